@@ -1,0 +1,133 @@
+"""What a connector is: a description of one WMS's API, and the functions that read it.
+
+A connector knows neither the database nor Django. The engine decides what to ask and when; a `Resource` says how.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from hashlib import sha256
+from typing import Any, ClassVar
+
+from .entities import Entity
+from .http import Client
+from .records import Record
+
+Cursor = Any  # JSON: where a walk goes on; opaque to everyone but the resource that made it
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """What to read of an entity, in the WMS's own time (aware UTC).
+
+    `since`: only what changed at that moment or later (None: everything). `border`: for a history entity that is read
+    in full, how far back: what was updated after it or, where a WMS can't tell, created after it or still open.
+    """
+
+    since: datetime | None = None
+    border: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """One record that could not be understood: its id if that much is known, the reason, a bounded excerpt."""
+
+    external_id: str | None
+    reason: str
+    excerpt: str
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One answer of a WMS. `cursor` None means it was the last one. `clock` is the WMS's Date as it answered.
+
+    `learned` holds facts about this account that later runs should know from the start.
+    """
+
+    records: Sequence[Record]
+    rejected: Sequence[Rejected] = ()
+    cursor: Cursor | None = None
+    clock: datetime | None = None
+    learned: Mapping[str, Any] = field(default_factory=dict)
+
+
+Fetch = Callable[[Client, Ask, Cursor | None], Page]
+Lookup = Callable[[Client, Sequence[str]], Page]
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """How a connector reads one entity.
+
+    `fetch` gets one page: (client, ask, cursor), cursor None for the first. `overlap` is how far each incremental
+    reaches back behind the watermark. `incremental` False: the WMS can't be asked for changes only. `lookup` reads
+    given ids, at most `lookup_size` at a time; ids that are gone are simply not in the answer.
+    """
+
+    fetch: Fetch
+    overlap: timedelta = timedelta(minutes=15)
+    incremental: bool = True
+    lookup: Lookup | None = None
+    lookup_size: int = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """One field of the form that connects a WMS. `secret` values are never shown again."""
+
+    name: str
+    label: str
+    help: str = ""
+    secret: bool = True
+    required: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """What a check of a connection found: the WMS's clock, and what a person should know (empty: all well)."""
+
+    clock: datetime | None
+    account: str = ""
+    warning: str = ""
+
+
+class Connector:
+    """A description of one WMS. Subclasses fill the class attributes in and answer `client` and `check`."""
+
+    slug: ClassVar[str]
+    label: ClassVar[str]
+    credentials: ClassVar[tuple[Credential, ...]]
+    resources: ClassVar[Mapping[Entity, Resource]]
+    # Entities that arrive inside another one's records and have no run of their own.
+    read_with: ClassVar[Mapping[Entity, Entity]] = {}
+    base_url: ClassVar[str] = ""  # empty: every account has its own, and connecting asks for it
+    reads_per_second: ClassVar[float | None] = None  # 80 % of the WMS's limit: people's actions take the rest
+    identity: ClassVar[tuple[str, ...]]  # the credentials that tell one account from another
+
+    @classmethod
+    def entities(cls) -> tuple[Entity, ...]:
+        """The entities this WMS offers, in Entity's order."""
+        return tuple(entity for entity in Entity if entity in cls.resources or entity in cls.read_with)
+
+    @classmethod
+    def account_key(cls, base_url: str, credentials: Mapping[str, str]) -> str:
+        """The same text for every connection to the same account, without giving the credentials away."""
+        parts = [cls.slug, base_url, *(credentials.get(name, "") for name in cls.identity)]
+        return f"{cls.slug}:{sha256(chr(0).join(parts).encode()).hexdigest()[:32]}"
+
+    @classmethod
+    def sign(cls, client: Client) -> None:
+        """Put on a new client what identifies the account, for instance headers. Asks the network nothing."""
+
+    @classmethod
+    def check(cls, client: Client, *, connecting: bool = False) -> Health:
+        """Ask the WMS one question that shows whether the connection works; ConnectorError says why not.
+
+        When `connecting`, every credential is tried, which may take a question more.
+        """
+        raise ConnectionError(f"{cls.__name__} has no check")
+
+    @classmethod
+    def crawled(cls, client: Client) -> Mapping[Entity, datetime]:
+        """For an API that is itself a copy of a WMS: when it last began to read each entity there. Else empty."""
+        return {}

@@ -1,0 +1,138 @@
+"""From the bytes of a page to records, losing no more than the one record that is bad.
+
+The fast way decodes each record straight into the connector's wire struct. What it refuses (a half surrogate, NaN, a
+wrong type) is decoded once more with the standard reader, cleaned, and only then rejected with its reason.
+"""
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any, Generic, TypeVar
+
+import msgspec
+
+from .connector import Rejected
+from .errors import ConnectorError, Kind
+from .http import Answer, not_json
+from .records import Record
+from .values import clean
+
+EXCERPT = 500
+WHOLE = msgspec.json.Decoder(dict[str, msgspec.Raw])
+W = TypeVar("W")
+LIST = msgspec.json.Decoder(list[msgspec.Raw])
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """A page taken apart: its records, what was rejected, and the rest of the envelope as plain JSON values."""
+
+    records: Sequence[Record]
+    rejected: Sequence[Rejected]
+    rest: dict[str, Any]
+
+
+class Shape(Generic[W]):
+    """How one kind of item looks on the wire, and how it becomes a record."""
+
+    def __init__(self, wire: type[W], to_record: Callable[[W], Record]) -> None:
+        self.wire = wire
+        self.to_record = to_record
+        self.decoder = msgspec.json.Decoder(wire)
+
+    def page(self, answer: Answer, items: str) -> Decoded:
+        """The records under the key `items` of an answer; ConnectorError(contract) when it is no such page."""
+        try:
+            whole = WHOLE.decode(answer.body)
+            raw = LIST.decode(whole.pop(items))
+            rest = {key: msgspec.json.decode(value) for key, value in whole.items()}
+        except KeyError:
+            raise no_list(items) from None
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            return self._slow_page(answer, items)
+        return self._collect(raw, rest, self._from_bytes)
+
+    def one(self, answer: Answer, item: str) -> Decoded:
+        """The one record under the key `item` of an answer; ConnectorError(contract) when there is none."""
+        whole = _plain(answer.body)
+        if whole is None:
+            raise not_json(answer)
+        if not isinstance(whole, dict) or not isinstance(whole.get(item), dict):
+            raise no_list(item)
+        return self.convert([whole.pop(item)], whole)
+
+    def convert(self, values: Sequence[Any], rest: dict[str, Any] | None = None) -> Decoded:
+        """The records of items that are already plain JSON values."""
+        return self._collect(values, rest or {}, self._from_plain)
+
+    def _slow_page(self, answer: Answer, items: str) -> Decoded:
+        whole = _plain(answer.body)
+        if whole is None:
+            raise not_json(answer)
+        if not isinstance(whole, dict) or not isinstance(whole.get(items), list):
+            raise no_list(items)
+        return self.convert(whole.pop(items), whole)
+
+    def _collect(self, raw: Sequence[Any], rest: dict[str, Any], read: Callable[[Any], Record]) -> Decoded:
+        records: list[Record] = []
+        rejected: list[Rejected] = []
+        for item in raw:
+            try:
+                records.append(read(item))
+            except (ValueError, ArithmeticError, RecursionError, msgspec.MsgspecError) as error:
+                rejected.append(_rejected(item, error))
+        return Decoded(records, rejected, rest)
+
+    def _from_bytes(self, raw: msgspec.Raw) -> Record:
+        text = bytes(raw)
+        if b"\\u0000" not in text:
+            try:
+                return self.to_record(self.decoder.decode(text))
+            except (msgspec.MsgspecError, UnicodeDecodeError):
+                pass  # not lost: the careful way below reads it again and says what is wrong with it
+        return self._from_plain(_plain(text))
+
+    def _from_plain(self, value: Any) -> Record:
+        return self.to_record(msgspec.convert(clean(value), self.wire))
+
+
+def _plain(body: bytes) -> Any:
+    """JSON by the standard reader, forgiving in what one record may hold; None when it is not JSON at all."""
+    try:
+        return json.loads(
+            body.decode("utf-8-sig", "replace"), parse_float=_decimal, parse_int=_integer, parse_constant=Decimal
+        )
+    except (ValueError, RecursionError):
+        return None
+
+
+def _integer(text: str) -> int | Decimal:
+    # Python refuses integers of more than 4,300 digits; as a Decimal only their record is rejected.
+    return int(text) if len(text) < 100 else Decimal(text)
+
+
+def _decimal(text: str) -> Decimal:
+    try:
+        return Decimal(text)
+    except ArithmeticError:
+        return Decimal("NaN")  # an exponent beyond what Decimal can hold: only its record is rejected
+
+
+def _rejected(item: Any, error: Exception) -> Rejected:
+    try:
+        plain = clean(_plain(bytes(item)) if isinstance(item, msgspec.Raw) else item)
+        excerpt = json.dumps(plain, default=str, ensure_ascii=False)[:EXCERPT]
+    except RecursionError:
+        return Rejected(None, "nested too deeply", "")
+    found = plain.get("id") if isinstance(plain, dict) else None
+    return Rejected(str(found)[:200] if isinstance(found, str | int) else None, str(error)[:EXCERPT], excerpt)
+
+
+def no_list(items: str) -> ConnectorError:
+    """The error for an answer that is JSON but holds no list of items where one should be."""
+    return ConnectorError(
+        Kind.CONTRACT,
+        "The WMS's answer does not have the form its documentation promises. Nothing was changed; contact support.",
+        detail=f"no list under {items!r}",
+    )

@@ -1,0 +1,43 @@
+"""The types of warehouse data that Packr mirrors."""
+
+from enum import StrEnum
+
+
+class Entity(StrEnum):
+    """One type of warehouse data, as written in commands and addresses."""
+
+    ORDERS = "orders"
+    ORDER_SHIPMENTS = "order-shipments"
+    INVENTORY = "inventory"
+    INBOUND_SHIPMENTS = "inbound-shipments"
+    PRODUCTS = "products"
+    CUSTOMERS = "customers"
+    RETURNS = "returns"
+    WAREHOUSES = "warehouses"
+    WAREHOUSE_LOCATIONS = "warehouse-locations"
+    SHIPPING_METHODS = "shipping-methods"
+    SUPPLIERS = "suppliers"
+    ORDER_CHANNELS = "order-channels"
+    BILLS = "bills"
+
+    @property
+    def label(self) -> str:
+        """The name people read, such as `Inbound shipments`."""
+        return self.value.replace("-", " ").capitalize()
+
+    @property
+    def is_history(self) -> bool:
+        """History grows with time and is read back to the connection's border; the rest is state."""
+        return self in HISTORY
+
+
+HISTORY = frozenset(
+    {Entity.ORDERS, Entity.ORDER_SHIPMENTS, Entity.INBOUND_SHIPMENTS, Entity.RETURNS, Entity.BILLS}
+)
+
+# Groups for "sync now".
+GROUPS: dict[str, tuple[Entity, ...]] = {
+    "everything": tuple(Entity),
+    "variants": (Entity.PRODUCTS, Entity.INVENTORY),
+    "purchase-orders": (Entity.INBOUND_SHIPMENTS, Entity.SUPPLIERS),
+}

@@ -1,0 +1,404 @@
+"""The one door to the network.
+
+A `Client` is an open conversation with one account at one WMS. Every request has a total deadline, a dripping body
+included; bodies have a size limit; redirects are not followed; and the address that is connected to is the one that
+was checked, so that a host name can't be pointed at a private address in between.
+"""
+
+import ipaddress
+import json
+import logging
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Container, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from typing import Any
+from urllib.parse import urlsplit
+
+import requests
+from requests.adapters import HTTPAdapter
+from urllib3 import PoolManager
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.util.ssl_ import create_urllib3_context
+
+from .errors import ConnectorError, Kind
+
+log = logging.getLogger(__name__)
+
+LARGEST_BODY = 64 * 1024 * 1024
+PIECE = 64 * 1024
+NAT64 = ipaddress.ip_network("64:ff9b::/96")
+LONGEST_WAIT = timedelta(days=30)
+# When the request that this thread is making has to be over, on the monotonic clock.
+_give_up = threading.local()
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a WMS answered: status, body and the moment its clock showed (aware UTC, None without a Date header)."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+    clock: datetime | None
+
+    def json(self) -> Any:
+        """The body as JSON; ConnectorError(contract) when it is anything else."""
+        try:
+            return json.loads(self.body)
+        except (ValueError, RecursionError) as error:
+            raise not_json(self) from error
+
+
+def not_json(answer: Answer) -> ConnectorError:
+    """The error for a body that should have been JSON and is not: an HTML page, a cut answer."""
+    start = answer.body[:1].decode("latin-1")
+    what = "a web page" if start == "<" else "something that is not complete JSON"
+    return ConnectorError(
+        Kind.CONTRACT,
+        f"The WMS answered with {what} where data was expected. Nothing was changed; check the address of the WMS, "
+        "and try again later.",
+        detail=f"status {answer.status}, {len(answer.body)} bytes",
+    )
+
+
+@dataclass
+class Client:
+    """An open conversation with one account at one WMS.
+
+    `deadline` is for one request, body included. `per_second` paces reads below the WMS's limit. `private_hosts` are
+    the `host:port` pairs that may be plain http or resolve to a private address. `state` is the connector's own to
+    keep between requests (a session token); `learned` is what earlier runs found out about this account.
+    """
+
+    base_url: str
+    headers: dict[str, str] = field(default_factory=dict, repr=False)
+    credentials: Mapping[str, str] = field(default_factory=dict, repr=False)
+    learned: dict[str, Any] = field(default_factory=dict)
+    state: dict[str, Any] = field(default_factory=dict, repr=False)
+    deadline: timedelta = timedelta(seconds=30)
+    per_second: float | None = None
+    private_hosts: frozenset[str] = frozenset()
+    requests_made: int = 0
+
+    def __post_init__(self) -> None:
+        self.base_url = self.base_url.rstrip("/")
+        check_address(self.base_url, self.private_hosts)
+        self._session = requests.Session()
+        self._session.trust_env = False
+        adapter = _GuardedAdapter(self.private_hosts)
+        self._session.mount("https://", adapter)
+        self._session.mount("http://", adapter)
+        self._next_at = 0.0
+
+    def close(self) -> None:
+        self._session.close()
+
+    def get(self, path: str, params: Mapping[str, str] | None = None, *, ok: Container[int] = ()) -> Answer:
+        """A paced read; `ok` as for `request`."""
+        self._pace()
+        return self.request("GET", path, params=params, ok=ok)
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, str] | None = None,
+        payload: Any = None,
+        headers: Mapping[str, str] | None = None,
+        ok: Container[int] = (),
+    ) -> Answer:
+        """One request, never repeated. Raises ConnectorError for any status of 300 and above that is not in `ok`."""
+        give_up = _give_up.at = time.monotonic() + self.deadline.total_seconds()
+        self.requests_made += 1
+        try:
+            with self._session.request(
+                method,
+                self.base_url + path,
+                params=params,
+                json=payload,
+                headers={**self.headers, **(headers or {})},
+                timeout=(min(10.0, self.deadline.total_seconds()), self.deadline.total_seconds()),
+                allow_redirects=False,
+                stream=True,
+            ) as response:
+                body = _read(response, give_up)
+                answer = Answer(response.status_code, response.headers, body, _clock(response.headers))
+        except (requests.exceptions.InvalidHeader, UnicodeError):
+            # Without its cause, whose text is the header's value: a secret.
+            raise ConnectorError(
+                Kind.CREDENTIALS,
+                "A credential holds a character that can't be sent, such as a line break. Enter it again.",
+            ) from None
+        except (requests.RequestException, OSError) as error:
+            raise _unreachable(error, late=time.monotonic() >= give_up) from error
+        if answer.status >= 300 and answer.status not in ok:
+            raise explain(answer)
+        return answer
+
+    def _pace(self) -> None:
+        """Keep reads below the WMS's limit; a fraction of a second at most, longer waits are states of the run."""
+        if not self.per_second:
+            return
+        now = time.monotonic()
+        if self._next_at > now:
+            time.sleep(self._next_at - now)
+        self._next_at = max(now, self._next_at) + 1 / self.per_second
+
+
+def _read(response: requests.Response, give_up: float) -> bytes:
+    """The whole body, within the deadline and the size limit, and no shorter than announced."""
+    pieces, size = [], 0
+    for piece in response.iter_content(PIECE):
+        size += len(piece)
+        if size > LARGEST_BODY:
+            raise ConnectorError(
+                Kind.CONTRACT,
+                "The WMS sent an answer of more than 64 MB. It was not read; nothing was changed. "
+                "Tell the WMS's support about it.",
+            )
+        if time.monotonic() > give_up:
+            raise requests.Timeout("the body came too slowly")
+        pieces.append(piece)
+    return b"".join(pieces)
+
+
+def _clock(headers: Mapping[str, str]) -> datetime | None:
+    try:
+        return _date(headers["Date"])
+    except (KeyError, ValueError, TypeError, OverflowError):
+        return None
+
+
+def _date(text: str) -> datetime:
+    moment = parsedate_to_datetime(text)
+    # A date "-0000" comes without a zone; it is UTC and not this machine's time.
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+
+
+def explain(answer: Answer) -> ConnectorError:
+    """The error that an HTTP status stands for."""
+    detail = f"status {answer.status}"
+    match answer.status:
+        case 401:
+            return ConnectorError(
+                Kind.CREDENTIALS,
+                "The WMS refused the login. No data is updated until a workspace admin enters working credentials; "
+                "nothing is lost.",
+                detail=detail,
+            )
+        case 403:
+            return ConnectorError(
+                Kind.FORBIDDEN,
+                "The account may not read this type of data. Ask the WMS for access, or switch it off.",
+                detail=detail,
+            )
+        case 501:
+            return ConnectorError(Kind.NOT_OFFERED, "The WMS does not offer this type of data.", detail=detail)
+        case 429:
+            until = retry_after(answer.headers)
+            return ConnectorError(
+                Kind.RATE_LIMITED,
+                "The WMS is limiting requests. The sync waits and then continues by itself.",
+                detail=detail,
+                retry_at=until,
+            )
+        case status if status >= 500:
+            return ConnectorError(
+                Kind.UNREACHABLE,
+                f"The WMS answered with an error of its own ({status}). Earlier data stays; Packr tries again by "
+                "itself.",
+                detail=detail,
+                retry_at=retry_after(answer.headers),
+            )
+        case status if status < 400:
+            return ConnectorError(
+                Kind.CONTRACT,
+                "The WMS sent Packr to another address, which Packr does not follow. Check the address of the WMS.",
+                detail=detail,
+            )
+        case status:
+            return ConnectorError(
+                Kind.CONTRACT,
+                f"The WMS did not understand the request ({status}). Earlier data stays; contact support if this "
+                "lasts.",
+                detail=detail,
+            )
+
+
+def retry_after(headers: Mapping[str, str]) -> datetime | None:
+    """When a Retry-After header, in seconds or as a date, allows the next request (aware UTC, 30 days on at most)."""
+    value = headers.get("Retry-After", "").strip()
+    now = datetime.now(UTC)
+    if not value:
+        return None
+    if value.isdecimal():
+        return now + (timedelta(seconds=int(value)) if len(value) < 8 else LONGEST_WAIT)
+    try:
+        # A date is the WMS's own: what counts is how far it lies ahead of the WMS's clock.
+        wait = _date(value) - (_clock(headers) or now)
+    except (ValueError, TypeError, OverflowError):
+        return None
+    return now + min(max(wait, timedelta(0)), LONGEST_WAIT)
+
+
+def _unreachable(error: Exception, *, late: bool) -> ConnectorError:
+    if late or isinstance(error, requests.Timeout):
+        what = "The WMS did not answer in time."
+    elif isinstance(error, requests.exceptions.ContentDecodingError):
+        what = "The WMS sent a body that can't be unpacked."
+    elif isinstance(error, requests.exceptions.ChunkedEncodingError):
+        what = "The WMS's answer broke off."
+    else:
+        what = "The WMS can't be reached."
+    return ConnectorError(
+        Kind.UNREACHABLE, f"{what} Earlier data stays; Packr tries again by itself.", detail=type(error).__name__
+    )
+
+
+def check_address(url: str, private_hosts: frozenset[str]) -> None:
+    """Refuse a base URL that Packr must not talk to: ConnectorError(contract) says why."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port or {"https": 443, "http": 80}.get(parts.scheme, 0)
+    except ValueError:
+        raise _refused("is not a valid address") from None
+    if parts.scheme not in ("https", "http") or not parts.hostname or parts.username or parts.password:
+        raise _refused("must look like https://wms.example.com, without a login in it")
+    if parts.fragment or parts.query:
+        raise _refused("must not have a query or a fragment")
+    if f"{parts.hostname}:{port}" in private_hosts:
+        return
+    if parts.scheme == "http":
+        raise _refused("must begin with https://")
+    literal = _literal(parts.hostname)
+    if literal and not is_public(literal):
+        raise PrivateAddress()
+
+
+def _literal(host: str) -> str | None:
+    """The address that a host name in numbers spells (decimal, octal and hexadecimal forms too); None for a name."""
+    try:
+        return socket.inet_ntoa(socket.inet_aton(host))
+    except OSError:
+        pass
+    try:
+        return str(ipaddress.ip_address(host))
+    except ValueError:
+        return None
+
+
+def _refused(why: str) -> ConnectorError:
+    return ConnectorError(Kind.CONTRACT, f"The address of the WMS {why}.")
+
+
+class PrivateAddress(ConnectorError):
+    """A host name that leads to an address inside Packr's own network."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            Kind.CONTRACT,
+            "The address of the WMS leads to a private network, where Packr does not connect to. Check the address.",
+        )
+
+
+def resolve(host: str, port: int, private_hosts: frozenset[str]) -> tuple[str, int]:
+    """The address to connect to for a host, resolved once; PrivateAddress when it is not a public one."""
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except UnicodeError as error:
+        raise OSError("no such host name") from error
+    addresses = [str(info[4][0]) for info in found]
+    if f"{host}:{port}" in private_hosts:
+        return addresses[0], port
+    for address in addresses:
+        if not is_public(address):
+            raise PrivateAddress()
+    return addresses[0], port
+
+
+def is_public(address: str) -> bool:
+    """True for an address on the open internet, hidden IPv4 forms inside IPv6 included."""
+    ip = ipaddress.ip_address(address.partition("%")[0])
+    if isinstance(ip, ipaddress.IPv6Address):
+        inner = ip.ipv4_mapped or ip.sixtofour or (ip.teredo[1] if ip.teredo else None)
+        if ip in NAT64:
+            inner = ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)
+        if inner:
+            return inner.is_global and not inner.is_multicast
+        # Python calls these global: ::127.0.0.1, ::ffff:0:127.0.0.1 and fec0::1.
+        if ip.is_reserved or ip.is_site_local:
+            return False
+    return ip.is_global and not ip.is_multicast
+
+
+class _GuardedHTTP(HTTPConnection):
+    private_hosts: frozenset[str] = frozenset()
+
+    def _new_conn(self) -> socket.socket:
+        return _connect(self, self.private_hosts)
+
+
+class _GuardedHTTPS(HTTPSConnection):
+    private_hosts: frozenset[str] = frozenset()
+
+    def _new_conn(self) -> socket.socket:
+        return _connect(self, self.private_hosts)
+
+
+def _connect(connection: HTTPConnection, private_hosts: frozenset[str]) -> socket.socket:
+    address = resolve(connection.host.strip("[]"), connection.port or 0, private_hosts)
+    timeout = connection.timeout
+    plain = socket.create_connection(address, timeout if isinstance(timeout, int | float) else 10.0)
+    found = _TimedSocket(fileno=plain.detach())
+    found.settimeout(timeout if isinstance(timeout, int | float) else 10.0)
+    found.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return found
+
+
+def _left() -> float:
+    """Seconds until this thread's request has to be over."""
+    left: float = _give_up.at - time.monotonic()
+    if left <= 0:
+        raise TimeoutError("the answer came too slowly")
+    return left
+
+
+class _TimedSocket(socket.socket):
+    """Every read gets only what is left of the deadline, so that an answer that drips, headers too, ends in time."""
+
+    def recv_into(self, buffer: Any, nbytes: int = 0, flags: int = 0) -> int:
+        self.settimeout(_left())
+        return super().recv_into(buffer, nbytes, flags)
+
+
+class _TimedTLS(ssl.SSLSocket):
+    def recv_into(self, buffer: Any, nbytes: int | None = None, flags: int = 0) -> int:
+        self.settimeout(_left())
+        return super().recv_into(buffer, nbytes, flags)
+
+
+class _GuardedAdapter(HTTPAdapter):
+    """requests' adapter, its connections going through `resolve`; nothing is retried."""
+
+    def __init__(self, private_hosts: frozenset[str]) -> None:
+        self.private_hosts = private_hosts
+        super().__init__(max_retries=0)
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        guard = {"private_hosts": self.private_hosts}
+        http = type("GuardedHTTP", (_GuardedHTTP,), guard)
+        https = type("GuardedHTTPS", (_GuardedHTTPS,), guard)
+        context = create_urllib3_context()
+        context.sslsocket_class = _TimedTLS
+        self.poolmanager = PoolManager(*args, ssl_context=context, **kwargs)
+        self.poolmanager.pool_classes_by_scheme = {
+            "http": type("HTTPPool", (HTTPConnectionPool,), {"ConnectionCls": http}),
+            "https": type("HTTPSPool", (HTTPSConnectionPool,), {"ConnectionCls": https}),
+        }

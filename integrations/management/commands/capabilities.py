@@ -1,0 +1,30 @@
+import json
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand
+
+from integrations.commands import print_table
+from integrations.entities import Entity
+from integrations.registry import CONNECTORS
+
+
+class Command(BaseCommand):
+    help = "What each WMS offers, read from the connectors themselves."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--json", action="store_true")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        found = {
+            slug: {entity.value: {"read": entity in connector.entities()} for entity in Entity}
+            for slug, connector in CONNECTORS.items()
+        }
+        if options["json"]:
+            self.stdout.write(json.dumps(found))
+            return
+        rows = [
+            {"entity": entity.value, **{slug: "read" if found[slug][entity]["read"] else "-" for slug in found}}
+            for entity in Entity
+        ]
+        print_table(self.stdout, rows, ["entity", *found], as_json=False)

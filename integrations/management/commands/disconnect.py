@@ -1,0 +1,21 @@
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand
+
+from integrations.commands import connection_named
+from integrations.services import disconnect
+
+
+class Command(BaseCommand):
+    help = "End a connection: its syncs stop and its credentials are forgotten. Its data stays unless told otherwise."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("connection", help="its id, or WORKSPACE/NAME")
+        parser.add_argument("--delete-data", action="store_true", help="delete the connection with all its data")
+
+    def handle(self, *args: Any, connection: str, delete_data: bool, **options: Any) -> None:
+        found = connection_named(connection)
+        disconnect(found, delete_data=delete_data)
+        what = "Its data was deleted." if delete_data else "Its data is kept as it was."
+        self.stdout.write(f"{found.name} is disconnected. {what}")

@@ -1,0 +1,8 @@
+"""News that travels upwards, to apps that `integrations` does not know."""
+
+from django.dispatch import Signal
+
+# Sent inside the transaction. `connection`; `first_sync`: whether the first runs should start now.
+connection_made = Signal()
+# Sent inside the transaction. `connection`; `person`: the user who did it, or None.
+connection_ended = Signal()

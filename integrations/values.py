@@ -1,0 +1,107 @@
+"""From what a WMS sends to exact, plain values. Each function raises ValueError with a reason a person can read."""
+
+import re
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+# Amounts and quantities have at most 18 digits before the point and 40 behind it; anything else is a broken number.
+BEFORE_POINT, BEHIND_POINT = 18, 40
+LONGEST_ID = 500  # PostgreSQL refuses index entries of more than 2,704 bytes
+DEEPEST = 50
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+# NUL, which PostgreSQL refuses, and half surrogates, which are no characters at all.
+NOT_TEXT = re.compile("[\x00\ud800-\udfff]")
+
+
+def number(value: Decimal | None) -> str | None:
+    """An exact decimal in text: no exponent, no trailing zeros (`58.40` becomes `58.4`)."""
+    if value is None:
+        return None
+    text = str(value)
+    if text.isdigit() and len(text) <= BEFORE_POINT:
+        return str(int(text))
+    if not value.is_finite():
+        raise ValueError(f"{text[:40]} is not a number")
+    if not value:
+        return "0"
+    # Asked before writing it out: 1E-999999999 would become a text of a gigabyte.
+    if value.adjusted() >= BEFORE_POINT:
+        raise ValueError(f"{text[:40]} is too large to be a quantity or an amount")
+    if value.adjusted() < -BEHIND_POINT or len(text) > BEFORE_POINT + BEHIND_POINT + 2:
+        raise ValueError(f"{text[:40]} has too many digits to be a quantity or an amount")
+    plain = format(value, "f")
+    if "." in plain:
+        plain = plain.rstrip("0").rstrip(".")
+    return plain
+
+
+def instant(value: str | int | float | Decimal | None) -> datetime | None:
+    """A moment in UTC: ISO 8601 with any offset (none means UTC), `T` or blank, or seconds or milliseconds."""
+    if value is None or value == "":
+        return None
+    if isinstance(value, str):
+        return _from_text(value)
+    try:
+        amount = value if isinstance(value, int) else float(value)
+        milliseconds = abs(amount) >= 100_000_000_000
+        return EPOCH + (timedelta(milliseconds=amount) if milliseconds else timedelta(seconds=amount))
+    except (ValueError, ArithmeticError) as error:
+        raise ValueError("a number that is no time") from error
+
+
+def _from_text(text: str) -> datetime:
+    text = text.strip()
+    try:
+        if text.isdigit() and len(text) in (10, 13):
+            return EPOCH + timedelta(milliseconds=int(text) * (1000 if len(text) == 10 else 1))
+        moment = datetime.fromisoformat(text.upper())
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except (ValueError, OverflowError) as error:
+        raise ValueError(f"{text[:60]!r} is not a time") from error
+
+
+def identifier(value: str | int | Decimal | None) -> str:
+    """A WMS's id as text, byte for byte; refuses a missing or empty one."""
+    if value is None or value == "":
+        raise ValueError("the record has no id")
+    text = str(value)
+    if len(text) > LONGEST_ID:
+        raise ValueError(f"the record's id is longer than {LONGEST_ID} characters")
+    return text
+
+
+def clean(value: Any) -> Any:
+    """The same JSON value with NUL and half surrogates replaced, so that both databases store the same text."""
+    if isinstance(value, str):
+        return NOT_TEXT.sub("\ufffd", value)
+    if isinstance(value, list):
+        return [clean(item) for item in value]
+    if isinstance(value, dict):
+        return {clean(key): clean(item) for key, item in value.items()}
+    return value
+
+
+def plain(value: Any, depth: int = DEEPEST) -> Any:
+    """JSON of any form, so that it can be stored as JSON: numbers that only a Decimal can hold exactly become text."""
+    if isinstance(value, Decimal):
+        near = float(value)
+        return near if Decimal(repr(near)) == value else str(value)
+    if isinstance(value, int):
+        return value if -(2**63) <= value < 2**64 else str(value)
+    if not isinstance(value, list | dict):
+        return value
+    if not depth:
+        raise ValueError(f"nested more than {DEEPEST} deep")
+    if isinstance(value, list):
+        return [plain(item, depth - 1) for item in value]
+    return {key: plain(item, depth - 1) for key, item in value.items()}
+
+
+def in_words(span: timedelta) -> str:
+    """A rough length of time for a sentence: `40 s`, `12 min`, `3 h`."""
+    seconds = int(span.total_seconds())
+    for size, unit in ((86_400, "days"), (3_600, "h"), (60, "min")):
+        if seconds >= 2 * size or (size == 60 and seconds >= 60):
+            return f"{seconds // size} {unit}"
+    return f"{max(seconds, 0)} s"

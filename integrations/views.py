@@ -1,0 +1,52 @@
+"""Settings → Integrations: the connections of a workspace and their status."""
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_POST
+
+from packr.workspaces import access
+from packr.workspaces.current import place
+from packr.workspaces.models import Membership, Role, Workspace
+from packr.workspaces.views import by_htmx, signed_in
+
+from . import services
+from .models import Connection
+
+
+@signed_in
+def integrations(request: HttpRequest) -> HttpResponse:
+    """Every connection of the workspace: for those that live the WMS Connected card, for the others what they were."""
+    workspace = place(request).workspace
+    connections = list(workspace.connections.select_related("workspace", "connected_by").order_by("name"))
+    return render(
+        request,
+        "integrations/integrations.html",
+        {
+            "live": [connection for connection in connections if connection.is_live],
+            "ended": [connection for connection in connections if not connection.is_live],
+            "admins": _admins(workspace),
+        },
+    )
+
+
+@signed_in
+@require_POST
+def refresh(request: HttpRequest, pk: int) -> HttpResponse:
+    """Check the connection now. Open to everybody in its workspace; reads no data and starts no run."""
+    connection = access.get(request.user, Connection.objects.select_related("workspace", "connected_by"), pk)
+    connection = services.refresh(connection)
+    if not by_htmx(request):
+        return redirect("integrations")
+    return render(
+        request,
+        "integrations/_connection.html",
+        {"connection": connection, "admins": _admins(connection.workspace), "refreshed": True},
+    )
+
+
+def _admins(workspace: Workspace) -> list[str]:
+    people = Membership.objects.filter(workspace=workspace, role=Role.ADMIN, user__is_active=True)
+    return [
+        membership.user.get_full_name() or membership.user.get_username()
+        for membership in people.select_related("user").order_by("user__first_name", "user__username")
+    ]

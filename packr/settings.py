@@ -1,0 +1,189 @@
+"""Packr's settings, all of them from the environment.
+
+`PACKR_DEBUG=1` is for a developer's own machine: it fills in the secrets and talks openly about errors.
+Without it a missing secret is an error at start: Packr does not run half configured.
+"""
+
+import sys
+from pathlib import Path
+
+import environ
+from csp.constants import NONE, SELF
+from django.core.exceptions import ImproperlyConfigured
+
+env = environ.Env()
+BASE_DIR = Path(__file__).resolve().parent.parent
+
+DEBUG = env.bool("PACKR_DEBUG", default=False)
+TESTING = "pytest" in sys.modules
+DATA_DIR = Path(env.str("PACKR_DATA_DIR", default=str(BASE_DIR / "var"))).resolve()
+DATA_DIR.mkdir(parents=True, exist_ok=True)
+
+
+def secret(name: str, for_developers: str) -> str:
+    """The secret called `name`; developers and tests get a fixed one, everybody else must set it."""
+    value = env.str(name, default="")
+    if not value and (DEBUG or TESTING):
+        return for_developers
+    if not value:
+        raise ImproperlyConfigured(f"{name} is not set. Packr does not start without it; see README.md, Settings.")
+    return value
+
+
+SECRET_KEY = secret("PACKR_SECRET_KEY", "only-for-developers-and-tests-0123456789-abcdefghij")
+# Fernet keys, comma-separated: the first encrypts, all decrypt. Never made from SECRET_KEY.
+CREDENTIAL_KEYS = secret("PACKR_CREDENTIAL_KEYS", "cGFja3ItZGV2ZWxvcGVycy1hbmQtdGVzdHMtb25seSE=").split(",")
+
+ALLOWED_HOSTS = env.list("PACKR_ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
+BASE_URL = env.str("PACKR_BASE_URL", default="http://localhost:8000").rstrip("/")
+CSRF_TRUSTED_ORIGINS = [BASE_URL]
+SECURE = BASE_URL.startswith("https://")
+
+# --- Packr's own figures -------------------------------------------------------------------------
+SLICE_SECONDS = env.float("PACKR_SLICE_SECONDS", default=2)
+LEASE_SECONDS = env.float("PACKR_LEASE_SECONDS", default=60)
+LANES = env.int("PACKR_LANES", default=8)
+# host:port pairs that may be private and plain http, for instance a WMS in the same rack.
+PRIVATE_WMS_HOSTS = frozenset(env.list("PACKR_PRIVATE_WMS_HOSTS", default=[]))
+
+# --- Apps ----------------------------------------------------------------------------------------
+INSTALLED_APPS = [
+    "packr.apps.PackrAdminConfig",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "django.contrib.humanize",
+    "guardian",
+    "django_htmx",
+    "heroicons",
+    "packr.workspaces",
+    "integrations",
+    "packr.warehouse",
+    "syncs",  # before django_q: its qcluster command is the supervised one
+    "packr.demo",
+    "django_q",
+    "rest_framework",
+]
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+]
+ROOT_URLCONF = "packr.urls"
+WSGI_APPLICATION = "packr.wsgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "packr.workspaces.context.current",
+            ],
+        },
+    }
+]
+
+# --- Database, cache, broker ---------------------------------------------------------------------
+DATABASES = {"default": env.db_url("DATABASE_URL", default=f"sqlite:///{DATA_DIR / 'packr.sqlite3'}")}
+if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
+    # IMMEDIATE and WAL together: without either, concurrent writers fail with "database is locked".
+    DATABASES["default"] |= {
+        "CONN_MAX_AGE": None,
+        "OPTIONS": {
+            "transaction_mode": "IMMEDIATE",
+            "timeout": 20,
+            "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
+        },
+    }
+else:
+    # JIT costs more than it gives on the small merges of a page.
+    DATABASES["default"] |= {"CONN_MAX_AGE": 60, "CONN_HEALTH_CHECKS": True, "OPTIONS": {"options": "-c jit=off"}}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+CACHES = {"default": env.cache_url("CACHE_URL", default=f"filecache://{DATA_DIR / 'cache'}")}
+
+Q_BROKER_URL = env.str("Q_BROKER_URL", default="")
+WAKE_UP_TIMEOUT = 60  # seconds; a wake-up works for some 20 and ends
+Q_CLUSTER = {
+    "name": "packr",
+    "workers": env.int("PACKR_WORKERS", default=2),
+    "queue_limit": 1,
+    "bulk": 1,
+    "timeout": WAKE_UP_TIMEOUT,
+    "retry": 240,  # more than three timeouts, since waiting inside the cluster counts
+    "ack_failures": True,
+    "max_attempts": 1,  # the SyncRun row decides on retries
+    "save_limit": -1,
+    "catch_up": False,
+    "poll": 0.2,
+    "guard_cycle": 0.5,
+    "recycle": 500,
+    "max_rss": 400_000,
+    "cache": "default",
+    "label": "Background work",
+} | ({"redis": Q_BROKER_URL} if Q_BROKER_URL else {"orm": "default"})
+
+# --- People --------------------------------------------------------------------------------------
+AUTHENTICATION_BACKENDS = ["django.contrib.auth.backends.ModelBackend", "guardian.backends.ObjectPermissionBackend"]
+ANONYMOUS_USER_NAME = None  # or guardian makes a user called AnonymousUser
+GUARDIAN_MONKEY_PATCH_USER = False
+LOGIN_URL = "login"
+LOGIN_REDIRECT_URL = "home"
+LOGOUT_REDIRECT_URL = "login"
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in ("UserAttributeSimilarityValidator", "MinimumLengthValidator", "CommonPasswordValidator")
+]
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE
+SECURE_SSL_REDIRECT = SECURE
+SECURE_HSTS_SECONDS = 31_536_000 if SECURE else 0
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if SECURE else None
+SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
+X_FRAME_OPTIONS = "DENY"
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [SELF],
+        "img-src": [SELF, "data:"],
+        "object-src": [NONE],
+        "base-uri": [SELF],
+        "form-action": [SELF],
+        "frame-ancestors": [NONE],
+    }
+}
+REST_FRAMEWORK = {"DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"]}
+
+# --- Words and files -----------------------------------------------------------------------------
+LANGUAGE_CODE = "en-gb"
+TIME_ZONE = "UTC"
+USE_TZ = True
+STATIC_URL = "static/"
+STATIC_ROOT = BASE_DIR / "staticfiles"
+STATICFILES_DIRS = [BASE_DIR / "packr" / "static"]
+# Served by the finders: no collectstatic step between a change and what people see.
+WHITENOISE_USE_FINDERS = True
+WHITENOISE_AUTOREFRESH = DEBUG
+
+EMAIL_CONFIG = env.email_url("EMAIL_URL", default="consolemail://")
+vars().update(EMAIL_CONFIG)
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["console"], "level": "INFO"},
+    "loggers": {"django-q": {"handlers": ["console"], "level": "WARNING", "propagate": False}},
+}

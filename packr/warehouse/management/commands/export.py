@@ -1,0 +1,23 @@
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from integrations.commands import connection_named, entity_named
+from packr.warehouse import export
+
+
+class Command(BaseCommand):
+    help = "Print the mirror of one entity as JSON lines; what the WMS no longer has is left out."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("connection", help="its id, or WORKSPACE/NAME")
+        parser.add_argument("entity")
+
+    def handle(self, *args: Any, connection: str, entity: str, **options: Any) -> None:
+        found = connection_named(connection)
+        wanted = entity_named(entity)
+        if wanted not in found.connector.entities():
+            raise CommandError(f"{found.connector.label} does not offer {wanted.label.lower()}.")
+        for line in export.lines(found, wanted):
+            self.stdout.write(line)

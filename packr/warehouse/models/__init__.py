@@ -1,0 +1,22 @@
+"""The mirror: what each WMS last said, one table an entity."""
+
+from .inbound import InboundLine, InboundShipment
+from .mirrored import Mirrored
+from .orders import Order, OrderLine, OrderShipment
+from .setup import Customer, ShippingMethod, Warehouse
+from .stock import InventoryItem, InventoryLevel, Product
+
+__all__ = [
+    "Customer",
+    "InboundLine",
+    "InboundShipment",
+    "InventoryItem",
+    "InventoryLevel",
+    "Mirrored",
+    "Order",
+    "OrderLine",
+    "OrderShipment",
+    "Product",
+    "ShippingMethod",
+    "Warehouse",
+]

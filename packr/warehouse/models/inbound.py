@@ -1,0 +1,40 @@
+from django.db import models
+
+from .mirrored import Mirrored, Quantity
+
+
+class InboundShipment(Mirrored):
+    """Goods on their way in."""
+
+    kind = models.TextField(null=True)
+    purchase_order_number = models.TextField(null=True)
+    status = models.TextField(null=True)
+    warehouse_customer_id = models.TextField("customer", null=True)
+    warehouse_id = models.TextField("warehouse", null=True)
+    supplier_name = models.TextField("supplier", null=True)
+    expected_arrival_date = models.DateTimeField("expected", null=True)
+
+    class Meta(Mirrored.Meta):
+        indexes = [models.Index(fields=["connection", "-created_at", "-id"], name="inbound_newest")]
+
+    def __str__(self) -> str:
+        return self.purchase_order_number or self.external_id
+
+
+class InboundLine(models.Model):
+    """A line of an inbound shipment; replaced as a set with it."""
+
+    inbound_shipment = models.ForeignKey(InboundShipment, on_delete=models.CASCADE, related_name="lines")
+    position = models.PositiveIntegerField()
+    sku = models.TextField("SKU", null=True, db_index=True)
+    inventory_item_id = models.TextField(null=True)
+    expected_quantity = Quantity("expected")
+    received_quantity = Quantity("received")
+
+    workspace_path = "inbound_shipment__connection__workspace"
+
+    class Meta:
+        ordering = ["position"]
+
+    def __str__(self) -> str:
+        return self.sku or f"line {self.position}"

@@ -1,0 +1,62 @@
+"""What every mirrored row has."""
+
+from typing import Any
+
+from django.db import models
+from django.db.backends.base.base import BaseDatabaseWrapper
+
+from integrations.models import Connection
+
+
+class ExternalId(models.TextField):  # type: ignore[type-arg]
+    """A WMS's id as text, compared and ordered by its UTF-8 bytes on every database.
+
+    SQLite compares bytes anyway; PostgreSQL needs to be told.
+    """
+
+    def db_parameters(self, connection: BaseDatabaseWrapper) -> dict[str, Any]:
+        collation = "C" if connection.vendor == "postgresql" else None
+        return {**super().db_parameters(connection), "collation": collation}
+
+
+class Quantity(models.DecimalField):  # type: ignore[type-arg]
+    """An amount or a number of units, for sorting and adding up. The record beside it keeps the exact text."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **{"max_digits": 30, "decimal_places": 6, "null": True, **kwargs})
+
+
+class MirroredQuerySet(models.QuerySet["Mirrored"]):
+    def present(self) -> "MirroredQuerySet":
+        """What the WMS still has."""
+        return self.filter(removed_at=None)
+
+
+class Mirrored(models.Model):
+    """One record of a WMS as Packr last saw it.
+
+    `record` is the record whole, in the form it is exported in, less its id and its stamp; the other columns are what
+    is searched, sorted, joined or shown in lists. `digest` tells whether the record changed. `version_at` is the stamp
+    of an API that is a copy. `changed_at` is ours: when the row last changed. `removed_at`: no longer in the WMS.
+    """
+
+    connection = models.ForeignKey(Connection, on_delete=models.CASCADE, related_name="+", db_index=False)
+    external_id = ExternalId()
+    created_at = models.DateTimeField("created in the WMS", null=True)
+    updated_at = models.DateTimeField("updated in the WMS", null=True)
+    version_at = models.DateTimeField(null=True, editable=False)
+    digest = models.BinaryField(max_length=16, editable=False)
+    record = models.JSONField()
+    change_no = models.BigIntegerField(editable=False)
+    changed_at = models.DateTimeField("changed in Packr")
+    removed_at = models.DateTimeField(null=True, blank=True)
+
+    workspace_path = "connection__workspace"
+    objects = MirroredQuerySet.as_manager()
+
+    class Meta:
+        abstract = True
+        constraints = [models.UniqueConstraint(fields=["connection", "external_id"], name="one_%(class)s")]
+
+    def __str__(self) -> str:
+        return self.external_id

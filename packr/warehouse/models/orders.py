@@ -1,0 +1,54 @@
+from django.db import models
+
+from .mirrored import ExternalId, Mirrored, Quantity
+
+
+class Order(Mirrored):
+    order_number = models.TextField(null=True)
+    reference_id = models.TextField(null=True)
+    status = models.TextField(null=True)
+    warehouse_customer_id = models.TextField("customer", null=True)
+    warehouse_id = models.TextField("warehouse", null=True)
+    channel_name = models.TextField("channel", null=True)
+    ship_to_name = models.TextField("ship to", null=True)
+    total_price = Quantity()
+    invoice_currency_code = models.TextField("currency", null=True)
+    required_ship_date = models.DateTimeField("ship by", null=True)
+
+    class Meta(Mirrored.Meta):
+        indexes = [models.Index(fields=["connection", "-created_at", "-id"], name="orders_newest")]
+
+    def __str__(self) -> str:
+        return self.order_number or self.external_id
+
+
+class OrderLine(models.Model):
+    """A line of an order. Lines have no id of their own; they are replaced as a set with their order."""
+
+    order = models.ForeignKey(Order, on_delete=models.CASCADE, related_name="lines")
+    position = models.PositiveIntegerField()
+    sku = models.TextField("SKU", null=True, db_index=True)
+    product_id = models.TextField(null=True)
+    quantity = Quantity()
+    unit_price = Quantity()
+
+    workspace_path = "order__connection__workspace"
+
+    class Meta:
+        ordering = ["position"]
+
+    def __str__(self) -> str:
+        return self.sku or f"line {self.position}"
+
+
+class OrderShipment(Mirrored):
+    """Goods sent for an order. `order_id` is the order's external id and may point at nothing yet."""
+
+    order_id = ExternalId(null=True)
+    shipment_id = models.TextField(null=True)
+    warehouse_id = models.TextField("warehouse", null=True)
+    status = models.TextField(null=True)
+    shipped_date = models.DateTimeField("shipped", null=True)
+
+    class Meta(Mirrored.Meta):
+        indexes = [models.Index(fields=["connection", "order_id"], name="shipments_of_order")]

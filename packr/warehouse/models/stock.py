@@ -1,0 +1,58 @@
+from django.db import models
+
+from .mirrored import Mirrored, Quantity
+
+
+class InventoryItem(Mirrored):
+    """One item on the shelf. The counters are sums over its warehouses as the WMS gives them."""
+
+    warehouse_customer_id = models.TextField("customer", null=True)
+    sku = models.TextField("SKU", null=True)
+    name = models.TextField(null=True)
+    active = models.BooleanField(null=True)
+    onhand = Quantity("on hand")
+    fulfillable = Quantity("available")
+    committed = Quantity("allocated")
+    awaiting = Quantity("inbound")
+
+    class Meta(Mirrored.Meta):
+        indexes = [models.Index(fields=["connection", "sku", "id"], name="inventory_by_sku")]
+
+    def __str__(self) -> str:
+        return self.sku or self.external_id
+
+
+class InventoryLevel(models.Model):
+    """An item's units in one warehouse; replaced as a set with its item."""
+
+    item = models.ForeignKey(InventoryItem, on_delete=models.CASCADE, related_name="levels")
+    warehouse_id = models.TextField("warehouse")
+    onhand = Quantity("on hand")
+    fulfillable = Quantity("available")
+    committed = Quantity("allocated")
+    awaiting = Quantity("inbound")
+    unfulfillable = Quantity()
+
+    workspace_path = "item__connection__workspace"
+
+    class Meta:
+        ordering = ["warehouse_id"]
+
+    def __str__(self) -> str:
+        return f"{self.item_id} in {self.warehouse_id}"
+
+
+class Product(Mirrored):
+    warehouse_customer_id = models.TextField("customer", null=True)
+    sku = models.TextField("SKU", null=True)
+    name = models.TextField(null=True)
+    gtin = models.TextField("GTIN", null=True)
+    active = models.BooleanField(null=True)
+    is_kit = models.BooleanField("kit", null=True)
+    unit_price = Quantity()
+
+    class Meta(Mirrored.Meta):
+        indexes = [models.Index(fields=["connection", "sku", "id"], name="products_by_sku")]
+
+    def __str__(self) -> str:
+        return self.sku or self.external_id

@@ -1,0 +1,176 @@
+"""How each entity's records lie in the mirror: its model, its columns, its sets of lines."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.db.models import Model
+from msgspec import UNSET, structs
+
+from integrations import records
+from integrations.entities import Entity
+from integrations.records import Record
+
+from . import models
+from .models import Mirrored
+
+Columns = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Lines:
+    """A set of rows that is replaced whole with its parent. `rows` makes their columns, in order."""
+
+    model: type[Model]
+    parent: str
+    columns: tuple[str, ...]
+    rows: Callable[[Any], Iterable[tuple[Any, ...]]]
+
+
+@dataclass(frozen=True)
+class Table:
+    """Where the records of one entity go.
+
+    `copied` are columns that have the record's own value under the record's own name; `derived` makes the others.
+    """
+
+    entity: Entity
+    model: type[Mirrored]
+    copied: tuple[str, ...]
+    derived: Callable[[Any], Columns] = lambda record: {}
+    derived_names: tuple[str, ...] = ()
+    lines: tuple[Lines, ...] = field(default=())
+
+    @property
+    def record_type(self) -> type[Record]:
+        return records.RECORDS[self.entity]
+
+    def columns(self, record: Record) -> tuple[Any, ...]:
+        """The record's own columns, in the order of `copied` and then `derived_names`."""
+        derived = self.derived(record)
+        return tuple(_value(getattr(record, name)) for name in self.copied) + tuple(
+            derived[name] for name in self.derived_names
+        )
+
+
+def _value(value: Any) -> Any:
+    return None if value is UNSET else value
+
+
+def body(record: Record) -> Record:
+    """The record without what has columns of its own and without what is no data: id, stamp and version."""
+    if isinstance(record, records.Order) and isinstance(record.shipments, list):
+        shipments = [
+            structs.replace(one, external_id=UNSET, order_id=UNSET, created_at=UNSET, updated_at=UNSET, extra=UNSET)
+            for one in record.shipments
+        ]
+        record = structs.replace(record, shipments=shipments)
+    return structs.replace(record, external_id=UNSET, updated_at=UNSET, version_at=UNSET)
+
+
+def _order_columns(order: records.Order) -> Columns:
+    address, channel = order.ship_to_address, order.channel_object
+    return {
+        "ship_to_name": (address.full_name or address.company) if isinstance(address, records.ToAddress) else None,
+        "channel_name": (channel.channel_name or channel.channel_id) if isinstance(channel, records.Channel) else None,
+    }
+
+
+def _order_lines(order: records.Order) -> Iterable[tuple[Any, ...]]:
+    for position, line in enumerate(order.line_items or (), 1):
+        yield position, line.sku, line.product_id, line.quantity, line.unit_price
+
+
+def _supplier(inbound: records.InboundShipment) -> Columns:
+    supplier = inbound.supplier_object
+    known = isinstance(supplier, records.Supplier)
+    return {"supplier_name": (supplier.supplier_name or supplier.supplier_id) if known else None}
+
+
+def _inbound_lines(inbound: records.InboundShipment) -> Iterable[tuple[Any, ...]]:
+    for position, line in enumerate(inbound.line_items or (), 1):
+        yield position, line.sku, line.inventory_item_id, line.expected_quantity, line.received_quantity
+
+
+def _levels(item: records.InventoryItem) -> Iterable[tuple[Any, ...]]:
+    for warehouse_id, units in (item.inventory_by_warehouse_id or {}).items():
+        yield warehouse_id, units.onhand, units.fulfillable, units.committed, units.awaiting, units.unfulfillable
+
+
+TABLES: dict[Entity, Table] = {
+    table.entity: table
+    for table in (
+        Table(
+            Entity.ORDERS,
+            models.Order,
+            (
+                "order_number",
+                "reference_id",
+                "status",
+                "warehouse_customer_id",
+                "warehouse_id",
+                "total_price",
+                "invoice_currency_code",
+                "required_ship_date",
+            ),
+            _order_columns,
+            ("ship_to_name", "channel_name"),
+            (
+                Lines(
+                    models.OrderLine,
+                    "order_id",
+                    ("position", "sku", "product_id", "quantity", "unit_price"),
+                    _order_lines,
+                ),
+            ),
+        ),
+        Table(
+            Entity.ORDER_SHIPMENTS,
+            models.OrderShipment,
+            ("order_id", "shipment_id", "warehouse_id", "status", "shipped_date"),
+        ),
+        Table(
+            Entity.INVENTORY,
+            models.InventoryItem,
+            ("warehouse_customer_id", "sku", "name", "active", "onhand", "fulfillable", "committed", "awaiting"),
+            lines=(
+                Lines(
+                    models.InventoryLevel,
+                    "item_id",
+                    ("warehouse_id", "onhand", "fulfillable", "committed", "awaiting", "unfulfillable"),
+                    _levels,
+                ),
+            ),
+        ),
+        Table(
+            Entity.PRODUCTS,
+            models.Product,
+            ("warehouse_customer_id", "sku", "name", "gtin", "active", "is_kit", "unit_price"),
+        ),
+        Table(
+            Entity.INBOUND_SHIPMENTS,
+            models.InboundShipment,
+            (
+                "kind",
+                "purchase_order_number",
+                "status",
+                "warehouse_customer_id",
+                "warehouse_id",
+                "expected_arrival_date",
+            ),
+            _supplier,
+            ("supplier_name",),
+            (
+                Lines(
+                    models.InboundLine,
+                    "inbound_shipment_id",
+                    ("position", "sku", "inventory_item_id", "expected_quantity", "received_quantity"),
+                    _inbound_lines,
+                ),
+            ),
+        ),
+        Table(Entity.CUSTOMERS, models.Customer, ("name", "email")),
+        Table(Entity.WAREHOUSES, models.Warehouse, ("name", "code")),
+        Table(Entity.SHIPPING_METHODS, models.ShippingMethod, ("name", "carrier_name")),
+    )
+}

@@ -1,0 +1,201 @@
+"""A page of records to rows, writing only what changed.
+
+The stored digests of the page's ids are read first; a record that is the same causes no write at all. The same
+function gives the same result on SQLite and PostgreSQL. It runs inside the caller's transaction.
+"""
+
+from array import array
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from hashlib import blake2b
+from typing import Any
+
+import msgspec
+from msgspec import UNSET
+
+from integrations.entities import Entity
+from integrations.records import Order, OrderShipment, Record
+
+from . import sql
+from .sql import Stored
+from .tables import TABLES, Table, body
+
+ENCODER = msgspec.json.Encoder(order="sorted")
+
+
+@dataclass
+class Applied:
+    """What a page did. `keys` are the row keys of every record it had; `doubtful` the ids that came back older."""
+
+    created: int = 0
+    updated: int = 0
+    unchanged: int = 0
+    stale: int = 0
+    keys: "array[int]" = field(default_factory=lambda: array("q"))
+    doubtful: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A record that has to be written, with the digest and the text of its body."""
+
+    record: Record
+    digest: bytes
+    text: bytes
+
+
+def distinct(records: Sequence[Record]) -> list[Record]:
+    """The records of a page, each id once: the one read last."""
+    return list({record.external_id: record for record in records}.values())
+
+
+def apply(
+    connection_id: int, entity: Entity, records: Sequence[Record], *, now: datetime, trust: bool = False
+) -> Applied:
+    """Write a page of distinct records. A version older than ours is dropped as stale, unless we `trust` the page."""
+    table = TABLES[entity]
+    stored = sql.stored(table.model, connection_id, [str(record.external_id) for record in records])
+    applied, changes, stamps = _compare(table, records, stored, trust)
+    keys = {external_id: known.id for external_id, known in stored.items()}
+    if changes:
+        keys |= _write(table, connection_id, changes, stored, now, guarded=not trust)
+    if stamps:
+        sql.restamp(
+            table.model, [(keys[str(one.external_id)], one.updated_at or None, one.version_at or None) for one in stamps]
+        )
+    if entity == Entity.ORDERS and (changes or stamps):
+        _write_shipments(connection_id, [*(change.record for change in changes), *stamps], now)
+    applied.keys.extend(keys[str(record.external_id)] for record in records)
+    return applied
+
+
+def _compare(
+    table: Table, records: Sequence[Record], stored: Mapping[str, Stored], trust: bool
+) -> tuple[Applied, list[Change], list[Record]]:
+    """What the page means for the rows: the counts, what to write, and what has only a new stamp."""
+    applied = Applied()
+    changes: list[Change] = []
+    stamps: list[Record] = []
+    for record, digest, text in _bodies(table, records, stored):
+        known = stored.get(str(record.external_id))
+        if known is None:
+            applied.created += 1
+            changes.append(Change(record, digest, text))
+        elif not trust and is_older(record, known):
+            applied.stale += 1
+            applied.doubtful.append(str(record.external_id))
+        elif digest != known.digest or known.removed:
+            applied.updated += 1
+            changes.append(Change(record, digest, text))
+        else:
+            applied.unchanged += 1
+            if (record.updated_at or None, record.version_at or None) != (known.updated_at, known.version_at):
+                stamps.append(record)
+    return applied, changes, stamps
+
+
+def is_older(record: Record, known: Stored) -> bool:
+    """Whether a record is an older version than the row: by the copy's stamps if both have one, else by the WMS's."""
+    if record.version_at and known.version_at:
+        return record.version_at < known.version_at
+    if record.updated_at and known.updated_at:
+        return record.updated_at < known.updated_at
+    return False
+
+
+def _bodies(
+    table: Table, records: Sequence[Record], stored: Mapping[str, Stored]
+) -> Iterator[tuple[Record, bytes, bytes]]:
+    """Each record with its digest and body; where the WMS left fields out, completed with what is stored."""
+    partial: list[Record] = []
+    for record in records:
+        digest, text = _encode(record)
+        known = stored.get(str(record.external_id))
+        if known is not None and digest != known.digest and _has_gaps(record):
+            partial.append(record)
+        else:
+            yield record, digest, text
+    if partial:
+        bodies = sql.bodies(table.model, [stored[str(record.external_id)].id for record in partial])
+        for record in partial:
+            whole = _complete(table, record, bodies[stored[str(record.external_id)].id])
+            yield whole, *_encode(whole)
+
+
+def _encode(record: Record) -> tuple[bytes, bytes]:
+    text = ENCODER.encode(body(record))
+    return blake2b(text, digest_size=16).digest(), text
+
+
+def _has_gaps(record: Record) -> bool:
+    return any(getattr(record, name) is UNSET for name in record.__struct_fields__)
+
+
+def _complete(table: Table, record: Record, stored_body: Mapping[str, Any]) -> Record:
+    """The record with every field it leaves out taken from the stored body."""
+    whole = msgspec.convert(stored_body, table.record_type)
+    sent = {name: value for name in record.__struct_fields__ if (value := getattr(record, name)) is not UNSET}
+    return msgspec.structs.replace(whole, **sent)
+
+
+def _write(
+    table: Table,
+    connection_id: int,
+    changes: Sequence[Change],
+    stored: Mapping[str, Stored],
+    now: datetime,
+    *,
+    guarded: bool,
+) -> dict[str, int]:
+    """Write the changes and their lines. Returns the row keys of all of them."""
+    change_no = sql.next_change_no(connection_id)
+    rows = [_row(table, connection_id, change, change_no, now) for change in changes]
+    sql.upsert(table, rows, guarded=guarded)
+    external_ids = [str(change.record.external_id) for change in changes]
+    keys = {id_: stored[id_].id for id_ in external_ids if id_ in stored}
+    parents = list(keys.values())
+    keys |= sql.keys(table.model, connection_id, [id_ for id_ in external_ids if id_ not in stored])
+    for lines in table.lines:
+        rows = [(keys[str(one.record.external_id)], *row) for one in changes for row in lines.rows(one.record)]
+        sql.replace_lines(lines, parents, rows)
+    return keys
+
+
+def _row(table: Table, connection_id: int, change: Change, change_no: int, now: datetime) -> sql.Row:
+    """The values of sql.BASE and of the table's own columns."""
+    record = change.record
+    base = (
+        connection_id,
+        record.external_id,
+        record.created_at or None,
+        record.updated_at or None,
+        record.version_at or None,
+        change.digest,
+        change.text.decode(),
+        change_no,
+        now,
+        None,
+    )
+    return base + table.columns(record)
+
+
+def _write_shipments(connection_id: int, orders: Sequence[Record], now: datetime) -> None:
+    """The shipments that came inside orders, as a set per order: what an order no longer has is removed."""
+    parents = [order for order in orders if isinstance(order, Order) and isinstance(order.shipments, list)]
+    if not parents:
+        return
+    shipments: list[OrderShipment] = [one for order in parents for one in order.shipments or ()]  # type: ignore[union-attr]
+    kept = distinct(shipments)
+    apply(connection_id, Entity.ORDER_SHIPMENTS, kept, now=now, trust=True)
+    order_ids = [str(order.external_id) for order in parents]
+    sql.remove_other_shipments(connection_id, order_ids, [str(one.external_id) for one in kept], now)
+
+
+def remove(connection_id: int, entity: Entity, row_ids: Sequence[int], *, now: datetime) -> int:
+    """Mark rows as no longer in the WMS: kept, hidden, restored when they are seen again. Returns how many."""
+    if not row_ids:
+        return 0
+    if entity == Entity.ORDERS:
+        sql.remove_shipments_of(connection_id, row_ids, now)
+    return sql.remove(TABLES[entity].model, row_ids, sql.next_change_no(connection_id), now)

@@ -1,0 +1,55 @@
+"""Which workspace, and which of its brands, a request is about."""
+
+from dataclasses import dataclass
+from typing import TypeVar
+
+from django.http import Http404, HttpRequest
+
+from . import access
+from .models import TRIGGER_SYNC, Brand, Workspace
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a person is: their workspace, the brand they look at (None: all of them), whether they may sync."""
+
+    workspace: Workspace
+    brand: Brand | None
+    workspaces: list[Workspace]
+    brands: list[Brand]
+    may_sync: bool
+
+
+def place(request: HttpRequest) -> Place:
+    """The request's place, worked out once. `?workspace=` and `?brand=` change it, and the session remembers.
+
+    Http404 for a person without a workspace, and for a workspace or a brand that is not theirs.
+    """
+    found = getattr(request, "packr_place", None)
+    if found is None:
+        found = _place(request)
+        request.packr_place = found  # type: ignore[attr-defined]
+    return found  # type: ignore[no-any-return]
+
+
+def _place(request: HttpRequest) -> Place:
+    mine = list(access.workspaces(request.user).order_by("name"))
+    if not mine:
+        raise Http404("You are not in any workspace yet. Ask an admin of yours to add you.")
+    workspace = _choose(request, "workspace", {one.slug: one for one in mine}) or mine[0]
+    brands = list(workspace.brands.all())
+    brand = _choose(request, "brand", {one.slug: one for one in brands})
+    return Place(workspace, brand, mine, brands, access.allows(request.user, TRIGGER_SYNC, workspace))
+
+
+def _choose(request: HttpRequest, name: str, choices: dict[str, T]) -> T | None:
+    asked = request.GET.get(name)
+    if asked:
+        if asked not in choices:
+            raise Http404(f"There is no such {name} here.")
+        request.session[name] = asked
+    elif asked == "":
+        request.session.pop(name, None)
+    return choices.get(request.session.get(name, ""))

@@ -1,0 +1,87 @@
+"""Tenants: workspaces, the people in them and their brands."""
+
+from zoneinfo import available_timezones
+
+from django.conf import settings
+from django.contrib.auth.models import Group
+from django.core.exceptions import ValidationError
+from django.db import models
+from guardian.models import GroupObjectPermissionBase, UserObjectPermissionBase
+
+TRIGGER_SYNC = "trigger_sync"
+MANAGE_CONNECTIONS = "manage_connections"
+ACT = "act"
+VIEW_BILLS = "view_bills"
+ADMIN_PERMISSIONS = (TRIGGER_SYNC, MANAGE_CONNECTIONS, ACT, VIEW_BILLS)
+
+
+class Role(models.TextChoices):
+    ADMIN = "admin", "Admin"
+    MEMBER = "member", "Member"
+
+
+def known_timezone(name: str) -> None:
+    if name not in available_timezones():
+        raise ValidationError(f"“{name}” is no time zone. Use a name such as Europe/Berlin or America/New_York.")
+
+
+class Workspace(models.Model):
+    """A tenant. Its admins' rights are object permissions held by the `admins` group."""
+
+    slug = models.SlugField(unique=True)
+    name = models.CharField(max_length=200)
+    timezone = models.CharField(max_length=64, default="UTC", validators=[known_timezone])
+    admins = models.OneToOneField(Group, on_delete=models.PROTECT, related_name="+", editable=False)
+    members = models.OneToOneField(Group, on_delete=models.PROTECT, related_name="+", editable=False)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["slug"]
+        permissions = [
+            (TRIGGER_SYNC, "Can start and cancel syncs"),
+            (MANAGE_CONNECTIONS, "Can connect and disconnect a WMS"),
+            (ACT, "Can send changes to the WMS"),
+            (VIEW_BILLS, "Can see the WMS's bills"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class WorkspaceUserObjectPermission(UserObjectPermissionBase):
+    """Guardian's permissions as direct foreign keys: they go when the workspace goes."""
+
+    content_object = models.ForeignKey(Workspace, on_delete=models.CASCADE)
+
+
+class WorkspaceGroupObjectPermission(GroupObjectPermissionBase):
+    content_object = models.ForeignKey(Workspace, on_delete=models.CASCADE)
+
+
+class Membership(models.Model):
+    """A person in a workspace. Saved through `services.set_role`, which keeps the groups in step."""
+
+    workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="memberships")
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="memberships")
+    role = models.CharField(max_length=10, choices=Role.choices, default=Role.MEMBER)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["workspace", "user"], name="one_membership")]
+
+    def __str__(self) -> str:
+        return f"{self.user} in {self.workspace}"
+
+
+class Brand(models.Model):
+    """A merchant's label inside a workspace."""
+
+    workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="brands")
+    name = models.CharField(max_length=200)
+    slug = models.SlugField()
+
+    class Meta:
+        ordering = ["name"]
+        constraints = [models.UniqueConstraint(fields=["workspace", "slug"], name="one_brand_slug")]
+
+    def __str__(self) -> str:
+        return self.name

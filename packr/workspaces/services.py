@@ -1,0 +1,66 @@
+"""Making and amending workspaces."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from django.contrib.auth import get_user_model
+from django.contrib.auth.models import Group
+from django.db import transaction
+from guardian.shortcuts import assign_perm
+
+from .models import ADMIN_PERMISSIONS, Membership, Role, Workspace
+
+
+@transaction.atomic
+def save_workspace(
+    slug: str,
+    *,
+    name: str | None = None,
+    timezone: str | None = None,
+    admins: Iterable[str] = (),
+    members: Iterable[str] = (),
+) -> Workspace:
+    """Make the workspace, or amend it: what is None stays. People are named by user name and made if missing.
+
+    Raises ValidationError for a slug, a name or a time zone that won't do.
+    """
+    workspace = Workspace.objects.filter(slug=slug).first() or Workspace(slug=slug, name=slug)
+    workspace.name = name or workspace.name
+    workspace.timezone = timezone or workspace.timezone
+    workspace.full_clean(exclude=["admins", "members"])
+    if workspace.pk is None:
+        workspace.admins = Group.objects.create(name=f"{slug}: admins")
+        workspace.members = Group.objects.create(name=f"{slug}: members")
+    workspace.save()
+    for permission in ADMIN_PERMISSIONS:
+        assign_perm(permission, workspace.admins, workspace)
+    for role, people in ((Role.MEMBER, members), (Role.ADMIN, admins)):
+        for username in people:
+            set_role(workspace, _person(username), role)
+    return workspace
+
+
+@transaction.atomic
+def set_role(workspace: Workspace, user: Any, role: Role) -> Membership:
+    """Put a person into the workspace with this role, or change their role; their groups follow."""
+    membership, _ = Membership.objects.update_or_create(workspace=workspace, user=user, defaults={"role": role})
+    groups = {Role.ADMIN: workspace.admins, Role.MEMBER: workspace.members}
+    user.groups.remove(*(group for other, group in groups.items() if other != role))
+    user.groups.add(groups[role])
+    return membership
+
+
+@transaction.atomic
+def leave(membership: Membership) -> None:
+    """Take a person out of the workspace, with every right they had there."""
+    workspace = membership.workspace
+    membership.user.groups.remove(workspace.admins, workspace.members)
+    membership.delete()
+
+
+def _person(username: str) -> Any:
+    user, made = get_user_model().objects.get_or_create(username=username)
+    if made:
+        user.set_unusable_password()
+        user.save(update_fields=["password"])
+    return user

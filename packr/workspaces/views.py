@@ -1,0 +1,77 @@
+"""Signing in, and the way home."""
+
+from collections.abc import Callable
+from functools import wraps
+from hashlib import sha256
+from typing import Any, Concatenate, ParamSpec
+
+from django.conf import settings
+from django.contrib.auth.forms import AuthenticationForm
+from django.contrib.auth.views import LoginView, redirect_to_login
+from django.core.cache import cache
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import redirect, resolve_url
+from django.utils.cache import patch_vary_headers
+
+from . import access
+
+ATTEMPTS = 10
+LOCKED_FOR = 15 * 60  # seconds
+TOO_MANY = "Too many attempts. Wait 15 minutes, then sign in again, or ask an admin for a new password."
+
+Rest = ParamSpec("Rest")
+View = Callable[Concatenate[HttpRequest, Rest], HttpResponseBase]
+
+
+def by_htmx(request: HttpRequest) -> bool:
+    """Whether the page itself asks for a part of it."""
+    return request.headers.get("HX-Request") == "true"
+
+
+def signed_in(view: View[Rest]) -> View[Rest]:
+    """For people who signed in; others go to the sign-in page and come back. A part of a page sends its page there."""
+
+    @wraps(view)
+    def guarded(request: HttpRequest, *args: Rest.args, **kwargs: Rest.kwargs) -> HttpResponseBase:
+        if request.user.is_authenticated:
+            response = view(request, *args, **kwargs)
+            patch_vary_headers(response, ["HX-Request"])
+            return response
+        if by_htmx(request):
+            return HttpResponse(status=204, headers={"HX-Redirect": resolve_url(settings.LOGIN_URL)})
+        return redirect_to_login(request.get_full_path())
+
+    return guarded
+
+
+@signed_in
+def home(request: HttpRequest) -> HttpResponse:
+    """To the screen people start with; support, who are in no workspace, go to the admin."""
+    if request.user.is_staff and not access.workspaces(request.user).exists():
+        return redirect("admin:index")
+    return redirect("orders")
+
+
+class SignIn(LoginView):
+    """Sign in, with a limit on failed attempts per user name and address."""
+
+    template_name = "workspaces/login.html"
+    redirect_authenticated_user = True
+
+    def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        if cache.get(self._key(), 0) >= ATTEMPTS:
+            unread = self.get_form_class()(request)
+            return self.render_to_response(self.get_context_data(form=unread, refused=TOO_MANY), status=429)
+        return super().post(request, *args, **kwargs)
+
+    def form_valid(self, form: AuthenticationForm) -> HttpResponse:
+        cache.delete(self._key())
+        return super().form_valid(form)
+
+    def form_invalid(self, form: AuthenticationForm) -> HttpResponse:
+        cache.set(self._key(), cache.get(self._key(), 0) + 1, LOCKED_FOR)
+        return super().form_invalid(form)
+
+    def _key(self) -> str:
+        who = f"{self.request.POST.get('username', '').casefold()} {self.request.META.get('REMOTE_ADDR', '')}"
+        return f"sign-in:{sha256(who.encode()).hexdigest()}"

@@ -1,0 +1,95 @@
+"""What a full run did not see: which rows are missing, and whether that can be believed."""
+
+from array import array
+from bisect import bisect_left
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from django.db.models import QuerySet
+
+from integrations.entities import Entity
+from packr.warehouse.tables import TABLES
+
+from .models import Mode, SeenPage, State, SyncRun
+
+# The brake: more than this share and more than this many rows at once are not removed without a person's word.
+SHARE, FEW = 0.10, 20
+AGAIN_AFTER = timedelta(minutes=15)
+CHUNK = 2000
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """How the run ends because of what is missing; an empty `state`: nothing speaks against removing it."""
+
+    state: str = ""
+    message: str = ""
+
+
+def verdict(run: SyncRun) -> Verdict:
+    """Whether the missing rows may be removed (after a second look at each)."""
+    present = _scope(run).count()
+    if not present:
+        return Verdict()
+    if run.seen == 0 and not _was_empty_before(run):
+        return Verdict(
+            State.PARTIAL,
+            f"The WMS's list came back empty, though Packr knows {present} records. Nothing was removed. If the list "
+            "is still empty at the next full read, at least 15 minutes from now, that is believed.",
+        )
+    missing = sum(1 for _ in _missing(run))
+    if missing > FEW and missing > SHARE * present:
+        return Verdict(
+            State.NEEDS_REVIEW,
+            f"{missing} of {present} records were not in the WMS's list. That is too many at once to be believed, so "
+            "nothing was removed. A person has to look at it.",
+        )
+    return Verdict()
+
+
+def rows(run: SyncRun, *, after: int, limit: int) -> list[tuple[int, str]]:
+    """The next missing rows by row key: (key, external id)."""
+    found: list[tuple[int, str]] = []
+    for row in _missing(run, after):
+        found.append(row)
+        if len(found) == limit:
+            break
+    return found
+
+
+def _scope(run: SyncRun) -> QuerySet[Any]:
+    """The rows the walk should have seen: for history only those created after the border."""
+    model = TABLES[Entity(run.entity)].model
+    rows = model.objects.present().filter(connection=run.connection_id)
+    return rows.filter(created_at__gt=run.border) if run.border else rows
+
+
+def _missing(run: SyncRun, after: int = 0) -> Any:
+    seen = _seen(run)
+    known = _scope(run).filter(pk__gt=after).order_by("pk").values_list("pk", "external_id", "changed_at")
+    for key, external_id, changed_at in known.iterator(CHUNK):
+        place = bisect_left(seen, key)
+        is_new = run.started_at is not None and changed_at >= run.started_at
+        if (place == len(seen) or seen[place] != key) and not is_new:
+            yield key, external_id
+
+
+def _seen(run: SyncRun) -> "array[int]":
+    """The keys of all rows the run saw, sorted: eight bytes a row."""
+    keys: array[int] = array("q")
+    for packed in SeenPage.objects.filter(run=run).values_list("keys", flat=True).iterator(CHUNK):
+        keys.frombytes(bytes(packed))
+    return array("q", sorted(keys))
+
+
+def _was_empty_before(run: SyncRun) -> bool:
+    """Whether an earlier full run, long enough ago, found the list empty as well."""
+    earlier = SyncRun.objects.filter(
+        connection=run.connection_id, entity=run.entity, mode=Mode.FULL, pk__lt=run.pk, completed_at__isnull=False
+    ).exclude(state__in=(State.FAILED, State.CANCELLED))
+    last = earlier.order_by("-pk").first()
+    if last is None or last.state != State.PARTIAL or last.seen or run.started_at is None:
+        return False
+    assert last.completed_at is not None
+    return run.started_at - last.completed_at >= AGAIN_AFTER

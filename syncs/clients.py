@@ -1,0 +1,32 @@
+"""Open conversations kept for the next slice: signing in and shaking hands anew would cost more than the slice."""
+
+import threading
+from collections import OrderedDict
+
+from integrations.http import Client
+from integrations.models import Connection
+from integrations.services import open_client
+
+MOST = 200
+_idle: "OrderedDict[tuple[int, str, str], Client]" = OrderedDict()
+_lock = threading.Lock()
+
+
+def _key(connection: Connection) -> tuple[int, str, str]:
+    return connection.pk, connection.sealed_credentials, connection.base_url
+
+
+def take(connection: Connection) -> Client:
+    """A client for the connection, an idle one if there is one. Its credentials are the ones stored now."""
+    with _lock:
+        client = _idle.pop(_key(connection), None)
+    return client or open_client(connection)
+
+
+def give_back(connection: Connection, client: Client) -> None:
+    """Keep a client that still works for later."""
+    with _lock:
+        _idle[_key(connection)] = client
+        oldest = _idle.popitem(last=False)[1] if len(_idle) > MOST else None
+    if oldest:
+        oldest.close()

@@ -1,0 +1,118 @@
+"""What a failure means for its run, its connection and its schedule. What is tried again follows from its kind."""
+
+import random
+from datetime import datetime, timedelta
+
+from django.db import transaction
+from django.db.models import F
+from django.utils.timezone import now
+
+from integrations.errors import ConnectorError, Kind
+from integrations.models import Connection, Status
+from integrations.services import set_status
+from integrations.values import in_words
+
+from .models import EntitySchedule, Lane, State, SyncRun
+from .services import Claim, LeaseLost, fence, finish, stop_all
+
+WAITS = (Kind.RATE_LIMITED, Kind.UNREACHABLE)
+LEAST_WAIT, MOST_WAIT = timedelta(minutes=15), timedelta(hours=24)
+FIRST_PAUSE, LONGEST_PAUSE = 5.0, 300.0  # seconds
+
+
+def handle(claimed: Claim, error: ConnectorError) -> None:
+    """Put the run where the error leaves it; writes nothing when the lease is another's."""
+    try:
+        with transaction.atomic():
+            fence(claimed)
+            run = SyncRun.objects.select_related("connection", "lane").get(pk=claimed.run.pk)
+            if run.state == State.RUNNING:
+                _settle(run, error)
+    except (LeaseLost, SyncRun.DoesNotExist):
+        return
+    if error.kind == Kind.CREDENTIALS:
+        set_status(claimed.run.connection, Status.NEEDS_ATTENTION, error.message)
+        stop_all(claimed.run.connection, error.message, state=State.FAILED, failure=error.kind)
+    elif error.kind == Kind.UNREACHABLE:
+        set_status(claimed.run.connection, Status.UNREACHABLE, error.message)
+
+
+def _settle(run: SyncRun, error: ConnectorError) -> None:
+    if run.cancel_asked:
+        return finish(run, State.CANCELLED, message="Cancelled. What was read so far is kept.")
+    if error.kind in WAITS:
+        until = error.retry_at or now() + pause(run.waits)
+        if until <= _patience_ends(run, error.kind):
+            return _wait(run, error, until)
+    if error.kind == Kind.NOT_OFFERED:
+        _switch_off(run.connection, run.entity, error.message)
+    return finish(run, State.FAILED, message=_words(run, error), failure=error.kind, detail=error.detail)
+
+
+def pause(waits: int) -> timedelta:
+    """How long to wait before the next try: doubling, with a ceiling and jitter."""
+    longest = min(LONGEST_PAUSE, FIRST_PAUSE * 2**min(waits, 10))
+    return timedelta(seconds=random.uniform(longest / 2, longest))  # noqa: S311  no secret depends on it
+
+
+def _patience_ends(run: SyncRun, kind: Kind) -> datetime:
+    """When the run gives up waiting and leaves it to the next one."""
+    since = run.waiting_since or now()
+    if kind == Kind.RATE_LIMITED:
+        return since + MOST_WAIT
+    schedule = EntitySchedule.objects.filter(connection=run.connection_id, entity=run.entity).first()
+    return since + max(schedule.cadence if schedule else LEAST_WAIT, LEAST_WAIT)
+
+
+def _wait(run: SyncRun, error: ConnectorError, until: datetime) -> None:
+    """The lane waits in the table, not asleep in a worker."""
+    Lane.objects.filter(pk=run.lane_id).update(waits_until=until)
+    SyncRun.objects.filter(pk=run.pk).update(
+        state=State.WAITING,
+        ready_at=until,
+        claims=0,
+        waits=F("waits") + 1,
+        waiting_since=run.waiting_since or now(),
+        failure=error.kind,
+        message=error.message,
+        detail=error.detail,
+    )
+
+
+def _switch_off(connection: Connection, entity: str, reason: str) -> None:
+    EntitySchedule.objects.filter(connection=connection, entity=entity).update(enabled=False, off_reason=reason)
+
+
+def _words(run: SyncRun, error: ConnectorError) -> str:
+    if error.kind in WAITS and run.waiting_since:
+        return f"{error.message} This run gave up after {in_words(now() - run.waiting_since)}; the next one tries again."
+    return error.message
+
+
+def too_often(claimed: Claim) -> None:
+    """End a run that was taken up again and again without getting a page further."""
+    _fail(
+        claimed,
+        "This sync was started five times and never got a page further, so it was stopped. Earlier data stays. "
+        "Contact support if the next one fails too.",
+    )
+
+
+def ours(claimed: Claim) -> None:
+    """End a run that met a fault of Packr's own."""
+    _fail(
+        claimed,
+        "Packr itself failed during this sync; it is not your doing. Earlier data stays, and the next run tries "
+        "again. Contact support if this lasts.",
+    )
+
+
+def _fail(claimed: Claim, message: str) -> None:
+    try:
+        with transaction.atomic():
+            fence(claimed)
+            run = SyncRun.objects.select_related("connection", "lane").get(pk=claimed.run.pk)
+            if run.is_active:
+                finish(run, State.FAILED, message=message, failure="packr")
+    except (LeaseLost, SyncRun.DoesNotExist):
+        return

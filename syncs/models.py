@@ -1,0 +1,238 @@
+"""When each entity is synced, what is being synced now, and what happened."""
+
+import uuid
+from datetime import timedelta
+
+from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.db import models
+from django.db.models import Q
+
+from integrations.entities import Entity
+from integrations.models import Connection
+
+ENTITIES = [(entity.value, entity.label) for entity in Entity]
+
+
+class Mode(models.TextChoices):
+    INCREMENTAL = "incremental", "Incremental"
+    FULL = "full", "Full"
+
+
+class Trigger(models.TextChoices):
+    SCHEDULE = "schedule", "Schedule"
+    MANUAL = "manual", "By hand"
+    API = "api", "API"
+    WEBHOOK = "webhook", "Webhook"
+    FIRST = "first", "First sync"
+    SUPPORT = "support", "Support"
+
+
+class State(models.TextChoices):
+    QUEUED = "queued", "Queued"
+    RUNNING = "running", "Running"
+    WAITING = "waiting", "Waiting"
+    SUCCEEDED = "succeeded", "Succeeded"
+    PARTIAL = "partial", "Partial"
+    NEEDS_REVIEW = "needs_review", "Needs review"
+    FAILED = "failed", "Failed"
+    CANCELLED = "cancelled", "Cancelled"
+
+
+ACTIVE = (State.QUEUED, State.RUNNING, State.WAITING)
+COMPLETE = (State.SUCCEEDED, State.PARTIAL, State.NEEDS_REVIEW)
+
+
+class Reread(models.TextChoices):
+    NONE = "none", "Never"
+    DAILY = "daily", "Daily"
+    WEEKLY = "weekly", "Weekly"
+
+
+class EntitySchedule(models.Model):
+    """The cadence of one entity on one connection, and how far its mirror has come.
+
+    The cadence is every `every_seconds`, or daily at `daily_at` in the workspace's time zone. `watermark` is the WMS
+    time up to which the mirror is complete; `as_of` is what people see as its freshness. Both move only when a run
+    completes. An entity that is read with another one has a row of its own, but never runs.
+    """
+
+    connection = models.ForeignKey(Connection, on_delete=models.CASCADE, related_name="schedules")
+    entity = models.CharField(max_length=30, choices=ENTITIES)
+    every_seconds = models.PositiveIntegerField(null=True, blank=True)
+    daily_at = models.TimeField(null=True, blank=True)
+    mode = models.CharField(max_length=20, choices=Mode.choices, default=Mode.INCREMENTAL)
+    reread = models.CharField("re-read", max_length=10, choices=Reread.choices, default=Reread.NONE)
+    enabled = models.BooleanField("on", default=True)
+    off_reason = models.TextField(blank=True, help_text="Why it is off; shown to the people who miss the data.")
+    paused_until = models.DateTimeField(null=True, blank=True)
+    next_due_at = models.DateTimeField(null=True, blank=True, editable=False)
+    next_reread_at = models.DateTimeField(null=True, blank=True, editable=False)
+    watermark = models.DateTimeField(null=True, blank=True, editable=False)
+    as_of = models.DateTimeField(null=True, blank=True, editable=False)
+
+    workspace_path = "connection__workspace"
+
+    class Meta:
+        ordering = ["connection", "id"]
+        constraints = [
+            models.UniqueConstraint(fields=["connection", "entity"], name="one_schedule"),
+            models.CheckConstraint(
+                name="every_or_daily",
+                condition=Q(every_seconds__gt=0, daily_at=None) | Q(every_seconds=None, daily_at__isnull=False),
+            ),
+        ]
+        indexes = [models.Index(fields=["next_due_at"], condition=Q(enabled=True), name="schedules_due")]
+
+    def __str__(self) -> str:
+        return f"{self.get_entity_display()} of {self.connection}"
+
+    @property
+    def cadence(self) -> timedelta:
+        """How long lies between two runs."""
+        return timedelta(seconds=self.every_seconds or 86_400)
+
+    def clean(self) -> None:
+        if (self.every_seconds is None) == (self.daily_at is None):
+            raise ValidationError("Give either a number of seconds or a time of day.")
+        if self.every_seconds is not None and self.every_seconds < 60 and not settings.DEBUG:
+            raise ValidationError({"every_seconds": "At least 60 seconds."})
+
+
+class Lane(models.Model):
+    """One account at one WMS. Whoever holds its lease talks to the account, and nobody else does.
+
+    Every write of a worker names its `token`: after the lease was lost the token is another's, and nothing is written.
+    """
+
+    account_key = models.CharField(max_length=80, unique=True)
+    token = models.UUIDField(default=uuid.uuid4)
+    leased_until = models.DateTimeField(null=True)
+    worker = models.CharField(max_length=100, blank=True)
+    waits_until = models.DateTimeField(null=True)
+
+    def __str__(self) -> str:
+        return self.account_key
+
+
+class SyncRun(models.Model):
+    """One attempt to bring one entity of one connection up to date. The table is the queue.
+
+    `ready_at`: the moment from which a worker may take it (due, or the end of a wait, or its turn after a slice).
+    `urgency` orders what is ready: the smaller the sooner. `claims` and `waits`: how often it was taken, and had to wait,
+    since a page was last written. `beat_at`: when a worker last showed that it is alive.
+    """
+
+    connection = models.ForeignKey(Connection, on_delete=models.CASCADE, related_name="runs")
+    lane = models.ForeignKey(Lane, on_delete=models.PROTECT, related_name="runs")
+    entity = models.CharField(max_length=30, choices=ENTITIES)
+    mode = models.CharField(max_length=20, choices=Mode.choices)
+    trigger = models.CharField(max_length=20, choices=Trigger.choices)
+    state = models.CharField(max_length=20, choices=State.choices, default=State.QUEUED)
+    requested_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+    )
+    then_full = models.BooleanField(default=False)
+    followed_by = models.OneToOneField("self", null=True, blank=True, on_delete=models.SET_NULL, related_name="follows")
+    due_at = models.DateTimeField()
+    ready_at = models.DateTimeField()
+    urgency = models.DateTimeField()
+    created_at = models.DateTimeField(auto_now_add=True)
+    started_at = models.DateTimeField("started", null=True)
+    completed_at = models.DateTimeField("completed", null=True)
+    beat_at = models.DateTimeField(null=True)
+    claims = models.PositiveSmallIntegerField(default=0)
+    waits = models.PositiveSmallIntegerField(default=0)
+    waiting_since = models.DateTimeField(null=True)
+    cancelled_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+    )
+    cancel_asked = models.BooleanField(default=False)
+    since = models.DateTimeField(null=True, help_text="What changed from here on was asked for, overlap included.")
+    border = models.DateTimeField(null=True)
+    pages = models.PositiveIntegerField(default=0)
+    seen = models.PositiveIntegerField(default=0)
+    created = models.PositiveIntegerField(default=0)
+    updated = models.PositiveIntegerField(default=0)
+    unchanged = models.PositiveIntegerField(default=0)
+    stale = models.PositiveIntegerField(default=0)
+    rejected = models.PositiveIntegerField(default=0)
+    removed = models.PositiveIntegerField(default=0)
+    failure = models.CharField(max_length=20, blank=True)
+    message = models.TextField(blank=True)
+    detail = models.TextField(blank=True)
+
+    workspace_path = "connection__workspace"
+
+    class Meta:
+        ordering = ["-id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["connection", "entity"], condition=Q(state__in=ACTIVE), name="one_active_run"
+            )
+        ]
+        indexes = [
+            models.Index(fields=["ready_at"], condition=Q(state__in=ACTIVE), name="runs_ready"),
+            models.Index(fields=["connection", "entity", "-id"], name="runs_latest"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.get_entity_display()} of {self.connection}, run {self.pk}"
+
+    @property
+    def is_active(self) -> bool:
+        return self.state in ACTIVE
+
+
+class Checkpoint(models.Model):
+    """Where an active run resumes. Goes when the run ends.
+
+    `phase`: what the run does next (engine.Phase). `cursor`: the connector's. `clock`: the WMS's at the walk's first
+    answer. `newest`: the highest stamp that can be believed. `crawled`: the start of the copy's last crawl.
+    """
+
+    run = models.OneToOneField(SyncRun, on_delete=models.CASCADE, primary_key=True)
+    phase = models.CharField(max_length=20)
+    cursor = models.JSONField(null=True)
+    clock = models.DateTimeField(null=True)
+    newest = models.DateTimeField(null=True)
+    crawled = models.DateTimeField(null=True)
+    restarts = models.PositiveSmallIntegerField(default=0)
+
+
+class SeenPage(models.Model):
+    """The row keys that one page of a run had, packed. `doubtful` are ids that came back older than ours.
+
+    `cursor_digest` tells where the walk went on from here: a cursor that comes twice is a walk in a circle.
+    """
+
+    run = models.ForeignKey(SyncRun, on_delete=models.CASCADE, related_name="seen_pages")
+    number = models.PositiveIntegerField()
+    keys = models.BinaryField()
+    doubtful = models.JSONField(default=list)
+    cursor_digest = models.CharField(max_length=32)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["run", "number"], name="one_seen_page")]
+
+
+class RejectedRecord(models.Model):
+    """A record that could not be understood: kept with its reason until it is."""
+
+    connection = models.ForeignKey(Connection, on_delete=models.CASCADE, related_name="+")
+    run = models.ForeignKey(SyncRun, null=True, on_delete=models.SET_NULL, related_name="rejected_records")
+    entity = models.CharField(max_length=30, choices=ENTITIES)
+    external_id = models.TextField(blank=True)
+    reason = models.TextField()
+    excerpt = models.TextField()
+    first_seen_at = models.DateTimeField(auto_now_add=True)
+    last_seen_at = models.DateTimeField()
+
+    workspace_path = "connection__workspace"
+
+    class Meta:
+        ordering = ["-last_seen_at"]
+        indexes = [models.Index(fields=["connection", "entity", "external_id"], name="rejected_by_id")]
+
+    def __str__(self) -> str:
+        return f"{self.get_entity_display()} {self.external_id}"

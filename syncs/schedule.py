@@ -1,0 +1,175 @@
+"""Cadences: the defaults, when the next run is due, and the runs that fall due."""
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, date, datetime, time, timedelta
+from hashlib import sha256
+from zoneinfo import ZoneInfo
+
+from django.db import transaction
+from django.db.models import Exists, OuterRef, Q, QuerySet
+
+from integrations.entities import Entity
+from integrations.models import Connection, Status
+
+from .models import ACTIVE, EntitySchedule, Lane, Mode, Reread, SyncRun, Trigger
+
+HORIZON = timedelta(seconds=90)
+MINUTE, HOUR = 60, 3600
+EVERY: dict[Entity, int] = {
+    Entity.ORDERS: 5 * MINUTE,
+    Entity.INVENTORY: 5 * MINUTE,
+    Entity.INBOUND_SHIPMENTS: 15 * MINUTE,
+    Entity.ORDER_SHIPMENTS: 15 * MINUTE,
+    Entity.PRODUCTS: HOUR,
+    Entity.CUSTOMERS: HOUR,
+    Entity.RETURNS: HOUR,
+    Entity.WAREHOUSE_LOCATIONS: 12 * HOUR,
+}
+"""Entities with an interval; the others are daily, and always read in full."""
+
+QUIET_FROM, QUIET_FOR = time(1, 0), 4 * HOUR
+
+
+def make_schedules(connection: Connection, now: datetime) -> list[EntitySchedule]:
+    """The default schedules of a new connection, the first dues spread over each cadence."""
+    connector = connection.connector
+    schedules = [_default(connection, entity, now) for entity in connector.entities()]
+    for schedule in schedules:
+        parent = connector.read_with.get(Entity(schedule.entity))
+        if parent:
+            schedule.next_due_at = schedule.next_reread_at = None
+    return EntitySchedule.objects.bulk_create(schedules)
+
+
+def _default(connection: Connection, entity: Entity, now: datetime) -> EntitySchedule:
+    spread = _spread(connection, entity)
+    quiet = (datetime.combine(date.min, QUIET_FROM) + timedelta(seconds=spread % QUIET_FOR)).time()
+    schedule = EntitySchedule(connection=connection, entity=entity)
+    if entity in EVERY:
+        schedule.every_seconds = EVERY[entity]
+        schedule.reread = Reread.WEEKLY if entity.is_history else Reread.DAILY
+        schedule.next_due_at = now + timedelta(seconds=spread % EVERY[entity])
+        schedule.next_reread_at = _reread_after(connection, schedule, now)
+    else:
+        schedule.daily_at, schedule.mode = quiet, Mode.FULL
+        schedule.next_due_at = next_due(schedule, now)
+    return schedule
+
+
+def _spread(connection: Connection, entity: Entity) -> int:
+    """A number that lies differently for each connection and entity, and always the same."""
+    return int.from_bytes(sha256(f"{connection.pk}:{entity}".encode()).digest()[:4])
+
+
+def next_due(schedule: EntitySchedule, after: datetime) -> datetime:
+    """The first due moment of a schedule later than `after`: previous due + n x cadence, or the next local date."""
+    if schedule.daily_at is not None:
+        zone = ZoneInfo(schedule.connection.workspace.timezone)
+        return next_daily(schedule.daily_at, zone, after)
+    previous = schedule.next_due_at or after
+    if previous > after:
+        return previous
+    missed = (after - previous) // schedule.cadence
+    return previous + (missed + 1) * schedule.cadence
+
+
+def next_daily(at: time, zone: ZoneInfo, after: datetime) -> datetime:
+    """The first moment later than `after` at which it is `at` in the zone: exactly one on each local date."""
+    day = after.astimezone(zone).date()
+    moment = local_moment(day, at, zone)
+    return moment if moment > after else local_moment(day + timedelta(days=1), at, zone)
+
+
+def local_moment(day: date, at: time, zone: ZoneInfo) -> datetime:
+    """When it is `at` on a local date (UTC). A time that does not exist: the first that does; one that exists twice:
+    the first."""
+    local = datetime.combine(day, at, zone)
+    moment = local.astimezone(UTC)
+    if moment.astimezone(zone).replace(tzinfo=None) == local.replace(tzinfo=None):
+        return moment
+    # In the gap: the clock jumps somewhere between the two readings of this wall time.
+    before, after = local.replace(fold=1).astimezone(UTC), moment
+    while after - before > timedelta(milliseconds=500):
+        middle = before + (after - before) / 2
+        jumped = middle.astimezone(zone).utcoffset() != before.astimezone(zone).utcoffset()
+        before, after = (before, middle) if jumped else (middle, after)
+    return after.replace(microsecond=0)
+
+
+def _reread_after(connection: Connection, schedule: EntitySchedule, after: datetime) -> datetime | None:
+    """The next re-read, in the connection's quiet window."""
+    if schedule.reread == Reread.NONE:
+        return None
+    spread = _spread(connection, Entity(schedule.entity))
+    at = (datetime.combine(date.min, QUIET_FROM) + timedelta(seconds=spread % QUIET_FOR)).time()
+    zone = ZoneInfo(connection.workspace.timezone)
+    days = 7 if schedule.reread == Reread.WEEKLY else 1
+    first = next_daily(at, zone, after)
+    return first if days == 1 else local_moment(first.astimezone(zone).date() + timedelta(days=spread % days), at, zone)
+
+
+def due_schedules(now: datetime) -> QuerySet[EntitySchedule]:
+    """The schedules whose next run falls due within the horizon.
+
+    While a run is active the next occurrence stays planned; it is skipped only when its time has come.
+    """
+    active = SyncRun.objects.filter(connection=OuterRef("connection"), entity=OuterRef("entity"), state__in=ACTIVE)
+    live = Q(connection__status__in=(Status.CONNECTED, Status.UNREACHABLE))
+    awake = Q(paused_until=None) | Q(paused_until__lte=now)
+    free = Q(next_due_at__lte=now) | ~Exists(active)
+    return EntitySchedule.objects.filter(live, awake, free, enabled=True, next_due_at__lte=now + HORIZON)
+
+
+def queue_due(now: datetime, *, only: Iterable[int] | None = None) -> None:
+    """Insert the runs that fall due within the horizon, each with its due time.
+
+    An entity with an active run gets no second one: that occurrence is skipped. `only` limits it to some schedules.
+    """
+    with transaction.atomic():
+        schedules = due_schedules(now).select_related("connection__workspace").select_for_update(of=("self",))
+        if only is not None:
+            schedules = schedules.filter(pk__in=only)
+        due = list(schedules)
+        if not due:
+            return
+        lanes = lanes_of({schedule.connection for schedule in due})
+        runs = [_run(schedule, lanes[schedule.connection.account_key]) for schedule in due]
+        _advance(due, now)
+        SyncRun.objects.bulk_create(runs, ignore_conflicts=True)
+
+
+def _run(schedule: EntitySchedule, lane: Lane) -> SyncRun:
+    due = schedule.next_due_at
+    assert due is not None
+    reread = schedule.next_reread_at is not None and schedule.next_reread_at <= due
+    full = schedule.mode == Mode.FULL or reread or schedule.watermark is None
+    return SyncRun(
+        connection=schedule.connection,
+        lane=lane,
+        entity=schedule.entity,
+        mode=Mode.FULL if full else Mode.INCREMENTAL,
+        trigger=Trigger.SCHEDULE,
+        due_at=due,
+        ready_at=due,
+        urgency=due,
+    )
+
+
+def _advance(due: Sequence[EntitySchedule], now: datetime) -> None:
+    for schedule in due:
+        previous = schedule.next_due_at
+        assert previous is not None
+        if schedule.next_reread_at is not None and schedule.next_reread_at <= previous:
+            schedule.next_reread_at = _reread_after(schedule.connection, schedule, max(now, previous))
+        schedule.next_due_at = next_due(schedule, max(now, previous))
+    EntitySchedule.objects.bulk_update(due, ["next_due_at", "next_reread_at"])
+
+
+def lanes_of(connections: Iterable[Connection]) -> dict[str, Lane]:
+    """The lanes of these connections by account key, made where they are missing."""
+    keys = {connection.account_key for connection in connections}
+    found = Lane.objects.in_bulk(keys, field_name="account_key")
+    if len(found) < len(keys):
+        Lane.objects.bulk_create([Lane(account_key=key) for key in keys - set(found)], ignore_conflicts=True)
+        found = Lane.objects.in_bulk(keys, field_name="account_key")
+    return found

@@ -1,0 +1,240 @@
+"""Asking for runs, taking them, ending them."""
+
+import os
+import socket
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+from django.conf import settings
+from django.db import IntegrityError, transaction
+from django.db.models import F, Q
+from django.utils.timezone import now
+
+from integrations.entities import Entity
+from integrations.models import Connection
+
+from . import wakeups
+from .models import ACTIVE, Checkpoint, EntitySchedule, Lane, Mode, SeenPage, State, SyncRun, Trigger
+from .schedule import lanes_of, queue_due
+
+# A person who waits goes before the clock by this much.
+PERSON_AHEAD = timedelta(minutes=5)
+MOST_CLAIMS = 5
+
+
+class Refused(Exception):
+    """A request for a sync that can't be met; the text says why, for the person who asked."""
+
+
+@dataclass(frozen=True)
+class Requested:
+    """The run that answers a request; `attached` when it was under way already."""
+
+    run: SyncRun
+    attached: bool
+
+
+def request_runs(
+    connection: Connection,
+    entities: Iterable[Entity],
+    *,
+    mode: Mode = Mode.INCREMENTAL,
+    trigger: Trigger,
+    person: Any = None,
+) -> list[Requested]:
+    """Ask for a run of each entity now. An entity that is read with another one runs that one.
+
+    Nobody gets a second run of what is active: a running one is attached to (and marked *then full* when asked for
+    more than it does), a queued one becomes due now. Raises Refused for a connection that is disconnected, and for an
+    entity its WMS does not offer.
+    """
+    if not connection.is_live:
+        raise Refused(f"{connection.name} is disconnected, so nothing can be synced. Connect it again first.")
+    wanted = list(dict.fromkeys(_runnable(connection, entity) for entity in entities))
+    with transaction.atomic():
+        lane = lanes_of([connection])[connection.account_key]
+        requested = [_request(connection, lane, entity, mode, trigger, person) for entity in wanted]
+        transaction.on_commit(wakeups.wake)
+    return requested
+
+
+def _runnable(connection: Connection, entity: Entity) -> Entity:
+    connector = connection.connector
+    if entity not in connector.entities():
+        raise Refused(f"{connector.label} does not offer {entity.label.lower()}.")
+    return connector.read_with.get(entity, entity)
+
+
+def group(connection: Connection, name: str, members: Iterable[Entity]) -> list[Entity]:
+    """The entities of a group that this connection's WMS offers; Refused when it is none of them."""
+    offered = [entity for entity in members if entity in connection.connector.entities()]
+    if not offered:
+        raise Refused(f"{connection.connector.label} offers nothing of “{name}”.")
+    return offered
+
+
+def _request(
+    connection: Connection, lane: Lane, entity: Entity, mode: Mode, trigger: Trigger, person: Any
+) -> Requested:
+    active = SyncRun.objects.filter(connection=connection, entity=entity, state__in=ACTIVE)
+    while (found := active.select_for_update().first()) is None:
+        try:
+            with transaction.atomic():
+                return Requested(_new_run(connection, lane, entity, mode, trigger, person), attached=False)
+        except IntegrityError:  # somebody else was faster; theirs is the run, unless it has ended by now
+            continue
+    if found.state == State.QUEUED:
+        return _hurry(found, mode, trigger, person)
+    if mode == Mode.FULL and found.mode == Mode.INCREMENTAL and not found.then_full:
+        found.then_full = True
+        found.save(update_fields=["then_full"])
+    return Requested(found, attached=True)
+
+
+def _new_run(
+    connection: Connection, lane: Lane, entity: Entity, mode: Mode, trigger: Trigger, person: Any
+) -> SyncRun:
+    moment = now()
+    never = EntitySchedule.objects.filter(connection=connection, entity=entity, watermark=None).exists()
+    return SyncRun.objects.create(
+        connection=connection,
+        lane=lane,
+        entity=entity,
+        mode=Mode.FULL if never else mode,
+        trigger=trigger,
+        requested_by=person,
+        due_at=moment,
+        ready_at=moment,
+        urgency=moment - PERSON_AHEAD if person else moment,
+    )
+
+
+def _hurry(run: SyncRun, mode: Mode, trigger: Trigger, person: Any) -> Requested:
+    """Make a queued run due now, with the person's priority and the stronger mode."""
+    planned = run.requested_by is None and run.trigger == Trigger.SCHEDULE
+    if planned:
+        run.trigger, run.requested_by = trigger, person
+    if mode == Mode.FULL:
+        run.mode = Mode.FULL
+    run.ready_at = min(run.ready_at, now())
+    run.urgency = min(run.urgency, now() - PERSON_AHEAD)
+    run.save(update_fields=["trigger", "requested_by", "mode", "ready_at", "urgency"])
+    return Requested(run, attached=not planned)
+
+
+def cancel(run: SyncRun, *, person: Any) -> bool:
+    """Cancel an active run: one that waits at once, one that works after its page. False when it had ended already."""
+    with transaction.atomic():
+        current = SyncRun.objects.select_for_update().get(pk=run.pk)
+        if not current.is_active:
+            return False
+        current.cancel_asked, current.cancelled_by = True, person
+        current.save(update_fields=["cancel_asked", "cancelled_by"])
+        if current.state != State.RUNNING:
+            finish(current, State.CANCELLED, message="Cancelled before it went on. What was read so far is kept.")
+    return True
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A run in a worker's hands: until `token` is no longer the lane's, nobody else touches the account."""
+
+    run: SyncRun
+    token: UUID
+
+
+def lease_end() -> datetime:
+    """When a lease taken or renewed now ends."""
+    return now() + timedelta(seconds=settings.LEASE_SECONDS)
+
+
+def ready_runs(moment: datetime) -> Any:
+    """The active runs that a worker may take now, the most urgent first."""
+    unleased = Q(lane__leased_until=None) | Q(lane__leased_until__lt=moment)
+    calm = Q(lane__waits_until=None) | Q(lane__waits_until__lte=moment)
+    ready = SyncRun.objects.filter(unleased, calm, state__in=ACTIVE, ready_at__lte=moment)
+    return ready.order_by("urgency", "id")
+
+
+def claim(*, connection: Connection | None = None) -> Claim | None:
+    """Take the lane with the most urgent ready run, and that run. None when there is nothing to do."""
+    moment = now()
+    ready = ready_runs(moment)
+    if connection is not None:
+        ready = ready.filter(connection=connection)
+    for run in ready[:5]:
+        token = uuid4()
+        with transaction.atomic():
+            if not _lease(run.lane_id, token, moment):
+                continue
+            taken = SyncRun.objects.filter(pk=run.pk, state__in=ACTIVE, ready_at__lte=moment).update(
+                state=State.RUNNING,
+                claims=F("claims") + 1,
+                started_at=run.started_at or moment,
+                beat_at=moment,
+                message="",
+                failure="",
+                detail="",
+            )
+            if not taken:
+                _release(run.lane_id, token)
+                continue
+        run = SyncRun.objects.select_related("connection__workspace", "lane").get(pk=run.pk)
+        return Claim(run, token)
+    return None
+
+
+def _lease(lane_id: int, token: UUID, moment: datetime) -> bool:
+    """Take the lane for a lease; False while another worker holds it."""
+    free = Q(leased_until=None) | Q(leased_until__lt=moment)
+    worker = f"{socket.gethostname()}:{os.getpid()}"[:100]
+    lane = Lane.objects.filter(free, pk=lane_id)
+    return lane.update(token=token, leased_until=lease_end(), worker=worker, waits_until=None) == 1
+
+
+def _release(lane_id: int, token: UUID) -> None:
+    Lane.objects.filter(pk=lane_id, token=token).update(leased_until=None)
+
+
+def release(claimed: Claim) -> None:
+    """Give the lane back."""
+    _release(claimed.run.lane_id, claimed.token)
+
+
+class LeaseLost(Exception):
+    """Another worker has the lane by now: nothing more may be written."""
+
+
+def fence(claimed: Claim) -> None:
+    """Renew the lease; LeaseLost when it is another's. First statement of everything a worker writes."""
+    mine = Lane.objects.filter(pk=claimed.run.lane_id, token=claimed.token)
+    if not mine.update(leased_until=lease_end()):
+        raise LeaseLost
+
+
+def finish(run: SyncRun, state: State, *, message: str = "", failure: str = "", detail: str = "") -> None:
+    """End a run, inside the caller's transaction; what comes after it is queued with it."""
+    moment = now()
+    run.state, run.completed_at = state, moment
+    run.message, run.failure, run.detail = message, failure, detail
+    run.save(update_fields=["state", "completed_at", "message", "failure", "detail"])
+    Checkpoint.objects.filter(run=run).delete()
+    SeenPage.objects.filter(run=run).delete()
+    then_full = SyncRun.objects.filter(pk=run.pk).values_list("then_full", flat=True)[0]
+    if then_full and state != State.CANCELLED and run.connection.is_live:
+        follower = _new_run(run.connection, run.lane, Entity(run.entity), Mode.FULL, Trigger(run.trigger), None)
+        SyncRun.objects.filter(pk=run.pk).update(followed_by=follower)
+    schedules = EntitySchedule.objects.filter(connection=run.connection_id, entity=run.entity)
+    queue_due(moment, only=list(schedules.values_list("pk", flat=True)))
+
+
+def stop_all(connection: Connection, message: str, *, state: State = State.CANCELLED, failure: str = "") -> None:
+    """End every active run of a connection that no worker holds; a running one ends at its next page."""
+    with transaction.atomic():
+        runs = SyncRun.objects.filter(connection=connection, state__in=ACTIVE)
+        runs.filter(state=State.RUNNING).update(cancel_asked=True)
+        for run in runs.exclude(state=State.RUNNING).select_for_update():
+            finish(run, state, message=message, failure=failure)

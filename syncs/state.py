@@ -1,0 +1,134 @@
+"""How fresh each entity is, and what its latest run did: what every page, command and API answer is made from."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.db import models
+from django.db.models import Max
+from django.utils.timezone import now
+
+from integrations.entities import Entity
+from integrations.models import Connection
+
+from .models import EntitySchedule, State, SyncRun
+
+
+class Freshness(models.TextChoices):
+    FRESH = "fresh", "Fresh"
+    NEVER = "never", "Never synced"
+    LATE = "late", "Late"
+    STALE = "stale", "Stale"
+    PAUSED = "paused", "Paused"
+    OFF = "off", "Off"
+    NOT_OFFERED = "not_offered", "Not offered"
+
+
+# From what is worst to what is of no concern.
+WORST_FIRST = (
+    Freshness.STALE,
+    Freshness.LATE,
+    Freshness.NEVER,
+    Freshness.PAUSED,
+    Freshness.FRESH,
+    Freshness.OFF,
+    Freshness.NOT_OFFERED,
+)
+
+
+@dataclass(frozen=True)
+class EntityState:
+    """One entity of one connection. `run` is its latest; for an entity that is read with another, that one's."""
+
+    entity: Entity
+    schedule: EntitySchedule
+    freshness: Freshness
+    as_of: datetime | None
+    cadence: timedelta
+    next_run: datetime | None
+    run: SyncRun | None
+    read_with: Entity | None
+
+
+def sync_state(connection: Connection) -> list[EntityState]:
+    """One state per entity that the connection's WMS offers, never-run ones included, in Entity's order."""
+    moment = now()
+    schedules = {Entity(one.entity): one for one in connection.schedules.all()}
+    runs = _latest_runs(connection)
+    planned = _planned(connection, moment)
+    states = []
+    for entity in connection.connector.entities():
+        if entity not in schedules:
+            continue
+        parent = connection.connector.read_with.get(entity)
+        leading = schedules.get(parent, schedules[entity]) if parent else schedules[entity]
+        states.append(_state(connection, entity, leading, runs.get(parent or entity), parent, planned, moment))
+    return states
+
+
+def entity_state(connection: Connection, entity: Entity) -> EntityState | None:
+    """The state of one entity; None when the WMS does not offer it."""
+    return next((state for state in sync_state(connection) if state.entity == entity), None)
+
+
+def _latest_runs(connection: Connection) -> dict[Entity, SyncRun]:
+    """The latest run of each entity that began, or that is on its way at a person's word."""
+    runs = SyncRun.objects.filter(connection=connection).exclude(state=State.QUEUED, due_at__gt=now())
+    newest = runs.order_by().values("entity").annotate(newest=Max("pk")).values("newest")
+    found = SyncRun.objects.filter(pk__in=newest).select_related("requested_by", "lane", "cancelled_by")
+    return {Entity(run.entity): run for run in found}
+
+
+def _planned(connection: Connection, moment: datetime) -> dict[Entity, datetime]:
+    """The next runs that stand in the queue already, each with its due time."""
+    queued = SyncRun.objects.filter(connection=connection, state=State.QUEUED, due_at__gt=moment)
+    return {Entity(entity): due for entity, due in queued.values_list("entity", "due_at")}
+
+
+def _state(
+    connection: Connection,
+    entity: Entity,
+    schedule: EntitySchedule,
+    run: SyncRun | None,
+    parent: Entity | None,
+    planned: dict[Entity, datetime],
+    moment: datetime,
+) -> EntityState:
+    is_on = schedule.enabled and connection.is_live
+    return EntityState(
+        entity=entity,
+        schedule=schedule,
+        freshness=freshness(schedule, moment),
+        as_of=schedule.as_of,
+        cadence=schedule.cadence,
+        next_run=planned.get(parent or entity, schedule.next_due_at) if is_on else None,
+        run=run,
+        read_with=parent,
+    )
+
+
+def freshness(schedule: EntitySchedule, moment: datetime) -> Freshness:
+    """How the age of the data compares with its cadence."""
+    if not schedule.enabled:
+        return Freshness.NOT_OFFERED if schedule.off_reason and schedule.as_of is None else Freshness.OFF
+    if schedule.paused_until and schedule.paused_until > moment:
+        return Freshness.PAUSED
+    if schedule.as_of is None:
+        return Freshness.NEVER
+    age = moment - schedule.as_of
+    grace = max(timedelta(seconds=60), schedule.cadence * 0.2)
+    if age <= schedule.cadence + grace:
+        return Freshness.FRESH
+    return Freshness.LATE if age <= max(2 * schedule.cadence, schedule.cadence + grace) else Freshness.STALE
+
+
+def worst(states: Iterable[EntityState]) -> Freshness:
+    """The state of a screen that uses all of these."""
+    found = {state.freshness for state in states}
+    return next((one for one in WORST_FIRST if one in found), Freshness.NEVER)
+
+
+def displayed_state(run: SyncRun) -> str:
+    """The run's state for a person: a running one whose worker is gone is *interrupted*."""
+    lapsed = run.lane.leased_until is not None and run.lane.leased_until < now()
+    return "interrupted" if run.state == State.RUNNING and lapsed else run.state

@@ -1,0 +1,61 @@
+"""What django-q2 calls: functions without arguments that may come late, twice or never."""
+
+import logging
+import threading
+import time
+
+from django.conf import settings
+from django.db import connections
+from django.utils.timezone import now
+
+from . import engine
+from .schedule import queue_due
+from .services import claim
+
+log = logging.getLogger(__name__)
+
+WORKS_FOR = 20.0  # seconds
+
+
+def tick() -> None:
+    """Insert the runs that fall due in the next minute and a half."""
+    queue_due(now())
+
+
+def work() -> None:
+    """Work off what is ready for some twenty seconds, several accounts side by side, then end."""
+    crew = Crew(time.monotonic() + WORKS_FOR, settings.LANES)
+    crew.grow()
+    crew.join()
+
+
+class Crew:
+    """Threads that take lanes: each one that found work lets another one look for more."""
+
+    def __init__(self, until: float, size: int) -> None:
+        self.until = until
+        self.size = size
+        self.lock = threading.Lock()
+        self.threads: list[threading.Thread] = []
+
+    def grow(self) -> None:
+        """Start one more thread, if there is room and time."""
+        with self.lock:
+            self.threads = [thread for thread in self.threads if thread.is_alive()]
+            if len(self.threads) < self.size and time.monotonic() < self.until:
+                thread = threading.Thread(target=self._run, daemon=True)
+                self.threads.append(thread)
+                thread.start()
+
+    def join(self) -> None:
+        """Wait until every thread has ended."""
+        while alive := [thread for thread in list(self.threads) if thread.is_alive()]:
+            alive[0].join(timeout=1)
+
+    def _run(self) -> None:
+        try:
+            while time.monotonic() < self.until and (claimed := claim()):
+                self.grow()
+                engine.work(claimed)
+        finally:
+            connections.close_all()

@@ -1,0 +1,268 @@
+"""How fresh the data is, for every page: the chip, the widget, the banner, the words for cadences and run states.
+
+What a page needs of the sync state is read once per request, however many of these tags it uses.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django import template
+from django.template import Context
+from django.utils import timezone
+
+from integrations.entities import Entity
+from integrations.models import Connection, Status
+from packr.warehouse.brands import connections
+from packr.workspaces.templatetags.looks import span
+from syncs.models import ACTIVE, EntitySchedule, SyncRun, Trigger
+from syncs.state import EntityState, Freshness, displayed_state, sync_state, worst
+
+register = template.Library()
+
+# Icon, word and tone of everything a run or an entity can be.
+RUN_STATES = {
+    "queued": ("clock", "Queued", "neutral"),
+    "running": ("arrow-path", "Running", "info"),
+    "waiting": ("pause-circle", "Waiting", "info"),
+    "succeeded": ("check-circle", "Succeeded", "positive"),
+    "partial": ("exclamation-circle", "Partial", "warning"),
+    "needs_review": ("flag", "Needs review", "warning"),
+    "failed": ("x-circle", "Failed", "critical"),
+    "cancelled": ("stop-circle", "Cancelled", "neutral"),
+    "interrupted": ("link-slash", "Interrupted", "warning"),
+}
+FRESHNESS = {
+    Freshness.NEVER: ("ellipsis-horizontal-circle", "neutral"),
+    Freshness.FRESH: ("check-circle", "positive"),
+    Freshness.LATE: ("clock", "warning"),
+    Freshness.STALE: ("exclamation-triangle", "critical"),
+    Freshness.PAUSED: ("pause-circle", "neutral"),
+    Freshness.OFF: ("no-symbol", "neutral"),
+    Freshness.NOT_OFFERED: ("minus-circle", "neutral"),
+}
+BEHIND = (Freshness.LATE, Freshness.STALE)
+
+
+@dataclass(frozen=True, slots=True)
+class Here:
+    """The connections a place sees, each with the state of its entities (none once disconnected)."""
+
+    connections: list[Connection]
+    states: dict[int, list[EntityState]]
+
+    @property
+    def live(self) -> list[Connection]:
+        return [connection for connection in self.connections if connection.is_live]
+
+    @property
+    def ended(self) -> list[Connection]:
+        return [connection for connection in self.connections if not connection.is_live]
+
+    @property
+    def troubled(self) -> list[Connection]:
+        return [connection for connection in self.live if connection.status != Status.CONNECTED]
+
+    def of(self, entity: str) -> list[EntityState]:
+        return [state for states in self.states.values() for state in states if state.entity == entity]
+
+
+@dataclass(frozen=True, slots=True)
+class ScreenState:
+    """What a data screen says about its data: how fresh it is, as of when, and what stands in its way."""
+
+    here: Here
+    states: list[EntityState]
+    freshness: Freshness
+    as_of: datetime | None
+
+    @property
+    def first_run(self) -> SyncRun | None:
+        """The latest run of an entity that never had a success: what people wait for, or what went wrong."""
+        return next((state.run for state in self.states if state.freshness == Freshness.NEVER and state.run), None)
+
+    @property
+    def behind(self) -> list[EntityState]:
+        return [state for state in self.states if state.freshness == Freshness.STALE]
+
+    @property
+    def off_reason(self) -> str:
+        return next((state.schedule.off_reason for state in self.states if state.schedule.off_reason), "")
+
+
+@dataclass(frozen=True, slots=True)
+class Widget:
+    """The sync widget: the worst state of everything here, and how long ago the last update was."""
+
+    here: Here
+    freshness: Freshness
+    about: str
+    at: datetime | None
+    last_update: datetime | None
+    running: list[EntityState]
+    behind: list[EntityState]
+    upcoming: EntityState | None
+
+
+def _here(context: Context) -> Here:
+    request = context["request"]
+    found = getattr(request, "packr_sync_states", None)
+    if found is None:
+        ours = list(connections(context["place"]).select_related("workspace").order_by("name"))
+        found = Here(ours, {one.pk: sync_state(one) for one in ours if one.is_live})
+        request.packr_sync_states = found
+    return found  # type: ignore[no-any-return]
+
+
+@register.simple_tag(takes_context=True)
+def screen_state(context: Context, entity: Entity) -> ScreenState:
+    """The sync state behind a data screen: the worst of its connections, and the oldest as-of time."""
+    here = _here(context)
+    states = here.of(entity)
+    moments = [state.as_of for state in states if state.as_of]
+    return ScreenState(
+        here=here,
+        states=states,
+        freshness=worst(states) if states else Freshness.NOT_OFFERED,
+        as_of=min(moments) if moments else None,
+    )
+
+
+@register.simple_tag(takes_context=True)
+def sync_widget(context: Context) -> Widget:
+    """What the sync widget of every page shows."""
+    here = _here(context)
+    states = [state for each in here.states.values() for state in each]
+    moments = [state.as_of for state in states if state.as_of]
+    last = max(moments) if moments else None
+    freshness = worst(states) if states else Freshness.NEVER
+    behind = [state for state in states if state.freshness in BEHIND]
+    lagging = min(
+        (state for state in behind if state.freshness == freshness and state.as_of),
+        key=lambda state: state.as_of or timezone.now(),
+        default=None,
+    )
+    due = [state for state in states if state.next_run and not (state.run and state.run.is_active)]
+    return Widget(
+        here=here,
+        freshness=freshness,
+        about=lagging.entity.label if lagging else "Updated",
+        at=lagging.as_of if lagging else last,
+        last_update=last,
+        running=[state for state in states if state.run and state.run.is_active and state.read_with is None],
+        behind=behind,
+        upcoming=min(due, key=lambda state: state.next_run or timezone.now(), default=None),
+    )
+
+
+@register.inclusion_tag("syncs/_state_table.html", takes_context=True)
+def sync_state_table(context: Context, connection: Connection) -> dict[str, Any]:
+    """The table “Workspace sync state — latest run per table” of a connection, as on the Integrations page."""
+    return {
+        "connection": connection,
+        "states": sync_state(connection),
+        "where": "page",
+        "place": context.get("place"),
+        "request": context["request"],
+    }
+
+
+@register.inclusion_tag("components/_badge.html")
+def freshness(value: Freshness) -> dict[str, str]:
+    """How fresh an entity is."""
+    icon, tone = FRESHNESS[Freshness(value)]
+    return {"icon": icon, "word": str(Freshness(value).label), "tone": tone}
+
+
+@register.inclusion_tag("components/_badge.html")
+def run_state(run: SyncRun) -> dict[str, str]:
+    """The state of a run as people see it."""
+    icon, word, tone = RUN_STATES[displayed_state(run)]
+    return {"icon": icon, "word": word, "tone": tone}
+
+
+@register.filter
+def run_word(run: SyncRun) -> str:
+    """The state of a run as a word."""
+    return RUN_STATES[displayed_state(run)][1]
+
+
+@register.filter
+def cadence(state: EntityState) -> str:
+    """How often an entity is read: `every 5 min`, `daily at 02:10`, `with orders`."""
+    if state.read_with:
+        return f"with {state.read_with.label.lower()}"
+    return _cadence(state.schedule)
+
+
+def _cadence(schedule: EntitySchedule) -> str:
+    if schedule.daily_at:
+        return f"daily at {schedule.daily_at:%H:%M}"
+    seconds = schedule.every_seconds or 0
+    if seconds % 3600 == 0:
+        return "every hour" if seconds == 3600 else f"every {seconds // 3600} h"
+    return f"every {seconds // 60} min" if seconds % 60 == 0 else f"every {seconds} s"
+
+
+@register.filter
+def starter(run: SyncRun) -> str:
+    """Who began a run."""
+    if run.requested_by:
+        return str(run.requested_by.get_full_name() or run.requested_by.get_username())
+    return {Trigger.SCHEDULE: "The schedule", Trigger.FIRST: "Connecting the WMS", Trigger.SUPPORT: "Support"}.get(
+        Trigger(run.trigger), "Packr"
+    )
+
+
+@register.filter
+def since(moment: datetime | None) -> str:
+    """How long ago, as in `20 s ago`: for what began moments ago."""
+    return f"{span(timezone.now() - moment)} ago" if moment else ""
+
+
+@register.filter
+def effort(run: SyncRun | None) -> str:
+    """What a run cost: `4 s, 3 pages`; nothing for one that has not completed."""
+    if run is None or not run.started_at or not run.completed_at:
+        return ""
+    pages = f"{run.pages} page{'' if run.pages == 1 else 's'}"
+    return f"{span(run.completed_at - run.started_at)}, {pages}"
+
+
+@register.simple_tag
+def effort_of_all(states: list[EntityState]) -> str:
+    """What the latest runs of all entities cost together; nothing unless all of them completed."""
+    runs = [state.run for state in states if state.read_with is None and state.run]
+    times = [run.completed_at - run.started_at for run in runs if run.completed_at and run.started_at]
+    if not runs or len(times) < len(runs):
+        return ""
+    total = sum(times[1:], times[0])
+    return f"{span(total)}, {sum(run.pages for run in runs)} pages"
+
+
+@register.filter
+def is_active(run: SyncRun | None) -> bool:
+    """Whether a run is still under way or waiting for its turn."""
+    return run is not None and run.state in ACTIVE
+
+
+@register.simple_tag
+def any_active(states: list[EntityState]) -> bool:
+    """Whether anything is under way, so that a table is worth asking for again."""
+    return any(is_active(state.run) for state in states)
+
+
+@register.simple_tag
+def milestone(run: SyncRun) -> str:
+    """What is worth saying aloud about a run: it began, it ended and how; never each count."""
+    if run.is_active:
+        return f"{Entity(run.entity).label}: {RUN_STATES[displayed_state(run)][1].lower()}"
+    return f"{Entity(run.entity).label}: {RUN_STATES[displayed_state(run)][1].lower()}, {run.seen:,} read"
+
+
+@register.filter
+def clock(moment: datetime | None, place: Any) -> str:
+    """The time of day on the workspace's clock: `14:10`."""
+    zone = ZoneInfo(place.workspace.timezone) if place else timezone.get_current_timezone()
+    return f"{moment.astimezone(zone):%H:%M}" if moment else ""

@@ -1,0 +1,11 @@
+from django.urls import path
+
+from . import views
+
+urlpatterns = [
+    path("settings/integrations/<int:pk>/sync/", views.window, name="sync_window"),
+    path("settings/integrations/<int:pk>/sync-state/", views.state_table, name="sync_state"),
+    path("settings/integrations/<int:pk>/runs/<int:run_id>/", views.run, name="run"),
+    path("settings/integrations/<int:pk>/runs/<int:run_id>/cancel/", views.cancel, name="cancel_run"),
+    path("sync-widget/", views.widget, name="sync_widget"),
+]

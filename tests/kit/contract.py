@@ -1,0 +1,371 @@
+"""What every connector has to do, whatever its WMS: subclass `ConnectorContract` and say how that WMS speaks."""
+
+import json
+import logging
+import time
+import traceback
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from typing import Any, ClassVar
+
+import msgspec
+import pytest
+
+from integrations.connector import Ask, Connector, Page, Resource
+from integrations.entities import Entity
+from integrations.errors import ConnectorError, Kind
+from integrations.http import Client
+
+from .server import Call, Reply, Server
+
+Connect = Callable[..., Client]
+SINCE = datetime(2026, 2, 4, 18, 40, 2, 999_999, tzinfo=UTC)
+
+
+def walk(connector: type[Connector], client: Client, entity: Entity, ask: Ask, cursor: Any = None) -> list[Page]:
+    """All pages of an entity from a cursor on; each cursor goes through JSON, as it does between two slices."""
+    pages: list[Page] = []
+    while not pages or cursor is not None:
+        page = connector.resources[entity].fetch(client, ask, cursor)
+        pages.append(page)
+        cursor = json.loads(json.dumps(page.cursor))
+        assert len(pages) < 1000, "the walk does not end"
+    return pages
+
+
+def ids(pages: Sequence[Page]) -> list[Any]:
+    return [record.external_id for page in pages for record in page.records]
+
+
+class ConnectorContract:
+    """The tests. A subclass fills in the class attributes and the hooks below them."""
+
+    connector: ClassVar[type[Connector]]
+    entity: ClassVar[Entity] = Entity.ORDERS
+    credentials: ClassVar[Mapping[str, str]]  # secret ones with values that appear nowhere else
+    empty_pages: ClassVar[bool] = True  # False: this WMS ends a list with its first short page
+    number_field: ClassVar[str]  # a field of an item that holds an amount
+    text_field: ClassVar[str]  # a field of an item that holds text
+    refused_text: ClassVar[str] = '{"an": "object"}'  # JSON that the text field can't be
+
+    def item(self, number: int, **fields: str) -> str:
+        """The JSON of one item; `fields` gives the JSON of single fields in place of the usual."""
+        raise NotImplementedError
+
+    def external_id(self, number: int) -> str:
+        raise NotImplementedError
+
+    def page(self, call: Call, items: Sequence[str], page: int, pages: int) -> Reply:
+        """An answer with these items, page `page` (from 0) of `pages`."""
+        raise NotImplementedError
+
+    def page_asked(self, call: Call) -> int:
+        """Which page, from 0, a call asks for."""
+        raise NotImplementedError
+
+    def since_asked(self, call: Call) -> datetime | None:
+        """From when on a call asks for changes."""
+        raise NotImplementedError
+
+    def aside(self, call: Call) -> Reply | None:
+        """The answer to a call that reads no items, such as a sign-in; None when it does read items."""
+        return None
+
+    def refusal(self, words: str) -> bytes:
+        """The body of an error with these words, as this WMS writes it."""
+        return json.dumps({"error": words}).encode()
+
+    # How the tests talk to it.
+
+    @pytest.fixture
+    def server(self) -> Iterator[Server]:
+        with Server() as server:
+            yield server
+
+    @pytest.fixture
+    def connect(self, server: Server) -> Iterator[Connect]:
+        clients = []
+
+        def make(**options: Any) -> Client:
+            options = {"credentials": dict(self.credentials), "private_hosts": frozenset({server.host}), **options}
+            client = Client(server.url, **options)
+            clients.append(client)
+            self.connector.sign(client)
+            return client
+
+        yield make
+        for client in clients:
+            client.close()
+
+    def resource(self) -> Resource:
+        return self.connector.resources[self.entity]
+
+    def serve(self, server: Server, *pages: Sequence[str]) -> None:
+        def answer(call: Call) -> Reply:
+            asked = self.page_asked(call) if (reply := self.aside(call)) is None else 0
+            return reply or self.page(call, pages[asked], asked, len(pages))
+
+        server.answer = answer
+
+    def trouble(self, server: Server, reply: Reply) -> None:
+        server.answer = lambda call: self.aside(call) or reply
+
+    def fails(self, client: Client) -> ConnectorError:
+        with pytest.raises(ConnectorError) as caught:
+            self.resource().fetch(client, Ask(), None)
+        return caught.value
+
+    # Paging.
+
+    def test_every_item_is_read_once(self, server: Server, connect: Connect) -> None:
+        self.serve(server, *([self.item(page * 3 + n) for n in range(3)] for page in range(4)), [self.item(12)])
+        pages = walk(self.connector, connect(), self.entity, Ask())
+        assert ids(pages) == [self.external_id(number) for number in range(13)]
+        assert [page.cursor is None for page in pages] == [False] * 4 + [True]
+        assert all(page.clock and abs(page.clock - datetime.now(UTC)) < timedelta(minutes=1) for page in pages)
+
+    def test_an_empty_page_is_not_the_end(self, server: Server, connect: Connect) -> None:
+        if not self.empty_pages:
+            pytest.skip("a short page is the end of this WMS's lists")
+        self.serve(server, [self.item(0)], [], [], [self.item(1)], [])
+        assert ids(walk(self.connector, connect(), self.entity, Ask())) == [self.external_id(0), self.external_id(1)]
+
+    def test_an_empty_list_ends_at_once(self, server: Server, connect: Connect) -> None:
+        self.serve(server, [])
+        (page,) = walk(self.connector, connect(), self.entity, Ask())
+        assert (list(page.records), list(page.rejected), page.cursor) == ([], [], None)
+
+    def test_a_new_client_resumes_from_any_cursor(self, server: Server, connect: Connect) -> None:
+        self.serve(server, *([self.item(page * 2), self.item(page * 2 + 1)] for page in range(4)))
+        ask = Ask(since=SINCE)
+        pages = walk(self.connector, connect(), self.entity, ask)
+        whole = ids(pages)
+        for done, page in enumerate(pages[:-1], start=1):
+            rest = walk(self.connector, connect(), self.entity, ask, json.loads(json.dumps(page.cursor)))
+            assert ids(pages[:done]) + ids(rest) == whole
+
+    # Incremental.
+
+    def test_changes_are_asked_for_on_every_page(self, server: Server, connect: Connect) -> None:
+        assert self.resource().overlap >= timedelta(minutes=15)
+        self.serve(server, [self.item(0)], [self.item(1)], [self.item(2)])
+        walk(self.connector, connect(), self.entity, Ask(since=SINCE))
+        asked = [self.since_asked(call) for call in server.calls if self.aside(call) is None]
+        assert len(asked) >= 3
+        for since in asked:
+            assert since is not None
+            assert timedelta(0) <= SINCE - since < timedelta(seconds=1), "a fraction may only be rounded down"
+
+    # Failures.
+
+    @pytest.mark.parametrize(
+        ("status", "kind"),
+        [
+            (401, Kind.CREDENTIALS),
+            (403, Kind.FORBIDDEN),
+            (404, Kind.CONTRACT),
+            (422, Kind.CONTRACT),
+            (429, Kind.RATE_LIMITED),
+            (500, Kind.UNREACHABLE),
+            (501, Kind.NOT_OFFERED),
+            (502, Kind.UNREACHABLE),
+            (503, Kind.UNREACHABLE),
+        ],
+    )
+    def test_each_status_has_its_kind(self, server: Server, connect: Connect, status: int, kind: Kind) -> None:
+        self.trouble(server, Reply(b"<html>no</html>", status))
+        error = self.fails(connect())
+        assert error.kind is kind
+        assert error.message.endswith(".")
+        assert "<" not in error.message
+
+    @pytest.mark.parametrize("status", [429, 503])
+    @pytest.mark.parametrize("as_date", [False, True])
+    def test_a_huge_retry_after_is_told_and_not_slept(
+        self, server: Server, connect: Connect, status: int, as_date: bool
+    ) -> None:
+        now = datetime.now(UTC)
+        # The WMS's clock is an hour behind: only the distance between its own two dates counts.
+        theirs = now - timedelta(hours=1)
+        headers = {"Date": format_datetime(theirs, usegmt=True), "Retry-After": "86400"}
+        if as_date:
+            headers["Retry-After"] = format_datetime(theirs + timedelta(days=1), usegmt=True)
+        self.trouble(server, Reply(b"{}", status, headers))
+        client = connect()
+        error = self.fails(client)
+        assert datetime.now(UTC) - now < timedelta(seconds=5)
+        assert error.retry_at is not None
+        assert abs(error.retry_at - now - timedelta(days=1)) < timedelta(seconds=10)
+        assert sum(1 for call in server.calls if self.aside(call) is None) == 1, "asked again by itself"
+
+    @pytest.mark.parametrize(
+        "reply",
+        [
+            pytest.param(Reply(b" " * 5000, drip=0.02), id="body"),
+            pytest.param(Reply(b"{}", slow_head=0.02, headers={"X-Padding": "x" * 5000}), id="headers"),
+            pytest.param(Reply(b"{}", slow_head=60), id="silence"),
+        ],
+    )
+    def test_an_answer_that_drips_ends_at_the_deadline(self, server: Server, connect: Connect, reply: Reply) -> None:
+        client = connect()
+        self.serve(server, [])
+        walk(self.connector, client, self.entity, Ask())  # signed in, where that takes a request
+        client.deadline = timedelta(seconds=0.4)
+        self.trouble(server, reply)
+        begun = time.monotonic()
+        error = self.fails(client)
+        assert 0.3 < time.monotonic() - begun < 2
+        assert error.kind is Kind.UNREACHABLE
+        assert "in time" in error.message
+
+    @pytest.mark.parametrize(
+        "body",
+        [
+            b"<!doctype html><title>Sign in</title>",
+            b"",
+            b'{"data": [{"id": "1"}, {"id"',
+            b"[]",
+            b"null",
+            b"3",
+            b"{}",
+            b"\xff\xfe\x00",
+            b"[" * 100_000 + b"]" * 100_000,
+            b'{"data": ' + b"[" * 100_000 + b"]" * 100_000 + b"}",
+            b'{"data": ' + b'{"a": ' * 100_000 + b"1" + b"}" * 100_000 + b"}",
+        ],
+        ids=["html", "nothing", "cut", "list", "null", "number", "object", "bytes", "deep", "deep-list", "deep-object"],
+    )
+    def test_anything_but_a_page_is_one_clear_error(self, server: Server, connect: Connect, body: bytes) -> None:
+        self.trouble(server, Reply(body))
+        error = self.fails(connect())
+        assert error.kind is Kind.CONTRACT
+        assert "Nothing was changed" in error.message
+
+    def test_a_body_shorter_than_announced_is_no_page(self, server: Server, connect: Connect) -> None:
+        call = Call("GET", "/", {}, {}, b"{}")
+        whole = self.page(call, [self.item(0)], 0, 1)
+        self.trouble(server, Reply(whole.body, announced=len(whole.body) + 1))
+        assert self.fails(connect()).kind is Kind.UNREACHABLE
+
+    def test_an_unreachable_wms_is_said_to_be(self, server: Server, connect: Connect) -> None:
+        with Server() as gone:
+            client = connect(private_hosts=frozenset({server.host, gone.host}))
+            client.base_url = gone.url
+        error = self.fails(client)
+        assert error.kind is Kind.UNREACHABLE
+        assert "can't be reached" in error.message
+
+    # Odd fields.
+
+    @pytest.mark.parametrize(
+        "odd",
+        [
+            '"words"',
+            "true",
+            "[]",
+            "NaN",
+            '"NaN"',
+            "-Infinity",
+            "1e400",
+            "1" + "0" * 400,
+            "9" * 5000,
+            "1e-999999",
+            "1e-99999999999999999999",
+            "0." + "1" * 5000,
+        ],
+        ids=lambda text: text[:12],
+    )
+    def test_a_number_that_is_none_costs_only_its_record(self, server: Server, connect: Connect, odd: str) -> None:
+        self.one_is_rejected(server, connect, self.item(1, **{self.number_field: odd}))
+
+    def test_a_wrong_type_costs_only_its_record(self, server: Server, connect: Connect) -> None:
+        self.one_is_rejected(server, connect, self.item(1, **{self.text_field: self.refused_text}))
+
+    @pytest.mark.parametrize("depth", [300, 600])
+    def test_nesting_costs_only_its_record(self, server: Server, connect: Connect, depth: int) -> None:
+        deep = "[" * depth + "]" * depth
+        self.one_is_rejected(server, connect, self.item(1, **{self.text_field: deep}), named=False)
+
+    @pytest.mark.parametrize("odd", ["7", '"words"', "null", "[]"])
+    def test_an_item_that_is_no_object_costs_only_itself(self, server: Server, connect: Connect, odd: str) -> None:
+        self.one_is_rejected(server, connect, odd, named=False)
+
+    def one_is_rejected(self, server: Server, connect: Connect, odd: str, *, named: bool = True) -> None:
+        self.serve(server, [self.item(0), odd, self.item(2)], [self.item(3)])
+        first, second = walk(self.connector, connect(), self.entity, Ask())
+        assert ids([first, second]) == [self.external_id(0), self.external_id(2), self.external_id(3)]
+        (rejected,) = first.rejected
+        assert rejected.reason
+        assert len(rejected.reason) <= 500
+        assert len(rejected.excerpt) <= 500
+        if named:
+            assert rejected.external_id is not None
+            assert rejected.external_id in self.external_id(1)
+
+    @pytest.mark.parametrize("odd", [r"a\u0000b", r"a\ud800b", r"a\udfffb", r"a\ud800\ud800b"])
+    def test_what_is_no_text_is_replaced(self, server: Server, connect: Connect, odd: str) -> None:
+        self.serve(server, [self.item(0, **{self.text_field: f'"{odd}"'})])
+        (page,) = walk(self.connector, connect(), self.entity, Ask())
+        assert not page.rejected
+        stored = msgspec.json.encode(page.records[0]).decode()
+        assert "a\ufffd" in stored
+        assert r"\u0000" not in stored
+
+    def test_bytes_that_are_not_utf8_are_replaced(self, server: Server, connect: Connect) -> None:
+        call = Call("GET", "/", {}, {}, b"{}")
+        whole = self.page(call, [self.item(0, **{self.text_field: '"a~b"'}), self.item(1)], 0, 1)
+        self.trouble(server, Reply(whole.body.replace(b"a~b", b"a\xffb")))
+        page = self.resource().fetch(connect(), Ask(), None)
+        assert ids([page]) == [self.external_id(0), self.external_id(1)]
+        assert "a\ufffdb" in msgspec.json.encode(page.records[0]).decode()
+
+    # Secrets.
+
+    @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+    def test_a_redirect_is_not_followed(self, server: Server, connect: Connect, status: int) -> None:
+        with Server() as elsewhere:
+            self.trouble(server, Reply(b"", status, {"Location": f"{elsewhere.url}/wms"}))
+            client = connect(private_hosts=frozenset({server.host, elsewhere.host}))
+            error = self.fails(client)
+            assert elsewhere.calls == []
+        assert error.kind is Kind.CONTRACT
+        assert elsewhere.host not in error.message
+
+    @pytest.mark.parametrize("status", [200, 302, 400, 401, 403, 404, 422, 429, 500, 501])
+    def test_secrets_are_in_no_error_and_no_log(
+        self, server: Server, connect: Connect, caplog: pytest.LogCaptureFixture, status: int
+    ) -> None:
+        caplog.set_level(logging.DEBUG)
+        echo = " ".join(self.secrets())
+        self.trouble(server, Reply(self.refusal(f"not with {echo}"), status, {"X-Request-Id": "req-1"}))
+        client = connect()
+        error = self.fails(client)
+        told = [str(error), repr(error), error.message, error.detail, repr(client), caplog.text]
+        told += traceback.format_exception(error)
+        for secret in self.secrets():
+            assert secret not in "\n".join(told)
+
+    def test_a_credential_that_cannot_be_sent_is_refused_without_showing_it(
+        self, server: Server, connect: Connect
+    ) -> None:
+        for bad in ("se\ncret-part", "se\u2028cret-part", "se\ud800cret-part"):
+            self.serve(server, [])
+            with pytest.raises(ConnectorError) as caught:
+                changed = {name: bad for name in self.secret_names()}
+                client = connect(credentials={**self.credentials, **changed})
+                self.resource().fetch(client, Ask(), None)
+            assert caught.value.kind is Kind.CREDENTIALS
+            assert "cret-part" not in "".join(traceback.format_exception(caught.value))
+
+    def secret_names(self) -> list[str]:
+        return [credential.name for credential in self.connector.credentials if credential.secret]
+
+    def secrets(self) -> list[str]:
+        return [self.credentials[name] for name in self.secret_names()]
+
+    def test_the_account_key_gives_nothing_away(self) -> None:
+        key = self.connector.account_key("https://a.example", self.credentials)
+        assert key == self.connector.account_key("https://a.example", dict(self.credentials))
+        assert key != self.connector.account_key("https://b.example", self.credentials)
+        assert not any(secret in key for secret in self.secrets())
