@@ -32,6 +32,8 @@ log = logging.getLogger(__name__)
 
 LARGEST_BODY = 64 * 1024 * 1024
 PIECE = 64 * 1024
+# Where Oracle's and Azure's machines ask for their own secrets; global as far as Python 3.11 knows.
+CLOUD_INSIDES = (ipaddress.ip_network("192.0.0.0/24"), ipaddress.ip_network("168.63.129.16/32"))
 NAT64 = ipaddress.ip_network("64:ff9b::/96")
 LONGEST_WAIT = timedelta(days=30)
 # When the request that this thread is making has to be over, on the monotonic clock.
@@ -331,11 +333,11 @@ def is_public(address: str) -> bool:
         if ip in NAT64:
             inner = ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)
         if inner:
-            return inner.is_global and not inner.is_multicast
+            return is_public(str(inner))
         # Python calls these global: ::127.0.0.1, ::ffff:0:127.0.0.1 and fec0::1.
         if ip.is_reserved or ip.is_site_local:
             return False
-    return ip.is_global and not ip.is_multicast
+    return ip.is_global and not ip.is_multicast and not any(ip in network for network in CLOUD_INSIDES)
 
 
 class _GuardedHTTP(HTTPConnection):

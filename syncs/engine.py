@@ -28,7 +28,7 @@ from integrations.models import Connection, Status
 from integrations.services import set_status
 from packr.warehouse import writer
 
-from . import absence, clients, failures
+from . import absence, clients, failures, stopping
 from .models import Checkpoint, EntitySchedule, Mode, RejectedRecord, SeenPage, State, SyncRun
 from .services import MOST_CLAIMS, Claim, LeaseLost, fence, finish, release
 
@@ -86,7 +86,7 @@ class _Slice:
 
     @property
     def is_over(self) -> bool:
-        return time.monotonic() >= self.ends
+        return time.monotonic() >= self.ends or stopping.asked()
 
     def work(self) -> None:
         if self.run.claims > MOST_CLAIMS:

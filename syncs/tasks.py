@@ -8,7 +8,7 @@ from django.conf import settings
 from django.db import connections
 from django.utils.timezone import now
 
-from . import engine
+from . import engine, stopping
 from .schedule import queue_due
 from .services import claim
 
@@ -54,7 +54,7 @@ class Crew:
 
     def _run(self) -> None:
         try:
-            while time.monotonic() < self.until and (claimed := claim()):
+            while time.monotonic() < self.until and not stopping.asked() and (claimed := claim()):
                 self.grow()
                 engine.work(claimed)
         finally:

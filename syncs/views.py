@@ -158,7 +158,7 @@ def _connection(request: HttpRequest, pk: int, permission: str = "") -> Connecti
 
 
 def _runs(connection: Connection) -> Any:
-    return SyncRun.objects.filter(connection=connection).select_related("requested_by", "cancelled_by", "connection")
+    return SyncRun.objects.filter(connection=connection).select_related("requested_by", "cancelled_by", "lane")
 
 
 def _keys(request: HttpRequest, name: str) -> list[int]:

@@ -6,13 +6,23 @@ Lost, late or doubled ones cost nothing: the tick and the once-a-second look of 
 import logging
 
 from django_q.tasks import async_task
+from redis.exceptions import RedisError
 
 log = logging.getLogger(__name__)
 
 
 def wake() -> None:
     """Ask the cluster to look for work at once. A broker that is down delays the start, it does not lose the run."""
+    _send("syncs.tasks.work")
+
+
+def tick() -> None:
+    """Ask the cluster to plan what falls due, without waiting for the minute."""
+    _send("syncs.tasks.tick")
+
+
+def _send(task: str) -> None:
     try:
-        async_task("syncs.tasks.work", q_options={"save": False})
-    except OSError as error:  # redis.ConnectionError is one too
-        log.warning("The message broker can't be reached (%s); the run starts with the next tick.", error)
+        async_task(task, save=False)
+    except (OSError, RedisError) as error:
+        log.warning("The message broker can't be reached (%s); what is due is found with the next tick.", error)

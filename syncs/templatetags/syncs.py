@@ -12,7 +12,7 @@ from django import template
 from django.template import Context
 from django.utils import timezone
 
-from integrations.entities import Entity
+from integrations.entities import GROUPS, Entity
 from integrations.models import Connection, Status
 from packr.warehouse.brands import connections
 from packr.workspaces.templatetags.looks import span
@@ -266,3 +266,10 @@ def clock(moment: datetime | None, place: Any) -> str:
     """The time of day on the workspace's clock: `14:10`."""
     zone = ZoneInfo(place.workspace.timezone) if place else timezone.get_current_timezone()
     return f"{moment.astimezone(zone):%H:%M}" if moment else ""
+
+
+@register.filter
+def group_words(name: str) -> str:
+    """A group with what is in it: `Variants (products, inventory)`."""
+    words = name.replace("-", " ").capitalize()
+    return words if name == "everything" else f"{words} ({', '.join(one.label.lower() for one in GROUPS[name])})"

@@ -351,10 +351,9 @@ class ConnectorContract:
     ) -> None:
         for bad in ("se\ncret-part", "se\u2028cret-part", "se\ud800cret-part"):
             self.serve(server, [])
+            credentials = {**self.credentials, **dict.fromkeys(self.secret_names(), bad)}
             with pytest.raises(ConnectorError) as caught:
-                changed = {name: bad for name in self.secret_names()}
-                client = connect(credentials={**self.credentials, **changed})
-                self.resource().fetch(client, Ask(), None)
+                self.resource().fetch(connect(credentials=credentials), Ask(), None)
             assert caught.value.kind is Kind.CREDENTIALS
             assert "cret-part" not in "".join(traceback.format_exception(caught.value))
 

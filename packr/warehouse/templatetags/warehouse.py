@@ -1,10 +1,12 @@
 """The words and looks of what a WMS says about its records."""
 
+import json
 from typing import Any
 
 from django import template
 
 from packr.warehouse.models import Mirrored
+from packr.workspaces.templatetags.looks import money
 
 register = template.Library()
 
@@ -44,6 +46,12 @@ def worded(code: str | None) -> str:
 def field(row: Mirrored, name: str) -> Any:
     """The value of a row's field."""
     return getattr(row, name)
+
+
+@register.filter
+def amount(row: Mirrored, name: str) -> str:
+    """The amount in a row's field, with the row's currency where it has one."""
+    return money(getattr(row, name), getattr(row, "invoice_currency_code", None))
 
 
 @register.simple_tag
@@ -87,3 +95,9 @@ def heading(screen: Any, column: Any, sort: str) -> dict[str, str]:
 
 def _default(screen: Any) -> str:
     return str(screen.order[0])
+
+
+@register.filter
+def written_out(record: Any) -> str:
+    """A source record as readable text."""
+    return json.dumps(record, indent=2, ensure_ascii=False, sort_keys=True)

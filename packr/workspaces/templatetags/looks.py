@@ -153,3 +153,10 @@ def listed(names: list[str]) -> str:
     """Names in a sentence: `Dana`, `Dana and Lee`, `Dana, Lee and Kim`."""
     *most, last = names or [""]
     return f"{', '.join(most)} and {last}" if most else last
+
+
+@register.inclusion_tag("components/_age.html", takes_context=True)
+def age(context: Context, value: datetime) -> dict[str, Any]:
+    """A relative time inside something that already opens to the exact one."""
+    relative = ago(value, timezone.now())
+    return {"value": value, "text": relative or day(value, zone_of(context)), "ticks": bool(relative)}

@@ -37,9 +37,7 @@ def connect(server: Server) -> Iterator[Connect]:
 
     def make(connection_id: str = "", **learned: Any) -> Client:
         credentials = {"api_key": "key-dxk3f1", "access_token": "trackstar_eyq7w2", "connection_id": connection_id}
-        client = Client(
-            server.url, credentials=credentials, learned=learned, private_hosts=frozenset({server.host})
-        )
+        client = Client(server.url, credentials=credentials, learned=learned, private_hosts=frozenset({server.host}))
         Trackstar.sign(client)
         clients.append(client)
         return client
@@ -154,6 +152,7 @@ def test_an_id_with_a_comma_is_looked_up_by_itself(server: Server, connect: Conn
         "/wms/inventory/a%2Cb%2Fc",
         "/wms/inventory/gone%2Cid",
     ]
+    assert server.calls[0].query == {"ids[in]": "plain"}
 
 
 def test_a_lookup_cut_into_pages_proves_nothing_gone(server: Server, connect: Connect) -> None:
@@ -180,7 +179,9 @@ def test_missing_is_unset_and_null_is_null(entity: Entity, name: str) -> None:
     present = {field for field in nulls.__struct_fields__ if getattr(nulls, field) is not UNSET}
     assert present == set(nulls.__struct_fields__) - {"version_at"}
     given = {field for field in present if getattr(nulls, field) is not None}
-    assert given == ({"external_id", "extra", "kind"} if entity is Entity.INBOUND_SHIPMENTS else {"external_id", "extra"})
+    assert given == (
+        {"external_id", "extra", "kind"} if entity is Entity.INBOUND_SHIPMENTS else {"external_id", "extra"}
+    )
 
 
 def test_nested_objects_may_lack_everything() -> None:
@@ -281,6 +282,13 @@ NO_RETURNS = {
 }
 NO_LOGIN = {"error_type": "invalid_credentials", "resource": None, "message": "The WMS rejected the stored login."}
 NO_RETURNS_2 = {"error_type": "missing_permission", "resource": "returns", "message": "Missing permission for returns"}
+NO_ORDERS = {
+    "error_message": "Missing permission",
+    "affected_endpoints": [
+        {"endpoint": "GET /wms/orders", "preventing_sync": True},
+        *({"endpoint": f"GET {one.path}", "preventing_sync": False} for one in LISTINGS),
+    ],
+}
 NOTHING = {
     "error_message": "Store suspended",
     "affected_endpoints": [{"endpoint": f"GET {one.path}", "preventing_sync": True} for one in LISTINGS],
@@ -321,11 +329,12 @@ def test_a_wms_without_warehouses_is_still_connected(server: Server, connect: Co
 
 
 @pytest.mark.parametrize("as_list", [True, False])
-@pytest.mark.parametrize("error", [NO_RETURNS, NO_RETURNS_2])
+@pytest.mark.parametrize("error", [NO_RETURNS, NO_RETURNS_2, NO_ORDERS])
 def test_an_error_of_one_resource_is_a_warning(server: Server, connect: Connect, as_list: bool, error: Any) -> None:
     serve_connection(server, as_list, errors=[error])
     warning = Trackstar.check(connect("3f0c1c52")).warning
-    assert warning == "Trackstar reports a problem with the WMS: “Missing permission for returns”"
+    words = error.get("message") or error["error_message"]
+    assert warning == f"Trackstar reports a problem with the WMS: “{words}”"
 
 
 @pytest.mark.parametrize("error", [NO_LOGIN, NOTHING])
@@ -338,7 +347,12 @@ def test_an_error_that_stops_everything_needs_a_person(server: Server, connect: 
 
 
 @pytest.mark.parametrize(
-    "reply", [Reply(b'{"error": "Not found", "id": "x"}', 404), Reply(b'{"data": []}'), Reply(b'{"data": [{"connection_id": "y"}]}')]
+    "reply",
+    [
+        Reply(b'{"error": "Not found", "id": "x"}', 404),
+        Reply(b'{"data": []}'),
+        Reply(b'{"data": [{"connection_id": "y"}]}'),
+    ],
 )
 def test_an_unknown_connection_is_said_clearly(server: Server, connect: Connect, reply: Reply) -> None:
     server.answer = lambda call: reply if call.path.startswith("/connections") else Reply(EMPTY)
@@ -380,7 +394,10 @@ def test_no_crawl_times_without_a_connection_id(server: Server, connect: Connect
 @pytest.mark.parametrize(
     ("body", "words"),
     [
-        ({"error": "Order\n\t archived\u202e", "origin": "integration"}, "The WMS behind Trackstar says: “Order archived”"),
+        (
+            {"error": "Order\n\t archived\u202e", "origin": "integration"},
+            "The WMS behind Trackstar says: “Order archived”",
+        ),
         ({"error": "Unknown field", "origin": "trackstar"}, "Trackstar says: “Unknown field”"),
         ({"error": "x" * 5000}, f"Trackstar says: “{'x' * 200}…”"),
     ],

