@@ -182,5 +182,16 @@ def disconnect(connection: Connection, *, delete_data: bool = False, person: Any
         )
         connection.refresh_from_db()
         connection_ended.send(Connection, connection=connection, person=person)
-        if delete_data:
-            connection.delete()
+    if delete_data:
+        _delete(connection.pk)
+
+
+def _delete(connection_id: int, tries: int = 5) -> None:
+    """Delete a connection with all its data. What a worker wrote meanwhile, in its last page, makes it start anew."""
+    try:
+        with transaction.atomic():
+            Connection.objects.filter(pk=connection_id).delete()
+    except IntegrityError:
+        if tries == 1:
+            raise
+        _delete(connection_id, tries - 1)

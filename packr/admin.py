@@ -1,9 +1,125 @@
-"""The admin's own frame: its name and the order people look for things in."""
+"""The admin's own frame: what support staff see first, and what every part of their tool shares."""
 
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Literal
+
+from django.conf import settings
 from django.contrib import admin
+from django.contrib.auth.views import redirect_to_login
+from django.core.exceptions import PermissionDenied
+from django.db.models import Model
+from django.forms import ModelForm as DjangoModelForm
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.template.response import TemplateResponse
+from django.templatetags.static import static
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.decorators import method_decorator
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.views.decorators.cache import never_cache
+
+from packr.workspaces.templatetags.looks import ago, day, exact
+
+if TYPE_CHECKING:  # only the type checker can subscript them
+    ModelAdmin = admin.ModelAdmin[Any]
+    TabularInline = admin.TabularInline[Any, Any]
+    ModelForm = DjangoModelForm[Any]
+else:
+    ModelAdmin, TabularInline, ModelForm = admin.ModelAdmin, admin.TabularInline, DjangoModelForm
+
+Tone = Literal["positive", "info", "neutral", "warning", "critical"]
+ICONS = {"positive": "yes", "info": "clock", "neutral": "unknown", "warning": "alert", "critical": "no"}
+
+
+def mark(tone: str, word: str) -> SafeString:
+    """A state as icon and word, in the admin's own icons."""
+    return format_html('<img src="{}" alt=""> {}', static(f"admin/img/icon-{ICONS[tone]}.svg"), word)
+
+
+def when(moment: datetime | None) -> str:
+    """A moment for a column: relative, or its day once it is more than a month away."""
+    return (ago(moment, timezone.now()) or day(moment, UTC)) if moment else "–"
+
+
+def when_exactly(moment: datetime | None) -> str:
+    """A moment in full, in UTC, with how far away it is."""
+    if moment is None:
+        return "–"
+    near = ago(moment, timezone.now())
+    return f"{exact(moment, UTC)}, {near}" if near else exact(moment, UTC)
+
+
+class ReadOnly:
+    """Nothing may be added, changed or deleted, not even by superusers. Actions have permissions of their own."""
+
+    def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+
+class ReadOnlyAdmin(ReadOnly, ModelAdmin):
+    """A table to look things up in."""
+
+
+class ReadOnlyInline(ReadOnly, TabularInline):
+    """The rows that belong to an object, to look at."""
+
+    extra = 0
+    show_change_link = False
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """One line of the panel “Now”: what it is about, how it stands, and where to look closer."""
+
+    label: str
+    value: str
+    tone: Tone
+    url: str = ""
+
+    @property
+    def state(self) -> SafeString:
+        """How it stands, with the icon of its tone."""
+        return mark(self.tone, self.value)
+
+
+FACTS: list[tuple[str, Callable[[], Fact]]] = []
+
+
+def now_panel(permission: str) -> Callable[[Callable[[], Fact]], Callable[[], Fact]]:
+    """Show what the function finds in the panel “Now”, to those who hold the permission."""
+
+    def add(fact: Callable[[], Fact]) -> Callable[[], Fact]:
+        FACTS.append((permission, fact))
+        return fact
+
+    return add
 
 
 class PackrAdminSite(admin.AdminSite):
     site_header = "Packr support"
     site_title = "Packr support"
     index_title = "Connections, schedules and runs"
+
+    def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
+        """Problems first, models below."""
+        facts = [fact() for permission, fact in FACTS if request.user.has_perm(permission)]
+        return super().index(request, {**(extra_context or {}), "now": facts})
+
+    @method_decorator(never_cache)
+    def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        """To the one sign-in page, which limits failed attempts; who is signed in but not staff is refused."""
+        if self.has_permission(request):
+            return redirect("admin:index")
+        if request.user.is_authenticated:
+            raise PermissionDenied("The admin is for Packr's support staff.")
+        return redirect_to_login(request.GET.get("next") or reverse("admin:index"), settings.LOGIN_URL)

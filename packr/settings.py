@@ -5,6 +5,7 @@ Without it a missing secret is an error at start: Packr does not run half config
 """
 
 import sys
+from datetime import timedelta
 from pathlib import Path
 
 import environ
@@ -22,7 +23,7 @@ DATA_DIR.mkdir(parents=True, exist_ok=True)
 
 def secret(name: str, for_developers: str) -> str:
     """The secret called `name`; developers and tests get a fixed one, everybody else must set it."""
-    value = env.str(name, default="")
+    value = str(env.str(name, default=""))
     if not value and (DEBUG or TESTING):
         return for_developers
     if not value:
@@ -43,6 +44,8 @@ SECURE = BASE_URL.startswith("https://")
 SLICE_SECONDS = env.float("PACKR_SLICE_SECONDS", default=2)
 LEASE_SECONDS = env.float("PACKR_LEASE_SECONDS", default=60)
 LANES = env.int("PACKR_LANES", default=8)
+# How often a web request is an occasion to look after the syncs. In tests only where they ask for it.
+WEB_WATCHES_EVERY = None if TESTING else timedelta(minutes=1)
 # host:port pairs that may be private and plain http, for instance a WMS in the same rack.
 PRIVATE_WMS_HOSTS = frozenset(env.list("PACKR_PRIVATE_WMS_HOSTS", default=[]))
 
@@ -152,6 +155,8 @@ AUTH_PASSWORD_VALIDATORS = [
 ]
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE
 SECURE_SSL_REDIRECT = SECURE
+# Asked from inside, in plain http.
+SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]
 SECURE_HSTS_SECONDS = 31_536_000 if SECURE else 0
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if SECURE else None
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
@@ -173,11 +178,12 @@ LANGUAGE_CODE = "en-gb"
 TIME_ZONE = "UTC"
 USE_TZ = True
 STATIC_URL = "static/"
-STATIC_ROOT = BASE_DIR / "staticfiles"
+STATIC_ROOT = DATA_DIR / "static"
+STATIC_ROOT.mkdir(exist_ok=True)
 STATICFILES_DIRS = [BASE_DIR / "packr" / "static"]
 # Served by the finders: no collectstatic step between a change and what people see.
 WHITENOISE_USE_FINDERS = True
-WHITENOISE_AUTOREFRESH = DEBUG
+WHITENOISE_AUTOREFRESH = DEBUG or TESTING
 
 EMAIL_CONFIG = env.email_url_config(env.str("EMAIL_URL", default="") or "consolemail://")
 vars().update(EMAIL_CONFIG)

@@ -11,7 +11,7 @@ from django.db.models import QuerySet
 from integrations.entities import Entity
 from packr.warehouse.tables import TABLES
 
-from .models import Mode, SeenPage, State, SyncRun
+from .models import COMPLETE, SeenPage, State, SyncRun
 
 # The brake: more than this share and more than this many rows at once are not removed without a person's word.
 SHARE, FEW = 0.10, 20
@@ -27,17 +27,17 @@ class Verdict:
     message: str = ""
 
 
+SURE = Verdict()
+
+
 def verdict(run: SyncRun) -> Verdict:
     """Whether the missing rows may be removed (after a second look at each)."""
     present = _scope(run).count()
     if not present:
-        return Verdict()
-    if run.seen == 0 and not _was_empty_before(run):
-        return Verdict(
-            State.PARTIAL,
-            f"The WMS's list came back empty, though Packr knows {present} records. Nothing was removed. If the list "
-            "is still empty at the next full read, at least 15 minutes from now, that is believed.",
-        )
+        return SURE
+    doubt = suspicious_zero(run)
+    if doubt.state:
+        return doubt
     missing = sum(1 for _ in _missing(run))
     if missing > FEW and missing > SHARE * present:
         return Verdict(
@@ -45,7 +45,21 @@ def verdict(run: SyncRun) -> Verdict:
             f"{missing} of {present} records were not in the WMS's list. That is too many at once to be believed, so "
             "nothing was removed. A person has to look at it.",
         )
-    return Verdict()
+    return SURE
+
+
+def suspicious_zero(run: SyncRun) -> Verdict:
+    """Whether a whole list that came back empty can be believed, in a full run or one that reads the list whole."""
+    if run.seen or run.since is not None or _was_empty_before(run):
+        return SURE
+    present = _scope(run).count()
+    if not present:
+        return SURE
+    return Verdict(
+        State.PARTIAL,
+        f"The WMS's list came back empty, though Packr knows {present} records. Nothing was removed. If the list "
+        "is still empty when it is read again, at least 15 minutes from now, that is believed.",
+    )
 
 
 def rows(run: SyncRun, *, after: int, limit: int) -> list[tuple[int, str]]:
@@ -84,12 +98,11 @@ def _seen(run: SyncRun) -> "array[int]":
 
 
 def _was_empty_before(run: SyncRun) -> bool:
-    """Whether an earlier full run, long enough ago, found the list empty as well."""
+    """Whether the list was found empty long enough ago, and never since otherwise."""
+    assert run.started_at is not None
     earlier = SyncRun.objects.filter(
-        connection=run.connection_id, entity=run.entity, mode=Mode.FULL, pk__lt=run.pk, completed_at__isnull=False
-    ).exclude(state__in=(State.FAILED, State.CANCELLED))
-    last = earlier.order_by("-pk").first()
-    if last is None or last.state != State.PARTIAL or last.seen or run.started_at is None:
-        return False
-    assert last.completed_at is not None
-    return run.started_at - last.completed_at >= AGAIN_AFTER
+        connection=run.connection_id, entity=run.entity, since=None, state__in=COMPLETE, pk__lt=run.pk
+    )
+    full = earlier.filter(seen__gt=0).order_by("-pk").values_list("pk", flat=True).first()
+    empty = earlier.filter(seen=0, pk__gt=full or 0, completed_at__lte=run.started_at - AGAIN_AFTER)
+    return empty.exists()

@@ -5,4 +5,4 @@ class SyncsConfig(AppConfig):
     name = "syncs"
 
     def ready(self) -> None:
-        from . import receivers  # noqa: F401  connects the signals
+        from . import onlookers, receivers  # noqa: F401  connects the signals

@@ -7,6 +7,7 @@ full) look once more at what came back older and at what was absent, then end.
 
 import logging
 import time
+from array import array
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from typing import Any
 
 import msgspec
 from django.conf import settings
-from django.db import transaction
+from django.db import InterfaceError, OperationalError, transaction
 from django.db.models import F
 from django.utils.timezone import now
 
@@ -25,6 +26,7 @@ from integrations.entities import Entity
 from integrations.errors import ConnectorError, CursorExpired, Kind
 from integrations.http import Client
 from integrations.models import Connection, Status
+from integrations.records import Record
 from integrations.services import set_status
 from packr.warehouse import writer
 
@@ -37,10 +39,13 @@ log = logging.getLogger(__name__)
 READ, DOUBTS, ABSENT = "read", "doubts", "absent"
 MOST_RESTARTS = 3
 MOST_PAGES = 100_000
+# So many pages in a row without an id that the pages before them did not have: the list goes round for ever.
+IDLE_PAGES = 5
 # A stamp further ahead of the WMS's own clock is stored, but nothing follows from it.
 BELIEVABLE = timedelta(hours=1)
-# Fetching ahead pays only where fetching is what takes the time; elsewhere a kill would cost a second page.
-SLOW_FETCH = 0.25
+# Fetching ahead pays only where fetching is what takes the time. It has a price: killed in the middle of a write, the
+# page fetched ahead is lost with the page in hand. So a busy machine must not pass for a slow WMS.
+SLOW_FETCH = 1.0
 
 
 class Gone(Exception):
@@ -58,10 +63,13 @@ def work(claimed: Claim) -> None:
     except LeaseLost:
         log.info("Run %s: the lease is another worker's by now; nothing was written.", claimed.run.pk)
         return
-    except Gone:
+    except (Gone, Connection.DoesNotExist):
         log.info("Run %s has ended by another hand.", claimed.run.pk)
     except ConnectorError as error:
         failures.handle(claimed, error)
+    except (OperationalError, InterfaceError):
+        # A deadlock, a restarted database: the page in hand was rolled back, and the next claim reads it again.
+        log.exception("Run %s: the database failed; the run goes on from its last page.", claimed.run.pk)
     except Exception:  # the edge of a run: a fault of ours must not leave it running for ever
         log.exception("Run %s ended by a fault of Packr's own.", claimed.run.pk)
         failures.ours(claimed)
@@ -112,11 +120,13 @@ class _Slice:
 
     def _phases(self, client: Client) -> None:
         phases = {READ: self._read, DOUBTS: self._doubts, ABSENT: self._absent}
-        while self.run.is_active:
-            if self.is_over:
-                return self._next_turn()
+        while not stopping.asked():
             phases[self.checkpoint.phase](client)
-        return None
+            if not self.run.is_active:
+                return None
+            if self.is_over:  # asked only now: however short a slice is, it gets somewhere
+                break
+        return self._next_turn()
 
     def _begin(self) -> Checkpoint:
         """The run's checkpoint; for a run that begins, what it will ask is fixed first."""
@@ -124,6 +134,8 @@ class _Slice:
         if found:
             return found
         run = self.run
+        if not SyncRun.objects.filter(pk=run.pk, state=State.RUNNING).exists():
+            raise Gone
         if self.entity.is_history and run.mode == Mode.FULL:
             run.border = self.connection.border
         if run.mode == Mode.INCREMENTAL and self.resource.incremental:
@@ -148,13 +160,12 @@ class _Slice:
             page = fetched.page
             ahead = self._fetch_ahead(client, fetched)
             self._write(page)
+            client.learned |= page.learned
             if page.cursor is None:
-                return self._after_reading()
-            if ahead:
-                fetched = ahead.result()
-            else:
-                fetched = None if self.is_over else self._fetch(client, page.cursor)
-        return None
+                return
+            if ahead is None and self.is_over:
+                return
+            fetched = ahead.result() if ahead else self._fetch(client, page.cursor)
 
     def _fetch(self, client: Client, cursor: Any) -> _Fetched:
         began = time.monotonic()
@@ -188,7 +199,8 @@ class _Slice:
                 rejected=len(page.rejected),
             )
             if page.cursor is None and self.run.mode == Mode.INCREMENTAL:
-                self._complete()
+                doubt = absence.suspicious_zero(self.run)
+                self._complete(doubt)
         self._learn(page)
 
     def _fence(self) -> None:
@@ -204,8 +216,11 @@ class _Slice:
     def _advance(self, page: Page, moment: datetime) -> None:
         """Where the run resumes, and what is known of the WMS's time."""
         checkpoint = self.checkpoint
+        if checkpoint.cursor is None:  # only the walk's first answer: a later clock would promise too much
+            checkpoint.clock = page.clock
         checkpoint.cursor = page.cursor
-        checkpoint.clock = checkpoint.clock or page.clock
+        if page.cursor is None:  # with the last page, or a worker killed right after it would read them all again
+            checkpoint.phase = DOUBTS
         ceiling = (page.clock or moment) + BELIEVABLE
         stamps = [stamp for record in page.records if (stamp := record.updated_at) and stamp <= ceiling]
         checkpoint.newest = max([*stamps, *filter(None, [checkpoint.newest])], default=None)
@@ -228,52 +243,78 @@ class _Slice:
             raise ConnectorError(
                 Kind.CONTRACT, f"The WMS's list did not end after {MOST_PAGES} pages. What was read so far is kept."
             )
+        keys = applied.keys[:]
+        if page.rejected:  # a page with bad records is no repetition: a mark that no row has
+            keys.append(-self.run.pages - 1)
+        if page.cursor is not None and self._is_idle(keys):
+            raise ConnectorError(
+                Kind.CONTRACT,
+                f"The WMS sent {IDLE_PAGES} pages in a row without anything new, so its list would never end. What was "
+                "read so far is kept; contact the WMS's support.",
+            )
         pages.create(
             run=self.run,
             number=self.run.pages + 1,
-            keys=applied.keys.tobytes(),
+            keys=keys.tobytes(),
             doubtful=applied.doubtful if self.run.mode == Mode.FULL else [],
             cursor_digest=digest,
         )
 
+    def _is_idle(self, keys: "array[int]") -> bool:
+        """Whether this page and the last ones bring no row key that the few pages before those did not have."""
+        packed = SeenPage.objects.filter(run=self.run).order_by("-number").values_list("keys", flat=True)
+        last = [keys, *(array("q", bytes(one)) for one in packed[: 2 * IDLE_PAGES - 1])]
+        if len(last) < IDLE_PAGES:
+            return False
+        return not set().union(*last[:IDLE_PAGES]) - set().union(*last[IDLE_PAGES:])
+
     def _keep_rejected(self, rejected: Sequence[Rejected], records: Sequence[Any], moment: datetime) -> None:
         """Keep what could not be understood, with its reason; forget what has been understood since."""
         known = RejectedRecord.objects.filter(connection=self.connection, entity=self.entity)
-        if known.exists():
-            known.filter(external_id__in=[record.external_id for record in records]).delete()
-        for one in rejected:
-            known.update_or_create(
-                external_id=one.external_id or "",
-                reason=one.reason,
-                defaults={
-                    "connection": self.connection,
-                    "entity": self.entity,
-                    "run": self.run,
-                    "excerpt": one.excerpt,
-                    "last_seen_at": moment,
-                },
+        if not rejected and not known.exists():
+            return
+        known.filter(external_id__in=[record.external_id for record in records]).delete()
+        news = {(one.external_id or "", one.reason): one.excerpt for one in rejected}
+        again = [
+            row
+            for row in known.filter(external_id__in={external_id for external_id, _ in news})
+            if (row.external_id, row.reason) in news
+        ]
+        for row in again:
+            row.excerpt, row.run, row.last_seen_at = (
+                news.pop((row.external_id, row.reason), row.excerpt),
+                self.run,
+                moment,
             )
+        RejectedRecord.objects.bulk_update(again, ["excerpt", "run", "last_seen_at"])
+        RejectedRecord.objects.bulk_create(
+            RejectedRecord(
+                connection=self.connection,
+                entity=self.entity,
+                external_id=external_id,
+                reason=reason,
+                excerpt=excerpt,
+                run=self.run,
+                last_seen_at=moment,
+            )
+            for (external_id, reason), excerpt in news.items()
+        )
 
     def _count(self, **counts: int) -> None:
         """Add to the run's counters; a written page is progress, so the attempts start anew."""
         for name, count in counts.items():
             setattr(self.run, name, getattr(self.run, name) + count)
         added: dict[str, Any] = {name: F(name) + count for name, count in counts.items() if count}
-        SyncRun.objects.filter(pk=self.run.pk).update(
-            **added, beat_at=now(), claims=0, waits=0, waiting_since=None
-        )
+        SyncRun.objects.filter(pk=self.run.pk).update(**added, beat_at=now(), claims=0, waits=0, waiting_since=None)
 
     def _learn(self, page: Page) -> None:
         """Note what the WMS's answer told about the account, and that it answered at all."""
-        if page.learned and dict(page.learned).items() - self.connection.learned.items():
-            self.connection.learned = {**self.connection.learned, **page.learned}
-            self.connection.save(update_fields=["learned"])
+        learned = {**self.connection.learned, **page.learned}
+        if learned != self.connection.learned:
+            self.connection.learned = learned
+            Connection.objects.filter(pk=self.connection.pk).update(learned=learned)
         if self.connection.status == Status.UNREACHABLE:
             set_status(self.connection, Status.CONNECTED)
-
-    def _after_reading(self) -> None:
-        if self.run.mode == Mode.FULL:
-            self._enter(DOUBTS)
 
     # --- The second look of a full run -----------------------------------------------------------------------------
 
@@ -290,7 +331,7 @@ class _Slice:
         page = doubtful.first()
         if page is None:
             return self._enter(ABSENT)
-        records = []
+        records: list[Record] = []
         for ids in _batches(page.doubtful, self.resource.lookup_size):
             records += self._look_up(client, ids).records
         self._settle(page.number, records)
@@ -299,6 +340,7 @@ class _Slice:
     def _settle(self, cursor: int, records: Sequence[Any]) -> None:
         with transaction.atomic():
             self._fence()
+            records = writer.distinct(records)
             applied = writer.apply(self.connection.pk, self.entity, records, now=now(), trust=True)
             self._count(stale=-len(records), updated=applied.updated, unchanged=applied.unchanged + applied.created)
             self.checkpoint.cursor = cursor
@@ -311,7 +353,7 @@ class _Slice:
             if verdict.state:
                 with transaction.atomic():
                     self._fence()
-                    self._complete(State(verdict.state), verdict.message)
+                    self._complete(verdict)
                 return
             self.checkpoint.cursor = 0
         rows = absence.rows(self.run, after=self.checkpoint.cursor, limit=self.resource.lookup_size)
@@ -327,10 +369,11 @@ class _Slice:
         gone = [id_ for id_, external_id in rows if external_id not in present]
         with transaction.atomic():
             self._fence()
-            applied = writer.apply(self.connection.pk, self.entity, writer.distinct(found.records), now=now())
+            records = writer.distinct(found.records)
+            applied = writer.apply(self.connection.pk, self.entity, records, now=now())
             removed = writer.remove(self.connection.pk, self.entity, gone, now=now())
             self._count(
-                seen=len(found.records),
+                seen=len(records),
                 updated=applied.updated,
                 created=applied.created,
                 unchanged=applied.unchanged,
@@ -346,25 +389,31 @@ class _Slice:
 
     # --- Ends ------------------------------------------------------------------------------------------------------
 
-    def _complete(self, state: State | None = None, message: str = "") -> None:
-        """End a walk that was read to its end: only now the watermark moves."""
+    def _complete(self, doubt: absence.Verdict = absence.SURE) -> None:
+        """End a walk that was read to its end: only now the watermark moves, and not for a list that is doubted."""
         checkpoint, run = self.checkpoint, self.run
         watermark = checkpoint.clock - timedelta(seconds=1) if checkpoint.clock else checkpoint.newest
-        if state is None:
-            state, message = (State.PARTIAL, _rejected_words(run)) if run.rejected else (State.SUCCEEDED, "")
-        if watermark:
+        state, message = State(doubt.state or State.SUCCEEDED), doubt.message
+        if not doubt.state and run.rejected:
+            state, message = State.PARTIAL, _rejected_words(run)
+        elif not doubt.state and run.seen != run.created + run.updated + run.unchanged + run.stale:
+            state, message = State.PARTIAL, "The counts of this run do not add up; contact support."
+        if run.mode == Mode.FULL and not doubt.state:
+            # Everything was read: what could not be understood earlier and did not come again is no more.
+            RejectedRecord.objects.filter(
+                connection=self.connection, entity=self.entity, last_seen_at__lt=run.started_at
+            ).delete()
+        if watermark and not doubt.state:
             as_of = min(filter(None, [watermark, checkpoint.crawled]))
             entities = [e for e, parent in self.connection.connector.read_with.items() if parent == self.entity]
-            schedules = EntitySchedule.objects.filter(
-                connection=self.connection, entity__in=[self.entity, *entities]
-            )
+            schedules = EntitySchedule.objects.filter(connection=self.connection, entity__in=[self.entity, *entities])
             schedules.update(watermark=watermark, as_of=as_of)
         finish(run, state, message=message)
 
     def _cancelled(self) -> None:
         with transaction.atomic():
             fence(self.claimed)
-            finish(self.run, State.CANCELLED, message=f"Cancelled. The {self.run.seen} records read so far are kept.")
+            failures.stopped(self.run)
 
     def _next_turn(self) -> None:
         """Let the others of this account go first."""

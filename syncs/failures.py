@@ -16,8 +16,10 @@ from .models import EntitySchedule, Lane, State, SyncRun
 from .services import Claim, LeaseLost, fence, finish, stop_all
 
 WAITS = (Kind.RATE_LIMITED, Kind.UNREACHABLE)
+STATUS_AFTER = {Kind.CREDENTIALS: Status.NEEDS_ATTENTION, Kind.UNREACHABLE: Status.UNREACHABLE}
 LEAST_WAIT, MOST_WAIT = timedelta(minutes=15), timedelta(hours=24)
 FIRST_PAUSE, LONGEST_PAUSE = 5.0, 300.0  # seconds
+LEAST_PAUSE = timedelta(seconds=1)
 
 
 def handle(claimed: Claim, error: ConnectorError) -> None:
@@ -26,22 +28,35 @@ def handle(claimed: Claim, error: ConnectorError) -> None:
         with transaction.atomic():
             fence(claimed)
             run = SyncRun.objects.select_related("connection", "lane").get(pk=claimed.run.pk)
+            # Before the run ends: its end would queue the next one of a sound connection.
+            if error.kind in STATUS_AFTER:
+                set_status(run.connection, STATUS_AFTER[error.kind], error.message)
             if run.state == State.RUNNING:
                 _settle(run, error)
     except (LeaseLost, SyncRun.DoesNotExist):
         return
     if error.kind == Kind.CREDENTIALS:
-        set_status(claimed.run.connection, Status.NEEDS_ATTENTION, error.message)
         stop_all(claimed.run.connection, error.message, state=State.FAILED, failure=error.kind)
-    elif error.kind == Kind.UNREACHABLE:
-        set_status(claimed.run.connection, Status.UNREACHABLE, error.message)
+
+
+def stopped(run: SyncRun) -> None:
+    """End a run that was asked to stop: by a person, by a disconnect, or since the connection's login was refused."""
+    kept = f"The {run.seen} records read so far are kept."
+    connection = Connection.objects.get(pk=run.connection_id)
+    by_person = SyncRun.objects.filter(pk=run.pk, cancelled_by__isnull=False).exists()
+    if not connection.is_live:
+        finish(run, State.CANCELLED, message=f"The WMS was disconnected. {kept}")
+    elif connection.status == Status.NEEDS_ATTENTION and not by_person:
+        finish(run, State.FAILED, message=connection.status_message, failure=Kind.CREDENTIALS)
+    else:
+        finish(run, State.CANCELLED, message=f"Cancelled. {kept}")
 
 
 def _settle(run: SyncRun, error: ConnectorError) -> None:
     if run.cancel_asked:
-        return finish(run, State.CANCELLED, message="Cancelled. What was read so far is kept.")
+        return stopped(run)
     if error.kind in WAITS:
-        until = error.retry_at or now() + pause(run.waits)
+        until = _next_try(run, error)
         if until <= _patience_ends(run, error.kind):
             return _wait(run, error, until)
     if error.kind == Kind.NOT_OFFERED:
@@ -49,10 +64,17 @@ def _settle(run: SyncRun, error: ConnectorError) -> None:
     return finish(run, State.FAILED, message=_words(run, error), failure=error.kind, detail=error.detail)
 
 
+def _next_try(run: SyncRun, error: ConnectorError) -> datetime:
+    """When the WMS asked to be tried again, or after a pause; a WMS that asks for no time gets one all the same."""
+    if error.retry_at is None:
+        return now() + pause(run.waits)
+    return max(error.retry_at, now() + (pause(run.waits) if run.waits else LEAST_PAUSE))
+
+
 def pause(waits: int) -> timedelta:
     """How long to wait before the next try: doubling, with a ceiling and jitter."""
-    longest = min(LONGEST_PAUSE, FIRST_PAUSE * 2**min(waits, 10))
-    return timedelta(seconds=random.uniform(longest / 2, longest))  # noqa: S311  no secret depends on it
+    longest = min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** min(waits, 10))
+    return timedelta(seconds=random.uniform(longest / 2, longest))
 
 
 def _patience_ends(run: SyncRun, kind: Kind) -> datetime:
@@ -85,7 +107,9 @@ def _switch_off(connection: Connection, entity: str, reason: str) -> None:
 
 def _words(run: SyncRun, error: ConnectorError) -> str:
     if error.kind in WAITS and run.waiting_since:
-        return f"{error.message} This run gave up after {in_words(now() - run.waiting_since)}; the next one tries again."
+        return (
+            f"{error.message} This run gave up after {in_words(now() - run.waiting_since)}; the next one tries again."
+        )
     return error.message
 
 

@@ -5,6 +5,7 @@ from datetime import timedelta
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
+from django.core.validators import MaxValueValidator
 from django.db import models
 from django.db.models import Q
 
@@ -49,6 +50,19 @@ class Reread(models.TextChoices):
     WEEKLY = "weekly", "Weekly"
 
 
+BRAKE_HELP = (
+    "When more than this percentage and more than this many rows are missing at once, nothing is removed until a "
+    "person has looked at it."
+)
+
+
+class Review(models.TextChoices):
+    """What a person decided about the removals that a run held back."""
+
+    RELEASED = "released", "Released"
+    REJECTED = "rejected", "Rejected"
+
+
 class EntitySchedule(models.Model):
     """The cadence of one entity on one connection, and how far its mirror has come.
 
@@ -66,6 +80,10 @@ class EntitySchedule(models.Model):
     enabled = models.BooleanField("on", default=True)
     off_reason = models.TextField(blank=True, help_text="Why it is off; shown to the people who miss the data.")
     paused_until = models.DateTimeField(null=True, blank=True)
+    brake_percent = models.PositiveSmallIntegerField(
+        "brake, percent", default=10, validators=[MaxValueValidator(100)], help_text=BRAKE_HELP
+    )
+    brake_rows = models.PositiveIntegerField("brake, rows", default=20, help_text=BRAKE_HELP)
     next_due_at = models.DateTimeField(null=True, blank=True, editable=False)
     next_reread_at = models.DateTimeField(null=True, blank=True, editable=False)
     watermark = models.DateTimeField(null=True, blank=True, editable=False)
@@ -148,6 +166,20 @@ class SyncRun(models.Model):
         settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
     )
     cancel_asked = models.BooleanField(default=False)
+    held = models.PositiveIntegerField(default=0, help_text="Removals held back for a person to look at.")
+    review = models.CharField(max_length=10, choices=Review.choices, blank=True)
+    reviewed_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+    )
+    reviewed_at = models.DateTimeField(null=True)
+    releases = models.ForeignKey(
+        "self",
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        related_name="+",
+        help_text="The run whose held removals this one may carry out.",
+    )
     since = models.DateTimeField(null=True, help_text="What changed from here on was asked for, overlap included.")
     border = models.DateTimeField(null=True)
     pages = models.PositiveIntegerField(default=0)
@@ -236,3 +268,75 @@ class RejectedRecord(models.Model):
 
     def __str__(self) -> str:
         return f"{self.get_entity_display()} {self.external_id}"
+
+
+class Problem(models.TextChoices):
+    """What the watchdog looks for."""
+
+    NO_WORKER = "no_worker", "No worker is running"
+    NO_TICK = "no_tick", "Nothing is being planned"
+    NOT_SCHEDULED = "not_scheduled", "A sync is not planned"
+    STALE = "stale", "Data is out of date"
+    STUCK = "stuck", "A sync stands still"
+    CREDENTIALS = "credentials", "The WMS refused the login"
+    REVIEW = "review", "Removals wait for a decision"
+
+
+class Incident(models.Model):
+    """One episode of something being wrong: opened once, closed by itself when it is healed."""
+
+    problem = models.CharField(max_length=20, choices=Problem.choices)
+    connection = models.ForeignKey(Connection, null=True, on_delete=models.CASCADE, related_name="incidents")
+    entity = models.CharField(max_length=30, choices=ENTITIES, blank=True)
+    message = models.TextField()
+    opened_at = models.DateTimeField()
+    closed_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ["-opened_at"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["problem", "connection", "entity"], condition=Q(closed_at=None), name="one_open_incident"
+            ),
+            models.UniqueConstraint(
+                fields=["problem", "entity"],
+                condition=Q(closed_at=None, connection=None),
+                name="one_open_incident_of_ours",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.get_problem_display()}: {self.connection or 'Packr'} {self.entity}".rstrip()
+
+
+class Beat(models.Model):
+    """When a part of Packr last showed that it is alive: `tick`, `worker host:pid`, `watchdog`."""
+
+    name = models.CharField(max_length=150, primary_key=True)
+    at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.at}"
+
+
+class DailyTally(models.Model):
+    """What became of the scheduled runs of one entity on one day (UTC), after the runs themselves were pruned."""
+
+    connection = models.ForeignKey(Connection, on_delete=models.CASCADE, related_name="tallies")
+    entity = models.CharField(max_length=30, choices=ENTITIES)
+    day = models.DateField()
+    runs = models.PositiveIntegerField(default=0)
+    succeeded = models.PositiveIntegerField(default=0)
+    failed = models.PositiveIntegerField(default=0)
+    created = models.PositiveIntegerField(default=0)
+    updated = models.PositiveIntegerField(default=0)
+    removed = models.PositiveIntegerField(default=0)
+
+    workspace_path = "connection__workspace"
+
+    class Meta:
+        ordering = ["-day"]
+        constraints = [models.UniqueConstraint(fields=["connection", "entity", "day"], name="one_tally")]
+
+    def __str__(self) -> str:
+        return f"{self.get_entity_display()} of {self.connection} on {self.day}"

@@ -1,16 +1,19 @@
-"""What follows when `integrations` tells that a connection was made or ended."""
+"""What follows when a connection was made or ended, and when a workspace's clock changed."""
 
 from typing import Any
 
+from django.db import transaction
+from django.db.models.signals import post_save, pre_save
 from django.dispatch import receiver
 from django.utils.timezone import now
 
 from integrations.entities import Entity
 from integrations.models import Connection
 from integrations.signals import connection_ended, connection_made
+from packr.workspaces.models import Workspace
 
-from .models import Mode, Trigger
-from .schedule import make_schedules
+from .models import EntitySchedule, Mode, Trigger
+from .schedule import make_schedules, reschedule
 from .services import request_runs, stop_all
 
 
@@ -27,3 +30,24 @@ def plan(sender: type[Connection], connection: Connection, first_sync: bool, **k
 def stop(sender: type[Connection], connection: Connection, **kwargs: Any) -> None:
     """End what is under way; schedules of a disconnected connection fall due no more."""
     stop_all(connection, "The WMS was disconnected. What was read so far is kept.")
+
+
+@receiver(pre_save, sender=Workspace)
+def look_at_the_clock(sender: type[Workspace], instance: Any, raw: bool, update_fields: Any, **kwargs: Any) -> None:
+    """Keep whether this save changes the workspace's time zone: afterwards the old one is gone."""
+    instance.moves_clock = False
+    if not raw and (update_fields is None or "timezone" in update_fields):
+        stored = sender.objects.filter(pk=instance.pk).values_list("timezone", flat=True).first()
+        instance.moves_clock = stored not in (None, instance.timezone)
+
+
+@receiver(post_save, sender=Workspace)
+def follow_the_clock(sender: type[Workspace], instance: Any, **kwargs: Any) -> None:
+    """Plan daily syncs by the new clock at once."""
+    if not instance.moves_clock:
+        return
+    daily = EntitySchedule.objects.filter(connection__workspace=instance, daily_at__isnull=False)
+    with transaction.atomic():
+        # Locked before they are read: rescheduling stores the settings as they are on the object.
+        for schedule in daily.select_related("connection__workspace").select_for_update(of=("self",)):
+            reschedule(schedule, now())

@@ -1,6 +1,7 @@
 """Cadences: the defaults, when the next run is due, and the runs that fall due."""
 
 from collections.abc import Iterable, Sequence
+from copy import copy
 from datetime import UTC, date, datetime, time, timedelta
 from hashlib import sha256
 from zoneinfo import ZoneInfo
@@ -11,7 +12,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from integrations.entities import Entity
 from integrations.models import Connection, Status
 
-from .models import ACTIVE, EntitySchedule, Lane, Mode, Reread, SyncRun, Trigger
+from .models import ACTIVE, EntitySchedule, Lane, Mode, Reread, State, SyncRun, Trigger
 
 HORIZON = timedelta(seconds=90)
 MINUTE, HOUR = 60, 3600
@@ -29,11 +30,24 @@ EVERY: dict[Entity, int] = {
 
 QUIET_FROM, QUIET_FOR = time(1, 0), 4 * HOUR
 
+# What people set; the rest of a schedule is the engine's.
+SETTINGS = (
+    "every_seconds",
+    "daily_at",
+    "mode",
+    "reread",
+    "enabled",
+    "off_reason",
+    "paused_until",
+    "brake_percent",
+    "brake_rows",
+)
+
 
 def make_schedules(connection: Connection, now: datetime) -> list[EntitySchedule]:
     """The default schedules of a new connection, the first dues spread over each cadence."""
     connector = connection.connector
-    schedules = [_default(connection, entity, now) for entity in connector.entities()]
+    schedules = [default_schedule(connection, entity, now) for entity in connector.entities()]
     for schedule in schedules:
         parent = connector.read_with.get(Entity(schedule.entity))
         if parent:
@@ -41,15 +55,16 @@ def make_schedules(connection: Connection, now: datetime) -> list[EntitySchedule
     return EntitySchedule.objects.bulk_create(schedules)
 
 
-def _default(connection: Connection, entity: Entity, now: datetime) -> EntitySchedule:
+def default_schedule(connection: Connection, entity: Entity, now: datetime) -> EntitySchedule:
+    """The schedule an entity has when nobody has changed it, not saved."""
     spread = _spread(connection, entity)
-    quiet = (datetime.combine(date.min, QUIET_FROM) + timedelta(seconds=spread % QUIET_FOR)).time()
+    quiet = _quiet_time(spread)
     schedule = EntitySchedule(connection=connection, entity=entity)
     if entity in EVERY:
         schedule.every_seconds = EVERY[entity]
         schedule.reread = Reread.WEEKLY if entity.is_history else Reread.DAILY
         schedule.next_due_at = now + timedelta(seconds=spread % EVERY[entity])
-        schedule.next_reread_at = _reread_after(connection, schedule, now)
+        schedule.next_reread_at = reread_after(connection, schedule, now)
     else:
         schedule.daily_at, schedule.mode = quiet, Mode.FULL
         schedule.next_due_at = next_due(schedule, now)
@@ -96,16 +111,33 @@ def local_moment(day: date, at: time, zone: ZoneInfo) -> datetime:
     return after.replace(microsecond=0)
 
 
-def _reread_after(connection: Connection, schedule: EntitySchedule, after: datetime) -> datetime | None:
+def reread_after(connection: Connection, schedule: EntitySchedule, after: datetime) -> datetime | None:
     """The next re-read, in the connection's quiet window."""
     if schedule.reread == Reread.NONE:
         return None
     spread = _spread(connection, Entity(schedule.entity))
-    at = (datetime.combine(date.min, QUIET_FROM) + timedelta(seconds=spread % QUIET_FOR)).time()
+    at = _quiet_time(spread)
     zone = ZoneInfo(connection.workspace.timezone)
     days = 7 if schedule.reread == Reread.WEEKLY else 1
     first = next_daily(at, zone, after)
     return first if days == 1 else local_moment(first.astimezone(zone).date() + timedelta(days=spread % days), at, zone)
+
+
+def _next_reread(schedule: EntitySchedule, after: datetime) -> datetime | None:
+    """The re-read that follows the previous one: a day or a week later by the local calendar, and after `after`."""
+    if schedule.reread == Reread.NONE or schedule.next_reread_at is None:
+        return reread_after(schedule.connection, schedule, after)
+    at = _quiet_time(_spread(schedule.connection, Entity(schedule.entity)))
+    zone = ZoneInfo(schedule.connection.workspace.timezone)
+    days = timedelta(days=7 if schedule.reread == Reread.WEEKLY else 1)
+    day = schedule.next_reread_at.astimezone(zone).date() + days
+    while (moment := local_moment(day, at, zone)) <= after:
+        day += days
+    return moment
+
+
+def _quiet_time(spread: int) -> time:
+    return (datetime.combine(date.min, QUIET_FROM) + timedelta(seconds=spread % QUIET_FOR)).time()
 
 
 def due_schedules(now: datetime) -> QuerySet[EntitySchedule]:
@@ -132,9 +164,17 @@ def queue_due(now: datetime, *, only: Iterable[int] | None = None) -> None:
         due = list(schedules)
         if not due:
             return
-        lanes = lanes_of({schedule.connection for schedule in due})
-        runs = [_run(schedule, lanes[schedule.connection.account_key]) for schedule in due]
-        _advance(due, now)
+        # Asked for, and not left to the constraint: an insert would wait for the worker that ends the active run, while
+        # that worker waits for the schedule that is locked here.
+        busy = set(
+            SyncRun.objects.filter(connection__in={one.connection_id for one in due}, state__in=ACTIVE)
+            .order_by()
+            .values_list("connection_id", "entity")
+        )
+        free = [schedule for schedule in due if (schedule.connection_id, schedule.entity) not in busy]
+        lanes = lanes_of({schedule.connection for schedule in free})
+        runs = [_run(schedule, lanes[schedule.connection.account_key]) for schedule in free]
+        _advance(due, free, now)
         SyncRun.objects.bulk_create(runs, ignore_conflicts=True)
 
 
@@ -155,14 +195,84 @@ def _run(schedule: EntitySchedule, lane: Lane) -> SyncRun:
     )
 
 
-def _advance(due: Sequence[EntitySchedule], now: datetime) -> None:
+def _advance(due: Sequence[EntitySchedule], run: Sequence[EntitySchedule], now: datetime) -> None:
+    """Plan the next occurrence of each; a re-read that was skipped, since a run was active, stays due."""
     for schedule in due:
         previous = schedule.next_due_at
         assert previous is not None
-        if schedule.next_reread_at is not None and schedule.next_reread_at <= previous:
-            schedule.next_reread_at = _reread_after(schedule.connection, schedule, max(now, previous))
+        if schedule in run and schedule.next_reread_at is not None and schedule.next_reread_at <= previous:
+            schedule.next_reread_at = _next_reread(schedule, max(now, previous))
         schedule.next_due_at = next_due(schedule, max(now, previous))
     EntitySchedule.objects.bulk_update(due, ["next_due_at", "next_reread_at"])
+
+
+def is_default(schedule: EntitySchedule) -> bool:
+    """Whether the cadence is the one that every new connection gets."""
+    default = default_schedule(schedule.connection, Entity(schedule.entity), schedule.connection.connected_at)
+    return (schedule.every_seconds, schedule.daily_at) == (default.every_seconds, default.daily_at)
+
+
+def is_read_with(schedule: EntitySchedule) -> bool:
+    """Whether the entity arrives inside another one's records, so that the other one's schedule counts."""
+    return Entity(schedule.entity) in schedule.connection.connector.read_with
+
+
+def reschedule(schedule: EntitySchedule, now: datetime) -> None:
+    """Store the settings of a schedule as they were changed on it, and plan its next runs by them at once.
+
+    A new interval counts on from the previous due moment, so the next one is at most an interval away. A run that
+    stands in the queue for a later moment is taken out, and comes back only if it still falls due.
+    """
+    with transaction.atomic():
+        stored = EntitySchedule.objects.select_for_update().get(pk=schedule.pk)
+        planned = list(_planned(stored, now).select_for_update())
+        due = planned[0].due_at if planned else stored.next_due_at
+        schedule.next_due_at = _due_by(schedule, stored, due, now)
+        schedule.next_reread_at = stored.next_reread_at
+        if schedule.reread != stored.reread:
+            schedule.next_reread_at = reread_after(schedule.connection, schedule, now)
+        schedule.save(update_fields=[*SETTINGS, "next_due_at", "next_reread_at"])
+        SyncRun.objects.filter(pk__in=[run.pk for run in planned]).delete()
+        queue_due(now, only=[schedule.pk])
+
+
+def upcoming(schedule: EntitySchedule, now: datetime, count: int) -> list[datetime]:
+    """The next moments at which a schedule falls due; changes that were not stored yet are reckoned with."""
+    stored = EntitySchedule.objects.get(pk=schedule.pk)
+    planned = _planned(stored, now).first()
+    due = _due_by(schedule, stored, planned.due_at if planned else stored.next_due_at, now)
+    start = max(now, schedule.paused_until or now)
+    trial, moments = copy(schedule), list[datetime]()
+    while due is not None and schedule.enabled and len(moments) < count:
+        moments.append(max(due, start))
+        trial.next_due_at = due
+        due = next_due(trial, max(due, start))
+    return moments
+
+
+def _planned(schedule: EntitySchedule, now: datetime) -> QuerySet[SyncRun]:
+    """The scheduled run that stands in the queue for a moment to come."""
+    return SyncRun.objects.filter(
+        connection=schedule.connection_id,
+        entity=schedule.entity,
+        state=State.QUEUED,
+        trigger=Trigger.SCHEDULE,
+        due_at__gt=now,
+    )
+
+
+def _due_by(schedule: EntitySchedule, stored: EntitySchedule, due: datetime | None, now: datetime) -> datetime | None:
+    """When a schedule falls due next, `due` being what was planned by the stored cadence.
+
+    What is overdue stays due. A time of day to come is asked of the clock again: the workspace's may have changed.
+    """
+    if is_read_with(schedule):
+        return None
+    if due is not None and (schedule.every_seconds, schedule.daily_at) == (stored.every_seconds, stored.daily_at):
+        return due if schedule.daily_at is None or due <= now else next_due(schedule, now)
+    trial = copy(schedule)
+    trial.next_due_at = due - stored.cadence if due else None
+    return next_due(trial, now)
 
 
 def lanes_of(connections: Iterable[Connection]) -> dict[str, Lane]:

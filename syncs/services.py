@@ -18,7 +18,7 @@ from integrations.models import Connection
 
 from . import wakeups
 from .models import ACTIVE, Checkpoint, EntitySchedule, Lane, Mode, SeenPage, State, SyncRun, Trigger
-from .schedule import lanes_of, queue_due
+from .schedule import EVERY, lanes_of, queue_due
 
 # A person who waits goes before the clock by this much.
 PERSON_AHEAD = timedelta(minutes=5)
@@ -56,9 +56,12 @@ def request_runs(
     wanted = list(dict.fromkeys(_runnable(connection, entity) for entity in entities))
     with transaction.atomic():
         lane = lanes_of([connection])[connection.account_key]
-        requested = [_request(connection, lane, entity, mode, trigger, person) for entity in wanted]
+        # Always in the same order: two requests that lock each other's runs crosswise would never end.
+        requested = {
+            entity: _request(connection, lane, entity, mode, trigger, person) for entity in Entity if entity in wanted
+        }
         transaction.on_commit(wakeups.wake)
-    return requested
+    return [requested[entity] for entity in wanted]
 
 
 def _runnable(connection: Connection, entity: Entity) -> Entity:
@@ -94,16 +97,14 @@ def _request(
     return Requested(found, attached=True)
 
 
-def _new_run(
-    connection: Connection, lane: Lane, entity: Entity, mode: Mode, trigger: Trigger, person: Any
-) -> SyncRun:
+def _new_run(connection: Connection, lane: Lane, entity: Entity, mode: Mode, trigger: Trigger, person: Any) -> SyncRun:
     moment = now()
     never = EntitySchedule.objects.filter(connection=connection, entity=entity, watermark=None).exists()
     return SyncRun.objects.create(
         connection=connection,
         lane=lane,
         entity=entity,
-        mode=Mode.FULL if never else mode,
+        mode=Mode.FULL if never or entity not in EVERY else mode,
         trigger=trigger,
         requested_by=person,
         due_at=moment,
@@ -119,9 +120,10 @@ def _hurry(run: SyncRun, mode: Mode, trigger: Trigger, person: Any) -> Requested
         run.trigger, run.requested_by = trigger, person
     if mode == Mode.FULL:
         run.mode = Mode.FULL
-    run.ready_at = min(run.ready_at, now())
-    run.urgency = min(run.urgency, now() - PERSON_AHEAD)
-    run.save(update_fields=["trigger", "requested_by", "mode", "ready_at", "urgency"])
+    moment = now()
+    run.due_at, run.ready_at = min(run.due_at, moment), min(run.ready_at, moment)
+    run.urgency = min(run.urgency, moment - PERSON_AHEAD)
+    run.save(update_fields=["trigger", "requested_by", "mode", "due_at", "ready_at", "urgency"])
     return Requested(run, attached=not planned)
 
 
@@ -234,7 +236,9 @@ def finish(run: SyncRun, state: State, *, message: str = "", failure: str = "", 
 def stop_all(connection: Connection, message: str, *, state: State = State.CANCELLED, failure: str = "") -> None:
     """End every active run of a connection that no worker holds; a running one ends at its next page."""
     with transaction.atomic():
-        runs = SyncRun.objects.filter(connection=connection, state__in=ACTIVE)
-        runs.filter(state=State.RUNNING).update(cancel_asked=True)
-        for run in runs.exclude(state=State.RUNNING).select_for_update():
-            finish(run, state, message=message, failure=failure)
+        active = SyncRun.objects.filter(connection=connection, state__in=ACTIVE)
+        for run in active.select_for_update().order_by("entity"):
+            if run.state == State.RUNNING:
+                SyncRun.objects.filter(pk=run.pk).update(cancel_asked=True)
+            else:
+                finish(run, state, message=message, failure=failure)

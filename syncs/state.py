@@ -5,13 +5,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.db import models
-from django.db.models import Max
+from django.db.models import Exists, Max, OuterRef, QuerySet
 from django.utils.timezone import now
 
 from integrations.entities import Entity
 from integrations.models import Connection
 
-from .models import EntitySchedule, State, SyncRun
+from .models import COMPLETE, EntitySchedule, Mode, State, SyncRun
+from .schedule import default_schedule
 
 
 class Freshness(models.TextChoices):
@@ -58,8 +59,8 @@ def sync_state(connection: Connection) -> list[EntityState]:
     planned = _planned(connection, moment)
     states = []
     for entity in connection.connector.entities():
-        if entity not in schedules:
-            continue
+        if entity not in schedules:  # deleted behind the product's back: the row must not vanish with it
+            schedules[entity] = default_schedule(connection, entity, moment)
         parent = connection.connector.read_with.get(entity)
         leading = schedules.get(parent, schedules[entity]) if parent else schedules[entity]
         states.append(_state(connection, entity, leading, runs.get(parent or entity), parent, planned, moment))
@@ -116,10 +117,36 @@ def freshness(schedule: EntitySchedule, moment: datetime) -> Freshness:
     if schedule.as_of is None:
         return Freshness.NEVER
     age = moment - schedule.as_of
-    grace = max(timedelta(seconds=60), schedule.cadence * 0.2)
-    if age <= schedule.cadence + grace:
+    if age <= fresh_for(schedule.cadence):
         return Freshness.FRESH
-    return Freshness.LATE if age <= max(2 * schedule.cadence, schedule.cadence + grace) else Freshness.STALE
+    return Freshness.LATE if age <= late_for(schedule.cadence) else Freshness.STALE
+
+
+def fresh_for(cadence: timedelta) -> timedelta:
+    """How old data of this cadence may be and still be called fresh: the cadence and some grace."""
+    return cadence + max(timedelta(seconds=60), cadence * 0.2)
+
+
+def late_for(cadence: timedelta) -> timedelta:
+    """How old data of this cadence may be and still be called late; older than that it is stale."""
+    return max(2 * cadence, fresh_for(cadence))
+
+
+def read_again() -> Exists:
+    """For a query of runs: whether a newer full run read the same data to its end, and so looked at it anew."""
+    newer = SyncRun.objects.filter(
+        connection=OuterRef("connection"),
+        entity=OuterRef("entity"),
+        pk__gt=OuterRef("pk"),
+        mode=Mode.FULL,
+        state__in=COMPLETE,
+    )
+    return Exists(newer)
+
+
+def undecided() -> QuerySet[SyncRun]:
+    """The runs that hold removals back until a person decides about them."""
+    return SyncRun.objects.filter(~read_again(), state=State.NEEDS_REVIEW, review="")
 
 
 def worst(states: Iterable[EntityState]) -> Freshness:

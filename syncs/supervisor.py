@@ -9,33 +9,37 @@ import ctypes
 import logging
 import os
 import signal
+import socket
 import time
 from collections import deque
 from multiprocessing import Value
 from typing import Any
 
 from django.conf import settings
-from django.db import DatabaseError, connections, transaction
+from django.db import DatabaseError, connections
 from django.utils.timezone import now
 from django_q.brokers import get_broker
 from django_q.cluster import Cluster
-from django_q.models import Schedule
 from django_q.signals import post_execute, pre_execute
 from redis.exceptions import RedisError
 
-from . import stopping, wakeups
+from . import beats, stopping, wakeups, watchdog
 from .models import Lane
 from .services import ready_runs
+from .ticking import make_tick
 
 log = logging.getLogger(__name__)
 
 LOOKS_EVERY = 0.25
 ASKS_EVERY = 1.0
+WATCHES_EVERY = 15.0
 # A wake-up that is not done by then never will be.
 STANDSTILL = settings.WAKE_UP_TIMEOUT + 15
 # Work that is ready while no worker holds any lane: they would have taken it within a second.
 NOBODY_WORKS = 10.0
 STOPS_WITHIN = 40.0
+# Told to stop, and no worker holds a lane any more: then django-q2 itself hangs, for instance on a dead monitor's lock.
+HANGS_AFTER = 5.0
 MOST_RESTARTS, RESTARTS_IN = 5, 120.0
 FROZEN = 75  # exit code: start me again
 PR_SET_PDEATHSIG = 1
@@ -59,12 +63,11 @@ class Supervisor:
         os.register_at_fork(after_in_child=self._in_child)
         pre_execute.connect(self._note_start, weak=False)
         post_execute.connect(self._note_done, weak=False)
-        make_tick()
+        make_tick(now())
+        beats.beat_of_process(beats.CLUSTER)
         self._start()
-        signal.signal(signal.SIGTERM, self._ask_to_stop)
-        signal.signal(signal.SIGINT, self._ask_to_stop)
         wakeups.tick()
-        asked_at = 0.0
+        asked_at, watched_at = 0.0, time.monotonic()
         while not stopping.asked():
             time.sleep(LOOKS_EVERY)
             if not self._is_well():
@@ -73,6 +76,9 @@ class Supervisor:
             elif time.monotonic() - asked_at >= ASKS_EVERY:
                 asked_at = time.monotonic()
                 self._look_for_work()
+                if time.monotonic() - watched_at >= WATCHES_EVERY:
+                    watched_at = time.monotonic()
+                    self._watch()
         self._stop()
         return 0
 
@@ -93,12 +99,12 @@ class Supervisor:
 
     def _start(self) -> None:
         connections.close_all()  # a connection must not cross the fork
-        handlers = signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)
         self.cluster = Cluster()
+        # In place of its own handlers, before it forks: being told to stop while it starts must not be lost.
+        signal.signal(signal.SIGTERM, self._ask_to_stop)
+        signal.signal(signal.SIGINT, self._ask_to_stop)
         self.idle_since = self.busy_since = None
         self.cluster.start()
-        signal.signal(signal.SIGTERM, handlers[0])
-        signal.signal(signal.SIGINT, handlers[1])
 
     def _is_well(self) -> bool:
         assert self.cluster is not None
@@ -130,6 +136,25 @@ class Supervisor:
             log.warning("The database or the broker can't be asked for work at the moment: %s", error)
             connections.close_all()
 
+    def _watch(self) -> None:
+        """Show that this process lives, and look after everything that should run."""
+        began = time.monotonic()
+        try:
+            beats.beat_of_process(beats.CLUSTER)
+            watchdog.check()
+        except DatabaseError as error:
+            log.warning("The database can't be asked for what should have run at the moment: %s", error)
+            connections.close_all()
+        except Exception:  # a fault of the watchdog must not end the workers
+            log.exception("The watchdog could not look after the syncs.")
+            connections.close_all()
+        self._overlook(time.monotonic() - began)
+
+    def _overlook(self, seconds: float) -> None:
+        """For so long nobody looked whether the cluster works: that time must not pass for a standstill."""
+        self.idle_since = self.idle_since + seconds if self.idle_since else None
+        self.busy_since = self.busy_since + seconds if self.busy_since else None
+
     def _restart(self) -> bool:
         """Start the cluster anew; False when that was of no use too often."""
         moment = time.monotonic()
@@ -154,15 +179,22 @@ class Supervisor:
     def _stop(self) -> None:
         """Let the pages in hand be written, then end; what hangs is killed."""
         assert self.cluster is not None
-        signal.signal(signal.SIGALRM, lambda *args: self._kill())
-        signal.setitimer(signal.ITIMER_REAL, STOPS_WITHIN)
-        self.cluster.stop()
-        signal.setitimer(signal.ITIMER_REAL, 0)
+        sentinel = self.cluster.sentinel
+        self.cluster.stop_event.set()
+        asked = worked = time.monotonic()
+        while sentinel.is_alive():
+            sentinel.join(LOOKS_EVERY)
+            moment = time.monotonic()
+            if self._works():
+                worked = moment
+            if moment - asked > STOPS_WITHIN or moment - worked > HANGS_AFTER:
+                log.warning("The cluster did not end by itself; it is killed. Nothing is lost by that.")
+                self._kill()
 
-
-def make_tick() -> None:
-    """See to it that django-q2 runs the tick every minute: one schedule, whatever was there before."""
-    tick = {"func": "syncs.tasks.tick", "schedule_type": Schedule.MINUTES, "minutes": 1, "repeats": -1}
-    with transaction.atomic():
-        schedule, _ = Schedule.objects.update_or_create(name="tick", defaults=tick)
-        Schedule.objects.filter(func=tick["func"]).exclude(pk=schedule.pk).delete()
+    def _works(self) -> bool:
+        """Whether a worker of this machine holds a lane."""
+        held = Lane.objects.filter(leased_until__gt=now(), worker__startswith=f"{socket.gethostname()}:")
+        try:
+            return held.exists()
+        except DatabaseError:
+            return False  # then no page can be written either

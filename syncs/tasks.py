@@ -5,21 +5,25 @@ import threading
 import time
 
 from django.conf import settings
-from django.db import connections
+from django.db import DatabaseError, connections
 from django.utils.timezone import now
 
-from . import engine, stopping
+from . import beats, engine, history, stopping
 from .schedule import queue_due
 from .services import claim
 
 log = logging.getLogger(__name__)
 
 WORKS_FOR = 20.0  # seconds
+BEATS_EVERY = 5.0
 
 
 def tick() -> None:
-    """Insert the runs that fall due in the next minute and a half."""
-    queue_due(now())
+    """Insert the runs that fall due in the next minute and a half; once an hour remove what is past its time."""
+    moment = now()
+    queue_due(moment)
+    beats.beat(beats.TICK)
+    history.prune_in_turn(moment)
 
 
 def work() -> None:
@@ -48,9 +52,12 @@ class Crew:
                 thread.start()
 
     def join(self) -> None:
-        """Wait until every thread has ended."""
+        """Wait until every thread has ended, and show meanwhile that this worker lives."""
+        beat_at = _show_life()
         while alive := [thread for thread in list(self.threads) if thread.is_alive()]:
             alive[0].join(timeout=1)
+            if time.monotonic() - beat_at >= BEATS_EVERY:
+                beat_at = _show_life()
 
     def _run(self) -> None:
         try:
@@ -59,3 +66,13 @@ class Crew:
                 engine.work(claimed)
         finally:
             connections.close_all()
+
+
+def _show_life() -> float:
+    """Note that this worker lives; a database that fails is no reason to leave the threads alone. Returns the time."""
+    try:
+        beats.beat_of_process(beats.WORKER)
+    except DatabaseError as error:
+        log.warning("This worker can't show that it lives at the moment: %s", error)
+        connections["default"].close()
+    return time.monotonic()

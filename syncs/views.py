@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
+from django.db.models import Max
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse, QueryDict
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
@@ -16,7 +17,7 @@ from packr.workspaces.models import TRIGGER_SYNC
 from packr.workspaces.views import by_htmx, signed_in
 
 from . import services
-from .models import Mode, SyncRun, Trigger
+from .models import Mode, State, SyncRun, Trigger
 from .state import sync_state
 
 
@@ -63,9 +64,7 @@ def _start(request: HttpRequest, connection: Connection) -> HttpResponse:
     return HttpResponseRedirect(f"{reverse('sync_window', args=[connection.pk])}?{urlencode(query)}", status=303)
 
 
-def _refuse(
-    request: HttpRequest, connection: Connection, refused: services.Refused, wants_json: bool
-) -> HttpResponse:
+def _refuse(request: HttpRequest, connection: Connection, refused: services.Refused, wants_json: bool) -> HttpResponse:
     field, message = getattr(refused, "field", "entity"), str(refused)
     if wants_json:
         error = {"code": "invalid", "message": message, "origin": "packr", "fields": {field: [message]}}
@@ -117,11 +116,29 @@ def widget(request: HttpRequest) -> HttpResponse:
 
 
 def _window(request: HttpRequest, connection: Connection, *, status: int = 200, **more: Any) -> HttpResponse:
-    template = "syncs/_window.html" if by_htmx(request) else "syncs/window.html"
+    """The window as a page, as a part of that page, or inside the dialog of another one."""
+    alone = urlsplit(request.headers.get("HX-Current-URL", request.path)).path == request.path
     states = sync_state(connection)
     groups = [name for name, entities in GROUPS.items() if set(entities) & set(connection.connector.entities())]
-    context = {**_table(connection, "window", states), "groups": groups, **more}
-    return render(request, template, context, status=status)
+    context = {
+        **_table(connection, "window", states),
+        "groups": groups,
+        "costs": _costs(connection),
+        "alone": alone,
+        **more,
+    }
+    template = "syncs/_window.html" if by_htmx(request) else "syncs/window.html"
+    response = render(request, template, context, status=status)
+    if alone and by_htmx(request) and request.method == "GET":
+        response.headers["HX-Push-Url"] = request.get_full_path()
+    return response
+
+
+def _costs(connection: Connection) -> dict[str, SyncRun]:
+    """The last run of each entity that succeeded: what a sync of it costs."""
+    done = SyncRun.objects.filter(connection=connection, state=State.SUCCEEDED, started_at__isnull=False)
+    newest = done.order_by().values("entity").annotate(newest=Max("pk")).values("newest")
+    return {run.entity: run for run in SyncRun.objects.filter(pk__in=newest)}
 
 
 def _table(connection: Connection, where: str, states: Any = None) -> dict[str, Any]:

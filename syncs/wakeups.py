@@ -5,6 +5,7 @@ Lost, late or doubled ones cost nothing: the tick and the once-a-second look of 
 
 import logging
 
+from django.db import DatabaseError
 from django_q.tasks import async_task
 from redis.exceptions import RedisError
 
@@ -24,5 +25,5 @@ def tick() -> None:
 def _send(task: str) -> None:
     try:
         async_task(task, save=False)
-    except (OSError, RedisError) as error:
+    except (OSError, RedisError, DatabaseError) as error:
         log.warning("The message broker can't be reached (%s); what is due is found with the next tick.", error)

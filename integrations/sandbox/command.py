@@ -4,6 +4,7 @@ import argparse
 import signal
 import sys
 import threading
+from pathlib import Path
 
 from .server import Sandbox
 
@@ -14,10 +15,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=int, default=1, help="the same seed gives the same data")
     parser.add_argument("--orders", type=int, default=3000, help="orders in each account's history")
     parser.add_argument("--still", action="store_true", help="nothing happens by itself")
+    parser.add_argument("--keep", type=Path, metavar="FILE", help="go on from this file, and keep the world in it")
     parser.add_argument("--no-limit", action="store_true", help="no rate limit")
 
 
-def serve(*, port: int, seed: int, orders: int, still: bool, no_limit: bool) -> None:
+def serve(*, port: int, seed: int, orders: int, still: bool, no_limit: bool, keep: Path | None) -> None:
     """Serve until SIGTERM or SIGINT. ValueError, with a sentence for the reader, when it can't begin."""
     ended = threading.Event()
     for name in (signal.SIGTERM, signal.SIGINT):
@@ -25,7 +27,7 @@ def serve(*, port: int, seed: int, orders: int, still: bool, no_limit: bool) -> 
     if orders < 0 or not 0 <= port <= 65_535:
         raise ValueError("--orders can't be negative, and --port is a number from 0 to 65535.")
     try:
-        sandbox = Sandbox(port=port, seed=seed, orders=orders, still=still, limit=not no_limit)
+        sandbox = Sandbox(port=port, seed=seed, orders=orders, still=still, limit=not no_limit, keep=keep)
     except OSError as error:
         raise ValueError(f"Port {port} can't be used ({error.strerror}); choose another with --port.") from error
     with sandbox:

@@ -230,6 +230,10 @@ TRAVEL = [
     "latency",
     "wrong_encoding",
     "no_date",
+    "chunked",
+    "no_length",
+    "big",
+    "bomb",
 ]  # carried out by the server
 STATES = ["clock", "no_limit", "rotate", "connection_errors"]
 # Carried out when it strikes, before the request is answered.

@@ -10,9 +10,11 @@ import threading
 import time
 import traceback
 import uuid
+import zlib
 from email.utils import formatdate
 from http.client import responses
 from http.server import BaseHTTPRequestHandler
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -26,23 +28,40 @@ from .world import World
 
 HOST = "127.0.0.1"
 BEAT = 1.0
+SAVES_EVERY = 30.0
 # What one request may send.
 BODY_LIMIT = 64 * 1024 * 1024
+# What `big` and `bomb` are made of.
+BLANKS = b" " * (64 * 1024)
+IN_A_MEGABYTE = 16
 
 
 class Sandbox:
     """A running sandbox WMS. Use as a context manager, or `start` and `stop`."""
 
     def __init__(
-        self, *, port: int = 0, seed: int = 1, orders: int = 3000, still: bool = False, limit: bool = True
+        self,
+        *,
+        port: int = 0,
+        seed: int = 1,
+        orders: int = 3000,
+        still: bool = False,
+        limit: bool = True,
+        keep: Path | None = None,
     ) -> None:
-        """Binds the port (0 = any free one; OSError when taken) and makes the first account's history."""
+        """Binds the port (0 = any free one; OSError when taken) and makes the first account's history.
+
+        `keep` is a file to go on from, if it is there, and to keep the world in.
+        """
+        self.keep = keep
         self.faults = Faults()
         self.log = Log()
         self._server = _Server((HOST, port), _Handler)
         self._server.sandbox = self
         self.url = f"http://{HOST}:{self._server.server_address[1]}"
         self.world = World(seed=seed, orders=orders, clock=self.now)
+        if keep and keep.exists():
+            self.world.load(keep)
         self.world.account(1)
         self.api = Api(self.world, self.faults, limit=limit)
         self.control = Control(self.world, self.faults, self.log)
@@ -71,6 +90,8 @@ class Sandbox:
         self._server.close_open()
         for thread in self._threads:
             thread.join()
+        if self.keep:
+            self.world.save(self.keep)
 
     def __enter__(self) -> Self:
         """Start."""
@@ -83,7 +104,11 @@ class Sandbox:
         self.stop()
 
     def _live(self) -> None:
+        saved = time.monotonic()
         while not self._ended.wait(BEAT * random.uniform(0.7, 1.3)):
+            if self.keep and time.monotonic() - saved > SAVES_EVERY:
+                self.world.save(self.keep)
+                saved = time.monotonic()
             for account in self.world.touched():
                 try:
                     with account.lock:
@@ -196,7 +221,12 @@ class _Handler(BaseHTTPRequestHandler):
         body = answer.body()
         if "bad_json" in names:
             body = body[: len(body) // 2]
-        head = self._head(answer, len(body), names)
+        if "bomb" in names:
+            body = _packed(body, _pieces(names["bomb"]))
+        tail = _pieces(names["big"]) if "big" in names else 0
+        head = self._head(answer, len(body) + tail * len(BLANKS), names)
+        if "chunked" in names:
+            body = _chunk(body) + (b"" if tail else LAST_CHUNK)
         if "lost_answer" in names:
             self._break(b"", reset=True)
         elif "truncate" in names or "reset" in names:
@@ -205,18 +235,24 @@ class _Handler(BaseHTTPRequestHandler):
             self._break(head + body[:part], reset="reset" in names)
         elif "slow" in names:
             self._drip(head + body, names["slow"].number("seconds", 10))
+        elif tail:
+            self._pour(head + body, tail, "chunked" in names)
         else:
             self.wfile.write(head + body)
 
     def _head(self, answer: Answer, length: int, names: dict[str, Fault]) -> bytes:
-        headers = {
-            "Content-Type": answer.content_type,
-            "Content-Length": str(length),
-            "X-Request-Id": str(uuid.uuid4()),
-        }
+        headers = {"Content-Type": answer.content_type, "X-Request-Id": str(uuid.uuid4())}
+        if "chunked" in names:
+            headers["Transfer-Encoding"] = "chunked"
+        elif "no_length" in names:  # the end of the connection is the end of the body
+            self.close_connection = True
+        else:
+            headers["Content-Length"] = str(length)
         if "no_date" not in names:
             headers["Date"] = formatdate(self.server.sandbox.now(), usegmt=True)
         if "wrong_encoding" in names:
+            headers["Content-Encoding"] = str(names["wrong_encoding"].params.get("encoding", "gzip"))
+        if "bomb" in names:
             headers["Content-Encoding"] = "gzip"
         if self.close_connection:
             headers["Connection"] = "close"
@@ -235,6 +271,15 @@ class _Handler(BaseHTTPRequestHandler):
             self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             self.connection.close()
 
+    def _pour(self, start: bytes, tail: int, chunked: bool) -> None:
+        """Send a body that goes on with blanks, never held as a whole."""
+        self.wfile.write(start)
+        piece = _chunk(BLANKS) if chunked else BLANKS
+        for _ in range(tail):
+            self.wfile.write(piece)
+        if chunked:
+            self.wfile.write(LAST_CHUNK)
+
     def _drip(self, content: bytes, seconds: float) -> None:
         """Send bytes in forty portions spread over some seconds; at once when faults are cleared."""
         portion = max(1, len(content) // 40)
@@ -242,3 +287,21 @@ class _Handler(BaseHTTPRequestHandler):
         for start in range(0, len(content), portion):
             self.wfile.write(content[start : start + portion])
             cleared.wait(seconds * portion / len(content))
+
+
+LAST_CHUNK = b"0\r\n\r\n"
+
+
+def _chunk(piece: bytes) -> bytes:
+    return b"%x\r\n%b\r\n" % (len(piece), piece)
+
+
+def _pieces(fault: Fault) -> int:
+    """How many portions of BLANKS a fault asks for."""
+    return int(fault.number("megabytes", 65) * IN_A_MEGABYTE)
+
+
+def _packed(body: bytes, pieces: int) -> bytes:
+    """The body and so many portions of blanks, as gzip: a few kilobytes that unpack to far more."""
+    packer = zlib.compressobj(wbits=31)
+    return b"".join([packer.compress(body), *(packer.compress(BLANKS) for _ in range(pieces)), packer.flush()])

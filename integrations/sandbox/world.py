@@ -1,8 +1,10 @@
 """The data: accounts by number, each with its tables, reproducible from the seed and the time of the start."""
 
+import pickle
 import threading
 import uuid
 from collections.abc import Callable
+from pathlib import Path
 from random import Random
 from typing import Any
 
@@ -49,6 +51,10 @@ class Account:
         self.calls = 0
         self.rng = Random(f"packr/{seed}/{number}/life")
         self._numbers = {"orders": 77_000}
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Everything but what belongs to the running process."""
+        return {name: value for name, value in vars(self).items() if name not in ("lock", "clock")}
 
     def number_for(self, kind: str) -> int:
         """The next running number of a kind of record."""
@@ -122,6 +128,23 @@ class World:
                 fill(made, seed=self.seed, orders=self.orders, now=int(self.epoch))
                 self._accounts[number] = made
             return self._accounts[number]
+
+    def save(self, file: Path) -> None:
+        """Keep all accounts in a file, whole or not at all."""
+        fresh = file.with_suffix(".new")
+        with fresh.open("wb") as kept:
+            for account in self.touched():
+                with account.lock:
+                    pickle.dump(account, kept)
+        fresh.replace(file)
+
+    def load(self, file: Path) -> None:
+        """Take up the accounts that `save` kept. The file is trusted: it is one this program wrote."""
+        with file.open("rb") as kept:
+            while kept.peek(1):
+                account: Account = pickle.load(kept)
+                account.lock, account.clock = threading.RLock(), self.clock
+                self._accounts[account.number] = account
 
     def touched(self) -> list[Account]:
         """The accounts that someone has asked for, by number."""

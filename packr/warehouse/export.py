@@ -12,6 +12,8 @@ from .models import Mirrored
 from .tables import TABLES, Table
 
 CHUNK = 1000
+# What a shipment has only where it stands by itself.
+OWN = ("external_id", "order_id", "created_at", "updated_at", "version_at", "extra")
 
 
 def lines(connection: Connection, entity: Entity) -> Iterator[str]:
@@ -25,12 +27,19 @@ def lines(connection: Connection, entity: Entity) -> Iterator[str]:
 def exported(table: Table, row: Mirrored) -> dict[str, Any]:
     """One row as an exported record: what the WMS lacks is null, what it has beyond is in `extra`."""
     whole = {name: row.record.get(name) for name in table.record_type.__struct_fields__ if name != "version_at"}
+    if whole.get("shipments"):
+        whole["shipments"] = [_inside(shipment) for shipment in whole["shipments"]]
     return {
         **whole,
         "external_id": row.external_id,
         "updated_at": stamp(row.updated_at),
         "extra": row.record.get("extra") or {},
     }
+
+
+def _inside(shipment: dict[str, Any]) -> dict[str, Any]:
+    """A shipment as an order shows it; by itself it is a record of its own."""
+    return {name: value for name, value in shipment.items() if name not in OWN}
 
 
 def stamp(moment: datetime | None) -> str | None:

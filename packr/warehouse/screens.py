@@ -97,7 +97,7 @@ ORDERS = Screen(
         Column("total_price", "Total", "money"),
     ),
     search=_orders,
-    searches="Order number, reference, SKU or ship-to name",
+    searches="order number, reference, SKU or ship-to name",
     order=("-created_at", "-id"),
     detail="order",
 )
@@ -108,6 +108,7 @@ INVENTORY = Screen(
     columns=(
         Column("sku", "SKU", "code"),
         Column("name", "Name"),
+        Column("levels", "Warehouse", sorts=False),
         Column("onhand", "On hand", "quantity", meaning="Units that lie in the warehouse, whatever they are for."),
         Column("fulfillable", "Available", "quantity", meaning="Units on hand that can be shipped for a new order."),
         Column("committed", "Allocated", "quantity", meaning="Units on hand that are assigned to orders."),

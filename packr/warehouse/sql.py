@@ -132,21 +132,26 @@ def replace_lines(lines: Lines, parents: Sequence[int], rows: Sequence[Row]) -> 
         _insert(name, columns, rows)
 
 
-def restamp(model: type[Model], rows: Sequence[tuple[int, datetime | None, datetime | None]]) -> None:
-    """Set (id, updated_at, version_at) of rows whose record is otherwise the same."""
-    statement = f"UPDATE {model._meta.db_table} SET updated_at = %s, version_at = %s WHERE id = %s"
+def restamp(model: type[Model], rows: Sequence[tuple[datetime | None, datetime | None, int, bytes]]) -> None:
+    """Set (updated_at, version_at) of rows (id, digest) whose record is still the one the stamps belong to."""
+    statement = f"UPDATE {model._meta.db_table} SET updated_at = %s, version_at = %s WHERE id = %s AND digest = %s"
     with database.cursor() as cursor:
-        cursor.executemany(statement, [_plain((updated_at, version_at, id_)) for id_, updated_at, version_at in rows])
+        cursor.executemany(statement, [_plain(row) for row in rows])
 
 
 def next_change_no(connection_id: int) -> int:
-    """The connection's next change number; from here to the commit its other writers wait."""
+    """The connection's next change number; from here to the commit its other writers wait.
+
+    Connection.DoesNotExist when the connection is no more.
+    """
     name = Connection._meta.db_table
     with database.cursor() as cursor:
         cursor.execute(
             f"UPDATE {name} SET change_no = change_no + 1 WHERE id = %s RETURNING change_no", [connection_id]
         )
-        found: tuple[int] = cursor.fetchone()
+        found: tuple[int] | None = cursor.fetchone()
+    if found is None:
+        raise Connection.DoesNotExist(f"There is no connection {connection_id} any more.")
     return found[0]
 
 
@@ -156,9 +161,7 @@ def remove(model: type[Mirrored], row_ids: Sequence[int], change_no: int, now: d
     return rows.update(removed_at=now, changed_at=now, change_no=change_no)
 
 
-def remove_other_shipments(
-    connection_id: int, order_ids: Sequence[str], kept: Sequence[str], now: datetime
-) -> None:
+def remove_other_shipments(connection_id: int, order_ids: Sequence[str], kept: Sequence[str], now: datetime) -> None:
     """Mark the shipments of these orders as removed, except the kept ones."""
     rows = OrderShipment.objects.filter(connection_id=connection_id, order_id__in=order_ids, removed_at=None)
     keep = set(kept)

@@ -58,13 +58,10 @@ def _value(value: Any) -> Any:
 
 
 def body(record: Record) -> Record:
-    """The record without what has columns of its own and without what is no data: id, stamp and version."""
-    if isinstance(record, records.Order) and isinstance(record.shipments, list):
-        shipments = [
-            structs.replace(one, external_id=UNSET, order_id=UNSET, created_at=UNSET, updated_at=UNSET, extra=UNSET)
-            for one in record.shipments
-        ]
-        record = structs.replace(record, shipments=shipments)
+    """The record without what has columns of its own and without what is no data: id, stamp and version.
+
+    Shipments inside an order stay whole, so that the order's digest tells of every change in them.
+    """
     return structs.replace(record, external_id=UNSET, updated_at=UNSET, version_at=UNSET)
 
 
@@ -83,8 +80,9 @@ def _order_lines(order: records.Order) -> Iterable[tuple[Any, ...]]:
 
 def _supplier(inbound: records.InboundShipment) -> Columns:
     supplier = inbound.supplier_object
-    known = isinstance(supplier, records.Supplier)
-    return {"supplier_name": (supplier.supplier_name or supplier.supplier_id) if known else None}
+    if not isinstance(supplier, records.Supplier):
+        return {"supplier_name": None}
+    return {"supplier_name": supplier.supplier_name or supplier.supplier_id}
 
 
 def _inbound_lines(inbound: records.InboundShipment) -> Iterable[tuple[Any, ...]]:

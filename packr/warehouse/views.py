@@ -46,7 +46,9 @@ def order(request: HttpRequest, pk: int) -> HttpResponse:
     found = get_object_or_404(seen_by(Order.objects.select_related("connection"), here), pk=pk)
     lines = list(found.lines.all())
     shipments = seen_by(OrderShipment.objects.filter(connection=found.connection), here)
-    products = {line.product_id for line in lines if line.product_id}
+    products = Product.objects.filter(
+        connection=found.connection, external_id__in={line.product_id for line in lines if line.product_id}
+    )
     return render(
         request,
         "warehouse/order.html",
@@ -54,11 +56,7 @@ def order(request: HttpRequest, pk: int) -> HttpResponse:
             "order": found,
             "lines": lines,
             "shipments": list(shipments.filter(order_id=found.external_id).order_by("shipped_date", "id")),
-            "products": dict(
-                seen_by(Product.objects.filter(connection=found.connection, external_id__in=products), here).values_list(
-                    "external_id", "name"
-                )
-            ),
+            "products": dict(seen_by(products, here).values_list("external_id", "name")),
             "warehouses": _warehouses(here),
             "customers": _customers(here),
         },

@@ -38,11 +38,15 @@ class Applied:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A record that has to be written, with the digest and the text of its body."""
+    """A record that has to be written, with the digest and the text of its body and its two stamps."""
 
     record: Record
     digest: bytes
     text: bytes
+    stamps: "Stamps"
+
+
+Stamps = tuple[datetime | None, datetime | None]
 
 
 def distinct(records: Sequence[Record]) -> list[Record]:
@@ -57,42 +61,60 @@ def apply(
     table = TABLES[entity]
     stored = sql.stored(table.model, connection_id, [str(record.external_id) for record in records])
     applied, changes, stamps = _compare(table, records, stored, trust)
+    change_no = 0
+    if changes:
+        change_no = sql.next_change_no(connection_id)
+        # Other writers wait from here on. What one of them wrote since the digests were read counts as well.
+        ids = [str(change.record.external_id) for change in changes]
+        current = sql.stored(table.model, connection_id, ids)
+        if current != {id_: stored[id_] for id_ in ids if id_ in stored}:
+            stored |= current
+            applied, changes, stamps = _compare(table, records, stored, trust)
     keys = {external_id: known.id for external_id, known in stored.items()}
     if changes:
-        keys |= _write(table, connection_id, changes, stored, now, guarded=not trust)
+        keys |= _write(table, connection_id, changes, stored, now, change_no, guarded=not trust)
     if stamps:
-        sql.restamp(
-            table.model, [(keys[str(one.external_id)], one.updated_at or None, one.version_at or None) for one in stamps]
-        )
+        rows = [(*one.stamps, keys[str(one.record.external_id)], one.digest) for one in stamps]
+        sql.restamp(table.model, rows)
     if entity == Entity.ORDERS and (changes or stamps):
-        _write_shipments(connection_id, [*(change.record for change in changes), *stamps], now)
+        _write_shipments(connection_id, [one.record for one in (*changes, *stamps)], now)
     applied.keys.extend(keys[str(record.external_id)] for record in records)
     return applied
 
 
 def _compare(
     table: Table, records: Sequence[Record], stored: Mapping[str, Stored], trust: bool
-) -> tuple[Applied, list[Change], list[Record]]:
+) -> tuple[Applied, list[Change], list[Change]]:
     """What the page means for the rows: the counts, what to write, and what has only a new stamp."""
     applied = Applied()
     changes: list[Change] = []
-    stamps: list[Record] = []
+    stamps: list[Change] = []
     for record, digest, text in _bodies(table, records, stored):
         known = stored.get(str(record.external_id))
+        change = Change(record, digest, text, _stamps(record, known))
         if known is None:
             applied.created += 1
-            changes.append(Change(record, digest, text))
+            changes.append(change)
         elif not trust and is_older(record, known):
             applied.stale += 1
             applied.doubtful.append(str(record.external_id))
         elif digest != known.digest or known.removed:
             applied.updated += 1
-            changes.append(Change(record, digest, text))
+            changes.append(change)
         else:
             applied.unchanged += 1
-            if (record.updated_at or None, record.version_at or None) != (known.updated_at, known.version_at):
-                stamps.append(record)
+            if change.stamps != (known.updated_at, known.version_at):
+                stamps.append(change)
     return applied, changes, stamps
+
+
+def _stamps(record: Record, known: Stored | None) -> Stamps:
+    """The stamps a record's row has after it: what the WMS did not send stays as it is stored."""
+    updated_at, version_at = (known.updated_at, known.version_at) if known else (None, None)
+    return (
+        updated_at if record.updated_at is UNSET else record.updated_at,
+        version_at if record.version_at is UNSET else record.version_at,
+    )
 
 
 def is_older(record: Record, known: Stored) -> bool:
@@ -145,11 +167,11 @@ def _write(
     changes: Sequence[Change],
     stored: Mapping[str, Stored],
     now: datetime,
+    change_no: int,
     *,
     guarded: bool,
 ) -> dict[str, int]:
     """Write the changes and their lines. Returns the row keys of all of them."""
-    change_no = sql.next_change_no(connection_id)
     rows = [_row(table, connection_id, change, change_no, now) for change in changes]
     sql.upsert(table, rows, guarded=guarded)
     external_ids = [str(change.record.external_id) for change in changes]
@@ -169,8 +191,7 @@ def _row(table: Table, connection_id: int, change: Change, change_no: int, now: 
         connection_id,
         record.external_id,
         record.created_at or None,
-        record.updated_at or None,
-        record.version_at or None,
+        *change.stamps,
         change.digest,
         change.text.decode(),
         change_no,
@@ -185,7 +206,7 @@ def _write_shipments(connection_id: int, orders: Sequence[Record], now: datetime
     parents = [order for order in orders if isinstance(order, Order) and isinstance(order.shipments, list)]
     if not parents:
         return
-    shipments: list[OrderShipment] = [one for order in parents for one in order.shipments or ()]  # type: ignore[union-attr]
+    shipments: list[OrderShipment] = [one for order in parents for one in order.shipments or ()]
     kept = distinct(shipments)
     apply(connection_id, Entity.ORDER_SHIPMENTS, kept, now=now, trust=True)
     order_ids = [str(order.external_id) for order in parents]

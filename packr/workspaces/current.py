@@ -31,7 +31,7 @@ def place(request: HttpRequest) -> Place:
     if found is None:
         found = _place(request)
         request.packr_place = found  # type: ignore[attr-defined]
-    return found  # type: ignore[no-any-return]
+    return found
 
 
 def _place(request: HttpRequest) -> Place:

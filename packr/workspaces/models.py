@@ -25,7 +25,7 @@ def known_timezone(name: str) -> None:
         raise ValidationError(f"“{name}” is no time zone. Use a name such as Europe/Berlin or America/New_York.")
 
 
-class Workspace(models.Model):
+class Workspace(models.Model):  # type: ignore[django-manager-missing]
     """A tenant. Its admins' rights are object permissions held by the `admins` group."""
 
     slug = models.SlugField(unique=True)
@@ -48,13 +48,13 @@ class Workspace(models.Model):
         return self.name
 
 
-class WorkspaceUserObjectPermission(UserObjectPermissionBase):
+class WorkspaceUserObjectPermission(UserObjectPermissionBase):  # type: ignore[misc]  # guardian has no types
     """Guardian's permissions as direct foreign keys: they go when the workspace goes."""
 
     content_object = models.ForeignKey(Workspace, on_delete=models.CASCADE)
 
 
-class WorkspaceGroupObjectPermission(GroupObjectPermissionBase):
+class WorkspaceGroupObjectPermission(GroupObjectPermissionBase):  # type: ignore[misc]
     content_object = models.ForeignKey(Workspace, on_delete=models.CASCADE)
 
 

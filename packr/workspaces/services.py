@@ -59,8 +59,11 @@ def leave(membership: Membership) -> None:
 
 
 def _person(username: str) -> Any:
-    user, made = get_user_model().objects.get_or_create(username=username)
-    if made:
-        user.set_unusable_password()
-        user.save(update_fields=["password"])
-    return user
+    model = get_user_model()
+    found = model.objects.filter(username=username).first()
+    if found is None:
+        found = model(username=username)
+        found.set_unusable_password()
+        found.clean_fields()
+        found.save()
+    return found

@@ -32,7 +32,7 @@ def signed_in(view: View[Rest]) -> View[Rest]:
     """For people who signed in; others go to the sign-in page and come back. A part of a page sends its page there."""
 
     @wraps(view)
-    def guarded(request: HttpRequest, *args: Rest.args, **kwargs: Rest.kwargs) -> HttpResponseBase:
+    def guarded(request: HttpRequest, /, *args: Rest.args, **kwargs: Rest.kwargs) -> HttpResponseBase:
         if request.user.is_authenticated:
             response = view(request, *args, **kwargs)
             patch_vary_headers(response, ["HX-Request"])

@@ -4,7 +4,7 @@ What a page needs of the sync state is read once per request, however many of th
 """
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -112,20 +112,23 @@ def _here(context: Context) -> Here:
         ours = list(connections(context["place"]).select_related("workspace").order_by("name"))
         found = Here(ours, {one.pk: sync_state(one) for one in ours if one.is_live})
         request.packr_sync_states = found
-    return found  # type: ignore[no-any-return]
+    return found
 
 
 @register.simple_tag(takes_context=True)
-def screen_state(context: Context, entity: Entity) -> ScreenState:
-    """The sync state behind a data screen: the worst of its connections, and the oldest as-of time."""
+def screen_state(context: Context, entity: Entity, connection_id: int | None = None) -> ScreenState:
+    """The sync state behind a data screen: the worst of its connections, and the oldest as-of time.
+
+    For one record's page only the connection counts that the record is from.
+    """
     here = _here(context)
-    states = here.of(entity)
+    states = [one for one in here.of(entity) if connection_id in (None, one.schedule.connection_id)]
     moments = [state.as_of for state in states if state.as_of]
     return ScreenState(
         here=here,
         states=states,
         freshness=worst(states) if states else Freshness.NOT_OFFERED,
-        as_of=min(moments) if moments else None,
+        as_of=min(moments) if len(moments) == len(states) and moments else None,
     )
 
 
@@ -143,7 +146,12 @@ def sync_widget(context: Context) -> Widget:
         key=lambda state: state.as_of or timezone.now(),
         default=None,
     )
-    due = [state for state in states if state.next_run and not (state.run and state.run.is_active)]
+    working = {connection.pk for connection in here.live if connection.status != Status.NEEDS_ATTENTION}
+    due = [
+        state
+        for state in states
+        if state.schedule.connection_id in working and state.next_run and state.next_run > timezone.now()
+    ]
     return Widget(
         here=here,
         freshness=freshness,
@@ -183,6 +191,12 @@ def run_state(run: SyncRun) -> dict[str, str]:
 
 
 @register.filter
+def connection_name(state: EntityState, here: Here) -> str:
+    """The name of the connection whose state this is."""
+    return next(one.name for one in here.connections if one.pk == state.schedule.connection_id)
+
+
+@register.filter
 def run_word(run: SyncRun) -> str:
     """The state of a run as a word."""
     return RUN_STATES[displayed_state(run)][1]
@@ -205,6 +219,18 @@ def _cadence(schedule: EntitySchedule) -> str:
     return f"every {seconds // 60} min" if seconds % 60 == 0 else f"every {seconds} s"
 
 
+@register.simple_tag
+def waits_for(state: EntityState, connection: Connection) -> str:
+    """Why the time of the next run can't be told; empty when it can."""
+    if state.read_with or state.next_run is None:
+        return "–" if state.read_with is None else f"with {state.read_with.label.lower()}"
+    if connection.status == Status.NEEDS_ATTENTION:
+        return "when reconnected"
+    if state.freshness == Freshness.PAUSED:
+        return "after the pause"
+    return "due now" if state.next_run <= timezone.now() else ""
+
+
 @register.filter
 def starter(run: SyncRun) -> str:
     """Who began a run."""
@@ -216,6 +242,12 @@ def starter(run: SyncRun) -> str:
 
 
 @register.filter
+def begun(run: SyncRun) -> datetime:
+    """When a run began; for one that still waits for its turn, when it was asked for."""
+    return run.started_at or run.created_at
+
+
+@register.filter
 def since(moment: datetime | None) -> str:
     """How long ago, as in `20 s ago`: for what began moments ago."""
     return f"{span(timezone.now() - moment)} ago" if moment else ""
@@ -224,21 +256,27 @@ def since(moment: datetime | None) -> str:
 @register.filter
 def effort(run: SyncRun | None) -> str:
     """What a run cost: `4 s, 3 pages`; nothing for one that has not completed."""
-    if run is None or not run.started_at or not run.completed_at:
-        return ""
-    pages = f"{run.pages} page{'' if run.pages == 1 else 's'}"
-    return f"{span(run.completed_at - run.started_at)}, {pages}"
+    return _effort([run]) if run and run.started_at and run.completed_at else ""
 
 
 @register.simple_tag
-def effort_of_all(states: list[EntityState]) -> str:
-    """What the latest runs of all entities cost together; nothing unless all of them completed."""
-    runs = [state.run for state in states if state.read_with is None and state.run]
+def cost(state: EntityState, costs: dict[str, SyncRun]) -> str:
+    """What a sync of an entity cost last time: `4 s, 3 pages`; nothing when it has not succeeded yet."""
+    run = costs.get(state.read_with or state.entity)
+    return effort(run)
+
+
+@register.simple_tag
+def cost_of_all(states: list[EntityState], costs: dict[str, SyncRun]) -> str:
+    """What all entities cost together last time; nothing unless each of them has succeeded once."""
+    runs = [costs.get(state.entity) for state in states if state.read_with is None]
+    return _effort([run for run in runs if run]) if runs and all(runs) else ""
+
+
+def _effort(runs: list[SyncRun]) -> str:
     times = [run.completed_at - run.started_at for run in runs if run.completed_at and run.started_at]
-    if not runs or len(times) < len(runs):
-        return ""
-    total = sum(times[1:], times[0])
-    return f"{span(total)}, {sum(run.pages for run in runs)} pages"
+    pages = sum(run.pages for run in runs)
+    return f"{span(sum(times, timedelta()))}, {pages} page{'' if pages == 1 else 's'}"
 
 
 @register.filter

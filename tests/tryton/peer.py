@@ -8,7 +8,8 @@ As a library:
         print(tryton.compare(exports))  # raises Different when Packr's export is not what Tryton says
 
 As a command: README.md. Only the standard library is used here; Tryton lives in an environment of its own in a cache
-folder (`var/tryton`, or $PACKR_TRYTON_DIR) and runs as processes. How it is set up follows wms/tryton.md, 1 to 3.
+folder (`var/tryton`, or $PACKR_TRYTON_DIR) and runs as processes. It is set up as its administration
+manual says (docs.tryton.org).
 """
 
 import argparse
@@ -35,7 +36,7 @@ DATABASE = "tryton"
 MODULES = (
     "company party product stock sale purchase carrier sale_shipment_cost purchase_shipment_cost stock_lot "
     "stock_package stock_package_shipping stock_shipment_measurements product_measurements"
-).split()
+)
 
 
 class Failed(Exception):
@@ -58,7 +59,7 @@ def prepare(home: Path | None = None) -> Path:
     with _lock(home / "lock"):
         wanted = hashlib.sha256((HERE / "requirements.txt").read_bytes() + sys.version.encode()).hexdigest()
         _once(home / "venv", wanted, lambda: _make_environment(home))
-        wanted = hashlib.sha256(" ".join([wanted, *MODULES]).encode()).hexdigest()
+        wanted = hashlib.sha256(f"{wanted} {MODULES}".encode()).hexdigest()
         _once(home / "template", wanted, lambda: _activate(home))
     return home
 
@@ -96,7 +97,7 @@ def _activate(home: Path) -> None:
     admin = [home / "venv" / "bin" / "trytond-admin", "-c", folder / "tryton.conf", "-d", DATABASE]
     environment = {"TRYTONPASSFILE": str(secret)}
     run([*admin, "--email", "admin@example.org", "-p", "--all"], environment)
-    run([*admin, "-u", *MODULES, "--activate-dependencies"], environment)
+    run([*admin, "-u", *MODULES.split(), "--activate-dependencies"], environment)
 
 
 def _configure(folder: Path) -> None:
@@ -225,7 +226,7 @@ class Peer:
 
     def change(self, *names: str) -> None:
         """Change things in Tryton, as change.py names them."""
-        change(self.folder / "peer.json", *names)
+        change(self.folder / "peer.json", *names, python=self.python)
 
     def changes(self) -> list[str]:
         """The names of all changes, the deletion last."""
@@ -233,15 +234,19 @@ class Peer:
 
     def compare(self, exports: Path | str, *, self_test: bool = False) -> str:
         """Compare a folder of `<entity>.jsonl` with what Tryton holds: the table, or Different."""
-        return compare(self.folder / "peer.json", Path(exports), self_test=self_test)
+        return compare(self.folder / "peer.json", Path(exports), self_test=self_test, python=self.python)
 
 
-def change(facts: Path, *names: str) -> str:
-    return run([cache() / "venv" / "bin" / "python", HERE / "change.py", facts, *names])
+def _python() -> Path:
+    return cache() / "venv" / "bin" / "python"
 
 
-def compare(facts: Path, exports: Path, *, self_test: bool = False) -> str:
-    command = [cache() / "venv" / "bin" / "python", HERE / "compare.py", facts, exports]
+def change(facts: Path, *names: str, python: Path | None = None) -> str:
+    return run([python or _python(), HERE / "change.py", facts, *names])
+
+
+def compare(facts: Path, exports: Path, *, self_test: bool = False, python: Path | None = None) -> str:
+    command = [python or _python(), HERE / "compare.py", facts, exports]
     try:
         return run([*command, "--self-test"] if self_test else command)
     except Failed as error:

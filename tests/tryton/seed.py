@@ -97,9 +97,22 @@ class Seed:
             "country.subdivision", [{"name": "Maine", "code": "US-ME", "type": "state", "country": country}]
         )
         self.country, self.state = country, state
-        brand = self.one("party.party", ("id", "=", self.create("party.party", [
-            {"name": "Northbay Goods", "contact_mechanisms": [
-                ("create", [{"type": "email", "value": "ops@northbay.example"}])]}])[0]))
+        brand = self.one(
+            "party.party",
+            (
+                "id",
+                "=",
+                self.create(
+                    "party.party",
+                    [
+                        {
+                            "name": "Northbay Goods",
+                            "contact_mechanisms": [("create", [{"type": "email", "value": "ops@northbay.example"}])],
+                        }
+                    ],
+                )[0],
+            ),
+        )
         create_company(party=brand)
         create_chart()
         set_fiscalyear_invoice_sequences(create_fiscalyear()).click("create_period")
@@ -116,11 +129,21 @@ class Seed:
         """The login that a client uses: an employee of the company who may do everything but administer."""
         (party,) = self.create("party.party", [{"name": "Integration"}])
         (employee,) = self.create("company.employee", [{"party": party, "company": self.company_id}])
-        self.create("res.user", [{
-            "login": LOGIN, "name": "Packr", "password": PASSWORD,
-            "companies": [("add", [self.company_id])], "company": self.company_id,
-            "employees": [("add", [employee])], "employee": employee,
-            "groups": [("add", self.search("res.group"))]}])
+        self.create(
+            "res.user",
+            [
+                {
+                    "login": LOGIN,
+                    "name": "Packr",
+                    "password": PASSWORD,
+                    "companies": [("add", [self.company_id])],
+                    "company": self.company_id,
+                    "employees": [("add", [employee])],
+                    "employee": employee,
+                    "groups": [("add", self.search("res.group"))],
+                }
+            ],
+        )
 
     # Master data
 
@@ -132,8 +155,13 @@ class Seed:
         category.save()
         self.unit = self.one("product.uom", ("name", "=", "Unit")).id
         common = {
-            "default_uom": self.unit, "sale_uom": self.unit, "purchase_uom": self.unit, "salable": True,
-            "purchasable": True, "account_category": category.id, "cost_price_method": "fixed",
+            "default_uom": self.unit,
+            "sale_uom": self.unit,
+            "purchase_uom": self.unit,
+            "salable": True,
+            "purchasable": True,
+            "account_category": category.id,
+            "cost_price_method": "fixed",
         }
 
         def goods(at):
@@ -141,15 +169,30 @@ class Seed:
             if at % 5 == 0:
                 variants[0]["identifiers"] = [("create", [{"type": "ean", "code": ean(at)}])]
             return dict(
-                common, name=f"Item {at:04d}", code=None if at == 3 else f"SKU{at:05d}", type="goods",
-                list_price=Decimal(10 + at % 90) + Decimal("0.95"), products=[("create", variants)],
+                common,
+                name=f"Item {at:04d}",
+                code=None if at == 3 else f"SKU{at:05d}",
+                type="goods",
+                list_price=Decimal(10 + at % 90) + Decimal("0.95"),
+                products=[("create", variants)],
             )
 
         # The second variant of one template counts as a product.
         self.templates = self.create("product.template", [goods(at) for at in range(number - 1)])
         self.goods = self.search("product.product", ("type", "=", "goods"))
-        self.create("product.template", [dict(common, name="Carriage", code="CARRIAGE", type="service",
-                    list_price=Decimal(5), products=[("create", [{"cost_price": Decimal("3")}])])])
+        self.create(
+            "product.template",
+            [
+                dict(
+                    common,
+                    name="Carriage",
+                    code="CARRIAGE",
+                    type="service",
+                    list_price=Decimal(5),
+                    products=[("create", [{"cost_price": Decimal("3")}])],
+                )
+            ],
+        )
         self.service = self.one("product.product", ("type", "=", "service")).id
 
     def suffixes(self, at):
@@ -163,12 +206,25 @@ class Seed:
     def parties(self):
         def party(name, street="1 Elm Street"):
             return {
-                "name": name, "customer_payment_term": self.term,
-                "addresses": [("create", [{
-                    "street": street, "city": "Portland", "postal_code": "04101",
-                    "country": self.country, "subdivision": self.state}])],
-                "contact_mechanisms": [("create", [
-                    {"type": "email", "value": f"{name.replace(' ', '.').lower()}@example.com"}])],
+                "name": name,
+                "customer_payment_term": self.term,
+                "addresses": [
+                    (
+                        "create",
+                        [
+                            {
+                                "street": street,
+                                "city": "Portland",
+                                "postal_code": "04101",
+                                "country": self.country,
+                                "subdivision": self.state,
+                            }
+                        ],
+                    )
+                ],
+                "contact_mechanisms": [
+                    ("create", [{"type": "email", "value": f"{name.replace(' ', '.').lower()}@example.com"}])
+                ],
             }
 
         self.customers = self.create(
@@ -193,13 +249,44 @@ class Seed:
             "stock.location",
             [{"name": f"East {zone}", "code": f"E{zone.upper()}", "type": "storage"} for zone in ("In", "Out", "Sto")],
         )
-        (party,) = self.create("party.party", [{"name": "East Depot", "addresses": [("create", [{
-            "street": "400 Dock St", "city": "Bangor", "postal_code": "04401", "country": self.country,
-            "subdivision": self.state}])]}])
+        (party,) = self.create(
+            "party.party",
+            [
+                {
+                    "name": "East Depot",
+                    "addresses": [
+                        (
+                            "create",
+                            [
+                                {
+                                    "street": "400 Dock St",
+                                    "city": "Bangor",
+                                    "postal_code": "04401",
+                                    "country": self.country,
+                                    "subdivision": self.state,
+                                }
+                            ],
+                        )
+                    ],
+                }
+            ],
+        )
         (address,) = self.search("party.address", ("party", "=", party))
-        (east,) = self.create("stock.location", [{
-            "name": "East", "code": "EWH", "type": "warehouse", "input_location": into, "output_location": out,
-            "storage_location": shelf, "lost_found_location": lost, "address": address}])
+        (east,) = self.create(
+            "stock.location",
+            [
+                {
+                    "name": "East",
+                    "code": "EWH",
+                    "type": "warehouse",
+                    "input_location": into,
+                    "output_location": out,
+                    "storage_location": shelf,
+                    "lost_found_location": lost,
+                    "address": address,
+                }
+            ],
+        )
         self.homes = {  # warehouse: (where goods come in, where they lie)
             first.id: (first.input_location.id, first.storage_location.id),
             east: (into, shelf),
@@ -214,8 +301,9 @@ class Seed:
                     {"product": product, "quantity": float(units + (at + number) % 7)}
                     for number, product in enumerate(self.goods[at : at + 100])
                 ]
-                (sheet,) = self.create("stock.inventory", [{
-                    "location": self.homes[warehouse][1], "company": self.company_id, "lines": []}])
+                (sheet,) = self.create(
+                    "stock.inventory", [{"location": self.homes[warehouse][1], "company": self.company_id, "lines": []}]
+                )
                 for start in range(0, len(lines), BATCH):
                     self.write("stock.inventory", [sheet], {"lines": [("create", lines[start : start + BATCH])]})
                 self.press("stock.inventory", [sheet], "confirm")
@@ -225,17 +313,26 @@ class Seed:
     def order(self, at):
         customer = self.customers[at % len(self.customers)]
         return {
-            "party": customer, "reference": f"EXT-{at:05d}", "warehouse": self.east if at % 3 == 0 else self.first,
-            "payment_term": self.term, "invoice_address": self.address[customer],
-            "shipment_address": self.address[customer], "carrier": self.carrier_ids[at % 2],
-            "shipment_cost_method": None, "invoice_method": "order", "comment": f"Gift {at}" if at % 10 == 0 else None,
+            "party": customer,
+            "reference": f"EXT-{at:05d}",
+            "warehouse": self.east if at % 3 == 0 else self.first,
+            "payment_term": self.term,
+            "invoice_address": self.address[customer],
+            "shipment_address": self.address[customer],
+            "carrier": self.carrier_ids[at % 2],
+            "shipment_cost_method": None,
+            "invoice_method": "order",
+            "comment": f"Gift {at}" if at % 10 == 0 else None,
             "lines": [("create", [self.order_line(at, place) for place in range(1 + at % 3)])],
         }
 
     def order_line(self, at, place):
         return {
-            "product": self.goods[(at + place) % 100], "quantity": float(2 + place), "unit": self.unit,
-            "unit_price": Decimal("12.5") + Decimal(at % 8) / 8, "sequence": 10 - place,
+            "product": self.goods[(at + place) % 100],
+            "quantity": float(2 + place),
+            "unit": self.unit,
+            "unit_price": Decimal("12.5") + Decimal(at % 8) / 8,
+            "sequence": 10 - place,
             "taxes": [("add", [self.tax])] if at % 2 else [],
         }
 
@@ -246,10 +343,13 @@ class Seed:
         rest = iter(self.sale_ids)
         self.in_state = {state: [next(rest) for _ in range(many)] for state, many in ORDERS.items()}
         self.in_state["draft"] = list(rest)
-        self.create("sale.line", [
-            {"sale": self.in_state["waiting"][0], "type": "title", "description": "For the shop window"},
-            {"sale": self.in_state["waiting"][0], "type": "comment", "description": "Wrap each one"},
-        ])
+        self.create(
+            "sale.line",
+            [
+                {"sale": self.in_state["waiting"][0], "type": "title", "description": "For the shop window"},
+                {"sale": self.in_state["waiting"][0], "type": "comment", "description": "Wrap each one"},
+            ],
+        )
         self.press("sale.sale", self.in_state["quotation"], "quote")
         self.press("sale.sale", self.in_state["cancelled"], "cancel")
         far = [sale for state in ORDERS if state not in ("quotation", "cancelled") for sale in self.in_state[state]]
@@ -287,22 +387,36 @@ class Seed:
         self.pay(self.in_state["done"])
 
     def pickable(self, group, state):
-        return [row["id"] for row in self.read("stock.shipment.out", self.shipments(group), "state")
-                if row["state"] == state]
+        return [
+            row["id"]
+            for row in self.read("stock.shipment.out", self.shipments(group), "state")
+            if row["state"] == state
+        ]
 
     def halve(self, shipments):
         """Send one unit of each line; the server makes a second shipment of the rest."""
-        moves = [move for row in self.read("stock.shipment.out", shipments, "inventory_moves")
-                 for move in row["inventory_moves"]]
+        moves = [
+            move
+            for row in self.read("stock.shipment.out", shipments, "inventory_moves")
+            for move in row["inventory_moves"]
+        ]
         self.write("stock.move", moves, {"quantity": 1.0})
 
     def box(self, shipments):
         """Put what is in a shipment into a package with a tracking number."""
         (kind,) = self.create("stock.package.type", [{"name": "Box"}])
         for row in self.read("stock.shipment.out", shipments, "outgoing_moves"):
-            self.create("stock.package", [{
-                "type": kind, "shipment": f"stock.shipment.out,{row['id']}",
-                "shipping_reference": f"1Z{row['id']:06d}", "moves": [("add", row["outgoing_moves"])]}])
+            self.create(
+                "stock.package",
+                [
+                    {
+                        "type": kind,
+                        "shipment": f"stock.shipment.out,{row['id']}",
+                        "shipping_reference": f"1Z{row['id']:06d}",
+                        "moves": [("add", row["outgoing_moves"])],
+                    }
+                ],
+            )
 
     def ignore(self, kind, order):
         """Accept that what was cancelled will not come again."""
@@ -326,42 +440,98 @@ class Seed:
 
     def purchase(self, name, *products):
         return {
-            "party": self.supplier, "reference": f"PO-{name}", "warehouse": self.first, "payment_term": self.term,
-            "invoice_address": self.address[self.supplier], "invoice_method": "order",
-            "lines": [("create", [
-                {"product": product, "quantity": 20.0, "unit": self.unit, "unit_price": Decimal("4.25"),
-                 "delivery_date_store": TODAY + dt.timedelta(days=9)}
-                for product in products])],
+            "party": self.supplier,
+            "reference": f"PO-{name}",
+            "warehouse": self.first,
+            "payment_term": self.term,
+            "invoice_address": self.address[self.supplier],
+            "invoice_method": "order",
+            "lines": [
+                (
+                    "create",
+                    [
+                        {
+                            "product": product,
+                            "quantity": 20.0,
+                            "unit": self.unit,
+                            "unit_price": Decimal("4.25"),
+                            "delivery_date_store": TODAY + dt.timedelta(days=9),
+                        }
+                        for product in products
+                    ],
+                )
+            ],
         }
 
     def purchases(self):
         """Purchases in every state, three of them under way in advance notices."""
-        names = ["draft", "quotation", "cancelled", "confirmed", "waiting", "advised", "short", "received",
-                 "together-1", "together-2", "exception", "ignored"]
+        names = [
+            "draft",
+            "quotation",
+            "cancelled",
+            "confirmed",
+            "waiting",
+            "advised",
+            "short",
+            "received",
+            "together-1",
+            "together-2",
+            "exception",
+            "ignored",
+        ]
         goods = self.goods[100:]
-        rows = self.create("purchase.purchase", [
-            self.purchase(name, *goods[at * 2 : at * 2 + 1 + at % 2]) for at, name in enumerate(names)])
+        rows = self.create(
+            "purchase.purchase",
+            [self.purchase(name, *goods[at * 2 : at * 2 + 1 + at % 2]) for at, name in enumerate(names)],
+        )
         self.bought = dict(zip(names, rows, strict=True))
         self.press("purchase.purchase", [self.bought["cancelled"]], "cancel")
-        self.press("purchase.purchase", [row for name, row in self.bought.items() if name not in
-                                         ("draft", "cancelled")], "quote")
+        self.press(
+            "purchase.purchase",
+            [row for name, row in self.bought.items() if name not in ("draft", "cancelled")],
+            "quote",
+        )
         self.hold_back("purchase.purchase", [self.bought["confirmed"]])
-        self.press("purchase.purchase", [row for name, row in self.bought.items() if name not in
-                                         ("draft", "cancelled", "quotation", "confirmed")], "confirm")
-        self.notices = {name: self.notice(name, *of) for name, of in {
-            "advised": ["advised"], "short": ["short"], "received": ["received"],
-            "together": ["together-1", "together-2"], "exception": ["exception"], "ignored": ["ignored"]}.items()}
+        self.press(
+            "purchase.purchase",
+            [row for name, row in self.bought.items() if name not in ("draft", "cancelled", "quotation", "confirmed")],
+            "confirm",
+        )
+        self.notices = {
+            name: self.notice(name, *of)
+            for name, of in {
+                "advised": ["advised"],
+                "short": ["short"],
+                "received": ["received"],
+                "together": ["together-1", "together-2"],
+                "exception": ["exception"],
+                "ignored": ["ignored"],
+            }.items()
+        }
         self.receive()
 
     def notice(self, name, *purchases):
         """An advance notice of what is still to come of some purchases."""
-        moves = [move for row in self.read("purchase.purchase", [self.bought[one] for one in purchases], "moves")
-                 for move in row["moves"]]
+        moves = [
+            move
+            for row in self.read("purchase.purchase", [self.bought[one] for one in purchases], "moves")
+            for move in row["moves"]
+        ]
         into, shelf = self.homes[self.first]
-        (notice,) = self.create("stock.shipment.in", [{
-            "supplier": self.supplier, "warehouse": self.first, "reference": f"ASN-{name}",
-            "planned_date": TODAY + dt.timedelta(days=5), "warehouse_input": into, "warehouse_storage": shelf,
-            "incoming_moves": [("add", moves)]}])
+        (notice,) = self.create(
+            "stock.shipment.in",
+            [
+                {
+                    "supplier": self.supplier,
+                    "warehouse": self.first,
+                    "reference": f"ASN-{name}",
+                    "planned_date": TODAY + dt.timedelta(days=5),
+                    "warehouse_input": into,
+                    "warehouse_storage": shelf,
+                    "incoming_moves": [("add", moves)],
+                }
+            ],
+        )
         return notice
 
     def receive(self):
@@ -378,13 +548,36 @@ class Seed:
         into, shelf = self.homes[self.east]
         (party,) = self.read("party.party", [self.supplier], "supplier_location")
         (company,) = self.read("company.company", [self.company_id], "currency")
-        rows = self.create("stock.shipment.in", [{
-            "supplier": self.supplier, "warehouse": self.east, "reference": f"ASN-{name}", "warehouse_input": into,
-            "warehouse_storage": shelf, "incoming_moves": [("create", [{
-                "product": product, "quantity": 6.0, "unit": self.unit, "unit_price": Decimal("4"),
-                "currency": company["currency"], "from_location": party["supplier_location"],
-                "to_location": into, "company": self.company_id}])]}
-            for name, product in (("found", self.goods[150]), ("gift", self.goods[151]))])
+        rows = self.create(
+            "stock.shipment.in",
+            [
+                {
+                    "supplier": self.supplier,
+                    "warehouse": self.east,
+                    "reference": f"ASN-{name}",
+                    "warehouse_input": into,
+                    "warehouse_storage": shelf,
+                    "incoming_moves": [
+                        (
+                            "create",
+                            [
+                                {
+                                    "product": product,
+                                    "quantity": 6.0,
+                                    "unit": self.unit,
+                                    "unit_price": Decimal("4"),
+                                    "currency": company["currency"],
+                                    "from_location": party["supplier_location"],
+                                    "to_location": into,
+                                    "company": self.company_id,
+                                }
+                            ],
+                        )
+                    ],
+                }
+                for name, product in (("found", self.goods[150]), ("gift", self.goods[151]))
+            ],
+        )
         self.press("stock.shipment.in", rows[1:], "receive", "do")
         self.notices["found"], self.notices["gift"] = rows
 
@@ -392,11 +585,33 @@ class Seed:
         """Internal shipments between the warehouses and within one, in every state that takes no transit."""
         source, target = self.homes[self.first][1], self.homes[self.east][1]
         names = ("draft", "waiting", "assigned", "shipped", "done", "cancelled")
-        rows = self.create("stock.shipment.internal", [{
-            "from_location": source, "to_location": target, "reference": f"TR-{name}", "planned_date": TODAY,
-            "planned_start_date": TODAY, "moves": [("create", [{
-                "product": self.goods[160 + at], "quantity": 5.0, "unit": self.unit, "from_location": source,
-                "to_location": target}])]} for at, name in enumerate(names)])
+        rows = self.create(
+            "stock.shipment.internal",
+            [
+                {
+                    "from_location": source,
+                    "to_location": target,
+                    "reference": f"TR-{name}",
+                    "planned_date": TODAY,
+                    "planned_start_date": TODAY,
+                    "moves": [
+                        (
+                            "create",
+                            [
+                                {
+                                    "product": self.goods[160 + at],
+                                    "quantity": 5.0,
+                                    "unit": self.unit,
+                                    "from_location": source,
+                                    "to_location": target,
+                                }
+                            ],
+                        )
+                    ],
+                }
+                for at, name in enumerate(names)
+            ],
+        )
         self.transfer_ids = dict(zip(names, rows, strict=True))
         model = "stock.shipment.internal"
         self.press(model, rows[1:5], "wait")
@@ -407,12 +622,25 @@ class Seed:
 
     def facts(self):
         return {
-            "database": self.database, "login": LOGIN, "password": PASSWORD, "company": self.company_id,
-            "supplier": self.supplier, "unit": self.unit, "term": self.term, "service": self.service,
-            "warehouses": [self.first, self.east], "homes": {str(key): value for key, value in self.homes.items()},
-            "goods": self.goods, "templates": self.templates, "customers": self.customers, "carriers": self.carrier_ids,
+            "database": self.database,
+            "login": LOGIN,
+            "password": PASSWORD,
+            "company": self.company_id,
+            "supplier": self.supplier,
+            "unit": self.unit,
+            "term": self.term,
+            "service": self.service,
+            "warehouses": [self.first, self.east],
+            "homes": {str(key): value for key, value in self.homes.items()},
+            "goods": self.goods,
+            "templates": self.templates,
+            "customers": self.customers,
+            "carriers": self.carrier_ids,
             "address": {str(key): value for key, value in self.address.items()},
-            "sales": self.in_state, "purchases": self.bought, "notices": self.notices, "transfers": self.transfer_ids,
+            "sales": self.in_state,
+            "purchases": self.bought,
+            "notices": self.notices,
+            "transfers": self.transfer_ids,
         }
 
 

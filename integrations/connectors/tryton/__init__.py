@@ -1,6 +1,6 @@
 """Tryton, an open-source ERP and warehouse server, 8.0 and later, over its JSON-RPC.
 
-Facts: wms/tryton.md (Tryton 8.2 as installed from the package index, seen November 2026) and its source. No rate limit
+Facts: Tryton 8.2 as it installs from the package index (November 2026), its source, and docs.tryton.org. No rate limit
 but on wrong logins, no webhooks. A stamp is its transaction's start and can become visible a minute later or more;
 every incremental reaches far further back than that. Deletions leave nothing behind: only a full pass finds them.
 """

@@ -1,4 +1,4 @@
-"""Inbound shipments: purchases, advance notices, transfers. Facts: wms/tryton.md, 6 and 8.
+"""Inbound shipments: purchases, advance notices, transfers. Facts: trytond_purchase and _stock 8.2.
 
 A purchase says what was ordered and what of it arrived. An advance notice repeats lines of purchases: to count them
 once, those stand in its `extra.purchase_lines`, each naming its purchase, and only goods that no purchase announced
@@ -6,6 +6,7 @@ are its line items. A notice that arrived is a receipt of its purchases.
 """
 
 from collections.abc import Sequence
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
@@ -38,6 +39,7 @@ class PurchaseLine(Row, kw_only=True):
     type: str
     quantity: Decimal | None = None
     unit_price: Amount | None = None
+    delivery_date: Moment | None = None
     unit: Unit | None = field(default=None, name="unit.")
     product: Item | None = field(default=None, name="product.")
     moves: list[Arrival] = field(default_factory=list, name="moves.")
@@ -69,13 +71,19 @@ def purchase(row: Purchase) -> InboundShipment:
         status=purchase_status(row.state, row.shipment_state),
         raw_status=f"{row.state}/{row.shipment_state}",
         supplier_object=supplier(row.party),
-        expected_arrival_date=day(row.delivery_date),
+        expected_arrival_date=expected(row),
         warehouse_id=text(row.warehouse),
         line_items=[purchase_line(line) for line in row.lines if line.type == "line"],
         receipts=receipts(row),
         notes=[row.comment] if row.comment else [],
         extra={"reference": text(row.reference)},
     )
+
+
+def expected(row: Purchase) -> datetime | None:
+    """The purchase's own date; without one the first of its lines' dates, which Tryton works out for each."""
+    dates = [row.delivery_date] if row.delivery_date else [line.delivery_date for line in row.lines]
+    return min((date.utc() for date in dates if date), default=None)
 
 
 def purchase_status(state: str, shipment_state: str) -> str:

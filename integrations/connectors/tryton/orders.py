@@ -1,4 +1,4 @@
-"""Orders (`sale.sale`) and order shipments (`stock.shipment.out`). Facts: wms/tryton.md, 6 and 8."""
+"""Orders (`sale.sale`) and order shipments (`stock.shipment.out`). Facts: trytond_sale and _stock 8.2."""
 
 from decimal import Decimal
 
@@ -34,8 +34,13 @@ PACKAGES = {
 }
 
 
+class MoveShipment(Row, kw_only=True):
+    state: str
+
+
 class LineMove(Row, kw_only=True):
     state: str
+    shipment: MoveShipment | None = field(default=None, name="shipment.")
 
 
 class SaleLine(Row, kw_only=True):
@@ -67,16 +72,17 @@ class Sale(Document, kw_only=True):
 
 
 def order(sale: Sale) -> Order:
-    """An order. Its stamp is the latest of the sale, its lines and their moves, which tell what is picked.
+    """An order. Its stamp is the latest of the sale, its lines, their moves and shipments, which tell what is picked.
 
     The number is null until the sale is quoted. Titles, subtotals and comments are no line items.
     """
     carrier = sale.carrier
     moves = [move for line in sale.lines for move in line.moves]
+    shipments = [move.shipment for move in moves if move.shipment]
     return Order(
         external_id=str(sale.id),
         created_at=sale.create_date.utc(),
-        updated_at=latest(sale, *sale.lines, *moves),
+        updated_at=latest(sale, *sale.lines, *moves, *shipments),
         warehouse_customer_id=text(sale.company),
         warehouse_id=text(sale.warehouse),
         reference_id=text(sale.reference),
@@ -102,13 +108,17 @@ def order_line(line: SaleLine) -> OrderLine:
         sku=sku(line.product),
         quantity=number(line.quantity),
         unit_price=number(exact(line.unit_price)),
-        is_picked=is_picked({move.state for move in line.moves}),
+        is_picked=is_picked(line.moves),
     )
 
 
-def is_picked(states: set[str]) -> bool:
-    """Whether all of a line's goods lie ready or have left: a pick assigns the moves out, a shipment does them."""
-    return bool(states - {"cancelled"}) and states <= {"assigned", "done", "cancelled"}
+PICKED = ("picked", "packed", "shipped", "done")
+
+
+def is_picked(moves: list[LineMove]) -> bool:
+    """Whether all of a line's goods lie ready or have left. A pick changes the shipment's state, not the moves'."""
+    live = [move for move in moves if move.state != "cancelled"]
+    return bool(live) and all((move.shipment or move).state in PICKED for move in live)
 
 
 def order_status(state: str, shipment_state: str) -> str:
@@ -214,6 +224,7 @@ ORDERS = Table(
     parts=(
         "lines",
         "lines.moves",
+        "lines.moves.shipment,stock.shipment.out",
         "party",
         "party.contact_mechanisms",
         "shipment_party",

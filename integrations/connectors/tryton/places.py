@@ -1,18 +1,21 @@
-"""Customers, warehouses and shipping methods. Facts: wms/tryton.md, 6."""
+"""Customers, warehouses and shipping methods. Facts: trytond_company, _stock and _carrier 8.2."""
 
 from msgspec import field
 
 from ...records import Customer, ShippingMethod, Warehouse
 from .tables import Table
-from .values import Address, Document, Party, Row, from_address, latest, text
+from .values import Address, Document, Row, from_address, latest, text
 
 
-class StampedParty(Row, Party, kw_only=True):
-    """A party that is a part of the record, stamp included."""
+class Party(Row, kw_only=True):
+    """The party that a company or a carrier is, its stamp included: it is a part of the record."""
+
+    name: str | None = None
+    email: str | None = None
 
 
 class Company(Document, kw_only=True):
-    party: StampedParty = field(name="party.")
+    party: Party = field(name="party.")
 
 
 def customer(row: Company) -> Customer:
@@ -44,7 +47,7 @@ def warehouse(row: Place) -> Warehouse:
 
 
 class CarrierRow(Document, kw_only=True):
-    party: StampedParty = field(name="party.")
+    party: Party = field(name="party.")
 
 
 def shipping_method(row: CarrierRow) -> ShippingMethod:

@@ -1,21 +1,26 @@
 """Tryton's JSON-RPC: signing in, asking, and what its errors mean.
 
-Facts: wms/tryton.md, 4 (Tryton 8.2, seen November 2026). Refusals come inside HTTP 200, as {"error": [name, ...]};
-only what concerns the session or the server comes as an HTTP status. The last parameter is always the context.
+Facts: trytond 8.2.1, its source and its answers (November 2026). Refusals come inside HTTP 200, as
+{"error": [name, ...]}; only what concerns the session or the server comes as an HTTP status. The last parameter is
+always the context.
 """
 
+import re
 from base64 import b64encode
+from collections.abc import Sequence
 from hashlib import sha256
 from http import HTTPStatus
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import quote
 
 import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
 
+from ...decoding import no_list
 from ...errors import ConnectorError, Kind
-from ...http import Answer, Client, explain, not_json
+from ...http import Answer, Client, explain
 
+T = TypeVar("T")
 OLDEST = 8  # before 8.0 the address and several fields had other names
 # The token of each login, for this process. A session lasts 30 days; a sign-in costs the server a third of a second
 # and leaves a row there. The key holds the password's hash: other credentials never meet an older session.
@@ -29,9 +34,11 @@ class Envelope(Struct):
 
 
 ENVELOPE = msgspec.json.Decoder(Envelope)
+# Python's KeyError, a quoted word and nothing else: a model or a field of a module that is not active.
+KEY_ERROR = re.compile(r"'([a-z0-9_.]{1,60})'")
 
 
-def ask(client: Client, method: str, *params: Any, **context: Any) -> Answer:
+def query(client: Client, method: str, *params: Any, **context: Any) -> Answer:
     """The answer to a call that reads; its JSON has the key `result`. `context` is added to the session's own.
 
     Signs in where that is needed, once more when the session has ended. ConnectorError says why there is no answer.
@@ -42,12 +49,12 @@ def ask(client: Client, method: str, *params: Any, **context: Any) -> Answer:
     if answer.status == HTTPStatus.UNAUTHORIZED:
         sign_in(client)
         answer = _call(client, method, [*params, {**client.state["context"], **context}], client.state["token"])
-    return _accept(answer)
+    return _accept(client, answer)
 
 
-def call(client: Client, method: str, *params: Any, **context: Any) -> Any:
-    """What a call returned, as plain JSON values."""
-    return ask(client, method, *params, **context).json()["result"]
+def call(client: Client, form: type[T], method: str, *params: Any, **context: Any) -> T:
+    """The result of a call, which has to have a form, such as `list[int]`; ConnectorError(contract) when it has not."""
+    return formed(query(client, method, *params, **context), form)
 
 
 def preferences(client: Client) -> Answer:
@@ -68,16 +75,11 @@ def sign_in(client: Client) -> Answer:
     A refusal is final: Tryton slows every further wrong attempt down, up to 20 s, and then bars the login.
     """
     _tokens.pop(_key(client), None)
-    login, password = client.credentials["login"], client.credentials["password"]
-    answer = _call(client, "common.db.login", [login, {"password": password}, "en"])
+    login = client.credentials["login"]
+    answer = _call(client, "common.db.login", [login, {"password": client.credentials["password"]}, "en"])
     if answer.status in (HTTPStatus.NOT_FOUND, HTTPStatus.SERVICE_UNAVAILABLE):
         raise no_database(answer)
-    try:
-        user, key, *_ = _accept(answer).json()["result"]
-    except (TypeError, ValueError):
-        raise ConnectorError(
-            Kind.CREDENTIALS, "Tryton refused the login. Check the login and the password.", detail="no session"
-        ) from None
+    user, key, *_ = formed(_accept(client, answer), tuple[int, str, Any])
     token = b64encode(f"{login}:{user}:{key}".encode()).decode()
     return _keep(client, token, _preferences(client, token))
 
@@ -87,9 +89,7 @@ def _preferences(client: Client, token: str) -> Answer:
 
 
 def _keep(client: Client, token: str, answer: Answer) -> Answer:
-    context = _accept(answer).json()["result"]
-    if not isinstance(context, dict):
-        raise ConnectorError(Kind.CONTRACT, "Tryton did not say what the login works with; contact support.")
+    context = formed(_accept(client, answer), dict[str, Any])
     # Retired products and places are part of the truth; Tryton hides them unless told not to.
     client.state |= {"token": token, "context": {**context, "active_test": False}}
     if len(_tokens) >= MOST_TOKENS:
@@ -100,11 +100,10 @@ def _keep(client: Client, token: str, answer: Answer) -> Answer:
 
 def version(client: Client) -> str:
     """The server's version, such as `8.2`; ConnectorError(contract) when it is not a Tryton that Packr speaks."""
-    said = ""
     question = {"id": 1, "method": "common.server.version", "params": []}
     answer = client.request("POST", "/rpc/", payload=question, ok=range(300, 500))
-    if answer.status < HTTPStatus.MULTIPLE_CHOICES:
-        said = str(_accept(answer).json()["result"])
+    here = answer.status < HTTPStatus.MULTIPLE_CHOICES
+    said = formed(_accept(client, answer), str) if here else ""
     if not said.partition(".")[0].isdigit() or int(said.partition(".")[0]) < OLDEST:
         raise ConnectorError(
             Kind.CONTRACT,
@@ -126,28 +125,36 @@ def _call(client: Client, method: str, params: list[Any], token: str = "") -> An
     )
 
 
-def _accept(answer: Answer) -> Answer:
-    """The answer, if it holds a result."""
+def _accept(client: Client, answer: Answer) -> Answer:
+    """The answer, unless it is a refusal. Whether it holds what was asked for is for its reader to see."""
     if answer.status >= HTTPStatus.MULTIPLE_CHOICES:
         raise explain(answer)
     try:
-        envelope = ENVELOPE.decode(answer.body)
-        if isinstance(envelope.error, Raw):
-            raise refused(msgspec.json.decode(envelope.error))
+        error = ENVELOPE.decode(answer.body).error
+        said = msgspec.json.decode(error) if isinstance(error, Raw) else None
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        # Odd characters in one record are the decoder's business; what is no JSON object at all ends here.
-        if not isinstance(whole := answer.json(), dict) or "result" not in whole:
-            raise not_json(answer) from None
-        return answer
-    if envelope.result is UNSET:
-        raise not_json(answer)
+        return answer  # odd characters in one record, or no JSON at all
+    if said is not None:
+        raise refused(said, secrets=(client.credentials["password"], client.state.get("token", "")))
     return answer
 
 
-def refused(error: Any) -> ConnectorError:
-    """The error that a refusal inside HTTP 200 stands for."""
+def formed(answer: Answer, form: type[T]) -> T:
+    """What an answer returned; ConnectorError(contract) when it is no answer, or one of another form."""
+    whole = answer.json()
+    try:
+        return msgspec.convert(whole["result"], form)
+    except (KeyError, TypeError, msgspec.ValidationError):
+        raise no_list("result") from None
+
+
+def refused(error: Any, secrets: Sequence[str] = ()) -> ConnectorError:
+    """The error that a refusal inside HTTP 200 stands for. Its words are for the log, without the `secrets`."""
     name, said = error if isinstance(error, list) and len(error) == 2 else ("", error)
-    detail = f"{name}: {said}"[:300]
+    detail = f"{name}: {said}"
+    for secret in filter(None, secrets):
+        detail = detail.replace(secret, "(secret)")
+    detail = detail[:300]
     if name == "UserError":
         return ConnectorError(
             Kind.FORBIDDEN,
@@ -161,10 +168,12 @@ def refused(error: Any) -> ConnectorError:
             "Tryton asks this login for more than a password. Connect with a login that needs only a password.",
             detail=detail,
         )
-    if isinstance(name, str) and name.startswith("'") and name.endswith("'") and not said:
-        # A quoted word alone is Python's KeyError: a model or field of a module that is not active.
+    if isinstance(name, str) and (missing := KEY_ERROR.fullmatch(name)) and not said:
         return ConnectorError(
-            Kind.NOT_OFFERED, f"This Tryton has no {name.strip(chr(39))[:60]}: the module is not active.", detail=detail
+            Kind.NOT_OFFERED,
+            f"This Tryton has no {missing[1]}: the module for it is not active. Activate it, or switch this type of "
+            "data off.",
+            detail=detail,
         )
     return ConnectorError(
         Kind.UNREACHABLE,
@@ -185,5 +194,10 @@ def no_database(answer: Answer) -> ConnectorError:
 
 def _key(client: Client) -> tuple[str, ...]:
     given = client.credentials
+    if not all(given[name].isprintable() for name in ("database", "login", "password")):
+        raise ConnectorError(
+            Kind.CREDENTIALS,
+            "A credential holds a character that can't be typed, such as a line break. Enter it again.",
+        )
     secret = sha256(given["password"].encode()).hexdigest()
     return client.base_url, given["database"], given["login"], secret

@@ -1,26 +1,25 @@
-"""Products and inventory, both `product.product`. Facts: wms/tryton.md, 6, 7 and 10.
+"""Products and inventory, both `product.product`. Facts: trytond_product and _stock 8.2.
 
 A quantity exists only for the locations named in the context; without them Tryton silently says 0. Several locations
 are added up, so every warehouse is asked for by itself; its receiving and shipping zones count. No stamp moves when
 stock moves: an incremental asks which moves changed, and counts their products again.
 """
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
-from msgspec import field
+from msgspec import Struct, field
 
 from ...connector import Ask, Cursor, Page, Resource
 from ...decoding import Shape
 from ...http import Client
 from ...records import Counters, InventoryItem, Product, ProductItem
 from ...values import number
-from .session import ask, call
-from .tables import BY_ID, Domain, Table, changed_since
-from .values import Amount, Document, Row, exact, fields_of, ids_in, latest, on_the_wire, text
+from .session import call, formed, query
+from .tables import BY_ID, Domain, Table, changed_since, last_id
+from .values import Amount, Document, Row, exact, fields_of, latest, on_the_wire, text
 
 STOCKED = ("goods", "assets")  # a service lies on no shelf
 
@@ -105,8 +104,19 @@ def inventory_item(item: Counted) -> InventoryItem:
     )
 
 
+class Moved(Struct):
+    id: int
+    product: int
+
+
+class Units(Struct):
+    id: int
+    quantity: Decimal
+
+
 ITEMS = Shape(Counted, inventory_item)
 PARTS = ("template", "cost_prices")
+SEARCH = "model.product.product.search_read"
 
 
 @dataclass(frozen=True)
@@ -133,50 +143,49 @@ class Count:
         return self.moved(client, [["id", ">", after], changed_since(ask.since)])
 
     def lookup(self, client: Client, ids: Sequence[str]) -> Page:
-        numbers = [int(one) for one in ids if one.isdigit()]
-        return self.count(client, [["id", "in", numbers]], len(ids))[0]
+        numbers = [int(one) for one in ids if one.isdecimal()]
+        return self.count(client, [["id", "in", numbers]], len(ids))
 
     def first(self, client: Client, ask: Ask) -> str:
         """What to walk first. A new warehouse is counted for every item, moved or not."""
         if ask.since is None:
             return "all"
         new = [["type", "=", "warehouse"], ["create_date", ">=", on_the_wire(ask.since)]]
-        return "all" if call(client, "model.stock.location.search_count", new) else "changed"
+        return "all" if call(client, int, "model.stock.location.search_count", new) else "changed"
 
     def along(self, client: Client, walk: str, domain: Domain) -> Page:
-        page, ids = self.count(client, domain, self.variants)
-        return replace(page, cursor=[walk, ids[-1]] if len(ids) == self.variants else None)
+        page = self.count(client, domain, self.variants)
+        last = last_id(page.records, page.rejected, self.variants)
+        return replace(page, cursor=None if last is None else [walk, last])
 
     def moved(self, client: Client, domain: Domain) -> Page:
-        answer = ask(client, "model.stock.move.search_read", domain, 0, self.moves, BY_ID, ["product"])
-        rows = answer.json()["result"]
-        products = sorted({row["product"] for row in rows})
-        page, _ = self.count(client, [["id", "in", products]], len(products))
-        cursor = ["moved", rows[-1]["id"]] if len(rows) == self.moves else None
-        return replace(page, cursor=cursor, clock=answer.clock)
+        answer = query(client, "model.stock.move.search_read", domain, 0, self.moves, BY_ID, ["product"])
+        rows = formed(answer, list[Moved])
+        products = sorted({row.product for row in rows})
+        page = self.count(client, [["id", "in", products]], len(products))
+        return replace(page, cursor=["moved", rows[-1].id] if len(rows) == self.moves else None, clock=answer.clock)
 
-    def count(self, client: Client, domain: Domain, limit: int) -> tuple[Page, list[int]]:
-        """The items of a domain, counted, and the ids read. What moves meanwhile is found by the next incremental."""
+    def count(self, client: Client, domain: Domain, limit: int) -> Page:
+        """The items of a domain, counted. What moves meanwhile is found by the next incremental."""
         stocked = [["type", "in", list(STOCKED)], *domain]
-        answer = ask(client, f"model.{PRODUCTS.model}.search_read", stocked, 0, limit, BY_ID, fields_of(Costed))
-        ids = ids_in(answer.body)
-        warehouses = call(client, "model.stock.location.search", [["type", "=", "warehouse"]], 0, None, BY_ID)
+        answer = query(client, SEARCH, stocked, 0, limit, BY_ID, fields_of(Costed))
+        rows = formed(answer, list[dict[str, Any]])
+        ids = [row["id"] for row in rows if "id" in row]
+        places = [["type", "=", "warehouse"]]
+        warehouses = call(client, list[int], "model.stock.location.search", places, 0, None, BY_ID)
         units = {str(at): self.units(client, at, ids) for at in warehouses} if ids else {}
-        rows = json.loads(answer.body, parse_float=Decimal)["result"]
         company = client.state["context"].get("company")
         for row in rows:
-            row["counted"] = {at: found.get(row["id"], Decimal(0)) for at, found in units.items()}
+            row["counted"] = {at: found.get(row.get("id", 0), 0) for at, found in units.items()}
             row["company"] = company
         decoded = ITEMS.convert(rows)
-        return Page(records=decoded.records, rejected=decoded.rejected, clock=answer.clock), ids
+        return Page(records=decoded.records, rejected=decoded.rejected, clock=answer.clock)
 
     def units(self, client: Client, warehouse: int, ids: list[int]) -> dict[int, Decimal]:
-        """{variant: units} in one warehouse, done moves up to the server's own today."""
+        """{variant: units} in one warehouse: its done moves up to the server's own today."""
         domain, fields = [["id", "in", ids]], ["quantity"]
-        method = f"model.{PRODUCTS.model}.search_read"
-        answer = ask(client, method, domain, 0, None, BY_ID, fields, locations=[warehouse])
-        rows: list[dict[str, Any]] = json.loads(answer.body, parse_float=Decimal)["result"]
-        return {row["id"]: Decimal(row["quantity"] or 0) for row in rows}
+        rows = call(client, list[Units], SEARCH, domain, 0, None, BY_ID, fields, locations=[warehouse])
+        return {row.id: row.quantity for row in rows}
 
 
 INVENTORY = Count()

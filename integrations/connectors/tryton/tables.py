@@ -4,8 +4,8 @@ A walk goes by id: the next page is what lies after the last id. Rows that chang
 slips over the border of a page; what changed behind the walk is younger than its first answer and comes with the next
 one. (By stamp, rows would move ahead of the walk; and every row of one call has the same stamp.)
 
-A record consists of several rows, and a child's change does not move its parent's stamp (wms/tryton.md, 10). So
-"changed since" asks for the row and for everything it is made of, in one question.
+A record consists of several rows, and a child's change does not move its parent's stamp (seen with trytond
+8.2.1). So "changed since" asks for the row and for everything it is made of, in one question.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -15,10 +15,11 @@ from typing import Any, Generic, TypeVar
 
 from ...connector import Ask, Cursor, Page, Rejected, Resource
 from ...decoding import Decoded, Shape
+from ...errors import ConnectorError, Kind
 from ...http import Answer, Client
 from ...records import Record
-from .session import ask, call
-from .values import Document, fields_of, ids_in, on_the_wire
+from .session import call, query
+from .values import Document, fields_of, on_the_wire
 
 BY_ID = [["id", "ASC"]]
 Domain = list[Any]
@@ -29,7 +30,8 @@ W = TypeVar("W", bound=Document)
 class Table(Generic[W]):
     """One model and the records that come of it.
 
-    `parts` are the paths to the rows that a record is made of beside its own. `where` narrows the model down.
+    `parts` are the paths to the rows that a record is made of beside its own; a path that ends in a reference, which
+    may point at several models, names the model after a comma. `where` narrows the model down.
     `optional` are paths of modules that a server may lack, each with the model and field it needs. `prefix` goes
     before the id where several models share an entity.
     """
@@ -53,17 +55,17 @@ class Table(Generic[W]):
 
     def lookup(self, client: Client, ids: Sequence[str]) -> Page:
         """The records of given ids."""
-        numbers = [int(one) for one in (key.removeprefix(self.prefix) for key in ids) if one.isdigit()]
+        numbers = [int(one) for one in (key.removeprefix(self.prefix) for key in ids) if one.isdecimal()]
         return replace(self.page(client, [["id", "in", numbers]]), cursor=None)
 
     def page(self, client: Client, domain: Domain) -> Page:
         answer = self.read(client, domain)
         decoded = Shape(self.wire, self.to_record).page(answer, "result")
-        ids = ids_in(answer.body)
+        rejected = self.named(decoded)
         return Page(
             records=decoded.records,
-            rejected=self.named(decoded),
-            cursor=ids[-1] if len(ids) == self.size else None,
+            rejected=rejected,
+            cursor=last_id(decoded.records, rejected, self.size, self.prefix),
             clock=answer.clock,
         )
 
@@ -78,7 +80,7 @@ class Table(Generic[W]):
         absent = self.absent(client)
         names = [name for name in fields_of(self.wire) if not _within(name, absent)]
         where = [*self.where, *domain]
-        return ask(client, f"model.{self.model}.search_read", where, 0, self.size, BY_ID, names)
+        return query(client, f"model.{self.model}.search_read", where, 0, self.size, BY_ID, names)
 
     def changed(self, client: Client, ask: Ask) -> Domain:
         """The domain of what changed since the moment asked for, or since the border; all, if there is neither."""
@@ -100,7 +102,19 @@ class Table(Generic[W]):
         if parent in self.optional and not self._has(client, parent):
             return False
         model, name = self.optional[path]
-        return name in call(client, f"model.{model}.fields_get", [name])
+        return name in call(client, dict[str, Any], f"model.{model}.fields_get", [name])
+
+
+def last_id(records: Sequence[Record], rejected: Sequence[Rejected], size: int, prefix: str = "") -> int | None:
+    """Where the walk goes on after a page; None when the page was not full, which is the end."""
+    if len(records) + len(rejected) < size:
+        return None
+    keys = [*(one.external_id for one in records), *(one.external_id for one in rejected)]
+    bare = [str(key).removeprefix(prefix) for key in keys]
+    numbers = [int(key) for key in bare if key.isdecimal()]
+    if not numbers:
+        raise ConnectorError(Kind.CONTRACT, "Tryton sent rows without ids. Nothing was changed; contact support.")
+    return max(numbers)
 
 
 def _within(path: str, roots: frozenset[str]) -> bool:
@@ -110,7 +124,11 @@ def _within(path: str, roots: frozenset[str]) -> bool:
 def changed_since(moment: datetime, *parts: str) -> Domain:
     """The domain of rows that changed at that moment or later, themselves or in one of their parts."""
     at = on_the_wire(moment)
-    return ["OR", ["last_modified_at", ">=", at], *([f"{part}.last_modified_at", ">=", at] for part in parts)]
+    domain: Domain = ["OR", ["last_modified_at", ">=", at]]
+    for part in parts:
+        path, _, model = part.partition(",")
+        domain.append([f"{path}.last_modified_at", ">=", at, *([model] if model else [])])
+    return domain
 
 
 @dataclass(frozen=True)

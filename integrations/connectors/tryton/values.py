@@ -1,16 +1,14 @@
-"""How Tryton writes values (wms/tryton.md, 4), and rows that several tables share.
+"""How Tryton writes values (trytond 8.2.1, `protocols/jsonrpc.py`), and rows that several tables share.
 
 A wire struct is also the list of what to ask: `fields_of` reads the names off it. A name that ends with a dot is what
 Tryton sends for a dotted question: ask `party.name`, and `party.` comes, an object or, for lists, a list of objects.
 """
 
-import json
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
-import msgspec
 from msgspec import Struct, field, inspect
 
 from ...records import FromAddress, ToAddress
@@ -178,22 +176,3 @@ def to_address(address: Address | None, party: Party | None) -> ToAddress:
 def text(value: int | str | None) -> str | None:
     """An id as text; an empty text is nothing."""
     return None if value is None or value == "" else str(value)
-
-
-class OnlyId(Struct):
-    id: int
-
-
-class OnlyIds(Struct):
-    result: list[OnlyId]
-
-
-ONLY_IDS = msgspec.json.Decoder(OnlyIds)
-
-
-def ids_in(body: bytes) -> list[int]:
-    """The ids of an answer's rows, those that can't be understood too: where the walk goes on."""
-    try:
-        return [row.id for row in ONLY_IDS.decode(body).result]
-    except (msgspec.MsgspecError, UnicodeDecodeError):
-        return [row["id"] for row in json.loads(body.decode("utf-8", "replace"))["result"]]

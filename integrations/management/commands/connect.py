@@ -43,7 +43,7 @@ class Command(BaseCommand):
 def _credentials() -> dict[str, Any]:
     try:
         found = json.load(sys.stdin)
-    except ValueError:
+    except (ValueError, RecursionError):
         found = None
     if not isinstance(found, dict):
         raise CommandError('Give the credentials on standard input as a JSON object, such as {"api_key": "…"}.')

@@ -6,7 +6,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from integrations.sandbox.command import add_arguments, serve
 
-OPTIONS = ("port", "seed", "orders", "still", "no_limit")
+OPTIONS = ("port", "seed", "orders", "still", "no_limit", "keep")
 
 
 class Command(BaseCommand):

@@ -1,6 +1,6 @@
 """What every mirrored row has."""
 
-from typing import Any
+from typing import Any, Self, TypeVar
 
 from django.db import models
 from django.db.backends.base.base import BaseDatabaseWrapper
@@ -26,8 +26,11 @@ class Quantity(models.DecimalField):  # type: ignore[type-arg]
         super().__init__(*args, **{"max_digits": 30, "decimal_places": 6, "null": True, **kwargs})
 
 
-class MirroredQuerySet(models.QuerySet["Mirrored"]):
-    def present(self) -> "MirroredQuerySet":
+Row = TypeVar("Row", bound=models.Model, covariant=True)
+
+
+class MirroredQuerySet(models.QuerySet[Row]):
+    def present(self) -> Self:
         """What the WMS still has."""
         return self.filter(removed_at=None)
 
@@ -40,6 +43,7 @@ class Mirrored(models.Model):
     of an API that is a copy. `changed_at` is ours: when the row last changed. `removed_at`: no longer in the WMS.
     """
 
+    id = models.BigAutoField(primary_key=True)
     connection = models.ForeignKey(Connection, on_delete=models.CASCADE, related_name="+", db_index=False)
     external_id = ExternalId()
     created_at = models.DateTimeField("created in the WMS", null=True)
@@ -59,4 +63,4 @@ class Mirrored(models.Model):
         constraints = [models.UniqueConstraint(fields=["connection", "external_id"], name="one_%(class)s")]
 
     def __str__(self) -> str:
-        return self.external_id
+        return str(self.external_id)

@@ -1,6 +1,7 @@
 """The words and looks of what a WMS says about its records."""
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from django import template
@@ -64,6 +65,12 @@ def name_in(names: dict[tuple[int, str], str], row: Mirrored, external_id: str |
 def entry(mapping: dict[str, Any], key: str) -> Any:
     """The value of a key that is itself a variable; nothing when it is missing."""
     return mapping.get(key)
+
+
+@register.filter
+def several(rows: Sequence[Any]) -> Sequence[Any]:
+    """The rows when there is more than one, else none: a single part says no more than its whole."""
+    return rows if len(rows) > 1 else ()
 
 
 @register.filter

@@ -8,7 +8,9 @@ from zoneinfo import ZoneInfo
 
 from django import template
 from django.template import Context
+from django.template.loader import render_to_string
 from django.utils import timezone
+from django.utils.safestring import mark_safe
 
 register = template.Library()
 
@@ -74,29 +76,33 @@ def span(length: timedelta) -> str:
     return f"{hours // 24} days"
 
 
-@register.inclusion_tag("components/_moment.html", takes_context=True)
-def moment(context: Context, value: datetime | None, empty: str = "–") -> dict[str, Any]:
+def _written(template: str, **context: Any) -> str:
+    """A fragment for the middle of a sentence: no space before what follows it."""
+    return mark_safe(render_to_string(f"components/{template}.html", context).strip())
+
+
+@register.simple_tag(takes_context=True)
+def moment(context: Context, value: datetime | None, empty: str = "–") -> str:
     """A moment as a relative time, with its exact date and time by hover, keyboard focus and touch."""
     zone = zone_of(context)
     relative = ago(value, timezone.now()) if value else ""
-    return {
-        "value": value,
-        "empty": empty,
-        "text": relative or (day(value, zone) if value else ""),
-        "ticks": bool(relative),
-        "exact": exact(value, zone) if value else "",
-        "id": f"t{secrets.token_hex(4)}",
-    }
+    return _written(
+        "_moment",
+        value=value,
+        empty=empty,
+        text=relative or (day(value, zone) if value else ""),
+        ticks=bool(relative),
+        exact=exact(value, zone) if value else "",
+        id=f"t{secrets.token_hex(4)}",
+    )
 
 
-@register.inclusion_tag("components/_stamp.html", takes_context=True)
-def stamp(context: Context, value: datetime | None, only_day: bool = False) -> dict[str, Any]:
+@register.simple_tag(takes_context=True)
+def stamp(context: Context, value: datetime | None, only_day: bool = False) -> str:
     """A moment for a column of many: always absolute, to the minute, on the workspace's clock."""
     local = value.astimezone(zone_of(context)) if value else None
-    return {
-        "value": value,
-        "text": f"{local.day} {local:%b %Y}" + ("" if only_day else f", {local:%H:%M}") if local else "",
-    }
+    text = f"{local.day} {local:%b %Y}" + ("" if only_day else f", {local:%H:%M}") if local else ""
+    return _written("_stamp", value=value, text=text)
 
 
 @register.simple_tag(takes_context=True)
@@ -105,11 +111,12 @@ def exactly(context: Context, value: datetime) -> str:
     return exact(value, zone_of(context))
 
 
-@register.inclusion_tag("components/_elapsed.html")
-def elapsed(start: datetime | None, end: datetime | None = None) -> dict[str, Any]:
+@register.simple_tag
+def elapsed(start: datetime | None, end: datetime | None = None) -> str:
     """How long something took, or has taken so far: then it ticks."""
     until = end or timezone.now()
-    return {"start": start, "ticks": start is not None and end is None, "text": span(until - start) if start else "–"}
+    ticks = start is not None and end is None
+    return _written("_elapsed", start=start, ticks=ticks, text=span(until - start) if start else "–")
 
 
 @register.filter
@@ -145,7 +152,7 @@ def badge(icon: str, word: str, tone: str) -> dict[str, str]:
 @register.filter
 def named(person: Any) -> str:
     """A person as others call them."""
-    return person.get_full_name() or person.get_username()
+    return str(person.get_full_name() or person.get_username())
 
 
 @register.filter
@@ -155,8 +162,8 @@ def listed(names: list[str]) -> str:
     return f"{', '.join(most)} and {last}" if most else last
 
 
-@register.inclusion_tag("components/_age.html", takes_context=True)
-def age(context: Context, value: datetime) -> dict[str, Any]:
+@register.simple_tag(takes_context=True)
+def age(context: Context, value: datetime) -> str:
     """A relative time inside something that already opens to the exact one."""
     relative = ago(value, timezone.now())
-    return {"value": value, "text": relative or day(value, zone_of(context)), "ticks": bool(relative)}
+    return _written("_age", value=value, text=relative or day(value, zone_of(context)), ticks=bool(relative))

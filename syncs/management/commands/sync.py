@@ -69,6 +69,9 @@ class Command(BaseCommand):
             else:
                 time.sleep(LOOKS_EVERY)
             current = SyncRun.objects.select_related("followed_by").in_bulk([run.pk for run in runs])
+            if len(current) < len(runs):
+                self.stderr.write("The connection was deleted meanwhile, and its runs with it.")
+                return FAILED
             for run in current.values():
                 if not run.is_active:
                     self.stdout.write(_sentence(run))

@@ -1,5 +1,6 @@
 """Each switch does what its name says, where it is told to and as often, and nothing once cleared."""
 
+import gzip
 import http.client
 import json
 import math
@@ -98,6 +99,45 @@ def test_wrong_encoding_and_no_date(reading):
     assert reply.json["data"]
     reading.fault("no_date", times=1)
     assert [reading.get(ORDERS, limit=1).headers["Date"] is None for _ in range(2)] == [True, False]
+
+
+@pytest.mark.parametrize("framing", ["chunked", "no_length"])
+def test_a_body_without_its_length_can_be_whole_or_cut(reading, framing):
+    whole = reading.get(ORDERS, limit=1).raw
+    reading.fault(framing)
+    reply = reading.get(ORDERS, limit=1)
+    assert (reply.headers["Content-Length"], reply.raw) == (None, whole)
+    reading.fault("truncate")
+    if framing == "chunked":
+        with pytest.raises(http.client.IncompleteRead):
+            reading.get(ORDERS, limit=1)
+    else:
+        assert reading.get(ORDERS, limit=1).raw == whole[: len(whole) // 2]
+
+
+@pytest.mark.parametrize("framing", ["chunked", "no_length", None])
+def test_big_goes_on_with_blanks(reading, framing):
+    whole = reading.get(ORDERS, limit=1).raw
+    reading.fault("big", times=1, megabytes=0.25)
+    if framing:
+        reading.fault(framing, times=1)
+    raw = reading.get(ORDERS, limit=1).raw
+    assert (len(raw), raw.rstrip()) == (len(whole) + 256 * 1024, whole)
+    assert reading.get(ORDERS, limit=1).raw == whole
+
+
+def test_bomb_unpacks_to_far_more_than_it_is(reading):
+    whole = reading.get(ORDERS, limit=1).raw
+    reading.fault("bomb", times=1, megabytes=2)
+    reply = reading.get(ORDERS, limit=1)
+    assert reply.headers["Content-Encoding"] == "gzip"
+    assert len(reply.raw) < len(whole) + 20_000
+    assert len(gzip.decompress(reply.raw)) == len(whole) + 2 * 1024 * 1024
+
+
+def test_wrong_encoding_can_be_any(reading):
+    reading.fault("wrong_encoding", times=1, encoding="br")
+    assert reading.get(ORDERS, limit=1).headers["Content-Encoding"] == "br"
 
 
 def test_repeat_token_and_endless(reading):

@@ -4,6 +4,7 @@ import json
 import time
 from collections import Counter
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
@@ -124,3 +125,17 @@ def test_tiny_worlds_live_too(orders):
         tick(account)
     check_sums(account)
     assert len(account.tables["orders"]) > orders
+
+
+def test_a_kept_world_goes_on_where_it_was(tmp_path: Path) -> None:
+    """What happened before the end is there after the next start, to the letter."""
+    kept = tmp_path / "world"
+    with Sandbox(orders=50, still=True, keep=kept) as sandbox:
+        account = sandbox.world.account(1)
+        for _ in range(200):
+            tick(account)
+        before = {entity: table.all() for entity, table in account.tables.items()}
+    with Sandbox(orders=50, still=True, keep=kept) as sandbox:
+        account = sandbox.world.account(1)
+        assert {entity: table.all() for entity, table in account.tables.items()} == before
+        tick(account)

@@ -1,0 +1,47 @@
+# What a developer runs. Everything works in .venv, which is made when it is missing.
+PY := .venv/bin/python
+READY := .venv/.ready
+
+.PHONY: check fix test unit unit-postgres e2e real shots demo
+
+$(READY): requirements.txt requirements-dev.txt
+	python3 -m venv .venv
+	$(PY) -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	touch $(READY)
+
+# Everything the project promises of itself, on both databases, with real servers. Fails where one can't start.
+test: check unit unit-postgres e2e real
+
+check: $(READY)
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	.venv/bin/djlint templates --check --lint --quiet
+	.venv/bin/lint-imports
+	PACKR_DEBUG=1 $(PY) manage.py makemigrations --check --dry-run
+	PACKR_DEBUG=1 $(PY) manage.py check
+	PACKR_DEBUG=1 .venv/bin/mypy
+
+fix: $(READY)
+	.venv/bin/ruff check --fix .
+	.venv/bin/ruff format .
+	.venv/bin/djlint templates --reformat --quiet
+
+unit: $(READY)
+	$(PY) -m pytest -q -n 2 -m "not real and not e2e"
+
+unit-postgres: $(READY)
+	DATABASE_URL="$$($(PY) -m tests.servers)" $(PY) -m pytest -q -n 2 -m "not real and not e2e"
+
+# Needs the system's Chromium.
+e2e: $(READY)
+	$(PY) -m pytest -q -m e2e
+
+# A real Tryton server, real process trees under kill -9, real gunicorn; each on SQLite and on PostgreSQL.
+real: $(READY)
+	$(PY) -m pytest -q -m real
+
+shots: $(READY)
+	$(PY) -m tests.e2e.shots
+
+demo: $(READY)
+	$(PY) manage.py demo

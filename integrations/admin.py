@@ -1,0 +1,178 @@
+"""Connections and brand mappings, for support. Connecting itself is `manage.py connect`."""
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.db.models import Count, Q, QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from packr.admin import Fact, ModelAdmin, ReadOnlyAdmin, mark, now_panel, when, when_exactly
+from packr.workspaces.models import MANAGE_CONNECTIONS
+
+from . import services
+from .models import BrandMapping, Connection, Status
+from .templatetags.integrations import STATUSES
+
+MOST_CHECKS = 10  # each may take as long as a request to a WMS may
+
+
+@now_panel("integrations.view_connection")
+def connections_now() -> Fact:
+    """How many connections don't work, and why."""
+    found = Connection.objects.aggregate(
+        refused=Count("pk", filter=Q(status=Status.NEEDS_ATTENTION)),
+        unreachable=Count("pk", filter=Q(status=Status.UNREACHABLE)),
+    )
+    refused, unreachable = found["refused"], found["unreachable"]
+    url = reverse("admin:integrations_connection_changelist")
+    if refused:
+        also = f", {unreachable} unreachable" if unreachable else ""
+        words = f"{refused} need{'s' if refused == 1 else ''} attention{also}"
+        return Fact("Connections", words, "critical", f"{url}?status__exact=needs_attention")
+    if unreachable:
+        return Fact("Connections", f"{unreachable} unreachable", "warning", f"{url}?status__exact=unreachable")
+    return Fact("Connections", "None needs attention", "positive", url)
+
+
+@admin.register(Connection)
+class ConnectionAdmin(ReadOnlyAdmin):
+    """An account at a WMS: its status, and what may be done to it. Its credentials are nowhere in here."""
+
+    list_display = ["name", "workspace", "wms", "status_mark", "checked", "connected", "status_message"]
+    list_select_related = ["workspace"]
+    list_filter = ["status", "wms"]
+    search_fields = ["name", "base_url", "workspace__name", "workspace__slug"]
+    search_help_text = "Name or address of a connection, or its workspace"
+    actions = ["check_now", "disconnect"]
+    fieldsets = [
+        (None, {"fields": ["workspace", "wms", "name", "base_url", "credentials"]}),
+        ("Status", {"fields": ["status_mark", "status_message", "checked_exactly", "syncs"]}),
+        (
+            "History",
+            {
+                "fields": ["connected_exactly", "connected_by", "disconnected_exactly", "lookback_days", "border"],
+                "description": "What lies before the border is not read.",
+            },
+        ),
+    ]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        return super().get_queryset(request).select_related("workspace")
+
+    def has_manage_permission(self, request: HttpRequest) -> bool:
+        """Whether the person may check and end connections."""
+        return request.user.has_perm(f"workspaces.{MANAGE_CONNECTIONS}")
+
+    @admin.display(description="status", ordering="status")
+    def status_mark(self, connection: Connection) -> SafeString:
+        _, tone = STATUSES[Status(connection.status)]
+        return mark(tone, connection.get_status_display())
+
+    @admin.display(description="last check", ordering="checked_at")
+    def checked(self, connection: Connection) -> str:
+        return when(connection.checked_at)
+
+    @admin.display(description="connected", ordering="connected_at")
+    def connected(self, connection: Connection) -> str:
+        return when(connection.connected_at)
+
+    @admin.display(description="last check")
+    def checked_exactly(self, connection: Connection) -> str:
+        return when_exactly(connection.checked_at)
+
+    @admin.display(description="connected")
+    def connected_exactly(self, connection: Connection) -> str:
+        return when_exactly(connection.connected_at)
+
+    @admin.display(description="disconnected")
+    def disconnected_exactly(self, connection: Connection) -> str:
+        return when_exactly(connection.disconnected_at)
+
+    @admin.display(description="credentials")
+    def credentials(self, connection: Connection) -> str:
+        return "Stored encrypted, never shown" if connection.is_live else "Forgotten when it was disconnected"
+
+    @admin.display(description="syncs")
+    def syncs(self, connection: Connection) -> SafeString:
+        return format_html(
+            '<a href="{0}?connection__id__exact={2}">Schedules</a>, <a href="{1}?connection__id__exact={2}">runs</a>',
+            reverse("admin:syncs_entityschedule_changelist"),
+            reverse("admin:syncs_syncrun_changelist"),
+            connection.pk,
+        )
+
+    @admin.action(description="Check the connection now", permissions=["manage"])
+    def check_now(self, request: HttpRequest, queryset: QuerySet[Connection]) -> None:
+        chosen = list(queryset[: MOST_CHECKS + 1])
+        if len(chosen) > MOST_CHECKS:
+            self.message_user(request, f"Choose at most {MOST_CHECKS} connections to check at once.", messages.ERROR)
+            return
+        for connection in chosen:
+            if not connection.is_live:
+                self.message_user(request, f"{connection} is disconnected: nothing to check.", messages.WARNING)
+                continue
+            services.refresh(connection)
+            self.log_change(request, connection, f"Checked: {connection.get_status_display()}.")
+            works = connection.status == Status.CONNECTED
+            outcome = f"{connection}: {connection.get_status_display()}. {connection.status_message}".strip()
+            self.message_user(request, outcome, messages.SUCCESS if works else messages.ERROR)
+
+    @admin.action(description="Disconnect (data stays)", permissions=["manage"])
+    def disconnect(self, request: HttpRequest, queryset: QuerySet[Connection]) -> HttpResponse | None:
+        if "confirmed" not in request.POST:
+            return self._ask(request, queryset)
+        for connection in queryset:
+            if not connection.is_live:
+                self.message_user(request, f"{connection} was disconnected already.", messages.WARNING)
+                continue
+            services.disconnect(connection, person=request.user)
+            self.log_change(request, connection, "Disconnected. Its data stays.")
+            self.message_user(request, f"{connection} is disconnected. Its data stays.", messages.SUCCESS)
+        return None
+
+    def _ask(self, request: HttpRequest, queryset: QuerySet[Connection]) -> HttpResponse:
+        context = {
+            **self.admin_site.each_context(request),
+            "title": "Disconnect?",
+            "opts": self.opts,
+            "connections": [connection for connection in queryset if connection.is_live],
+            "chosen": [connection.pk for connection in queryset],
+        }
+        return TemplateResponse(request, "admin/integrations/connection/disconnect.html", context)
+
+
+@admin.register(BrandMapping)
+class BrandMappingAdmin(ModelAdmin):
+    """Which brand sees what of a connection."""
+
+    list_display = ["brand", "workspace", "connection_name", "sees"]
+    list_select_related = ["brand__workspace", "connection"]
+    search_fields = [
+        "brand__name",
+        "brand__workspace__name",
+        "brand__workspace__slug",
+        "connection__name",
+        "customer_id",
+    ]
+    search_help_text = "Brand, connection, workspace, or the WMS's id of a customer"
+    autocomplete_fields = ["brand", "connection"]
+    list_filter = ["connection__wms"]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        return super().get_queryset(request).select_related("brand__workspace", "connection__workspace")
+
+    @admin.display(ordering="brand__workspace__name")
+    def workspace(self, mapping: BrandMapping) -> str:
+        return mapping.brand.workspace.name
+
+    @admin.display(description="connection", ordering="connection__name")
+    def connection_name(self, mapping: BrandMapping) -> str:
+        return mapping.connection.name
+
+    @admin.display(ordering="customer_id")
+    def sees(self, mapping: BrandMapping) -> str:
+        return f"customer {mapping.customer_id}" if mapping.customer_id else "the whole connection"

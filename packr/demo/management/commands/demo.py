@@ -1,0 +1,114 @@
+import signal
+import threading
+import time
+import urllib.error
+import urllib.request
+from argparse import ArgumentParser
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.core.management import call_command
+from django.core.management.base import BaseCommand, CommandError
+
+from integrations.entities import Entity
+from integrations.errors import ConnectorError
+from packr.demo import story
+from packr.demo.environment import SANDBOX
+from packr.demo.processes import Child
+
+FIRST_DATA_WITHIN = 120.0  # seconds
+MANAGE = str(settings.BASE_DIR / "manage.py")
+
+
+class Command(BaseCommand):
+    help = "Show Packr with data: a sandbox WMS, workers and the web, in one go. Ctrl-C ends all of it."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--port", type=int, default=8000)
+
+    def handle(self, *args: Any, port: int, **options: Any) -> None:
+        self.ended = threading.Event()
+        signal.signal(signal.SIGINT, lambda *args: self.ended.set())
+        signal.signal(signal.SIGTERM, lambda *args: self.ended.set())
+        logs = settings.DATA_DIR / "logs"
+        logs.mkdir(exist_ok=True)
+        children = _children(port, logs)
+        try:
+            self._show(port, children)
+        finally:
+            for child in reversed(children):
+                child.ask_to_end()
+            for child in reversed(children):
+                child.end()
+        self.stdout.write("Packr has ended.")
+
+    def _show(self, port: int, children: list[Child]) -> None:
+        self.stdout.write("Packr is getting ready; the first data takes a few seconds.")
+        call_command("migrate", verbosity=0)
+        workspace = story.people()
+        for child in children:
+            child.start()
+        sandbox, _, web = children
+        self._wait_for(f"http://{SANDBOX}/_control/healthz", sandbox)
+        try:
+            connection = story.connection(workspace, f"http://{SANDBOX}", story.credentials())
+        except ConnectorError as error:
+            raise CommandError(f"The sandbox can't be connected. {error.message}") from None
+        self._wait_for(f"http://127.0.0.1:{port}/accounts/login/", web)
+        until = time.monotonic() + FIRST_DATA_WITHIN
+        while not story.is_filled(connection) and time.monotonic() < until and not self.ended.wait(0.2):
+            _revive(children)
+        story.map_brands(connection)
+        if not self.ended.is_set():
+            self._welcome(port)
+        while not self.ended.wait(1.0):
+            _revive(children)
+
+    def _wait_for(self, url: str, child: Child) -> None:
+        until = time.monotonic() + 60
+        while not self.ended.is_set():
+            try:
+                urllib.request.urlopen(url, timeout=2).close()
+                return
+            except urllib.error.HTTPError as answer:
+                answer.close()
+                return
+            except OSError:
+                if child.has_failed() or time.monotonic() > until:
+                    raise CommandError(f"The {child.name} did not start; {child.log} says why.") from None
+                time.sleep(0.1)
+
+    def _welcome(self, port: int) -> None:
+        self.stdout.write(
+            f"\nPackr is ready at http://localhost:{port}\n\n"
+            f"  Sign in as   admin    may sync by hand\n"
+            f"               member   sees everything, starts nothing\n"
+            f"               support  edits schedules at http://localhost:{port}/admin/\n"
+            f"  Password     {story.PASSWORD}\n\n"
+            f"The warehouse lives: orders arrive and ship, stock moves. In the demo orders and inventory are\n"
+            f"synced every {story.CADENCES[Entity.ORDERS]} seconds. Ctrl-C ends everything; the next start "
+            f"goes on from here.\n"
+        )
+        self.stdout.flush()
+
+
+def _children(port: int, logs: Path) -> list[Child]:
+    sandbox_port = SANDBOX.rpartition(":")[2]
+    return [
+        Child("sandbox", [MANAGE, "sandbox_wms", "--port", sandbox_port, "--keep", str(logs.parent / "sandbox")], logs),
+        Child("workers", [MANAGE, "qcluster"], logs),
+        Child(
+            "web",
+            ["-m", "gunicorn", "packr.wsgi", "--chdir", str(settings.BASE_DIR), "--bind", f"127.0.0.1:{port}"]
+            + ["--workers", "2", "--threads", "4", "--no-control-socket"],
+            logs,
+        ),
+    ]
+
+
+def _revive(children: list[Child]) -> None:
+    """Start anew what has failed; its log tells why."""
+    for child in children:
+        if child.has_failed():
+            child.start()

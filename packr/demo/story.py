@@ -1,0 +1,87 @@
+"""What the demo shows: a workspace with two brands, a person for each role, and a WMS that lives."""
+
+from datetime import timedelta
+from typing import Any
+
+from django.contrib.auth import get_user_model
+from django.contrib.auth.models import Group
+from django.utils.timezone import now
+
+from integrations.entities import Entity
+from integrations.models import BrandMapping, Connection
+from integrations.sandbox.world import connection_id
+from integrations.services import Account, connect
+from packr.warehouse.models import Customer
+from packr.workspaces.models import Brand, Workspace
+from packr.workspaces.services import save_workspace
+from syncs.models import EntitySchedule
+
+PASSWORD = "packr-demo"
+SUPPORT = "Support"
+# Shorter than the defaults, so that a change shows while one looks.
+CADENCES = {
+    Entity.ORDERS: 10,
+    Entity.ORDER_SHIPMENTS: 10,
+    Entity.INVENTORY: 10,
+    Entity.INBOUND_SHIPMENTS: 20,
+    Entity.PRODUCTS: 60,
+    Entity.CUSTOMERS: 60,
+}
+BRANDS = {"northbay-goods": "Northbay Goods", "harbor-and-pine": "Harbor & Pine"}
+
+
+def people() -> Workspace:
+    """The workspace and its people: `admin` and `member` in it, `support` beside it."""
+    workspace = save_workspace(
+        "demo", name="Demo workspace", timezone="America/New_York", admins=["admin"], members=["member"]
+    )
+    users = get_user_model().objects
+    support, _ = users.get_or_create(username="support")
+    support.is_staff = True
+    support.save(update_fields=["is_staff"])
+    support.groups.add(Group.objects.get(name=SUPPORT))
+    for user in users.filter(username__in=["admin", "member", "support"]):
+        if not user.check_password(PASSWORD):
+            user.set_password(PASSWORD)
+            user.save(update_fields=["password"])
+    for slug, name in BRANDS.items():
+        Brand.objects.get_or_create(workspace=workspace, slug=slug, defaults={"name": name})
+    return workspace
+
+
+def credentials() -> dict[str, str]:
+    """What opens the sandbox's first account."""
+    return {"api_key": "sandbox", "access_token": "sandbox-1", "connection_id": connection_id(1)}
+
+
+def connection(workspace: Workspace, address: str, credentials: dict[str, str]) -> Connection:
+    """The workspace's connection to the sandbox, made through the same service as every other."""
+    found = Connection.objects.filter(workspace=workspace, name="Sandbox").first()
+    if found is None:
+        found = connect(workspace, Account("trackstar", "Sandbox", credentials, base_url=address), person=_admin())
+        _quicken(found)
+    return found
+
+
+def _admin() -> Any:
+    return get_user_model().objects.get(username="admin")
+
+
+def _quicken(connection: Connection) -> None:
+    for entity, seconds in CADENCES.items():
+        schedules = EntitySchedule.objects.filter(connection=connection, entity=entity)
+        schedules.update(every_seconds=seconds)
+        schedules.exclude(next_due_at=None).update(next_due_at=now() + timedelta(seconds=seconds))
+
+
+def is_filled(connection: Connection) -> bool:
+    """Whether every entity has had its first complete run."""
+    return not EntitySchedule.objects.filter(connection=connection, enabled=True, as_of=None).exists()
+
+
+def map_brands(connection: Connection) -> None:
+    """Each brand to the warehouse account of its name, once those are known."""
+    for brand in Brand.objects.filter(workspace=connection.workspace, name__in=BRANDS.values()):
+        account = Customer.objects.present().filter(connection=connection, name=brand.name).first()
+        if account:
+            BrandMapping.objects.get_or_create(brand=brand, connection=connection, customer_id=account.external_id)

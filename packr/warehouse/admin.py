@@ -1,0 +1,141 @@
+"""The mirror, for support to look things up in. Only the engine writes it."""
+
+import json
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from packr.admin import ReadOnlyAdmin, ReadOnlyInline, mark, when_exactly
+
+from .models import (
+    Customer,
+    InboundLine,
+    InboundShipment,
+    InventoryItem,
+    InventoryLevel,
+    Mirrored,
+    Order,
+    OrderLine,
+    OrderShipment,
+    Product,
+    ShippingMethod,
+    Warehouse,
+)
+
+
+class Removed(admin.SimpleListFilter):
+    """What the WMS still has, or has no more."""
+
+    title = "in the WMS"
+    parameter_name = "removed"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [("no", "Still there"), ("yes", "Removed")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        if self.value() is None:
+            return queryset
+        return queryset.filter(removed_at__isnull=self.value() != "yes")
+
+
+class MirrorAdmin(ReadOnlyAdmin):
+    """A mirrored table: its columns, what the WMS said last, and whether the WMS still has it."""
+
+    columns: tuple[str, ...] = ()
+    list_filter = [Removed, "connection__wms"]
+    list_select_related = ["connection__workspace"]
+    list_per_page = 50
+    show_full_result_count = False
+    ordering = ["-pk"]
+    search_help_text = "The beginning of what is searched, or of a connection's or workspace's name"
+
+    def get_list_display(self, request: HttpRequest) -> list[Any]:
+        return ["external_id", *self.columns, "connection", "updated_at", "changed_at", "presence"]
+
+    def get_search_fields(self, request: HttpRequest) -> list[str]:
+        ours = ["external_id", *self.search_fields]
+        return [f"^{field}" for field in [*ours, "connection__name", "connection__workspace__slug"]]
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        return [
+            (None, {"fields": ["connection", "external_id", *self.columns, "presence"]}),
+            ("When", {"fields": ["created_at", "updated_at", "changed_at"]}),
+            ("What the WMS said", {"fields": ["whole_record"]}),
+        ]
+
+    @admin.display(description="in the WMS", ordering="removed_at")
+    def presence(self, row: Mirrored) -> SafeString:
+        if row.removed_at is None:
+            return mark("positive", "Still there")
+        return mark("neutral", f"Removed {when_exactly(row.removed_at)}")
+
+    @admin.display(description="record")
+    def whole_record(self, row: Mirrored) -> SafeString:
+        return format_html("<pre>{}</pre>", json.dumps(row.record, indent=2, ensure_ascii=False, sort_keys=True))
+
+
+class OrderLines(ReadOnlyInline):
+    model = OrderLine
+
+
+class InboundLines(ReadOnlyInline):
+    model = InboundLine
+
+
+class Levels(ReadOnlyInline):
+    model = InventoryLevel
+
+
+@admin.register(Order)
+class OrderAdmin(MirrorAdmin):
+    columns = ("order_number", "reference_id", "status", "warehouse_customer_id", "warehouse_id", "total_price")
+    search_fields = ["order_number", "reference_id"]
+    inlines = [OrderLines]
+
+
+@admin.register(OrderShipment)
+class OrderShipmentAdmin(MirrorAdmin):
+    columns = ("order_id", "shipment_id", "status", "warehouse_id", "shipped_date")
+    search_fields = ["order_id", "shipment_id"]
+
+
+@admin.register(InventoryItem)
+class InventoryItemAdmin(MirrorAdmin):
+    columns = ("sku", "name", "warehouse_customer_id", "onhand", "fulfillable", "committed", "awaiting")
+    search_fields = ["sku", "name"]
+    inlines = [Levels]
+
+
+@admin.register(Product)
+class ProductAdmin(MirrorAdmin):
+    columns = ("sku", "name", "warehouse_customer_id", "active", "is_kit", "unit_price")
+    search_fields = ["sku", "name", "gtin"]
+
+
+@admin.register(InboundShipment)
+class InboundShipmentAdmin(MirrorAdmin):
+    columns = ("purchase_order_number", "kind", "status", "supplier_name", "warehouse_id", "expected_arrival_date")
+    search_fields = ["purchase_order_number", "supplier_name"]
+    inlines = [InboundLines]
+
+
+@admin.register(Customer)
+class CustomerAdmin(MirrorAdmin):
+    columns = ("name", "email")
+    search_fields = ["name", "email"]
+
+
+@admin.register(Warehouse)
+class WarehouseAdmin(MirrorAdmin):
+    columns = ("name", "code")
+    search_fields = ["name", "code"]
+
+
+@admin.register(ShippingMethod)
+class ShippingMethodAdmin(MirrorAdmin):
+    columns = ("name", "carrier_name")
+    search_fields = ["name", "carrier_name"]

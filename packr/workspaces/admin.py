@@ -1,0 +1,158 @@
+"""Workspaces, their people and their brands, for support; accounts and the audit trail to look at."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.contrib import admin
+from django.contrib.admin.models import LogEntry
+from django.contrib.auth import get_user_model
+from django.contrib.auth.admin import UserAdmin
+from django.db.models import Count, Model, QuerySet
+from django.http import HttpRequest
+
+from packr.admin import ModelAdmin, ModelForm, ReadOnlyAdmin, TabularInline
+
+from . import services
+from .models import Brand, Membership, Role, Workspace
+
+
+class MembershipForm(ModelForm):
+    """A person's role. Who it is stays: another person is another membership."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if self.instance.pk:
+            self.fields["user"].disabled = True
+
+
+class MembershipInline(TabularInline):
+    model = Membership
+    form = MembershipForm
+    autocomplete_fields = ["user"]
+    extra = 0
+    verbose_name_plural = "people"
+
+
+class BrandInline(TabularInline):
+    model = Brand
+    prepopulated_fields = {"slug": ["name"]}
+    extra = 0
+    can_delete = False
+    show_change_link = True
+
+
+@admin.register(Workspace)
+class WorkspaceAdmin(ModelAdmin):
+    list_display = ["name", "slug", "timezone", "people", "created_at"]
+    ordering = ["slug"]
+    search_fields = ["name", "slug"]
+    search_help_text = "Name or slug of a workspace"
+    fieldsets = [
+        (None, {"fields": ["name", "slug"]}),
+        (
+            "Time",
+            {
+                "fields": ["timezone"],
+                "description": "Daily syncs and re-reads follow this clock. A name such as Europe/Berlin. Daily syncs "
+                "move to a new clock at once; a re-read that is planned keeps its moment, and the next one moves.",
+            },
+        ),
+    ]
+    inlines = [BrandInline, MembershipInline]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        queryset: QuerySet[Any] = super().get_queryset(request).annotate(people=Count("memberships"))
+        return queryset
+
+    @admin.display(ordering="people")
+    def people(self, workspace: Any) -> int:
+        return int(workspace.people)
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Model | None = None) -> list[str]:
+        """The slug names a workspace in commands, so it stays."""
+        return ["slug"] if obj else []
+
+    def get_prepopulated_fields(self, request: HttpRequest, obj: Model | None = None) -> dict[str, Sequence[str]]:
+        return {} if obj else {"slug": ["name"]}
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        """A workspace is never deleted by a click: all its data would go with it."""
+        return False
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        saved = services.save_workspace(obj.slug, name=obj.name, timezone=obj.timezone)
+        for field in Workspace._meta.concrete_fields:
+            setattr(obj, field.attname, getattr(saved, field.attname))
+        obj._state.adding = False
+
+    def save_formset(self, request: HttpRequest, form: Any, formset: Any, change: bool) -> None:
+        """Memberships go through the services, so that the groups which hold the rights stay in step."""
+        if formset.model is not Membership:
+            super().save_formset(request, form, formset, change)
+            return
+        formset.save(commit=False)
+        for membership in formset.deleted_objects:
+            services.leave(membership)
+        for membership in [*formset.new_objects, *(changed for changed, _ in formset.changed_objects)]:
+            services.set_role(form.instance, membership.user, Role(membership.role))
+
+
+@admin.register(Brand)
+class BrandAdmin(ModelAdmin):
+    list_display = ["name", "slug", "workspace"]
+    list_select_related = ["workspace"]
+    search_fields = ["name", "slug", "workspace__name", "workspace__slug"]
+    search_help_text = "Name or slug of a brand or its workspace"
+    autocomplete_fields = ["workspace"]
+    fields = ["workspace", "name", "slug"]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Model | None = None) -> list[str]:
+        """A brand stays in its workspace: its mappings lie there."""
+        return ["workspace"] if obj else []
+
+    def get_prepopulated_fields(self, request: HttpRequest, obj: Model | None = None) -> dict[str, Sequence[str]]:
+        return {} if obj else {"slug": ["name"]}
+
+
+class PersonAdmin(UserAdmin):  # type: ignore[type-arg]
+    """Accounts are the superusers' business; support look people up, without their password or its hash."""
+
+    LOOK_UP = (
+        (None, {"fields": ("username", "first_name", "last_name", "email")}),
+        ("Access", {"fields": ("is_active", "is_staff", "is_superuser", "groups", "last_login", "date_joined")}),
+    )
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        return super().get_fieldsets(request, obj) if request.user.is_superuser else self.LOOK_UP
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return request.user.is_superuser
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return request.user.is_superuser
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return request.user.is_superuser
+
+
+admin.site.unregister(get_user_model())
+admin.site.register(get_user_model(), PersonAdmin)
+
+
+@admin.register(LogEntry)
+class AuditAdmin(ReadOnlyAdmin):
+    """Who changed what in the admin, when and why."""
+
+    list_display = ["action_time", "user", "content_type", "object_repr", "what"]
+    list_display_links = ["action_time", "object_repr"]
+    list_select_related = ["user", "content_type"]
+    list_filter = ["action_flag", ("content_type", admin.RelatedOnlyFieldListFilter)]
+    search_fields = ["object_repr", "change_message", "user__username"]
+    search_help_text = "Object, person, or words of the change"
+    date_hierarchy = "action_time"
+    show_full_result_count = False
+    fields = ["action_time", "user", "content_type", "object_id", "object_repr", "what"]
+
+    @admin.display(description="what changed")
+    def what(self, entry: LogEntry) -> str:
+        return entry.get_change_message()

@@ -1,0 +1,52 @@
+"""Signs of life: each part of Packr notes when it last worked, and who may do a task that only one should do at a time."""
+
+import os
+import socket
+from datetime import datetime, timedelta
+
+from django.db.models import Q
+from django.utils import timezone
+
+from .models import Beat
+
+# A process that has not shown itself for this long is gone.
+ALIVE = timedelta(seconds=60)
+CLUSTER, WORKER, TICK, RESUMED, BEGAN = "cluster", "worker", "tick", "resumed", "watchdog began"
+PROCESSES = Q(name__startswith=f"{CLUSTER} ") | Q(name__startswith=f"{WORKER} ")
+
+
+def beat(name: str) -> None:
+    """Note that a part of Packr worked just now."""
+    _note(name, at=timezone.now())
+
+
+def beat_of_process(kind: str) -> None:
+    """Note that this process lives; the first one after a silence also notes that work was resumed."""
+    moment = timezone.now()
+    name = f"{kind} {socket.gethostname()}:{os.getpid()}"[:150]
+    _note(*([name] if is_any_alive(moment) else [name, RESUMED]), at=moment)
+
+
+def is_any_alive(moment: datetime) -> bool:
+    """Whether a process that works off syncs, or supervises those, has shown itself within the last minute."""
+    return Beat.objects.filter(PROCESSES, at__gte=moment - ALIVE).exists()
+
+
+def take_turn(name: str, every: timedelta, moment: datetime) -> bool:
+    """Whether the caller may do what is to be done once in a while: at most one of all processes gets it."""
+    found, is_new = Beat.objects.get_or_create(name=name, defaults={"at": moment})
+    # Further ahead than a turn is long: noted by a clock that was wrong.
+    is_over = Q(at__lte=moment - every) | Q(at__gt=moment + every)
+    if is_new or moment - every < found.at <= moment + every:
+        return is_new
+    return Beat.objects.filter(is_over, name=name).update(at=moment) == 1
+
+
+def give_turn_back(name: str, every: timedelta, moment: datetime) -> None:
+    """Let the next one who asks have the turn at once: there is more to do."""
+    Beat.objects.filter(name=name).update(at=moment - every)
+
+
+def _note(*names: str, at: datetime) -> None:
+    rows = [Beat(name=name, at=at) for name in names]
+    Beat.objects.bulk_create(rows, update_conflicts=True, unique_fields=["name"], update_fields=["at"])

@@ -1,0 +1,71 @@
+"""Removals that a run held back, and what a person decides about them."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import transaction
+from django.utils.timezone import now
+
+from integrations.entities import Entity
+from packr.warehouse.tables import TABLES
+
+from . import absence, wakeups
+from .models import ACTIVE, Mode, Review, SeenPage, State, SyncRun, Trigger
+from .services import Refused, request_runs
+
+
+@dataclass(frozen=True)
+class Held:
+    """One record that would be removed."""
+
+    row_id: int
+    external_id: str
+    label: str
+
+
+def held(run: SyncRun, *, after: int = 0, limit: int = 100) -> list[Held]:
+    """The records whose removal the run held back, by row key, from `after` on."""
+    rows = absence.rows(run, after=after, limit=limit)
+    found = TABLES[Entity(run.entity)].model.objects.in_bulk([key for key, _ in rows])
+    return [Held(key, external_id, str(found[key])) for key, external_id in rows]
+
+
+def release(run: SyncRun, *, person: Any) -> SyncRun:
+    """Let the held removals happen: a full run reads the list once more and removes what is still missing of them.
+
+    Returns that run. Raises Refused when there is nothing to decide, or another sync of the same data is going on.
+    """
+    with transaction.atomic():
+        current = _decide(run, Review.RELEASED, person)
+        running = SyncRun.objects.filter(connection=current.connection, entity=current.entity, state__in=ACTIVE)
+        if running.exclude(state=State.QUEUED).exists():
+            raise Refused("Another sync of this data is going on. Release the removals when it has ended.")
+        entity = Entity(current.entity)
+        trigger = Trigger.SUPPORT if getattr(person, "is_staff", False) else Trigger.MANUAL
+        found = request_runs(current.connection, [entity], mode=Mode.FULL, trigger=trigger, person=person)[0].run
+        SyncRun.objects.filter(pk=found.pk).update(releases=current)
+    wakeups.wake()
+    return found
+
+
+def reject(run: SyncRun, *, person: Any) -> None:
+    """Keep the records whose removal was held back; the next full read looks again. Raises Refused as `release`."""
+    with transaction.atomic():
+        current = _decide(run, Review.REJECTED, person)
+        SeenPage.objects.filter(run=current).delete()
+
+
+def _decide(run: SyncRun, decision: Review, person: Any) -> SyncRun:
+    current = SyncRun.objects.select_for_update(of=("self",)).select_related("connection").get(pk=run.pk)
+    if current.state != State.NEEDS_REVIEW:
+        raise Refused("This sync holds no removals back.")
+    if current.review:
+        raise Refused(f"This was decided already: {current.get_review_display().lower()}.")
+    newer = SyncRun.objects.filter(
+        connection=current.connection, entity=current.entity, mode=Mode.FULL, pk__gt=current.pk
+    ).exclude(state__in=(*ACTIVE, State.FAILED, State.CANCELLED))
+    if newer.exists():
+        raise Refused("A newer full read has looked at this data since. Decide about that one, if it holds any back.")
+    current.review, current.reviewed_by, current.reviewed_at = decision, person, now()
+    current.save(update_fields=["review", "reviewed_by", "reviewed_at"])
+    return current

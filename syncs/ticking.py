@@ -1,0 +1,56 @@
+"""The django-q2 schedule that runs the tick every minute, kept in order."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db import transaction
+from django.db.models import Q, QuerySet
+from django_q.models import Schedule
+
+RIGHT: dict[str, Any] = {
+    "name": "tick",
+    "func": "syncs.tasks.tick",
+    "schedule_type": Schedule.MINUTES,
+    "minutes": 1,
+    "repeats": -1,
+    "cluster": None,
+    "hook": None,
+    "args": None,
+    "kwargs": None,
+    "intended_date_kwarg": None,
+}
+"""Each of these keeps the tick from running when it is something else."""
+
+# A tick planned for later than this is not planned every minute.
+LATEST = timedelta(minutes=2)
+
+
+def make_tick(now: datetime) -> bool:
+    """See to it that the tick runs every minute: one schedule, whatever was there before.
+
+    Returns whether the tick would not have run, or not in time.
+    """
+    found = list(_ticks())
+    if len(found) == 1 and _runs(found[0], now):
+        return False
+    with transaction.atomic():
+        found = list(_ticks().select_for_update())
+        right = [one for one in found if _runs(one, now)]
+        kept = (right or found or [Schedule()])[0]
+        if not right:
+            for name, value in {**RIGHT, "next_run": now}.items():
+                setattr(kept, name, value)
+            kept.save()
+        _ticks().exclude(pk=kept.pk).delete()
+    return not right
+
+
+def _ticks() -> "QuerySet[Any]":
+    return Schedule.objects.filter(Q(name=RIGHT["name"]) | Q(func=RIGHT["func"])).order_by("pk")
+
+
+def _runs(schedule: Any, now: datetime) -> bool:
+    planned: datetime | None = schedule.next_run
+    # A field that is empty in one way is as good as one that is empty in another.
+    is_right = all((getattr(schedule, name) or None) == value for name, value in RIGHT.items())
+    return is_right and planned is not None and planned <= now + LATEST

@@ -1,0 +1,93 @@
+"""A support person at the admin, and workspaces with a row in every table."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import Group, User
+from django.core.cache import cache
+from django.test import Client
+from django.utils.timezone import now
+
+from integrations.entities import Entity
+from integrations.models import Connection
+from packr.workspaces.models import Role
+from syncs.models import Beat, DailyTally, EntitySchedule, Incident, Problem, RejectedRecord, State
+from tests.kit import factories
+
+
+@pytest.fixture(autouse=True)
+def _as_tests_need_it(settings: Any) -> Iterator[None]:
+    """A cache that is nobody else's; static files without a collected folder; passwords that hash fast."""
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+    settings.WHITENOISE_AUTOREFRESH = True
+    settings.CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
+    yield
+    cache.clear()
+
+
+@pytest.fixture
+def support(db: None) -> User:
+    """A person of the Support group, as the migration made it."""
+    person = factories.person("sam", is_staff=True)
+    person.groups.add(Group.objects.get(name="Support"))
+    return person
+
+
+@pytest.fixture
+def desk(client: Client, support: User) -> Client:
+    """A browser in which support is signed in."""
+    client.force_login(support)
+    return client
+
+
+@pytest.fixture
+def root(db: None) -> Client:
+    """A browser in which a superuser is signed in."""
+    browser = Client()
+    browser.force_login(User.objects.create_superuser("root", password=factories.PASSWORD))
+    return browser
+
+
+@pytest.fixture
+def connection(db: None) -> Connection:
+    return factories.connection(factories.workspace("northbay", timezone="Europe/Berlin"))
+
+
+@pytest.fixture
+def orders(connection: Connection) -> EntitySchedule:
+    """The schedule of the orders, synced two minutes ago and due again in three."""
+    factories.synced(connection, at=now() - timedelta(minutes=2))
+    schedule = connection.schedules.get(entity=Entity.ORDERS)
+    schedule.next_due_at = now() + timedelta(minutes=3)
+    schedule.save(update_fields=["next_due_at"])
+    return schedule
+
+
+def fill(slug: str) -> Connection:
+    """A workspace with at least one row in every table that the admin shows."""
+    home = factories.workspace(slug)
+    factories.person(f"admin-{slug}", in_=home, role=Role.ADMIN)
+    made = factories.connection(home)
+    factories.brand(home, "Acme", (made, "customer-1"))
+    failed = factories.run(made, Entity.PRODUCTS, state=State.FAILED)
+    factories.synced(made, at=now() - timedelta(hours=3))
+    RejectedRecord.objects.create(
+        connection=made, run=failed, entity=Entity.PRODUCTS, external_id="p-9", reason="No SKU.", last_seen_at=now()
+    )
+    Incident.objects.create(
+        problem=Problem.STALE, connection=made, entity=Entity.ORDERS, message="Old.", opened_at=now()
+    )
+    Beat.objects.create(name=f"worker {slug}:12", at=now())
+    DailyTally.objects.create(connection=made, entity=Entity.ORDERS, day=now().date(), runs=288, succeeded=287)
+    factories.run(made, Entity.CUSTOMERS, state=State.NEEDS_REVIEW, held=3)
+    order = factories.order(made, order_number="N-1", lines=(("SKU-1", 2, "9.50"),), record={"note": "<b>fragile</b>"})
+    factories.order_shipment(order)
+    factories.inventory(made, "SKU-1", levels={"w-1": 4})
+    factories.product(made, "SKU-1")
+    factories.inbound_shipment(made, lines=(("SKU-1", 5, 3),))
+    factories.warehouse(made, "w-1", "Hamburg")
+    factories.customer(made, "customer-1", "Acme Ltd")
+    factories.shipping_method(made, "s-1", "Ground")
+    return made

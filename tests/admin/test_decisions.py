@@ -1,0 +1,149 @@
+"""Removals that a run held back: the list comes first, and each run's outcome is said."""
+
+from array import array
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.contrib.admin.models import LogEntry
+from django.contrib.auth.models import User
+from django.test import Client
+from django.utils.timezone import now
+
+from integrations.entities import Entity
+from integrations.models import Connection, Status
+from packr.warehouse.models import Product
+from syncs.admin import decisions
+from syncs.models import Mode, Review, SeenPage, State, SyncRun, Trigger
+from tests.kit import factories
+
+from .test_actions import RUNS, act
+
+
+def held_back(connection: Connection, entity: Entity = Entity.PRODUCTS, **fields: Any) -> SyncRun:
+    """A full run that saw nothing of what Packr knows."""
+    run = factories.run(connection, entity, state=State.NEEDS_REVIEW, mode=Mode.FULL, **fields)
+    SeenPage.objects.create(run=run, number=1, keys=array("q").tobytes(), cursor_digest="")
+    return run
+
+
+@pytest.fixture
+def products(connection: Connection) -> list[Product]:
+    """Three products that Packr has known for a day."""
+    made = [factories.product(connection, f"SKU-{number}") for number in range(3)]
+    Product.objects.update(changed_at=now() - timedelta(days=1))
+    return made
+
+
+@pytest.fixture
+def run(connection: Connection, products: list[Product]) -> SyncRun:
+    return held_back(connection, held=3)
+
+
+def ask(desk: Client, action: str, *runs: SyncRun) -> str:
+    answer = desk.post(RUNS, {"action": action, "_selected_action": [run.pk for run in runs]})
+    assert answer.status_code == 200
+    return " ".join(answer.content.decode().split())
+
+
+@pytest.mark.parametrize("action", ["release", "reject"])
+def test_the_list_is_shown_before_anything_happens(
+    desk: Client, run: SyncRun, products: list[Product], action: str
+) -> None:
+    words = ask(desk, action, run)
+    assert "3 removals held back by 1 run." in words
+    for product in products:
+        assert f"<td>{product.pk}</td> <td>{product.external_id}</td> <td>{product}</td>" in words
+    run.refresh_from_db()
+    assert run.review == ""
+    assert SyncRun.objects.count() == 1
+    assert not LogEntry.objects.exists()
+
+
+def test_a_long_list_says_how_many_more_there_are(desk: Client, run: SyncRun, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(decisions, "LISTED", 2)
+    words = ask(desk, "release", run)
+    assert words.count("<td>p-SKU-") == 2
+    assert "And 1 more." in words
+
+
+def test_releasing_starts_a_full_read_that_may_remove_them(desk: Client, support: User, run: SyncRun) -> None:
+    (said,) = act(desk, RUNS, "release", run, confirmed="yes")
+    run.refresh_from_db()
+    assert (run.review, run.reviewed_by) == (Review.RELEASED, support)
+    follower = SyncRun.objects.get(releases=run)
+    assert (follower.mode, follower.trigger, follower.requested_by) == (Mode.FULL, Trigger.SUPPORT, support)
+    assert f"/admin/syncs/syncrun/{follower.pk}/change/" in said
+    assert "Removals released (3)" in LogEntry.objects.get().get_change_message()
+    page = " ".join(desk.get(f"{RUNS}{run.pk}/change/").content.decode().split())
+    assert "Released" in page
+    assert f"/admin/auth/user/{support.pk}/change/" in page
+
+
+def test_rejecting_keeps_the_records(desk: Client, support: User, run: SyncRun) -> None:
+    (said,) = act(desk, RUNS, "reject", run, confirmed="yes")
+    run.refresh_from_db()
+    assert (run.review, run.reviewed_by) == (Review.REJECTED, support)
+    assert "The records stay" in said
+    assert SyncRun.objects.count() == 1
+    assert Product.objects.filter(removed_at=None).count() == 3
+    assert LogEntry.objects.get().get_change_message() == "Removals rejected (3)."
+
+
+def test_each_run_is_told_how_it_went(desk: Client, run: SyncRun, connection: Connection) -> None:
+    plain = factories.run(connection, Entity.CUSTOMERS)
+    gone = factories.connection(factories.workspace("southbay"), status=Status.DISCONNECTED)
+    cut_off = held_back(gone, held=9)
+    said = act(desk, RUNS, "release", run, plain, cut_off, confirmed="yes")
+    assert len(said) == 3
+    assert any(one.startswith(f"{run}: released.") for one in said)
+    assert f"{plain}: This sync holds no removals back." in said
+    assert any(one.startswith(f"{cut_off}: ") and "disconnected" in one for one in said)
+    cut_off.refresh_from_db()
+    assert cut_off.review == ""
+    assert {entry.object_id for entry in LogEntry.objects.all()} == {str(run.pk)}
+
+
+def test_what_somebody_else_decided_meanwhile_is_said(desk: Client, run: SyncRun) -> None:
+    SyncRun.objects.filter(pk=run.pk).update(review=Review.REJECTED)
+    # The list is filtered by what is undecided, so it holds the run no more.
+    (said,) = act(desk, f"{RUNS}?decision=undecided", "release", run, confirmed="yes")
+    assert said == f"{run}: This was decided already: rejected."
+
+
+def test_what_needs_no_decision_is_left_alone_and_lists_nothing(
+    desk: Client, run: SyncRun, connection: Connection, products: list[Product]
+) -> None:
+    act(desk, RUNS, "reject", run, confirmed="yes")
+    plain = factories.run(connection, Entity.CUSTOMERS)
+    words = ask(desk, "release", run, plain)
+    assert "Nothing of what you chose waits for a decision." in words
+    assert f"{run}: rejected. It is left alone." in words
+    assert f"{plain}: holds nothing back. It is left alone." in words
+    assert 'name="confirmed"' not in words
+    # What the run saw is forgotten, so every record would seem to be missing.
+    assert products[0].external_id not in words
+
+
+def test_no_more_runs_are_asked_about_than_a_request_has_time_for(desk: Client, connection: Connection) -> None:
+    many = [held_back(connection, held=1) for _ in range(decisions.MOST_RUNS + 1)]
+    assert act(desk, RUNS, "release", *many) == ["Choose at most 5 runs to decide about at once."]
+
+
+def test_runs_are_found_by_what_was_decided(desk: Client, connection: Connection) -> None:
+    old = held_back(connection, held=30)
+    waiting = held_back(connection, held=40)
+    released = held_back(connection, Entity.CUSTOMERS, held=50, review=Review.RELEASED)
+    factories.run(connection)
+
+    def found(decision: str) -> list[SyncRun]:
+        return list(desk.get(RUNS, {"decision": decision}).context["cl"].result_list)
+
+    assert found("undecided") == [waiting]
+    assert found("released") == [released]
+    assert found("rejected") == []
+    words = desk.get(RUNS).content.decode()
+    for expected in ("30, left to a newer full read", "40, undecided", "50, released"):
+        assert expected in words
+    assert f"?q={waiting.pk}" in desk.get(f"{RUNS}{waiting.pk}/change/").content.decode()
+    assert "Left to a newer full read" in desk.get(f"{RUNS}{old.pk}/change/").content.decode()

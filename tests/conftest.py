@@ -1,0 +1,58 @@
+"""What tests of all apps share: a database that threads can use too, and a model WMS with a connection to it."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+import time_machine
+from django.conf import settings
+
+from integrations.models import Connection
+from integrations.registry import CONNECTORS
+from integrations.services import Account, connect
+from packr.workspaces.models import Workspace
+from packr.workspaces.services import save_workspace
+from syncs import clients
+from syncs.models import EntitySchedule
+
+from .kit.model_wms import ModelWms, connector_for
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(
+    django_db_modify_db_settings_parallel_suffix: None, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """SQLite in a file, as in production: the one in memory knows no concurrent writers."""
+    if settings.DATABASES["default"]["ENGINE"].endswith("sqlite3"):
+        name = str(tmp_path_factory.mktemp("database") / "test.sqlite3")
+        settings.DATABASES["default"].setdefault("TEST", {})["NAME"] = name
+
+
+@pytest.fixture
+def wms(monkeypatch: pytest.MonkeyPatch) -> ModelWms:
+    """A model WMS, and a connector `model` that speaks to it."""
+    made = ModelWms()
+    monkeypatch.setitem(CONNECTORS, "model", connector_for(made))  # type: ignore[arg-type]
+    monkeypatch.setattr(clients, "_idle", type(clients._idle)())
+    return made
+
+
+@pytest.fixture
+def clock() -> Any:
+    """A Wednesday morning on which time moves only when the test says so."""
+    with time_machine.travel(datetime(2026, 2, 4, 9, 0, tzinfo=UTC), tick=False) as traveller:
+        yield traveller
+
+
+@pytest.fixture
+def home(db: None) -> Workspace:
+    return save_workspace("northbay", name="Northbay", admins=["ada"], members=["mel"])
+
+
+@pytest.fixture
+def connection(wms: ModelWms, home: Workspace) -> Connection:
+    """The workspace's connection to the model WMS; nothing was synced yet, and nothing is by a schedule."""
+    made = connect(home, Account("model", "Main", {"key": "k1"}), first_sync=False)
+    EntitySchedule.objects.filter(connection=made).update(enabled=False)
+    wms.calls.clear()
+    return made

@@ -1,0 +1,199 @@
+"""A workspace with something of everything, for the browser tests and the screenshots."""
+
+from datetime import timedelta
+from decimal import Decimal
+from random import Random
+from types import SimpleNamespace
+
+from django.utils.timezone import now
+
+from integrations.entities import Entity
+from integrations.models import Connection, Status
+from packr.workspaces.models import Role
+from syncs.models import EntitySchedule, State, Trigger
+from tests.kit import factories as make
+
+PEOPLE = ("Ada Quill", "Noor Haddad", "Tomás Rey", "Ivy Chen", "Jonas Brandt", "Mia Okafor", "Léa Martin")
+GOODS = ("Blue mug", "Oak tray", "Linen towel", "Soy candle", "Brass hook", "Wool throw", "Glass carafe", "Cork mat")
+STATUSES = (
+    "open",
+    "confirmed",
+    "processing",
+    "packed",
+    "fulfilled",
+    "fulfilled",
+    "fulfilled",
+    "backordered",
+    "partially_fulfilled",
+    "cancelled",
+    "exception",
+)
+
+
+def build() -> SimpleNamespace:
+    """People, two brands, a busy connection, one in trouble and one that ended; and an empty workspace."""
+    random = Random(7)
+    here = make.workspace(name="Northbay Goods", timezone="Europe/Berlin")
+    admin = make.person("admin", in_=here, role=Role.ADMIN, first_name="Dana", last_name="Weiss")
+    member = make.person("member", in_=here, first_name="Lee", last_name="Park")
+    make.person("support", is_staff=True)
+    bare = make.workspace("fernhill", name="Fernhill")
+    make.person("newcomer", in_=bare, role=Role.ADMIN)
+    busy = make.connection(
+        here, connected_at=now() - timedelta(days=2), connected_by=admin, checked_at=now() - timedelta(minutes=3)
+    )
+    make.brand(here, "Acme", (busy, "c-1"))
+    make.brand(here, "Borealis", (busy, "c-2"))
+    make.brand(here, "Unmapped")
+    _stock(busy, random)
+    _orders(busy, random)
+    _states(busy)
+    troubled = make.connection(
+        here,
+        "Overflow",
+        connected_at=now() - timedelta(days=48),
+        checked_at=now() - timedelta(minutes=31),
+        status=Status.NEEDS_ATTENTION,
+        status_message="Trackstar refused the login. Reconnect with a new key; nothing is lost.",
+    )
+    for entity in troubled.connector.entities():
+        make.synced(troubled, entity, at=now() - timedelta(minutes=40))
+    make.connection(
+        here,
+        "Old depot",
+        status=Status.DISCONNECTED,
+        disconnected_at=now() - timedelta(days=5),
+        connected_at=now() - timedelta(days=90),
+    )
+    return SimpleNamespace(workspace=here, admin=admin, member=member, busy=busy, troubled=troubled, bare=bare)
+
+
+def _stock(connection: Connection, random: Random) -> None:
+    make.warehouse(connection, "wh-east", "Allentown")
+    make.warehouse(connection, "wh-west", "Reno")
+    for number, name in enumerate(("Acme", "Borealis"), 1):
+        make.customer(connection, f"c-{number}", name)
+    for number in range(130):
+        sku = f"{GOODS[number % 8].split()[1].upper()[:3]}-{number:04}"
+        name = f"{GOODS[number % 8]} {number // 8 + 1}"
+        levels = {"wh-east": random.randrange(0, 2400)} | ({"wh-west": random.randrange(90)} if number % 3 == 0 else {})
+        customer = f"c-{number % 2 + 1}"
+        make.inventory(
+            connection,
+            sku,
+            levels=levels,
+            name=name,
+            warehouse_customer_id=customer,
+            committed=random.randrange(20),
+            awaiting=random.choice((0, 0, 120)),
+        )
+        make.product(
+            connection,
+            sku,
+            name=name,
+            warehouse_customer_id=customer,
+            gtin=f"08500000{number:05}",
+            is_kit=number % 9 == 0,
+            active=number % 11 > 0,
+            unit_price=Decimal(random.randrange(400, 9000)) / 100,
+            updated_at=now() - timedelta(hours=number),
+        )
+
+
+def _orders(connection: Connection, random: Random) -> None:
+    for number in range(160):
+        began = now() - timedelta(minutes=17 * number + 3)
+        name = random.choice(PEOPLE)
+        lines = tuple(
+            (
+                f"{GOODS[pick % 8].split()[1].upper()[:3]}-{pick:04}",
+                random.randrange(1, 5),
+                f"{random.randrange(5, 60)}.90",
+            )
+            for pick in random.sample(range(130), random.randrange(1, 5))
+        )
+        status = STATUSES[0] if number < 6 else random.choice(STATUSES)
+        order = make.order(
+            connection,
+            lines=lines,
+            status=status,
+            order_number=f"#NB-{2160 - number}",
+            reference_id=f"55501{number:07}",
+            ship_to_name=name,
+            channel_name=random.choice(("Northbay Shopify", "Faire")),
+            created_at=began,
+            updated_at=began + timedelta(minutes=9),
+            warehouse_id=random.choice(("wh-east", "wh-west")),
+            warehouse_customer_id=f"c-{number % 2 + 1}",
+            invoice_currency_code="USD",
+            total_price=sum(Decimal(price) * quantity for _, quantity, price in lines),
+            required_ship_date=began + timedelta(days=2),
+            record={
+                "raw_status": status.title(),
+                "shipping_method_name": "UPS Ground",
+                "ship_to_address": {
+                    "full_name": name,
+                    "address1": "9 Pier Rd",
+                    "city": "Portland",
+                    "state": "ME",
+                    "postal_code": "04101",
+                    "country": "US",
+                    "email_address": "someone@example.com",
+                },
+            },
+        )
+        if status in ("fulfilled", "partially_fulfilled"):
+            package = {
+                "tracking_number": f"1Z00EX{number:06}",
+                "carrier_name": "UPS",
+                "shipping_method_name": "Ground",
+                "tracking_url": "https://www.ups.com/track",
+            }
+            items = [{"sku": sku, "quantity": str(quantity)} for sku, quantity, _ in lines]
+            make.order_shipment(
+                order,
+                shipment_id=f"shp-{4000 + number}",
+                warehouse_id="wh-east",
+                shipped_date=began + timedelta(hours=5),
+                record={"packages": [package], "line_items": items},
+            )
+    for number in range(24):
+        make.inbound_shipment(
+            connection,
+            purchase_order_number=f"PO-{2291 - number}",
+            supplier_name=random.choice(("Clayworks", "Woodline")),
+            status=("open", "in-transit", "receiving", "received")[number % 4],
+            warehouse_id="wh-east",
+            warehouse_customer_id=f"c-{number % 2 + 1}",
+            kind=("purchase", "transfer")[number % 5 == 4],
+            created_at=now() - timedelta(days=number, hours=2),
+            expected_arrival_date=now() + timedelta(days=9 - number),
+            lines=(("MUG-0000", 100, 40), ("TRA-0001", 24, 24)),
+            record={"raw_status": "Partially received"},
+        )
+
+
+def _states(connection: Connection) -> None:
+    counts = {"seen": 1240, "created": 12, "updated": 31, "unchanged": 1197, "pages": 3}
+    for entity in connection.connector.entities():
+        make.synced(connection, entity, at=now() - timedelta(minutes=2), **counts)
+    make.synced(connection, Entity.INBOUND_SHIPMENTS, at=now() - timedelta(minutes=22), **counts)
+    make.run(
+        connection,
+        Entity.INBOUND_SHIPMENTS,
+        state=State.FAILED,
+        started_at=now() - timedelta(minutes=4),
+        message="The WMS did not answer. Packr tries again by itself.",
+        trigger=Trigger.SCHEDULE,
+    )
+    make.run(
+        connection,
+        Entity.SHIPPING_METHODS,
+        state=State.RUNNING,
+        started_at=now() - timedelta(seconds=20),
+        seen=1240,
+        pages=3,
+    )
+    schedules = EntitySchedule.objects.filter(connection=connection)
+    schedules.update(next_due_at=now() + timedelta(minutes=3))
+    schedules.filter(entity=Entity.CUSTOMERS).update(paused_until=now() + timedelta(hours=5))

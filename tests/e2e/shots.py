@@ -1,0 +1,142 @@
+"""Pictures of every page, in light and dark, wide and narrow: `python -m tests.e2e.shots [ADDRESS]`.
+
+Without an address the pages are those of the scene, on a server and a database made for the moment. The pictures go
+to screenshots/, which git ignores.
+"""
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib import import_module
+from pathlib import Path
+from socket import socket
+from subprocess import DEVNULL, Popen
+from tempfile import TemporaryDirectory
+from time import sleep
+
+import django
+from django.core.management import call_command
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Error as PlaywrightError
+
+CHROMIUM = {"executable_path": "/usr/bin/chromium", "args": ["--no-sandbox", "--disable-gpu"]}
+PASSWORD = "packr-demo"
+LOOKS = {
+    "light": {"color_scheme": "light", "viewport": {"width": 1440, "height": 900}},
+    "dark": {"color_scheme": "dark", "viewport": {"width": 1440, "height": 900}},
+    "phone": {"color_scheme": "light", "viewport": {"width": 320, "height": 640}},
+    "phone-dark": {"color_scheme": "dark", "viewport": {"width": 320, "height": 640}},
+}
+PAGES = {
+    "orders": "/orders/",
+    "orders-filtered-empty": "/orders/?q=nothing-like-it",
+    "inventory": "/inventory/",
+    "inbound-shipments": "/inbound-shipments/",
+    "products": "/products/",
+    "integrations": "/settings/integrations/",
+    "missing": "/orders/987654321/",
+}
+
+
+def sign_in(page: Page, address: str, username: str) -> None:
+    """Sign in through the page; waits for a server that is only just starting."""
+    for _ in range(100):
+        try:
+            page.goto(f"{address}/accounts/login/")
+            break
+        except PlaywrightError:
+            sleep(0.2)
+    page.get_by_label("User name").fill(username)
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Sign in").click()
+
+
+@contextmanager
+def signed_in(
+    browser: Browser, address: str, look: str, username: str = "admin"
+) -> Iterator[tuple[BrowserContext, Page]]:
+    """A page of a person who signed in, in one of the looks."""
+    context = browser.new_context(**LOOKS[look])  # type: ignore[arg-type]
+    page = context.new_page()
+    sign_in(page, address, username)
+    yield context, page
+    context.close()
+
+
+def everything(page: Page, address: str) -> Iterator[str]:
+    """Open every page and every state of it that has a name, one after the other."""
+    for name, path in PAGES.items():
+        page.goto(f"{address}{path}")
+        yield name
+    for name, listing in (("order", "/orders/?sort=created_at"), ("inbound-shipment", "/inbound-shipments/")):
+        page.goto(f"{address}{listing}")
+        page.locator("table a.code").first.click()
+        yield name
+    page.goto(f"{address}/settings/integrations/")
+    manual = page.get_by_role("link", name="Manual sync").last
+    where = manual.get_attribute("href")
+    manual.click()
+    page.locator("dialog[open]").wait_for()
+    yield "manual-sync-dialog"
+    page.goto(f"{address}{where}")
+    yield "manual-sync"
+    page.get_by_label("Target entity").select_option("shipping-methods")
+    page.get_by_role("button", name="Run", exact=True).click()
+    page.locator("article.run").wait_for()
+    yield "manual-sync-watching"
+    page.goto(f"{address}/orders/")
+    page.locator("details.widget summary").click()
+    yield "widget"
+    page.goto(f"{address}/orders/?brand=unmapped")
+    yield "orders-unmapped"
+    page.goto(f"{address}/orders/?brand=")
+
+
+def take(address: str, into: Path) -> None:
+    into.mkdir(parents=True, exist_ok=True)
+    with sync_playwright() as play:
+        browser = play.chromium.launch(**CHROMIUM)  # type: ignore[arg-type]
+        for look in LOOKS:
+            with signed_in(browser, address, look) as (_, page):
+                for name in everything(page, address):
+                    page.screenshot(
+                        path=into / f"{name}-{look}.png", full_page=name not in ("manual-sync-dialog", "widget")
+                    )
+            with signed_in(browser, address, look, "newcomer") as (_, page):
+                for name in ("orders", "integrations"):
+                    page.goto(f"{address}{PAGES[name]}")
+                    page.screenshot(path=into / f"{name}-not-connected-{look}.png", full_page=True)
+            context = browser.new_context(**LOOKS[look])  # type: ignore[arg-type]
+            page = context.new_page()
+            page.goto(f"{address}/accounts/login/")
+            page.screenshot(path=into / f"login-{look}.png")
+            context.close()
+        browser.close()
+
+
+@contextmanager
+def scenery() -> Iterator[str]:
+    """The address of a server with the scene on it, which ends with the block."""
+    with TemporaryDirectory() as folder, socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+        free.close()
+        os.environ |= {"DJANGO_SETTINGS_MODULE": "packr.settings", "PACKR_DEBUG": "1", "PACKR_DATA_DIR": folder}
+        django.setup()
+        call_command("migrate", verbosity=0)
+        import_module("tests.e2e.scene").build()
+        serve = [sys.executable, "manage.py", "runserver", "--noreload", str(port)]
+        with Popen(serve, stdout=DEVNULL, stderr=DEVNULL) as server:
+            try:
+                yield f"http://127.0.0.1:{port}"
+            finally:
+                server.terminate()
+
+
+if __name__ == "__main__":
+    if sys.argv[1:]:
+        take(sys.argv[1].rstrip("/"), Path("screenshots"))
+    else:
+        with scenery() as address:
+            take(address, Path("screenshots"))

@@ -1,0 +1,65 @@
+"""axe on every page and state, light and dark, wide and narrow; and nothing wider than a phone."""
+
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page
+
+from syncs.models import State
+from tests.kit import factories as make
+
+from .shots import LOOKS, everything
+
+Visit = Callable[..., Page]
+
+
+def broken(page: Page) -> list[str]:
+    """What axe finds, one line each."""
+    found: dict[str, Any] = Axe().run(page).response
+    return [
+        f"{rule['id']}: {node['html'][:200]} {node['failureSummary'][:300]}"
+        for rule in found["violations"]
+        for node in rule["nodes"]
+    ]
+
+
+@pytest.mark.parametrize("look", LOOKS)
+def test_every_page_is_clean(visit: Visit, built: SimpleNamespace, live_server: Any, look: str) -> None:
+    make.run(built.troubled, state=State.RUNNING, seen=1240)
+    problems: list[str] = []
+    page = visit(look=look)
+    errors: list[str] = []
+    page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    for name in everything(page, live_server.url):
+        problems += [f"{name}: {each}" for each in broken(page)]
+        width = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+        if width > 0:
+            problems.append(f"{name}: {width} px too wide")
+    newcomer = visit("newcomer", look=look)
+    for path in ("/orders/", "/settings/integrations/"):
+        newcomer.goto(path)
+        problems += [f"not connected {path}: {each}" for each in broken(newcomer)]
+    stranger = visit(None, look=look)
+    stranger.goto("/accounts/login/")
+    problems += [f"sign in: {each}" for each in broken(stranger)]
+    assert problems == []
+    assert [error for error in errors if "404" not in error] == [], "the content security policy, or a script"
+
+
+def test_targets_are_large_enough_to_hit(visit: Visit, built: SimpleNamespace) -> None:
+    """WCAG 2.5.8: at least 24 px, except links inside sentences."""
+    page = visit(look="phone")
+    small = []
+    for path in ("/orders/", "/settings/integrations/", f"/settings/integrations/{built.busy.pk}/sync/"):
+        page.goto(path)
+        small += page.evaluate(
+            """() => [...document.querySelectorAll('a, button, summary, select, input:not([type=hidden])')]
+                .filter((node) => node.checkVisibility() && !node.closest('p') && !node.matches('.skip'))
+                .filter((node) => node.getBoundingClientRect().height < 24)
+                .map((node) => node.outerHTML.slice(0, 120))"""
+        )
+    assert small == []

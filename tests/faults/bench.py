@@ -1,0 +1,257 @@
+"""A connection to a sandbox that misbehaves as told, and what has to be true of it whatever the sandbox does."""
+
+import json
+import logging
+import re
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from django.utils.timezone import now
+
+from integrations.credentials import seal
+from integrations.entities import Entity
+from integrations.models import Connection, Status
+from integrations.sandbox.control import Control
+from integrations.sandbox.messages import Request
+from integrations.sandbox.server import Sandbox
+from integrations.services import Account, connect, refresh
+from packr.warehouse import export
+from packr.warehouse.tables import TABLES
+from packr.workspaces.models import Workspace
+from syncs.models import ACTIVE, EntitySchedule, Lane, Mode, State, SyncRun
+from syncs.schedule import queue_due
+from tests.kit.running import adds_up, drain
+
+START = datetime(2026, 2, 4, 9, 0, tzinfo=UTC)
+API_KEY = "key-4f1c9a77"
+SANDBOX_NAMES = {Entity.CUSTOMERS: "warehouse-customers"}
+# Marked apart from the page size so that a first sync needs a handful of pages.
+PAGE_SIZE = 10
+
+
+class Bench:
+    """One connection of its own to an account of its own; the clock stands still until a test moves it."""
+
+    def __init__(self, sandbox: Sandbox, clock: Any, workspace: Workspace, number: int) -> None:
+        self.sandbox, self.clock, self.number = sandbox, clock, number
+        self.token = f"sandbox-{number}"
+        self.control = Control(sandbox.world, sandbox.faults, sandbox.log)
+        self.switch({"fault": "rotate", "api_key": API_KEY})
+        credentials = {"api_key": API_KEY, "access_token": self.token}
+        account = Account("trackstar", "Main", credentials, base_url=sandbox.url)
+        self.connection: Connection = connect(workspace, account, first_sync=False)
+        EntitySchedule.objects.filter(connection=self.connection).update(enabled=False)
+
+    # --- The WMS ---------------------------------------------------------------------------------------------------
+
+    def switch(self, *faults: Mapping[str, Any]) -> None:
+        """Switch faults on, each as it would be posted to /_control/fault."""
+        for fault in faults:
+            body = json.dumps(fault, ensure_ascii=True).encode()
+            self.control.answer(Request("POST", "/_control/fault", {}, body))
+
+    def heal(self) -> None:
+        """Switch all faults off, but for the API key."""
+        self.switch({"fault": "rotate", "clear": True}, *[{"fault": name, "clear": True} for name in self._names()])
+        self.switch({"fault": "rotate", "api_key": API_KEY})
+
+    def _names(self) -> set[str]:
+        return {str(fault["fault"]) for fault in self.sandbox.faults.listed()}
+
+    def change(self, entity: Entity, **body: Any) -> dict[str, Any]:
+        """One exact change, as posted to /_control/change; the record as it is then."""
+        whole = json.dumps({"account": self.token, "entity": sandbox_name(entity), **body}).encode()
+        answer = self.control.answer(Request("POST", "/_control/change", {}, whole))
+        record: dict[str, Any] = answer.value["record"]
+        return record
+
+    def news(self, entity: Entity) -> None:
+        """Every third record changes, and one is added: more than one page of changes."""
+        records = self.source(entity)
+        for identity in sorted(records)[::3]:
+            self.change(entity, id=identity, set={"name": "New"} if entity == Entity.CUSTOMERS else {"tags": ["new"]})
+        self.change(entity, add={"id": "added-1"})
+
+    def source(self, entity: Entity) -> dict[str, dict[str, Any]]:
+        """What the WMS has of an entity, by id; of history what was updated after the border."""
+        account = self.sandbox.world.account(self.number)
+        with account.lock:
+            records = account.tables[sandbox_name(entity)].all()
+        border = self.connection.border if entity.is_history else None
+        return {one["id"]: one for one in records if border is None or _moment(one["updated_date"]) >= border}
+
+    def asked(self) -> int:
+        """How many requests the account has made so far."""
+        return len([entry for entry in self.sandbox.log.listed() if entry["account"] == self.token])
+
+    # --- Packr -----------------------------------------------------------------------------------------------------
+
+    def schedule(self, entity: Entity) -> EntitySchedule:
+        return EntitySchedule.objects.get(connection=self.connection, entity=entity)
+
+    def due(self, entity: Entity, mode: Mode) -> None:
+        """From now on the entity is synced by its schedule in this mode, the first time at once."""
+        EntitySchedule.objects.filter(connection=self.connection, entity=entity).update(
+            enabled=True, mode=mode, next_due_at=now(), next_reread_at=None, reread="none"
+        )
+
+    def tick(self, entity: Entity) -> SyncRun:
+        """What the tick and a worker do at this moment; the run that came last."""
+        queue_due(now())
+        drain()
+        return self.last(entity)
+
+    def last(self, entity: Entity) -> SyncRun:
+        runs = SyncRun.objects.filter(connection=self.connection, entity=entity).exclude(state=State.QUEUED)
+        return runs.select_related("lane").order_by("-pk")[0]
+
+    def next(self, entity: Entity) -> SyncRun:
+        """The next scheduled run of the entity, when its time has come."""
+        planned = SyncRun.objects.filter(connection=self.connection, entity=entity, state=State.QUEUED).first()
+        moment = planned.due_at if planned else self.schedule(entity).next_due_at
+        assert moment is not None
+        self.clock.move_to(max(moment, now()))
+        return self.tick(entity)
+
+    def resume(self, run: SyncRun) -> SyncRun:
+        """A waiting run when its wait is over: not a moment earlier does anybody ask the WMS."""
+        asked = self.asked()
+        self.clock.move_to(run.ready_at - timedelta(milliseconds=1))
+        drain()
+        assert self.asked() == asked, "asked before the wait was over"
+        self.clock.move_to(run.ready_at)
+        drain()
+        run.refresh_from_db()
+        return run
+
+    def reconnect(self, api_key: str = API_KEY) -> None:
+        """New credentials are stored, and the connection is checked with them."""
+        self.connection.refresh_from_db()
+        self.connection.sealed_credentials = seal({"api_key": api_key, "access_token": self.token})
+        self.connection.save(update_fields=["sealed_credentials"])
+        refresh(self.connection)
+        assert self.connection.status == Status.CONNECTED
+
+    def mirror(self, entity: Entity) -> dict[str, dict[str, Any]]:
+        """The mirror as exported, by id."""
+        records = [json.loads(line) for line in export.lines(self.connection, entity)]
+        return {record["external_id"]: record for record in records}
+
+    def kept(self, entity: Entity) -> set[str]:
+        """The ids of all rows, hidden ones included."""
+        rows = TABLES[entity].model._default_manager.filter(connection=self.connection)
+        return set(rows.values_list("external_id", flat=True))
+
+    def differences(self, entity: Entity) -> list[str]:
+        """The ids in which the mirror is not what the WMS has."""
+        mirror, source = self.mirror(entity), self.source(entity)
+        alien = mirror.keys() ^ source.keys()
+        return sorted(alien | {id_ for id_ in mirror.keys() & source.keys() if not alike(mirror[id_], source[id_])})
+
+
+def sandbox_name(entity: Entity) -> str:
+    return SANDBOX_NAMES.get(entity, entity.value)
+
+
+def _moment(text: str) -> datetime:
+    return datetime.fromisoformat(text)
+
+
+# --- Is it the same record? -------------------------------------------------------------------------------------------
+
+RENAMED = {"external_id": "id", "created_at": "created_date", "updated_at": "updated_date", "extra": "additional_fields"}
+
+
+def alike(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> bool:
+    """Whether an exported record says what the WMS's own item says, in every field that both have."""
+    pairs = [(ours[name], theirs[there]) for name in ours if (there := RENAMED.get(name, name)) in theirs]
+    assert len(pairs) > 3, "hardly anything to compare"
+    return all(same(a, b) for a, b in pairs)
+
+
+def same(ours: Any, theirs: Any) -> bool:
+    if isinstance(ours, dict) and isinstance(theirs, dict):
+        return all(same(ours[name], theirs[name]) for name in ours.keys() & theirs.keys())
+    if isinstance(ours, list) and isinstance(theirs, list):
+        return len(ours) == len(theirs) and all(same(a, b) for a, b in zip(ours, theirs, strict=True))
+    if isinstance(theirs, int | float) and isinstance(ours, str):
+        return _decimal(ours) == _decimal(str(theirs))
+    return bool(ours == theirs or (not ours and not theirs))
+
+
+def _decimal(text: str) -> Decimal | None:
+    try:
+        return Decimal(text)
+    except InvalidOperation:
+        return None
+
+
+# --- What has to be true whatever happened ------------------------------------------------------------------------------
+
+EFFECT = re.compile(
+    r"earlier data|nothing was|nothing is lost|is kept|are kept|stays as it is|everything else|no data is updated|"
+    r"is not affected|continues by itself",
+    re.IGNORECASE,
+)
+NEXT = re.compile(r"by itself|by themselves|tries again|read again|contact|check the|ask the|enter |reconnect|look at it", re.I)
+
+
+def check_words(text: str) -> None:
+    """Cause, effect and next step, in at least two sentences for a person."""
+    sentences = [one for one in re.split(r"(?<=[.!?”])\s+", text) if one]
+    assert len(sentences) >= 2, text
+    assert EFFECT.search(text), f"no effect: {text}"
+    assert NEXT.search(text), f"no next step: {text}"
+    assert not re.match(r"\W*\d", text) or "records" in sentences[0], f"a code as headline: {text}"
+    assert not re.search(r"Traceback|Error\b|Exception|<[a-z!/]|urllib3|requests\.|HTTPConnection", text), text
+    assert len(text) < 1000, text
+
+
+def check_settled(bench: Bench) -> None:
+    """No run stands running, each wait names its end, no lane is held, the counts add up, the words are for people."""
+    for run in SyncRun.objects.select_related("lane"):
+        assert run.state != State.RUNNING
+        assert adds_up(run)
+        if run.state == State.WAITING:
+            assert run.ready_at > now()
+            assert run.lane.waits_until == run.ready_at
+        if run.state not in (State.SUCCEEDED, State.QUEUED):
+            check_words(run.message)
+        assert (run.completed_at is None) == (run.state in ACTIVE)
+    assert not Lane.objects.exclude(leased_until=None).exists()
+    bench.connection.refresh_from_db()
+    if bench.connection.status != Status.CONNECTED:
+        check_words(bench.connection.status_message)
+    for schedule in EntitySchedule.objects.exclude(off_reason=""):
+        check_words(schedule.off_reason)
+
+
+def secrets_in(bench: Bench, texts: Sequence[str]) -> list[str]:
+    return [text[:300] for text in texts if API_KEY in text or re.search(rf"{bench.token}\b", text)]
+
+
+def told() -> Iterator[str]:
+    """All texts that people and support can read about runs, connections and records."""
+    for run in SyncRun.objects.all():
+        yield from (run.message, run.detail)
+    for connection in Connection.objects.all():
+        yield from (connection.status_message, json.dumps(connection.learned))
+    for schedule in EntitySchedule.objects.all():
+        yield schedule.off_reason
+
+
+class Kept(logging.Handler):
+    """Keeps everything that is logged, tracebacks included."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.DEBUG)
+        self.setFormatter(logging.Formatter("%(name)s %(message)s"))
+        self.lines: list[str] = []
+        self._here = threading.Lock()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        with self._here:
+            self.lines.append(self.format(record))

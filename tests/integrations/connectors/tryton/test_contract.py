@@ -1,0 +1,76 @@
+"""Tryton under the contract, with rows as the real server sent them."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from integrations.connectors.tryton import Tryton, orders
+from integrations.entities import Entity
+from tests.kit.contract import ConnectorContract
+from tests.kit.server import Call, Reply, Server
+
+ORDER = json.loads((Path(__file__).parent / "samples" / "order.json").read_text())
+SIGNING_IN = {
+    "common.db.login": [7, "token-5gq2", None],
+    "model.res.user.get_preferences": {"company": 1, "company.rec_name": "Northbay Goods"},
+    "model.sale.sale.fields_get": {"carrier": {}},
+}
+
+
+class TestTryton(ConnectorContract):
+    connector = Tryton
+    credentials = {"database": "northbay", "login": "packr", "password": "pw-w8x1c9"}
+    empty_pages = False
+    number_field = "total_amount"
+    text_field = "reference"
+
+    def item(self, number: int, **fields: str) -> str:
+        usual = {name: json.dumps(value) for name, value in ORDER.items()} | {"id": str(number + 1)}
+        return "{" + ", ".join(f'"{name}": {value}' for name, value in (usual | fields).items()) + "}"
+
+    def external_id(self, number: int) -> str:
+        return str(number + 1)
+
+    def serve(self, server: Server, *pages: Sequence[str]) -> None:
+        """Ask for as many rows as the first page has, unless it is the last: the last page is one that is short."""
+        size = len(pages[0]) + (len(pages) == 1)
+
+        class Sized(Tryton):
+            resources = {**Tryton.resources, Entity.ORDERS: replace(orders.ORDERS, size=size).resource}
+
+        self.connector = Sized
+        super().serve(server, *pages, *([[]] if len(pages[-1]) == size else []))
+        self.sizes = [len(page) for page in pages]
+
+    def page(self, call: Call, items: Sequence[str], page: int, pages: int) -> Reply:
+        return Reply(f'{{"id": 1, "result": [{", ".join(items)}]}}'.encode())
+
+    def page_asked(self, call: Call) -> int:
+        assert call.path == "/northbay/rpc/"
+        assert call.headers["authorization"].startswith("Session ")
+        (((_, operator, last), *_), *_, context) = json.loads(call.body)["params"]
+        assert operator == ">"
+        assert context["active_test"] is False
+        assert context["company"] == 1
+        passed = [sum(self.sizes[: at + 1]) for at in range(len(self.sizes))]
+        return passed.index(last) + 1 if last else 0
+
+    def since_asked(self, call: Call) -> datetime | None:
+        _, changed = json.loads(call.body)["params"][0]
+        stamps: list[Any] = [
+            {name: stamp for name, stamp in one[2].items() if name != "__class__"} for one in changed[1:]
+        ]
+        assert all(stamp == stamps[0] for stamp in stamps)
+        return datetime(**stamps[0], tzinfo=UTC)
+
+    def aside(self, call: Call) -> Reply | None:
+        method = json.loads(call.body)["method"]
+        if method not in SIGNING_IN:
+            return None
+        return Reply(json.dumps({"id": 1, "result": SIGNING_IN[method]}).encode())
+
+    def refusal(self, words: str) -> bytes:
+        return json.dumps({"id": 1, "error": ["UserError", [words, "", None]]}).encode()

@@ -1,0 +1,553 @@
+"""What is peculiar to Tryton: its values, states, errors and sessions, and rows that don't know of their children."""
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta, timezone
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from integrations.connector import Ask
+from integrations.connectors.tryton import Tryton, inbound, orders, places, session, stock, values
+from integrations.entities import Entity
+from integrations.errors import ConnectorError, Kind
+from integrations.http import Client
+from integrations.records import Counters, InboundLine, OrderLine
+from tests.kit.server import Call, Reply, Server
+
+SAMPLES = Path(__file__).parent / "samples"
+SINCE = datetime(2026, 11, 21, 20, 41, 0, 250_000, tzinfo=UTC)
+PREFERENCES = {"company": 1, "company.rec_name": "Northbay Goods", "language": "en"}
+Answers = Callable[[str, list[Any]], Any]
+
+
+def sample(name: str, wire: Any, **changes: Any) -> Any:
+    return msgspec.convert(json.loads((SAMPLES / f"{name}.json").read_text()) | changes, wire)
+
+
+def moment(text: str) -> datetime:
+    return datetime.fromisoformat(text).replace(tzinfo=UTC)
+
+
+class Peer:
+    """A stand-in for the server: `answers` by method, and what was asked."""
+
+    def __init__(self, server: Server, answers: Mapping[str, Any]) -> None:
+        self.answers = {"common.db.login": [7, "token", None], "model.res.user.get_preferences": PREFERENCES, **answers}
+        self.asked: list[tuple[str, list[Any]]] = []
+        self.server = server
+        server.answer = self.answer
+
+    def answer(self, call: Call) -> Reply:
+        question = json.loads(call.body)
+        assert set(question) == {"id", "method", "params"}, "any other key changes the form of the answer"
+        self.asked.append((question["method"], question["params"]))
+        said = self.answers[question["method"]]
+        said = said(*question["params"]) if callable(said) else said
+        return said if isinstance(said, Reply) else Reply(json.dumps({"id": 1, "result": said}).encode())
+
+    def client(self, **options: Any) -> Client:
+        given = {"database": "north bay", "login": "packr", "password": f"secret of {self.server.host}"}
+        return Client(self.server.url, credentials=given, private_hosts=frozenset({self.server.host}), **options)
+
+    def methods(self) -> list[str]:
+        return [method for method, _ in self.asked]
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    session._tokens.clear()
+    with Server() as running:
+        yield running
+
+
+# Values.
+
+
+def test_times_are_naive_utc_and_dates_are_midnight() -> None:
+    given = {"__class__": "datetime", "year": 2026, "month": 2, "day": 4, "hour": 18, "minute": 40, "second": 2}
+    assert msgspec.convert(given, values.Moment).utc() == datetime(2026, 2, 4, 18, 40, 2, tzinfo=UTC)
+    date = {"__class__": "date", "year": 2026, "month": 2, "day": 4}
+    assert values.day(msgspec.convert(date, values.Moment)) == datetime(2026, 2, 4, tzinfo=UTC)
+
+
+def test_a_moment_is_asked_for_in_utc_to_the_microsecond() -> None:
+    paris = datetime(2026, 2, 4, 19, 40, 2, 5, tzinfo=timezone(timedelta(hours=1)))
+    assert values.on_the_wire(paris) == {
+        "__class__": "datetime", "year": 2026, "month": 2, "day": 4, "hour": 18, "minute": 40, "second": 2,
+        "microsecond": 5,
+    }  # fmt: skip
+
+
+def test_a_numeric_is_exact() -> None:
+    amount = msgspec.convert({"__class__": "Decimal", "decimal": "31.10000000000000001"}, values.Amount)
+    assert values.exact(amount) == Decimal("31.10000000000000001")
+
+
+def test_what_to_ask_for_is_read_off_the_wire_structs() -> None:
+    assert values.fields_of(places.Place) == (
+        "id", "last_modified_at", "create_date", "name", "code", "address.party_name", "address.street", "address.city",
+        "address.postal_code", "address.country.code", "address.subdivision.code",
+    )  # fmt: skip
+
+
+def test_a_street_of_many_lines_fills_three() -> None:
+    address = values.Address(
+        street="Dock 4\n\n 12 Pier Rd \nUnit 3\nRear", city="", subdivision=values.Code(code="US-ME")
+    )
+    parts = values.parts_of(address)
+    assert (parts["address1"], parts["address2"], parts["address3"]) == ("Dock 4", "12 Pier Rd", "Unit 3, Rear")
+    assert (parts["city"], parts["state"]) == (None, "ME")
+
+
+# Orders.
+
+
+def test_an_order_half_sent() -> None:
+    """The sample's line is on its way in two shipments, one done, one waiting."""
+    order = orders.order(sample("order", orders.Sale))
+    assert (order.external_id, order.order_number, order.reference_id) == ("76", "51", "EXT-00075")
+    assert (order.status, order.raw_status) == ("partially_fulfilled", "processing/partially shipped")
+    assert (order.warehouse_customer_id, order.warehouse_id, order.invoice_currency_code) == ("1", "12", "USD")
+    assert (order.total_price, order.total_tax) == ("28.33", "2.58")
+    assert (order.shipping_method_id, order.shipping_method_name) == ("2", "UPS")
+    assert order.created_at == moment("2026-11-21T20:38:24.210906")
+    assert order.line_items == [
+        OrderLine(product_id="76", sku="SKU00070", quantity="2", unit_price="12.875", is_picked=False)
+    ]
+    address = order.ship_to_address
+    assert address
+    assert (address.full_name, address.address1, address.address2) == ("Customer 015", "16 Elm Street", "Floor 15")
+    assert (address.state, address.country, address.phone_number) == ("ME", "US", None)
+
+
+def test_a_draft_has_no_number() -> None:
+    order = orders.order(sample("order-draft", orders.Sale))
+    assert (order.order_number, order.status, order.raw_status) == (None, "open", "draft/none")
+
+
+def test_the_latest_child_gives_the_stamp() -> None:
+    sale = sample("order", orders.Sale)
+    assert orders.order(sale).updated_at == sale.last_modified_at.utc()
+    for child in (sale.lines[0], sale.lines[0].moves[0], sale.lines[0].moves[0].shipment):
+        child.last_modified_at = values.Moment(2027, 1, child.id % 28 + 1)
+        assert orders.order(sale).updated_at == child.last_modified_at.utc()
+        child.last_modified_at = values.Moment(2020, 1, 1)
+
+
+def test_only_lines_are_line_items() -> None:
+    sale = sample("order", orders.Sale)
+    title = orders.SaleLine(id=9, last_modified_at=values.Moment(2026, 1, 1), type="title")
+    sale.lines = [title, *sale.lines]
+    assert [line.sku for line in orders.order(sale).line_items or ()] == ["SKU00070"]
+
+
+@pytest.mark.parametrize(
+    ("state", "shipment", "status"),
+    [
+        ("draft", "none", "open"),
+        ("quotation", "none", "open"),
+        ("confirmed", "none", "confirmed"),
+        ("cancelled", "none", "cancelled"),
+        ("processing", "none", "processing"),
+        ("processing", "waiting", "processing"),
+        ("processing", "partially shipped", "partially_fulfilled"),
+        ("processing", "sent", "fulfilled"),  # `done` would need the invoice paid too
+        ("processing", "exception", "exception"),
+        ("done", "sent", "fulfilled"),
+        ("done", "none", "fulfilled"),  # services only
+        ("invented", "waiting", "other"),
+    ],
+)
+def test_order_states(state: str, shipment: str, status: str) -> None:
+    assert orders.order_status(state, shipment) == status
+
+
+@pytest.mark.parametrize(
+    ("moves", "picked"),
+    [
+        ([], False),
+        ([("draft", "assigned")], False),
+        ([("draft", "picked")], True),  # a pick leaves the move as it is
+        ([("done", "done"), ("draft", "waiting")], False),
+        ([("done", "done"), ("cancelled", "cancelled")], True),
+        ([("cancelled", "cancelled")], False),
+        ([("done", None)], True),
+        ([("draft", None)], False),
+    ],
+)
+def test_picked_is_what_the_shipments_say(moves: list[tuple[str, str | None]], picked: bool) -> None:
+    stamp = values.Moment(2026, 1, 1)
+    rows = [
+        orders.LineMove(
+            id=1,
+            last_modified_at=stamp,
+            state=state,
+            shipment=orders.MoveShipment(id=2, last_modified_at=stamp, state=shipment) if shipment else None,
+        )
+        for state, shipment in moves
+    ]
+    assert orders.is_picked(rows) is picked
+
+
+def test_a_shipment_with_a_package() -> None:
+    shipment = orders.order_shipment(sample("order-shipment", orders.OutShipment))
+    assert (shipment.order_id, shipment.status, shipment.raw_status) == ("81", "shipped", "done")
+    assert shipment.shipped_date == moment("2026-11-21")
+    assert [(line.sku, line.quantity) for line in shipment.line_items or ()] == [
+        ("SKU00082", "4"),
+        ("SKU00081", "3"),
+        ("SKU00079", "2"),
+    ]
+    (package,) = shipment.packages or ()
+    assert (package.package_id, package.package_name, package.tracking_number) == ("3", "3", "1Z000022")
+    assert [line.quantity for line in package.line_items] == ["4", "3", "2"]
+
+
+def test_cancelled_moves_count_only_in_a_cancelled_shipment() -> None:
+    row = sample("order-shipment", orders.OutShipment)
+    row.outgoing_moves[0].state = "cancelled"
+    assert len(orders.order_shipment(row).line_items or ()) == 2
+    row.state = "cancelled"
+    assert len(orders.order_shipment(row).line_items or ()) == 3
+
+
+# What comes in.
+
+
+def test_a_purchase_received_short() -> None:
+    purchase = inbound.purchase(sample("purchase", inbound.Purchase))
+    assert (purchase.external_id, purchase.kind) == ("purchase.purchase,7", "purchase")
+    assert (purchase.status, purchase.raw_status) == ("receiving", "processing/partially shipped")
+    assert purchase.line_items == [
+        InboundLine(
+            inventory_item_id="113",
+            sku="SKU00113",
+            expected_quantity="20",
+            received_quantity="12",
+            unit_cost="4.25",
+            external_id="purchase.line,10",
+        )
+    ]
+    (receipt,) = purchase.receipts or ()
+    assert (receipt.id, receipt.arrived_date) == ("stock.shipment.in,2", moment("2026-11-21"))
+    assert [line.quantity for line in receipt.line_items] == ["12"]
+
+
+def test_ordered_in_dozens_received_in_pieces() -> None:
+    row = sample("purchase", inbound.Purchase)
+    row.lines[0].unit = inbound.Unit(id=2, factor=Decimal(12))
+    (line,) = inbound.purchase(row).line_items or ()
+    assert (line.expected_quantity, line.received_quantity) == ("20", "1")
+
+
+def test_lines_of_purchases_are_not_counted_again_in_a_notice() -> None:
+    notice = inbound.notice(sample("advance-notice", inbound.Notice))
+    assert (notice.external_id, notice.kind, notice.status) == ("stock.shipment.in,2", "other", "received")
+    assert notice.line_items == []
+    assert isinstance(notice.extra, dict)
+    assert notice.extra["purchase_lines"] == [
+        {
+            "purchase": "purchase.purchase,7",
+            "line": "purchase.line,10",
+            "inventory_item_id": "113",
+            "sku": "SKU00113",
+            "expected_quantity": "12",
+            "received_quantity": "12",
+        }
+    ]
+
+
+def test_goods_without_a_purchase_are_a_notices_own() -> None:
+    notice = inbound.notice(sample("advance-notice-without-purchase", inbound.Notice))
+    (line,) = notice.line_items or ()
+    assert (line.sku, line.expected_quantity, line.received_quantity) == ("SKU00150", "6", "6")
+    assert isinstance(notice.extra, dict)
+    assert notice.extra["purchase_lines"] == []
+
+
+@pytest.mark.parametrize(
+    ("name", "status", "received"), [("transfer", "received", "5"), ("transfer-draft", "open", "0")]
+)
+def test_a_transfer_is_counted_once_over_its_transit(name: str, status: str, received: str) -> None:
+    transfer = inbound.transfer(sample(name, inbound.Transfer))
+    assert (transfer.kind, transfer.status, transfer.warehouse_id) == ("transfer", status, "12")
+    assert [(line.expected_quantity, line.received_quantity) for line in transfer.line_items or ()] == [("5", received)]
+
+
+@pytest.mark.parametrize(
+    ("state", "shipment", "status"),
+    [
+        ("draft", "none", "open"),
+        ("confirmed", "none", "open"),
+        ("processing", "waiting", "open"),
+        ("processing", "partially shipped", "receiving"),
+        ("processing", "received", "received"),
+        ("processing", "exception", "other"),
+        ("done", "received", "received"),
+        ("cancelled", "none", "cancelled"),
+    ],
+)
+def test_purchase_states(state: str, shipment: str, status: str) -> None:
+    assert inbound.purchase_status(state, shipment) == status
+
+
+# Products, stock, places.
+
+
+def test_a_product_is_active_only_if_its_template_is() -> None:
+    row = sample("product", stock.Priced)
+    assert (row.active, stock.product(row).active) == (0, False)  # SQLite's truth values
+    row.active, row.template.active = True, False
+    assert stock.product(row).active is False
+    row.template.active = 1
+    product = stock.product(row)
+    assert product.active is True
+    assert (product.name, product.sku, product.unit_price) == ("Item 0013", "SKU00013", "99.5")
+
+
+def test_a_service_lies_on_no_shelf() -> None:
+    row = sample("product", stock.Priced, type="service")
+    assert stock.product(row).inventory_items == []
+
+
+def test_places() -> None:
+    company = places.customer(sample("company", places.Company))
+    assert (company.external_id, company.name, company.email) == ("1", "Northbay Goods", "ops@northbay.example")
+    depot = places.warehouse(sample("warehouse", places.Place))
+    assert depot.address
+    assert (depot.external_id, depot.address.address1, depot.address.state) == ("12", "400 Dock St", "ME")
+    carrier = places.shipping_method(sample("carrier", places.CarrierRow))
+    assert (carrier.external_id, carrier.name, carrier.carrier_name) == ("1", "DHL", "DHL")
+
+
+GOODS = json.loads((SAMPLES / "product.json").read_text()) | {"cost_price": {"__class__": "Decimal", "decimal": "4"}}
+
+
+class Shelves:
+    """Answers about 3 products in 2 warehouses; a quantity exists only under a context that names a place."""
+
+    def __init__(self, new_warehouses: int = 0) -> None:
+        self.new_warehouses = new_warehouses
+
+    def answers(self) -> dict[str, Any]:
+        return {
+            "model.product.product.search_read": self.products,
+            "model.stock.location.search": [5, 12],
+            "model.stock.location.search_count": self.new_warehouses,
+            "model.stock.move.search_read": [{"id": 8, "product": 3}, {"id": 9, "product": 3}],
+        }
+
+    def products(
+        self, domain: list[Any], _offset: int, limit: int | None, _order: Any, fields: list[str], how: Any
+    ) -> Any:
+        ids = next((one[2] for one in domain if one[:2] == ["id", "in"]), [1, 2, 3])
+        ids = [one for one in ids if not any(rule[:2] == ["id", ">"] and one <= rule[2] for rule in domain)][:limit]
+        if fields == ["quantity"]:
+            (place,) = how["locations"]
+            return [{"id": one, "quantity": float(place * one) / 2} for one in ids]
+        if any(rule[0] == "OR" for rule in domain):
+            return []
+        return [{**GOODS, "id": one} for one in ids]
+
+
+def walk(client: Client, entity: Entity, ask: Ask) -> list[Any]:
+    records, cursor, resource = [], None, Tryton.resources[entity]
+    for _ in range(20):
+        page = resource.fetch(client, ask, cursor)
+        assert page.clock
+        assert not page.rejected
+        records += page.records
+        if (cursor := json.loads(json.dumps(page.cursor))) is None:
+            return records
+    raise AssertionError("the walk does not end")
+
+
+def test_stock_is_counted_warehouse_by_warehouse(server: Server) -> None:
+    peer = Peer(server, Shelves().answers())
+    items = walk(peer.client(), Entity.INVENTORY, Ask())
+    assert [(item.external_id, item.onhand) for item in items] == [("1", "8.5"), ("2", "17"), ("3", "25.5")]
+    assert items[2].inventory_by_warehouse_id == {"5": Counters(onhand="7.5"), "12": Counters(onhand="18")}
+    assert items[0].updated_at is None
+
+
+def test_stock_that_moved_is_counted_again_though_no_stamp_moved(server: Server) -> None:
+    peer = Peer(server, Shelves().answers())
+    assert [item.external_id for item in walk(peer.client(), Entity.INVENTORY, Ask(since=SINCE))] == ["3"]
+    (domain, *_) = next(params for method, params in peer.asked if method == "model.stock.move.search_read")
+    assert domain[1] == ["OR", ["last_modified_at", ">=", values.on_the_wire(SINCE)]]
+
+
+def test_a_new_warehouse_is_counted_for_every_item(server: Server) -> None:
+    peer = Peer(server, Shelves(new_warehouses=1).answers())
+    assert len(walk(peer.client(), Entity.INVENTORY, Ask(since=SINCE))) == 3
+
+
+# Walking.
+
+
+def test_changes_of_children_are_asked_for_with_their_parents(server: Server) -> None:
+    peer = Peer(server, {"model.sale.sale.search_read": [], "model.sale.sale.fields_get": {"carrier": {}}})
+    walk(peer.client(), Entity.ORDERS, Ask(since=SINCE))
+    (_, changed), *_ = peer.asked[-1][1]
+    at = values.on_the_wire(SINCE)
+    assert changed[:4] == [
+        "OR",
+        ["last_modified_at", ">=", at],
+        ["lines.last_modified_at", ">=", at],
+        ["lines.moves.last_modified_at", ">=", at],
+    ]
+    assert ["lines.moves.shipment.last_modified_at", ">=", at, "stock.shipment.out"] in changed
+    assert ["shipment_address.last_modified_at", ">=", at] in changed
+
+
+def test_fields_of_modules_that_are_not_there_are_not_asked_for(server: Server) -> None:
+    peer = Peer(server, {"model.sale.sale.search_read": [], "model.sale.sale.fields_get": {}})
+    client = peer.client()
+    walk(client, Entity.ORDERS, Ask(since=SINCE))
+    walk(client, Entity.ORDERS, Ask(since=SINCE))
+    assert "carrier" not in json.dumps(peer.asked[-1])
+    assert peer.methods().count("model.sale.sale.fields_get") == 1
+
+
+def test_three_tables_are_walked_one_after_the_other(server: Server) -> None:
+    rows = [json.loads((SAMPLES / "purchase.json").read_text()) | {"id": at} for at in range(1, 6)]
+
+    def purchases(domain: list[Any], _offset: int, limit: int, *_: Any) -> list[Any]:
+        return [row for row in rows if row["id"] > domain[0][2]][:limit]
+
+    notice, transfer = (json.loads((SAMPLES / f"{name}.json").read_text()) for name in ("advance-notice", "transfer"))
+    peer = Peer(
+        server,
+        {
+            "model.purchase.purchase.search_read": purchases,
+            "model.stock.shipment.in.search_read": [notice],
+            "model.stock.shipment.internal.search_read": [transfer],
+        },
+    )
+    chain = inbound.Chain(tuple(replace(table, size=2) for table in inbound.INBOUND_SHIPMENTS.tables))
+    client, found, cursor = peer.client(), [], None
+    for _ in range(5):
+        page = chain.fetch(client, Ask(), cursor)
+        found += [record.external_id for record in page.records]
+        cursor = json.loads(json.dumps(page.cursor))
+    assert cursor is None
+    assert found == [
+        *(f"purchase.purchase,{at}" for at in range(1, 6)),
+        "stock.shipment.in,2",
+        "stock.shipment.internal,5",
+    ]
+
+
+def test_ids_are_looked_up_in_their_own_table(server: Server) -> None:
+    notice = json.loads((SAMPLES / "advance-notice.json").read_text())
+    peer = Peer(server, {"model.stock.shipment.in.search_read": [notice]})
+    page = inbound.INBOUND_SHIPMENTS.lookup(peer.client(), ["stock.shipment.in,2", "stock.shipment.in,9"])
+    assert [record.external_id for record in page.records] == ["stock.shipment.in,2"]
+    assert peer.asked[-1][1][0] == [["id", "in", [2, 9]]]
+
+
+def test_a_rejected_row_bears_the_records_id(server: Server) -> None:
+    notice = json.loads((SAMPLES / "advance-notice.json").read_text()) | {"state": 5}
+    peer = Peer(server, {"model.stock.shipment.in.search_read": [notice]})
+    page = inbound.INBOUND_SHIPMENTS.tables[1].fetch(peer.client(), Ask(), None)
+    assert [one.external_id for one in page.rejected] == ["stock.shipment.in,2"]
+
+
+# Sessions and errors.
+
+
+def test_one_sign_in_serves_every_client_of_a_process(server: Server) -> None:
+    peer = Peer(server, {"model.carrier.search_read": []})
+    walk(peer.client(), Entity.SHIPPING_METHODS, Ask())
+    walk(peer.client(), Entity.SHIPPING_METHODS, Ask())
+    assert peer.methods().count("common.db.login") == 1
+    assert {call.path for call in server.calls} == {"/north%20bay/rpc/"}
+
+
+def test_another_password_meets_no_older_session(server: Server) -> None:
+    peer = Peer(server, {"model.carrier.search_read": []})
+    walk(peer.client(), Entity.SHIPPING_METHODS, Ask())
+    other = peer.client()
+    other.credentials = {**other.credentials, "password": "another"}
+    walk(other, Entity.SHIPPING_METHODS, Ask())
+    assert peer.methods().count("common.db.login") == 2
+
+
+def test_a_session_that_ended_is_renewed_once(server: Server) -> None:
+    replies = iter([Reply(b"", 401), Reply(b'{"id": 1, "result": []}')])
+    peer = Peer(server, {"model.carrier.search_read": lambda *_: next(replies)})
+    assert walk(peer.client(), Entity.SHIPPING_METHODS, Ask()) == []
+    assert peer.methods().count("common.db.login") == 2
+
+
+def test_a_wrong_password_is_tried_once(server: Server) -> None:
+    """Tryton slows each further attempt down, up to 20 s, and then bars the login."""
+    peer = Peer(server, {"common.db.login": Reply(b"<!doctype html>", 401)})
+    with pytest.raises(ConnectorError) as caught:
+        walk(peer.client(), Entity.ORDERS, Ask())
+    assert caught.value.kind is Kind.CREDENTIALS
+    assert peer.methods() == ["common.db.login"]
+
+
+@pytest.mark.parametrize(("status", "kind"), [(404, Kind.CREDENTIALS), (503, Kind.UNREACHABLE)])
+def test_a_database_that_is_not_there(server: Server, status: int, kind: Kind) -> None:
+    peer = Peer(server, {"common.db.login": Reply(b"<!doctype html>", status)})
+    with pytest.raises(ConnectorError, match="database's name") as caught:
+        walk(peer.client(), Entity.ORDERS, Ask())
+    assert caught.value.kind is kind
+
+
+@pytest.mark.parametrize(
+    ("error", "kind", "says"),
+    [
+        (["UserError", ['You are not allowed to access "Sale".', "", None]], Kind.FORBIDDEN, "groups"),
+        (["LoginException", ["otp", "Code", "char"]], Kind.CREDENTIALS, "more than a password"),
+        (["'carrier'", ""], Kind.NOT_OFFERED, "no carrier"),
+        (["'<script>'", ""], Kind.UNREACHABLE, "error of its own"),
+        (["database is locked", ""], Kind.UNREACHABLE, "error of its own"),
+        (["ConcurrencyException", "Records were modified"], Kind.UNREACHABLE, "error of its own"),
+        ("odd", Kind.UNREACHABLE, "error of its own"),
+    ],
+)
+def test_refusals_come_inside_http_200(server: Server, error: Any, kind: Kind, says: str) -> None:
+    said = Reply(json.dumps({"id": 1, "error": error}).encode())
+    peer = Peer(server, {"model.carrier.search_read": said})
+    with pytest.raises(ConnectorError, match=says) as caught:
+        walk(peer.client(), Entity.SHIPPING_METHODS, Ask())
+    assert caught.value.kind is kind
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        Reply(b'{"id": 1, "result": "7.8"}'),
+        Reply(b"<html>a shop</html>", 404),
+        Reply(b"", 405),
+    ],
+)
+def test_connecting_to_something_else_is_said_to_be(server: Server, reply: Reply) -> None:
+    peer = Peer(server, {"common.server.version": reply})
+    with pytest.raises(ConnectorError, match="No Tryton") as caught:
+        Tryton.check(peer.client(), connecting=True)
+    assert caught.value.kind is Kind.CONTRACT
+
+
+def test_a_check_is_one_question_after_signing_in(server: Server) -> None:
+    peer = Peer(server, {"common.server.version": "8.2"})
+    client = peer.client()
+    assert Tryton.check(client, connecting=True).account == "Northbay Goods"
+    peer.asked.clear()
+    health = Tryton.check(client)
+    assert peer.methods() == ["model.res.user.get_preferences"]
+    assert health.clock
+    assert not health.warning
+
+
+def test_a_login_without_a_company_is_warned_of(server: Server) -> None:
+    peer = Peer(server, {"model.res.user.get_preferences": {"company": None, "company.rec_name": ""}})
+    assert "no company" in Tryton.check(peer.client()).warning

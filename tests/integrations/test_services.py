@@ -1,0 +1,150 @@
+"""Connecting, checking and ending a connection."""
+
+from datetime import timedelta
+
+import pytest
+from django.utils.timezone import now
+
+from integrations.entities import Entity
+from integrations.errors import ConnectorError, Kind
+from integrations.http import Client
+from integrations.models import Connection, Status
+from integrations.services import Account, Refused, connect, disconnect, refresh, set_status
+from packr.warehouse.models import Customer
+from syncs.models import EntitySchedule, Lane, SyncRun
+from tests.kit.model_wms import customer
+from tests.kit.running import drain, sync
+
+GIVEN = {"key": "k9"}
+
+
+def account(**fields):
+    return Account(**{"wms": "model", "name": "Shop", "credentials": GIVEN, **fields})
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"wms": "nowhere"}, "does not speak to a WMS called “nowhere”"),
+        ({"credentials": {}}, "needs key"),
+        ({"credentials": {"key": ""}}, "needs key"),
+        ({"credentials": {"key": "k", "token": "t"}}, "no credential called token"),
+        ({"credentials": {"key": 7}}, "key must be a line of text"),
+        ({"credentials": {"key": "a\nb"}}, "key must be a line of text"),
+        ({"credentials": ["key"]}, "must be a JSON object"),
+        ({"name": "  "}, "name: "),
+        ({"name": "x" * 201}, "name: "),
+        ({"lookback_days": 0}, "lookback_days: "),
+        ({"lookback_days": 10**9}, "lookback_days: "),
+        ({"name": "Main"}, "Northbay already has a connection called “Main”"),
+    ],
+)
+def test_what_is_refused_before_the_wms_is_asked(wms, connection, home, fields, words):
+    with pytest.raises(Refused) as refused:
+        connect(home, account(**fields))
+    assert words in str(refused.value)
+    assert (wms.calls, Connection.objects.count(), SyncRun.objects.count()) == ([], 1, 0)
+
+
+@pytest.mark.parametrize("kind", list(Kind))
+def test_a_check_that_fails_leaves_nothing(wms, home, kind):
+    """Issue 2: nothing half-made left behind."""
+    wms.faults = [ConnectorError(kind, "No.")]
+    with pytest.raises(ConnectorError, match=r"No\."):
+        connect(home, account())
+    assert not Connection.objects.exists()
+    assert not EntitySchedule.objects.exists()
+    assert not Lane.objects.exists()
+
+
+def test_a_fault_while_planning_leaves_nothing(monkeypatch, wms, home):
+    from syncs import receivers
+
+    def broken(*args, **kwargs):
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(receivers, "request_runs", broken)
+    with pytest.raises(ZeroDivisionError):
+        connect(home, account())
+    assert not Connection.objects.exists()
+    assert not EntitySchedule.objects.exists()
+
+
+def test_the_same_name_in_another_workspace_is_fine(wms, connection, home):
+    from packr.workspaces.services import save_workspace
+
+    assert connect(save_workspace("other"), account(name="Main"), first_sync=False).pk
+
+
+def test_the_name_is_taken_by_somebody_faster(monkeypatch, wms, connection, home):
+    """Two people at once: the constraint decides, in words."""
+    from integrations import services
+
+    monkeypatch.setattr(services, "_validate", lambda connection: None)
+    with pytest.raises(Refused, match="already has a connection called “Main”"):
+        connect(home, account(name="Main"))
+    assert Connection.objects.count() == 1
+
+
+def test_secrets_are_sealed_and_not_shown(wms, connection):
+    assert "k1" not in connection.sealed_credentials
+    assert "k1" not in repr(connection) + str(connection) + repr(connection.__dict__.get("credentials", ""))
+    assert "secret" not in repr(Client("https://x.test", credentials={"key": "secret"}, headers={"a": "secret"}))
+
+
+def test_refresh_asks_once_and_starts_nothing(clock, wms, connection):
+    """P17, P18: one check, no run; the time of it is kept."""
+    clock.shift(60)
+    refresh(connection)
+    assert [call.what for call in wms.calls] == ["check"]
+    assert not SyncRun.objects.exists()
+    assert Connection.objects.get().checked_at == now()
+
+
+@pytest.mark.parametrize(
+    ("kind", "status"),
+    [
+        (Kind.CREDENTIALS, Status.NEEDS_ATTENTION),
+        (Kind.UNREACHABLE, Status.UNREACHABLE),
+        (Kind.CONTRACT, Status.UNREACHABLE),
+        (Kind.RATE_LIMITED, Status.CONNECTED),
+    ],
+)
+def test_refresh_notes_what_came_of_it_and_heals(clock, wms, connection, kind, status):
+    wms.faults = [ConnectorError(kind, "Because.")]
+    refresh(connection)
+    stored = Connection.objects.get()
+    assert (stored.status, stored.status_message) == (status, "Because.")
+    refresh(stored)
+    stored.refresh_from_db()
+    assert (stored.status, stored.status_message) == (Status.CONNECTED, "")
+
+
+def test_a_disconnected_connection_is_not_asked_and_not_woken(wms, connection):
+    disconnect(connection)
+    refresh(connection)
+    set_status(Connection.objects.get(), Status.CONNECTED)
+    assert wms.calls == []
+    assert Connection.objects.get().status == Status.DISCONNECTED
+
+
+def test_disconnecting_keeps_the_data_unless_told(clock, wms, connection):
+    wms.put(Entity.CUSTOMERS, customer("c1"))
+    sync(connection, Entity.CUSTOMERS)
+    disconnect(connection)
+    assert Customer.objects.count() == 1
+    assert Connection.objects.get().disconnected_at == now()
+    disconnect(connection, delete_data=True)
+    assert not Customer.objects.exists()
+    assert not SyncRun.objects.exists()
+    assert not EntitySchedule.objects.exists()
+
+
+def test_a_longer_lookback_moves_the_border_back(clock, wms, home):
+    made = connect(home, account(lookback_days=90), first_sync=False)
+    assert made.border == now() - timedelta(days=90)
+
+
+def test_without_the_first_sync_nothing_runs_by_itself_at_once(clock, wms, home):
+    connect(home, account(), first_sync=False)
+    assert drain() == 0

@@ -1,0 +1,181 @@
+"""A model WMS: lists in memory that answer as a connector's resources do. No network, and faults by script.
+
+It keeps its own clock (`skew`), pages by place as many a real WMS does, and filters by stamp, border included.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any, ClassVar
+
+from integrations import records
+from integrations.connector import Ask, Connector, Credential, Cursor, Health, Page, Rejected, Resource
+from integrations.entities import Entity
+from integrations.http import Client
+from integrations.records import Record
+
+ENTITIES = (
+    Entity.ORDERS,
+    Entity.INVENTORY,
+    Entity.INBOUND_SHIPMENTS,
+    Entity.PRODUCTS,
+    Entity.CUSTOMERS,
+    Entity.WAREHOUSES,
+    Entity.SHIPPING_METHODS,
+)
+
+
+@dataclass(frozen=True)
+class Call:
+    """One question: `what` is fetch, lookup, check or crawled."""
+
+    what: str
+    entity: Entity | None
+    ask: Ask = field(default_factory=Ask)
+    cursor: Cursor | None = None
+    ids: tuple[str, ...] = ()
+
+
+@dataclass
+class ModelWms:
+    """What the WMS holds and how it answers.
+
+    `faults` are taken in turn, one a call: None lets the call pass, an exception is raised, a function gets the call
+    and may return a Page of its own. `bad` are ids per entity that can't be understood, with the reason.
+    """
+
+    page_size: int = 3
+    skew: timedelta = timedelta(0)
+    has_clock: bool = True
+    filters: bool = True
+    crawls: Mapping[Entity, datetime] = field(default_factory=dict)
+    learned: Mapping[str, Any] = field(default_factory=dict)
+    rows: dict[Entity, dict[str, Record]] = field(default_factory=lambda: {entity: {} for entity in Entity})
+    bad: dict[Entity, dict[str | None, str]] = field(default_factory=lambda: {entity: {} for entity in Entity})
+    calls: list[Call] = field(default_factory=list)
+    faults: list[Exception | Callable[[Call], Page | None] | None] = field(default_factory=list)
+
+    def now(self) -> datetime:
+        """Its clock, in whole seconds as a Date header has it."""
+        return (datetime.now(UTC) + self.skew).replace(microsecond=0)
+
+    def put(self, entity: Entity, *found: Record) -> None:
+        for record in found:
+            self.rows[entity][str(record.external_id)] = record
+
+    def drop(self, entity: Entity, *ids: str) -> None:
+        for one in ids:
+            del self.rows[entity][one]
+
+    def asked(self, what: str = "fetch", entity: Entity | None = None) -> list[Call]:
+        return [call for call in self.calls if call.what == what and entity in (None, call.entity)]
+
+    def answer(self, call: Call) -> Page | None:
+        """Note the call; the page a fault gives in place of the usual one."""
+        self.calls.append(call)
+        fault = self.faults.pop(0) if self.faults else None
+        if isinstance(fault, Exception):
+            raise fault
+        return fault(call) if fault else None
+
+    def fetch(self, entity: Entity, ask: Ask, cursor: Cursor | None) -> Page:
+        page = self.answer(Call("fetch", entity, ask, cursor))
+        if page is not None:
+            return page
+        start = cursor["start"] if cursor else 0
+        asked = ask.since or (ask.border if entity.is_history else None)
+        wanted = [one for one in self.rows[entity].values() if not self.filters or _at_least(one, asked)]
+        end = start + self.page_size
+        return self._page(entity, wanted[start:end], {"start": end} if end < len(wanted) else None)
+
+    def lookup(self, entity: Entity, ids: Sequence[str]) -> Page:
+        page = self.answer(Call("lookup", entity, ids=tuple(ids)))
+        return page or self._page(entity, [self.rows[entity][one] for one in ids if one in self.rows[entity]], None)
+
+    def _page(self, entity: Entity, found: Sequence[Record], cursor: Cursor | None) -> Page:
+        bad = self.bad[entity]
+        rejected = [
+            Rejected(str(one.external_id), bad[one.external_id], "{}") for one in found if one.external_id in bad
+        ]
+        if None in bad and cursor is None:
+            rejected.append(Rejected(None, bad[None], "{}"))
+        return Page(
+            [one for one in found if one.external_id not in bad],
+            rejected,
+            cursor,
+            self.now() if self.has_clock else None,
+            self.learned,
+        )
+
+
+def _at_least(record: Record, moment: datetime | None) -> bool:
+    return moment is None or not record.updated_at or record.updated_at >= moment
+
+
+def connector_for(wms: ModelWms, *, whole: Sequence[Entity] = (), **attributes: Any) -> type[Connector]:
+    """A connector class that speaks to this model; the entities of `whole` can't be asked for changes only."""
+
+    def resource(entity: Entity) -> Resource:
+        return Resource(
+            fetch=lambda client, ask, cursor: wms.fetch(entity, ask, cursor),
+            lookup=lambda client, ids: wms.lookup(entity, ids),
+            incremental=entity not in whole,
+            lookup_size=100,
+        )
+
+    class Model(Connector):
+        slug, label = "model", "Model WMS"
+        base_url = "https://wms.model.test"
+        credentials = (
+            Credential("key", "Key"),
+            Credential("shop", "Shop", secret=False, required=False),
+        )
+        identity: ClassVar = ("key",)
+        resources: ClassVar = {entity: resource(entity) for entity in ENTITIES}
+        read_with: ClassVar = {Entity.ORDER_SHIPMENTS: Entity.ORDERS}
+
+        @classmethod
+        def check(cls, client: Client, *, connecting: bool = False) -> Health:
+            wms.answer(Call("check", None))
+            return Health(wms.now() if wms.has_clock else None)
+
+        @classmethod
+        def crawled(cls, client: Client) -> Mapping[Entity, datetime]:
+            return wms.crawls
+
+    for name, value in attributes.items():
+        setattr(Model, name, value)
+    return Model
+
+
+# --- Records -------------------------------------------------------------------------------------------------------
+
+
+def order(external_id: str, updated_at: datetime, **fields: Any) -> records.Order:
+    """An order of one line and no shipments, created when it was last updated."""
+    line = records.OrderLine(sku="MUG", quantity="1", unit_price="9.5")
+    return records.Order(
+        external_id=external_id,
+        updated_at=updated_at,
+        **{"created_at": updated_at, "status": "open", "line_items": [line], "shipments": [], **fields},
+    )
+
+
+def shipment(external_id: str, order_id: str, **fields: Any) -> records.OrderShipment:
+    return records.OrderShipment(
+        external_id=external_id, order_id=order_id, **{"shipment_id": external_id, "status": "shipped", **fields}
+    )
+
+
+def item(external_id: str, onhand: str, updated_at: datetime | None, **fields: Any) -> records.InventoryItem:
+    """An item in one warehouse."""
+    levels = {"w1": records.Counters(onhand=onhand)}
+    return records.InventoryItem(
+        external_id=external_id,
+        updated_at=updated_at,
+        **{"sku": external_id, "onhand": onhand, "inventory_by_warehouse_id": levels, **fields},
+    )
+
+
+def customer(external_id: str, name: str | None = None) -> records.Customer:
+    return records.Customer(external_id=external_id, name=name or external_id)

@@ -1,0 +1,399 @@
+"""Packr and what it talks to as real processes, for tests that kill them.
+
+Each `Packr` has a data folder, keys and a database of its own. All its processes carry the folder's path in their
+environment, so none can hide: `Packr.pids()` finds them, whoever their parent is by now.
+"""
+
+import base64
+import contextlib
+import json
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, Self, TypeVar
+from urllib.parse import urlsplit, urlunsplit
+from uuid import uuid4
+
+import psycopg
+
+from tests.servers import postgres_url
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+DATABASES = ("sqlite", "postgres")
+# Of the environment the tests run in only this reaches the processes.
+PASSED_ON = ("PATH", "HOME", "LANG", "TMPDIR", "SSL_CERT_FILE")
+SECRETS = {
+    "PACKR_SECRET_KEY": "real-processes-only-0123456789-abcdefghijklmnopq",
+    "PACKR_CREDENTIAL_KEYS": base64.urlsafe_b64encode(b"a key for real processes, tests!").decode(),
+}
+PASSWORD = "a-real-password"
+SANDBOX_CREDENTIALS = {"api_key": "sandbox", "access_token": "sandbox-1"}
+WMS_HEADERS = {"x-trackstar-api-key": "sandbox", "x-trackstar-access-token": "sandbox-1"}
+
+Found = TypeVar("Found")
+
+
+def until(look: Callable[[], Found], what: str, seconds: float, every: float = 0.1) -> Found:
+    """The first true thing `look` finds; AssertionError naming `what` when it takes longer than `seconds`."""
+    give_up = time.monotonic() + seconds
+    while not (found := look()):
+        if time.monotonic() > give_up:
+            raise AssertionError(f"waited {seconds:g} s in vain until {what}")
+        time.sleep(every)
+    return found
+
+
+class Ended(AssertionError):
+    """A command ended otherwise than expected; the text is what it said."""
+
+
+class Process:
+    """A process in the background, in a session of its own, its words in a file."""
+
+    def __init__(self, command: list[str], env: Mapping[str, str], log: Path) -> None:
+        self.name, self.log = log.stem, log
+        with log.open("ab") as out:
+            self._popen = subprocess.Popen(
+                command, cwd=ROOT, env=dict(env), stdin=subprocess.DEVNULL, stdout=out, stderr=out,
+                start_new_session=True,
+            )  # fmt: skip
+        self.pid = self._popen.pid
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.kill()
+
+    @property
+    def runs(self) -> bool:
+        return self._popen.poll() is None
+
+    def said(self, most: int = 6000) -> str:
+        """The end of what it wrote."""
+        return self.log.read_text(errors="replace")[-most:]
+
+    def waits_for(self, words: str, seconds: float = 60) -> str:
+        """The line in which it says `words`."""
+
+        def line() -> str | None:
+            if not self.runs:
+                raise Ended(f"{self.name} ended with {self._popen.poll()}:\n{self.said()}")
+            lines = self.log.read_text(errors="replace").splitlines(keepends=True)
+            return next((one.strip() for one in lines if words in one and one.endswith("\n")), None)
+
+        return until(line, f"{self.name} says “{words}”", seconds)
+
+    def signal(self, number: signal.Signals, *, group: bool = False) -> None:
+        """Send a signal to the process, or to its whole group as a terminal or a service manager would."""
+        (os.killpg if group else os.kill)(self.pid, number)
+
+    def ends(self, seconds: float = 15) -> int:
+        """Its exit code; AssertionError when it goes on for longer."""
+        try:
+            return self._popen.wait(seconds)
+        except subprocess.TimeoutExpired:
+            raise AssertionError(f"{self.name} still runs after {seconds:g} s:\n{self.said()}") from None
+
+    def kill(self) -> None:
+        """End it and its group at once, if it still runs."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.pid, signal.SIGKILL)
+        self._popen.wait()
+
+
+def environment(**more: str) -> dict[str, str]:
+    """The environment of a process: nothing from the outside but what every program needs."""
+    return {name: os.environ[name] for name in PASSED_ON if name in os.environ} | {"PYTHONUNBUFFERED": "1"} | more
+
+
+# --- The process tree, from /proc --------------------------------------------------------------------------------
+
+
+def parents() -> dict[int, int]:
+    """The parent of every living process; a zombie lives no more."""
+    found = {}
+    for entry in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            state, parent, *_ = entry.read_text().rpartition(")")[2].split()
+            if state not in "ZX":
+                found[int(entry.parent.name)] = int(parent)
+    return found
+
+
+def children(pid: int) -> list[int]:
+    """The living children of a process, the oldest first as far as their numbers tell."""
+    return sorted(child for child, parent in parents().items() if parent == pid)
+
+
+def alive(pid: int) -> bool:
+    return pid in parents()
+
+
+def kill(*pids: int) -> None:
+    """`kill -9`, at once for all of them; those that are gone already don't matter."""
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+
+
+def _marked(mark: str) -> list[int]:
+    found = []
+    for pid in parents():
+        with contextlib.suppress(OSError):
+            if mark.encode() in Path(f"/proc/{pid}/environ").read_bytes().split(b"\0"):
+                found.append(pid)
+    return found
+
+
+# --- Databases ---------------------------------------------------------------------------------------------------
+
+
+class Sqlite:
+    """A SQLite file."""
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / "packr.sqlite3"
+        self.url = f"sqlite:///{self.path}"
+
+    def copy(self, folder: Path) -> "Sqlite":
+        other = Sqlite(folder)
+        with (
+            contextlib.closing(sqlite3.connect(self.path)) as source,
+            contextlib.closing(sqlite3.connect(other.path)) as target,
+        ):
+            source.backup(target)
+        return other
+
+    def rows(self, sql: str) -> list[tuple[Any, ...]]:
+        with contextlib.closing(sqlite3.connect(f"file:{self.path}?mode=ro", uri=True, timeout=20)) as connection:
+            return connection.execute(sql).fetchall()
+
+    def drop(self) -> None:
+        """The file goes with its folder."""
+
+
+class Postgres:
+    """A database of its own on the tests' PostgreSQL server."""
+
+    def __init__(self, template: str = "template1") -> None:
+        self.name = f"packr_real_{uuid4().hex[:12]}"
+        self.url = urlunsplit(urlsplit(postgres_url())._replace(path=f"/{self.name}"))
+        self._server(f"CREATE DATABASE {self.name} TEMPLATE {template}")
+
+    def copy(self, folder: Path) -> "Postgres":
+        return Postgres(template=self.name)
+
+    def rows(self, sql: str) -> list[tuple[Any, ...]]:
+        with psycopg.connect(self.url, autocommit=True) as connection:
+            return connection.execute(sql).fetchall()
+
+    def drop(self) -> None:
+        self._server(f"DROP DATABASE {self.name} WITH (FORCE)")
+
+    def _server(self, sql: str) -> None:
+        with psycopg.connect(postgres_url(), autocommit=True) as connection:
+            connection.execute(sql)
+
+
+Database = Sqlite | Postgres
+
+
+# --- Packr -------------------------------------------------------------------------------------------------------
+
+
+class Packr:
+    """A Packr of its own. Leaving it kills what is left of it. `env` is what its next processes are told."""
+
+    def __init__(self, folder: Path, database: Database) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self.folder, self.database = folder, database
+        self.mark = f"PACKR_DATA_DIR={folder}"
+        self.env = environment(
+            PACKR_DATA_DIR=str(folder), DATABASE_URL=database.url, PACKR_LEASE_SECONDS="2", **SECRETS
+        )
+        self._started: list[Process] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        kill(*self.pids())
+        for process in self._started:
+            process.kill()
+        self.database.drop()
+
+    def logs(self) -> dict[str, str]:
+        """What its background processes said last."""
+        return {process.name: process.said() for process in self._started}
+
+    def manage(self, *args: str, stdin: str = "", code: int = 0) -> str:
+        """What a command prints; Ended when it ends with another code than the one expected."""
+        done = subprocess.run(
+            [sys.executable, "manage.py", *args],
+            cwd=ROOT, env=self.env, input=stdin, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        if done.returncode != code:
+            raise Ended(f"manage.py {' '.join(args)} ended with {done.returncode}:\n{done.stdout}{done.stderr}")
+        return done.stdout
+
+    def shell(self, code: str) -> str:
+        """Run some lines with all models at hand."""
+        return self.manage("shell", "-v", "0", "-c", code)
+
+    def start(self, *command: str) -> Process:
+        """Start a program in the background: a management command, or what `-m` takes."""
+        program = command if command[0] == "-m" else ("manage.py", *command)
+        name = command[1] if command[0] == "-m" else command[0]
+        log = self.folder / f"{name}-{len(self._started)}.log"
+        process = Process([sys.executable, *program], self.env, log)
+        self._started.append(process)
+        return process
+
+    def pids(self) -> list[int]:
+        """All living processes of this Packr."""
+        return _marked(self.mark)
+
+    def rows(self, sql: str) -> list[tuple[Any, ...]]:
+        """What the database answers, asked directly."""
+        return self.database.rows(sql)
+
+    def connect(self, wms: str, base_url: str, credentials: Mapping[str, str], *options: str) -> str:
+        """Connect the workspace `real` to a WMS, by the name `WMS`; the connection's id."""
+        self.env["PACKR_PRIVATE_WMS_HOSTS"] = urlsplit(base_url).netloc
+        arguments = ["real", wms, "--name", "WMS", "--base-url", base_url, "--json", *options]
+        return str(json.loads(self.manage("connect", *arguments, stdin=json.dumps(credentials)))["id"])
+
+    def hasten(self, seconds: int) -> None:
+        """Every entity falls due every few seconds from now on, and no re-read comes in between."""
+        self.shell(
+            "from django.utils.timezone import now; from syncs.schedule import is_read_with, reschedule\n"
+            "for schedule in EntitySchedule.objects.select_related('connection__workspace'):\n"
+            f"    schedule.every_seconds, schedule.daily_at, schedule.reread = {seconds}, None, 'none'\n"
+            "    is_read_with(schedule) or reschedule(schedule, now())\n"
+        )
+
+    def state(self, connection: str) -> dict[str, dict[str, Any]]:
+        """The sync state by entity."""
+        return {row["entity"]: row for row in json.loads(self.manage("sync_state", connection, "--json"))}
+
+    def export(self, connection: str, entity: str) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in self.manage("export", connection, entity).splitlines()]
+
+    def cluster(self) -> dict[str, Any]:
+        """The pids of the running qcluster's sentinel, workers, monitor and pusher, as it tells them itself."""
+        ask = (
+            "import json; from django_q.status import Stat\n"
+            "print(json.dumps([{name: getattr(stat, name) for name in ('sentinel', 'workers', 'monitor', 'pusher')}"
+            " for stat in Stat.get_all()]))"
+        )
+
+        def told() -> dict[str, Any] | None:
+            return next((one for one in json.loads(self.shell(ask)) if alive(one["sentinel"])), None)
+
+        return until(told, "the cluster tells its processes", 20)
+
+    def serve(self) -> str:
+        """Start gunicorn on a free port; its address."""
+        options = ("--workers", "2", "--threads", "4", "--no-control-socket", "--bind", "127.0.0.1:0")
+        web = self.start("-m", "gunicorn", "packr.wsgi", *options)
+        return web.waits_for("Listening at: ").partition("Listening at: ")[2].split()[0]
+
+    def holder(self) -> int | None:
+        """The pid of the worker that holds the lane now."""
+        held = self.rows("SELECT worker, leased_until FROM syncs_lane WHERE leased_until IS NOT NULL")
+        pids = [int(worker.rpartition(":")[2]) for worker, _ in held]
+        return next((pid for pid in pids if alive(pid)), None)
+
+
+class Templates:
+    """Migrated databases with a workspace `real`, admin anna and member max: made once and copied for each Packr."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._made: dict[str, Database] = {}
+
+    def packr(self, kind: str, folder: Path) -> Packr:
+        """A fresh Packr on a database of the kind."""
+        if kind not in self._made:
+            self._made[kind] = self._make(kind)
+        folder.mkdir(parents=True, exist_ok=True)
+        return Packr(folder, self._made[kind].copy(folder))
+
+    def _make(self, kind: str) -> Database:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        database: Database = Sqlite(self.folder) if kind == "sqlite" else Postgres()
+        packr = Packr(self.folder, database)
+        packr.manage("migrate", "-v", "0")
+        packr.manage("workspace", "real", "--admin", "anna", "--member", "max")
+        packr.shell(f"for person in User.objects.all(): person.set_password({PASSWORD!r}); person.save()")
+        return database
+
+    def drop(self) -> None:
+        for database in self._made.values():
+            database.drop()
+
+
+# --- The sandbox -------------------------------------------------------------------------------------------------
+
+
+class Sandbox:
+    """`manage.py sandbox_wms` and its control."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+
+    def ask(self, path: str, body: Any = None) -> Any:
+        """The JSON at a path; with a body it is a POST."""
+        headers = {"Content-Type": "application/json"}
+        data = None if body is None else json.dumps(body).encode()
+        asked = urllib.request.Request(self.url + path, data, headers if path.startswith("/_") else WMS_HEADERS)
+        with urllib.request.urlopen(asked, timeout=60) as answer:
+            return json.load(answer)
+
+    def requests(self, path: str = "/", after: int = 0) -> list[dict[str, Any]]:
+        """Its request log: those whose path begins so, later than number `after`."""
+        found: list[dict[str, Any]] = self.ask(f"/_control/requests?path={path}&after={after}")
+        return found
+
+    def last(self) -> int:
+        """The number of the latest request."""
+        return max((request["number"] for request in self.requests()), default=0)
+
+    def change(self, **change: Any) -> Any:
+        return self.ask("/_control/change", {"account": "sandbox-1", **change})["record"]
+
+    def fault(self, **fault: Any) -> None:
+        self.ask("/_control/fault", fault)
+
+    def reset(self) -> None:
+        """No fault, no log."""
+        self.fault(clear=True)
+        self.ask("/_control/requests", {"clear": True})
+
+    def listing(self, path: str) -> list[dict[str, Any]]:
+        """Everything the sandbox lists at a path, as it says it."""
+        found: list[dict[str, Any]] = []
+        token = ""
+        while True:
+            page = self.ask(f"{path}?limit=1000{token and f'&page_token={token}'}")
+            found += page["data"]
+            if page["next_token"] is None:
+                return found
+            token = page["next_token"]
+
+
+@contextlib.contextmanager
+def sandbox(folder: Path, *options: str, seconds: float = 180) -> Iterator[Sandbox]:
+    """A running sandbox WMS on a free port."""
+    folder.mkdir(parents=True, exist_ok=True)
+    env = environment(PACKR_DATA_DIR=str(folder), **SECRETS)
+    command = [sys.executable, "manage.py", "sandbox_wms", "--port", "0", *options]
+    with Process(command, env, folder / "sandbox.log") as process:
+        yield Sandbox(process.waits_for("Sandbox WMS is ready at", seconds).rpartition(" ")[2])

@@ -1,0 +1,66 @@
+"""Driving the engine in this process, as a worker does, without one."""
+
+from datetime import timedelta
+from typing import Any
+
+from django.utils.timezone import now
+
+from integrations.entities import Entity
+from integrations.models import Connection
+from packr.warehouse import export
+from syncs import engine
+from syncs.models import Lane, Mode, State, SyncRun, Trigger
+from syncs.services import claim, request_runs
+
+
+def drain(most: int = 1000) -> int:
+    """Work off everything that is ready; returns how many slices that took."""
+    for slices in range(most):
+        claimed = claim()
+        if claimed is None:
+            return slices
+        engine.work(claimed)
+    raise AssertionError(f"still work after {most} slices")
+
+
+def sync(
+    connection: Connection, entity: Entity = Entity.ORDERS, mode: Mode = Mode.INCREMENTAL, *, person: Any = None
+) -> SyncRun:
+    """One run of an entity, to whatever end it comes; a wait is not waited for."""
+    (requested,) = request_runs(connection, [entity], mode=mode, trigger=Trigger.MANUAL, person=person)
+    drain()
+    requested.run.refresh_from_db()
+    return requested.run
+
+
+def adds_up(run: SyncRun) -> bool:
+    return run.seen == run.created + run.updated + run.unchanged + run.stale + run.rejected
+
+
+def counts(run: SyncRun) -> dict[str, int]:
+    """The counters that are not zero."""
+    names = ("seen", "created", "updated", "unchanged", "stale", "rejected", "removed")
+    return {name: getattr(run, name) for name in names if getattr(run, name)}
+
+
+def lapse() -> None:
+    """Let every lease end, as if its worker had died."""
+    Lane.objects.exclude(leased_until=None).update(leased_until=now() - timedelta(seconds=1))
+
+
+def mirrored(connection: Connection, entity: Entity = Entity.ORDERS) -> list[str]:
+    """The exported lines."""
+    return list(export.lines(connection, entity))
+
+
+def present(connection: Connection, entity: Entity = Entity.ORDERS) -> list[str]:
+    """The ids of the rows the WMS still has, as far as the mirror knows."""
+    from packr.warehouse.tables import TABLES
+
+    rows = TABLES[entity].model._default_manager.filter(connection=connection, removed_at=None)
+    return sorted(rows.values_list("external_id", flat=True))
+
+
+def last_run(connection: Connection, entity: Entity = Entity.ORDERS) -> SyncRun:
+    found = SyncRun.objects.filter(connection=connection, entity=entity).exclude(state=State.QUEUED)
+    return found.order_by("-pk")[0]

@@ -1,0 +1,89 @@
+"""A workspace with an admin and a member, another workspace, support; and what the WMS answers to a check."""
+
+from collections.abc import Callable
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from django.test import Client
+
+from integrations.connector import Health
+from integrations.connectors.trackstar import Trackstar
+from packr.workspaces.models import Role
+from tests.kit import factories as make
+
+
+@pytest.fixture(autouse=True)
+def _plain_settings(settings: Any) -> None:
+    """A cache of its own for each test, no static files, and passwords that are quick to hash."""
+    name = str(uuid4())
+    settings.CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "LOCATION": name}}
+    settings.MIDDLEWARE = [one for one in settings.MIDDLEWARE if not one.startswith("whitenoise")]
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
+@pytest.fixture
+def workspace(db: None) -> Any:
+    return make.workspace(timezone="Europe/Berlin")
+
+
+@pytest.fixture
+def admin_user(workspace: Any) -> Any:
+    return make.person("dana", in_=workspace, role=Role.ADMIN, first_name="Dana")
+
+
+@pytest.fixture
+def member_user(workspace: Any) -> Any:
+    return make.person("lee", in_=workspace)
+
+
+@pytest.fixture
+def connection(workspace: Any, admin_user: Any) -> Any:
+    return make.connection(workspace)
+
+
+def signed_in(user: Any) -> Client:
+    client = Client()
+    client.force_login(user)
+    return client
+
+
+@pytest.fixture
+def admin(admin_user: Any) -> Client:
+    return signed_in(admin_user)
+
+
+@pytest.fixture
+def member(member_user: Any) -> Client:
+    return signed_in(member_user)
+
+
+@pytest.fixture
+def elsewhere(db: None) -> Client:
+    """An admin of another workspace."""
+    return signed_in(make.person("kim", in_=make.workspace("fernhill"), role=Role.ADMIN))
+
+
+@pytest.fixture
+def support(db: None) -> Client:
+    return signed_in(make.person("sam", is_staff=True))
+
+
+@pytest.fixture
+def wms(monkeypatch: pytest.MonkeyPatch) -> Callable[[Any], list[str]]:
+    """Say what the WMS answers to a check (a Health or an error); gives the list of checks made."""
+
+    def answers(answer: Any) -> list[str]:
+        asked: list[str] = []
+
+        def check(client: Any, *, connecting: bool = False) -> Health:
+            asked.append("check")
+            if isinstance(answer, Exception):
+                raise answer
+            assert isinstance(answer, Health)
+            return answer
+
+        monkeypatch.setattr(Trackstar, "check", staticmethod(check))
+        return asked
+
+    return answers

@@ -1,0 +1,121 @@
+"""Every address as every kind of person."""
+
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from integrations.connector import Health
+from integrations.entities import Entity
+from packr.workspaces.models import Role
+from syncs.models import State, SyncRun
+from tests.kit import factories as make
+
+from .conftest import signed_in
+
+SCREENS = ("/orders/", "/inventory/", "/inbound-shipments/", "/products/", "/settings/integrations/")
+
+
+@pytest.fixture
+def addresses(connection: Any) -> dict[str, str]:
+    """The address of every page that belongs to the workspace, and the answer a member gets."""
+    run = make.run(connection)
+    settings = f"/settings/integrations/{connection.pk}"
+    return {
+        f"/orders/{make.order(connection).pk}/": "200",
+        f"/inbound-shipments/{make.inbound_shipment(connection).pk}/": "200",
+        f"{settings}/sync-state/": "302",
+        f"{settings}/sync/": "403",
+        f"{settings}/runs/{run.pk}/": "403",
+    }
+
+
+@pytest.mark.parametrize("address", [*SCREENS, "/", "/sync-widget/"])
+def test_a_stranger_is_sent_to_sign_in(client: Client, db: None, address: str) -> None:
+    response = client.get(address)
+    assert response.status_code == 302
+    assert response.headers["Location"].startswith("/accounts/login/?next=")
+
+
+def test_a_stranger_is_sent_to_sign_in_from_what_belongs_to_a_workspace(
+    client: Client, addresses: dict[str, str], connection: Any
+) -> None:
+    for address in addresses:
+        assert client.get(address).headers["Location"].startswith("/accounts/login/"), address
+    for doing in ("sync", "refresh"):
+        response = client.post(f"/settings/integrations/{connection.pk}/{doing}/", {"entity": "orders"})
+        assert response.headers["Location"].startswith("/accounts/login/"), doing
+    assert SyncRun.objects.count() == 1
+
+
+@pytest.mark.parametrize("address", SCREENS)
+def test_screens_open_for_members_and_admins(admin: Client, member: Client, address: str) -> None:
+    assert admin.get(address).status_code == member.get(address).status_code == 200
+
+
+def test_a_member_reads_everything_and_starts_nothing(
+    member: Client, addresses: dict[str, str], connection: Any, wms: Any
+) -> None:
+    """P38, P39: Refresh is for everybody, a trigger for admins; the server says so, not the missing button."""
+    wms(Health(clock=None))
+    for address, expected in addresses.items():
+        assert str(member.get(address).status_code) == expected, address
+    settings = f"/settings/integrations/{connection.pk}"
+    run = make.run(connection, Entity.INVENTORY, state=State.QUEUED, started_at=None)
+    assert member.post(f"{settings}/refresh/").status_code == 302
+    assert member.post(f"{settings}/sync/", {"entity": "orders"}).status_code == 403
+    assert member.post(f"{settings}/runs/{run.pk}/cancel/").status_code == 403
+    run.refresh_from_db()
+    assert run.state == State.QUEUED
+    assert SyncRun.objects.count() == 2
+
+
+def test_another_workspace_finds_nothing(
+    elsewhere: Client, addresses: dict[str, str], connection: Any, wms: Any
+) -> None:
+    asked = wms(Health(clock=None))
+    settings = f"/settings/integrations/{connection.pk}"
+    run = SyncRun.objects.get()
+    for address in addresses:
+        assert elsewhere.get(address).status_code == 404, address
+    for address in (f"{settings}/refresh/", f"{settings}/sync/", f"{settings}/runs/{run.pk}/cancel/"):
+        assert elsewhere.post(address, {"entity": "orders"}).status_code == 404, address
+    assert asked == []
+    assert SyncRun.objects.count() == 1
+
+
+def test_support_in_no_workspace_goes_to_the_admin(support: Client) -> None:
+    assert support.get("/").headers["Location"] == "/admin/"
+    assert support.get("/orders/").status_code == 404
+
+
+def test_support_who_are_members_too_are_members(connection: Any, workspace: Any) -> None:
+    client = signed_in(make.person("sam", in_=workspace, is_staff=True))
+    assert client.get("/").headers["Location"] == "/orders/"
+    assert client.get(f"/settings/integrations/{connection.pk}/sync/").status_code == 403
+
+
+def test_a_person_in_two_workspaces_sees_one_at_a_time(connection: Any, admin_user: Any, workspace: Any) -> None:
+    other = make.workspace("fernhill")
+    make.person("kim", in_=other, role=Role.ADMIN)
+    from packr.workspaces.services import set_role
+
+    set_role(other, admin_user, Role.MEMBER)
+    make.order(connection, order_number="#NB-1")
+    client = signed_in(admin_user)
+    assert "#NB-1" not in client.get("/orders/?workspace=fernhill").content.decode()
+    assert "#NB-1" not in client.get("/orders/").content.decode()
+    assert "#NB-1" in client.get(f"/orders/?workspace={workspace.slug}").content.decode()
+
+
+def test_a_part_of_a_page_sends_a_stranger_to_sign_in(client: Client, db: None) -> None:
+    response = client.get("/sync-widget/", headers={"HX-Request": "true"})
+    assert (response.status_code, response.headers["HX-Redirect"]) == (204, "/accounts/login/")
+
+
+def test_pages_of_errors_speak_plainly(admin: Client, member: Client, connection: Any) -> None:
+    missing = admin.get("/orders/987654321/").content.decode()
+    assert "There is nothing here" in missing
+    assert "WMS" not in missing.split("<main")[1]
+    forbidden = member.get(f"/settings/integrations/{connection.pk}/sync/").content.decode()
+    assert "Only an admin of this workspace may do this." in forbidden

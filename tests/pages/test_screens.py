@@ -1,0 +1,272 @@
+"""The data screens: search, sort, pages, their states when empty, and what they cost."""
+
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from django.db import connection as database
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.utils.timezone import now
+from pytest_django import DjangoAssertNumQueries
+
+from integrations.entities import Entity
+from integrations.models import Status
+from packr.warehouse.models import Order
+from syncs.models import EntitySchedule, State
+from tests.kit import factories as make
+
+
+def text(response: Any) -> str:
+    assert response.status_code == 200
+    return str(response.content.decode())
+
+
+def fill(connection: Any, numbers: range) -> None:
+    for number in numbers:
+        make.order(connection, order_number=f"#A-{number}", warehouse_id="wh", lines=(("MUG", 1, "2.50"),))
+        make.inventory(connection, f"SKU-{number}", levels={"wh": 4, "other": 1})
+        make.inbound_shipment(connection, purchase_order_number=f"PO-{number}", lines=(("MUG", 4, 1),))
+        make.product(connection, f"SKU-{number}")
+
+
+@pytest.mark.parametrize("address", ["/orders/", "/inventory/", "/inbound-shipments/", "/products/"])
+def test_a_screen_costs_the_same_for_one_row_as_for_a_page_of_them(
+    admin: Client, connection: Any, address: str
+) -> None:
+    make.warehouse(connection, "wh", "Allentown")
+    fill(connection, range(1))
+    admin.get(address)
+    with CaptureQueriesContext(database) as one:
+        admin.get(address)
+    fill(connection, range(1, 31))
+    with CaptureQueriesContext(database) as many:
+        admin.get(address)
+    assert len(one) == len(many) <= 20
+
+
+def test_orders_are_found_by_number_reference_sku_and_name(admin: Client, connection: Any) -> None:
+    make.order(
+        connection, order_number="#NB-1", reference_id="5550", ship_to_name="Ada Quill", lines=(("MUG", 1, "2"),)
+    )
+    make.order(
+        connection, order_number="#NB-2", reference_id="7770", ship_to_name="Noor", lines=(("TRAY", 1, "2"),) * 2
+    )
+    for words in ("nb-1", "5550", "mug", "ada q"):
+        page = text(admin.get("/orders/", {"q": words}))
+        assert "#NB-1" in page, words
+        assert "#NB-2" not in page, words
+    page = text(admin.get("/orders/", {"q": "tray"}))
+    assert page.count(">#NB-2<") == 1
+
+
+def test_search_does_not_read_wildcards(admin: Client, connection: Any) -> None:
+    make.product(connection, "MUG")
+    assert "No products match “%”" in text(admin.get("/products/", {"q": "%"}))
+
+
+@pytest.mark.parametrize(
+    ("address", "words", "found"),
+    [
+        ("/inventory/", "blue", "MUG-BLU"),
+        ("/products/", "08500", "MUG-BLU"),
+        ("/inbound-shipments/", "2291", "PO-2291"),
+    ],
+)
+def test_the_other_screens_search_too(admin: Client, connection: Any, address: str, words: str, found: str) -> None:
+    make.inventory(connection, "MUG-BLU", name="Blue mug")
+    make.product(connection, "MUG-BLU", gtin="0850000000017")
+    make.inbound_shipment(connection, purchase_order_number="PO-2291")
+    assert found in text(admin.get(address, {"q": words}))
+    assert "Clear search" in text(admin.get(address, {"q": "nothing like it"}))
+
+
+def test_sorting_by_a_column_goes_both_ways_and_marks_only_its_head(admin: Client, connection: Any) -> None:
+    for number, price in (("#1", 3), ("#2", 1), ("#3", None), ("#4", 2)):
+        make.order(connection, order_number=number, total_price=price and Decimal(price))
+    up = text(admin.get("/orders/?sort=total_price"))
+    down = text(admin.get("/orders/?sort=-total_price"))
+    assert sorted(("#1", "#2", "#3", "#4"), key=lambda number: up.index(f">{number}<")) == ["#2", "#4", "#1", "#3"]
+    assert sorted(("#1", "#2", "#3", "#4"), key=lambda number: down.index(f">{number}<")) == ["#1", "#4", "#2", "#3"]
+    assert up.count("aria-sort") == 1
+    assert 'aria-sort="ascending"' in up
+    assert "sort=-total_price" in up
+    assert "#1" in text(admin.get("/orders/?sort=record")), "an unknown sort is no error"
+
+
+def test_pages_keep_search_and_sort(admin: Client, connection: Any) -> None:
+    for number in range(120):
+        make.product(connection, f"MUG-{number:03}")
+    page = text(admin.get("/products/?q=mug&sort=-sku&page=2"))
+    assert "Showing 51 to 100 of 120" in page
+    assert "MUG-069" in page
+    assert "MUG-070" not in page
+    assert "q=mug&amp;sort=-sku&amp;page=3" in page
+    assert "Showing 101 to 120 of 120" in text(admin.get("/products/?page=999"))
+
+
+def test_what_is_no_longer_in_the_wms_is_hidden(admin: Client, connection: Any) -> None:
+    order = make.order(connection, order_number="#GONE", removed_at=now())
+    assert "#GONE" not in text(admin.get("/orders/"))
+    assert admin.get(f"/orders/{order.pk}/").status_code == 404
+
+
+def test_an_order_shows_its_lines_shipments_address_and_source(
+    admin: Client, connection: Any, django_assert_max_num_queries: DjangoAssertNumQueries
+) -> None:
+    """P15: the order's page and the list show what the mirror holds, with its as-of time."""
+    make.synced(connection, at=now() - timedelta(minutes=4))
+    make.product(connection, "MUG", name="Blue mug")
+    make.warehouse(connection, "wh-1", "Allentown")
+    order = make.order(
+        connection,
+        order_number="#NB-1042",
+        lines=(("MUG", 2, "24.00"),),
+        invoice_currency_code="USD",
+        total_price=Decimal("58.4"),
+        warehouse_id="wh-1",
+        record={"ship_to_address": {"full_name": "Ada <b>Quill</b>", "city": "Portland"}, "raw_status": "Held"},
+    )
+    package = {"tracking_number": "1Z00", "tracking_url": "javascript:alert(1)", "carrier_name": "UPS"}
+    shipment = make.order_shipment(order, shipment_id="shp-1", record={"packages": [package], "line_items": None})
+    make.order_shipment(order, shipment_id="shp-gone", removed_at=now())
+    other = make.connection(order.connection.workspace, "Other")
+    make.order_shipment(make.order(other, external_id=order.external_id), shipment_id="shp-other")
+    with django_assert_max_num_queries(25):
+        page = text(admin.get(f"/orders/{order.pk}/"))
+    for words in ("#NB-1042", "Blue mug", "58.40 USD", "48.00 USD", "Allentown", "shp-1", "1Z00", "Portland", "Held"):
+        assert words in page, words
+    assert "Ada &lt;b&gt;Quill&lt;/b&gt;" in page
+    assert "javascript:alert" not in page.split("Source record")[0]
+    assert "shp-gone" not in page
+    assert "shp-other" not in page
+    assert "4 min ago" in page
+    assert shipment.connection == connection
+
+
+def test_an_inbound_shipment_shows_what_is_still_to_come(admin: Client, connection: Any) -> None:
+    """P17"""
+    inbound = make.inbound_shipment(connection, purchase_order_number="PO-7", lines=(("MUG", 100, 40),))
+    page = text(admin.get(f"/inbound-shipments/{inbound.pk}/"))
+    assert 'data-label="Still to come" class="number">60<' in page
+
+
+def test_inventory_shows_levels_per_warehouse_and_says_what_its_columns_mean(admin: Client, connection: Any) -> None:
+    make.warehouse(connection, "wh-1", "Allentown")
+    make.warehouse(connection, "wh-2", "Reno")
+    make.inventory(connection, "MUG", levels={"wh-1": 1200, "wh-2": 30})
+    make.inventory(connection, "TRAY", levels={"wh-2": 7})
+    page = text(admin.get("/inventory/"))
+    for words in ("1,230", "1,200", "Allentown", "Reno", "2 warehouses", "What the columns mean"):
+        assert words in page, words
+
+
+# --- States when there is nothing to show -----------------------------------------------------------
+
+
+def test_empty_and_healthy(admin: Client, connection: Any) -> None:
+    make.synced(connection, Entity.INBOUND_SHIPMENTS, at=now() - timedelta(minutes=4))
+    page = text(admin.get("/inbound-shipments/"))
+    assert "No inbound shipments" in page
+    assert "Checked <" in page
+    assert "4 min ago" in page
+
+
+def test_never_synced_says_what_is_coming(admin: Client, connection: Any) -> None:
+    assert "The first sync is due." in text(admin.get("/orders/"))
+    run = make.run(connection, state=State.RUNNING, started_at=now() - timedelta(seconds=30))
+    assert "It started 30 s ago." in text(admin.get("/orders/"))
+    type(run).objects.filter(pk=run.pk).update(state=State.FAILED, message="The WMS did not answer.")
+    assert "The first sync has not succeeded yet" in text(admin.get("/orders/"))
+
+
+def test_not_connected_and_disconnected(admin: Client, workspace: Any) -> None:
+    assert "No WMS is connected yet" in text(admin.get("/orders/"))
+    connection = make.connection(workspace, status=Status.DISCONNECTED, disconnected_at=now() - timedelta(days=2))
+    assert "The WMS is disconnected" in text(admin.get("/orders/"))
+    make.order(connection, order_number="#KEPT")
+    page = text(admin.get("/orders/"))
+    assert "#KEPT" in page
+    assert "Its data stays as it was then." in page
+
+
+def test_an_entity_the_wms_does_not_offer(admin: Client, connection: Any) -> None:
+    EntitySchedule.objects.filter(connection=connection, entity="products").update(
+        enabled=False, off_reason="This account may not read products."
+    )
+    page = text(admin.get("/products/"))
+    assert "Products are not synced" in page
+    assert "This account may not read products." in page
+
+
+def test_an_unmapped_brand_says_so(admin: Client, workspace: Any, connection: Any) -> None:
+    make.brand(workspace, "Acme")
+    make.order(connection, order_number="#NB-1")
+    page = text(admin.get("/orders/?brand=acme"))
+    assert "No warehouse account is linked to Acme yet" in page
+    assert "#NB-1" not in page
+
+
+# --- Freshness -------------------------------------------------------------------------------------
+
+
+def test_a_screen_says_itself_that_it_is_behind(admin: Client, member: Client, connection: Any) -> None:
+    """P51, D1, D2: late and stale are told to everybody; the way out fits who reads it."""
+    make.order(connection)
+    for minutes, word in ((4, "Fresh"), (8, "Late"), (20, "Stale")):
+        make.synced(connection, at=now() - timedelta(minutes=minutes))
+        assert word in text(member.get("/orders/")).split("<main")[1].split("<table")[0]
+    assert "Sync now" in text(admin.get("/orders/"))
+    page = text(member.get("/orders/"))
+    assert "Orders may be behind." in page
+    assert "Sync now" not in page
+    assert "ask an admin to sync" in page
+
+
+def test_a_refused_login_is_told_on_the_screens(member: Client, connection: Any) -> None:
+    type(connection).objects.update(status=Status.NEEDS_ATTENTION, status_message="Trackstar refused the login.")
+    assert "Trackstar refused the login." in text(member.get("/orders/"))
+
+
+@pytest.mark.parametrize(
+    "address", ["/orders/", "/inventory/", "/inbound-shipments/", "/products/", "/settings/integrations/", "/orders/9/"]
+)
+def test_every_page_carries_the_same_sync_widget(member: Client, connection: Any, address: str) -> None:
+    """I15, I16: the time since the last update on every page, opening to its exact date and time."""
+    moment = now() - timedelta(minutes=2)
+    for entity in connection.connector.entities():
+        make.synced(connection, entity, at=moment)
+    page = member.get(address).content.decode()
+    widget = page.split('<details class="widget"')[1].split("</details>")[0]
+    assert "Fresh" in widget
+    assert "data-relative>2 min ago</time>" in widget
+    assert "Last update" in widget
+    assert "UTC)" in widget
+
+
+def test_the_widget_names_what_is_behind(member: Client, connection: Any) -> None:
+    for entity in connection.connector.entities():
+        make.synced(connection, entity, at=now() - timedelta(minutes=2))
+    make.synced(connection, Entity.INVENTORY, at=now() - timedelta(minutes=30))
+    part = text(member.get("/sync-widget/", headers={"HX-Request": "true"}))
+    assert "Stale" in part
+    assert "Inventory" in part
+    assert "30 min ago" in part
+    assert "Needs attention (1)" in part
+
+
+def test_pages_hold_no_inline_script_or_style(admin: Client, connection: Any) -> None:
+    """The content security policy allows neither, on any page."""
+    order = make.order(connection, lines=(("MUG", 1, "2"),))
+    make.run(connection, state=State.RUNNING)
+    addresses = ["/orders/", f"/orders/{order.pk}/", "/settings/integrations/", "/accounts/login/", "/orders/9/"]
+    addresses += [f"/settings/integrations/{connection.pk}/sync/"]
+    for address in addresses:
+        response = admin.get(address, follow=True)
+        page = response.content.decode()
+        assert " style=" not in page, address
+        assert "<style" not in page, address
+        assert page.count("<script") == page.count("<script src="), address
+        assert "default-src 'self'" in response.headers["Content-Security-Policy"]
+    assert Order.objects.count() == 1

@@ -1,0 +1,119 @@
+"""Many people at once, over HTTP, against gunicorn."""
+
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Self
+
+import pytest
+import requests
+
+from tests.kit.processes import PASSWORD, SANDBOX_CREDENTIALS, Packr, Sandbox, sandbox, until
+
+pytestmark = pytest.mark.real
+
+CALLERS = 20
+RUNS = "SELECT id, state FROM syncs_syncrun WHERE entity = 'orders'"
+
+
+@pytest.fixture(scope="module")
+def wms(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
+    with sandbox(tmp_path_factory.mktemp("sandbox"), "--orders", "3000", "--still", "--no-limit") as running:
+        yield running
+
+
+@pytest.fixture
+def connection(packr: Packr, wms: Sandbox) -> str:
+    wms.reset()
+    return packr.connect("trackstar", wms.url, SANDBOX_CREDENTIALS, "--lookback-days", "90", "--no-first-sync")
+
+
+class Browser:
+    """A person's browser: cookies, and the token of the form that is sent."""
+
+    def __init__(self, url: str, person: str | None = None) -> None:
+        self.url = url
+        self._session = requests.Session()
+        # A kept-alive connection may be closed by the server just when the next form is sent.
+        self._session.headers["Connection"] = "close"
+        if person:
+            self._session.get(f"{url}/accounts/login/", timeout=30).raise_for_status()
+            answer = self.post("/accounts/login/", username=person, password=PASSWORD)
+            assert answer.status_code == 302, f"{person} could not sign in"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._session.close()
+
+    def post(self, path: str, *, accept: str = "text/html", **form: str) -> requests.Response:
+        form["csrfmiddlewaretoken"] = self._session.cookies.get("csrftoken", "")
+        return self._session.post(self.url + path, form, headers={"Accept": accept}, allow_redirects=False, timeout=30)
+
+
+def trigger(browser: Browser, connection: str) -> requests.Response:
+    return browser.post(f"/settings/integrations/{connection}/sync/", accept="application/json", entity="orders")
+
+
+def burst(browsers: list[Browser], connection: str) -> list[dict[str, Any]]:
+    """All of them trigger the orders in the same moment; the run each was answered with."""
+    together = threading.Barrier(len(browsers))
+
+    def one(browser: Browser) -> requests.Response:
+        together.wait()
+        return trigger(browser, connection)
+
+    with ThreadPoolExecutor(len(browsers)) as pool:
+        answers = list(pool.map(one, browsers))
+    assert [answer.status_code for answer in answers] == [202] * len(browsers)
+    runs = [answer.json()["runs"] for answer in answers]
+    assert all(len(found) == 1 for found in runs)
+    return [found[0] for found in runs]
+
+
+def test_twenty_triggers_at_once_give_one_run_and_everybody_that_run(
+    packr: Packr, wms: Sandbox, connection: str
+) -> None:
+    url = packr.serve()
+    with ThreadPoolExecutor(CALLERS) as pool:
+        browsers = list(pool.map(lambda _: Browser(url, "anna"), range(CALLERS)))
+    runs = burst(browsers, connection)
+    ((run, state),) = packr.rows(RUNS)
+    assert state == "queued"
+    assert {answer["id"] for answer in runs} == {run}
+    assert [answer["attached"] for answer in runs].count(False) == 1
+
+    wms.fault(fault="latency", ms=700, path="/wms/orders")
+    packr.start("qcluster")
+    until(lambda: packr.rows(f"{RUNS} AND state = 'running'"), "a worker works on the run", 30)
+    runs = burst(browsers, connection)
+    assert {(answer["id"], answer["attached"]) for answer in runs} == {(run, True)}
+    until(lambda: packr.rows(f"{RUNS} AND id = {run} AND state = 'succeeded'"), "the run succeeded", 60)
+    for browser in browsers:
+        browser.__exit__()
+
+
+def test_only_an_admin_starts_a_sync(packr: Packr, connection: str) -> None:
+    url = packr.serve()
+    with Browser(url, "max") as member:
+        assert trigger(member, connection).status_code == 403
+    with Browser(url) as stranger:
+        # Without a session there is no token to send either: take the one of the sign-in page.
+        stranger._session.get(f"{url}/accounts/login/", timeout=30)
+        answer = trigger(stranger, connection)
+    assert answer.status_code == 302
+    assert answer.headers["Location"].startswith("/accounts/login/?next=/settings/integrations/")
+    assert packr.rows("SELECT id FROM syncs_syncrun") == []
+
+
+@pytest.mark.parametrize("person", ["anna", "max"])
+def test_refresh_makes_one_request_at_the_wms_and_no_run(
+    packr: Packr, wms: Sandbox, connection: str, person: str
+) -> None:
+    url = packr.serve()
+    last = wms.last()
+    with Browser(url, person) as browser:
+        assert browser.post(f"/settings/integrations/{connection}/refresh/").status_code == 302
+    assert len(wms.requests(after=last)) == 1
+    assert packr.rows("SELECT id FROM syncs_syncrun") == []

@@ -1,0 +1,122 @@
+"""Real input: Packr beside a real Tryton server, from nothing to the last change, on each database.
+
+Tryton is seeded once and copied, so both databases meet the same warehouse. Nothing is synced by hand, but the one full
+read at the end that a deletion needs.
+"""
+
+import json
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from tests.kit.processes import Packr, until
+from tests.tryton.peer import Different, Peer
+
+pytestmark = pytest.mark.real
+
+CADENCE = 5  # seconds
+BATCH = 4  # changes between two comparisons
+COMMAND = """
+from pathlib import Path
+from django.core.management import call_command
+for entity in {entities}:
+    with (Path({folder!r}) / (entity + ".jsonl")).open("w") as out:
+        call_command("export", {connection!r}, entity, stdout=out)
+"""
+
+
+@pytest.fixture(scope="module")
+def seeded(tmp_path_factory: pytest.TempPathFactory) -> Peer:
+    """A Tryton with 200 products and 120 orders, at rest."""
+    peer = Peer(tmp_path_factory.mktemp("tryton"))
+    peer.make()
+    return peer
+
+
+@pytest.fixture
+def tryton(seeded: Peer, tmp_path: Path) -> Iterator[Peer]:
+    peer = seeded.copy(tmp_path / "tryton")
+    peer.start()
+    yield peer
+    peer.stop()
+
+
+class Mirror:
+    """What Packr has of a Tryton."""
+
+    def __init__(self, packr: Packr, tryton: Peer) -> None:
+        self.packr, self.tryton = packr, tryton
+        credentials = {name: tryton.facts[name] for name in ("database", "login", "password")}
+        self.connection = packr.connect("tryton", tryton.facts["base_url"], credentials)
+        offered = json.loads(packr.manage("capabilities", "--json"))["tryton"]
+        self.entities = [entity for entity, can in offered.items() if can["read"]]
+        own = packr.rows("SELECT entity FROM syncs_entityschedule WHERE next_due_at IS NOT NULL")
+        self.scheduled = {entity for (entity,) in own}
+
+    def succeeded(self, trigger: str, since: datetime | None = None) -> set[str]:
+        """The entities with a run of that trigger that succeeded, and began after `since`."""
+        later = f"AND started_at > '{since:%Y-%m-%d %H:%M:%S.%f+00:00}'" if since else ""
+        rows = self.packr.rows(
+            f"SELECT entity FROM syncs_syncrun WHERE \"trigger\" = '{trigger}' AND state = 'succeeded' {later}"
+        )
+        return {entity for (entity,) in rows}
+
+    def first_runs(self) -> float:
+        """Wait until every entity's first run has succeeded; how many seconds that took."""
+        began = time.monotonic()
+        until(lambda: self.succeeded("first") == self.scheduled, "every entity's first run succeeded", 120)
+        assert self.packr.rows("SELECT id FROM syncs_syncrun WHERE \"trigger\" NOT IN ('first', 'schedule')") == []
+        return time.monotonic() - began
+
+    def clock(self) -> None:
+        """Wait until the clock has brought every entity once more."""
+        since = datetime.now(UTC)
+        until(lambda: self.succeeded("schedule", since) >= self.scheduled, "every entity was read on schedule", 60)
+
+    def export(self) -> Path:
+        """A folder with the export of every entity."""
+        folder = self.packr.folder / "exports"
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir()
+        asked = COMMAND.format(entities=self.entities, folder=str(folder), connection=self.connection)
+        self.packr.shell(asked)
+        return folder
+
+    def compare(self, after: str, *, self_test: bool = False) -> str:
+        """The comparer's table; AssertionError with the differences and what had been done before."""
+        try:
+            return self.tryton.compare(self.export(), self_test=self_test)
+        except Different as different:
+            raise AssertionError(f"after “{after}”:\n{different}") from None
+
+
+def test_the_mirror_is_what_tryton_holds(packr: Packr, tryton: Peer, tell: Callable[[str], None]) -> None:
+    packr.env["PACKR_LEASE_SECONDS"] = "60"
+    mirror = Mirror(packr, tryton)
+    packr.hasten(CADENCE)
+    packr.start("qcluster")
+    tell(f"every entity's first run had succeeded after {mirror.first_runs():.0f} s")
+    tell(mirror.compare("the first sync", self_test=True))
+
+    *changes, deletion = tryton.changes()
+    assert len(changes) + 1 >= 20
+    began = time.monotonic()
+    for place in range(0, len(changes), BATCH):
+        batch = changes[place : place + BATCH]
+        tryton.change(*batch)
+        mirror.clock()
+        mirror.compare(", ".join(batch))
+    tell(f"{len(changes)} changes came by themselves in {time.monotonic() - began:.0f} s: {', '.join(changes)}")
+
+    tryton.change(deletion)
+    mirror.clock()
+    with pytest.raises(AssertionError, match="orders"):
+        mirror.compare(deletion)
+    assert mirror.succeeded("manual") == set()
+    packr.manage("sync", mirror.connection, "orders", "--mode", "full", "--wait")
+    assert packr.rows("SELECT removed FROM syncs_syncrun WHERE \"trigger\" = 'manual'") == [(1,)]
+    tell(f"“{deletion}” came with a full read; then:\n{mirror.compare(deletion)}")

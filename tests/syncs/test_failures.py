@@ -1,0 +1,242 @@
+"""Each kind of failure: the run's state and words, its schedule, the connection, and how it goes on."""
+
+from datetime import timedelta
+
+import pytest
+from django.contrib.auth.models import User
+from django.utils.timezone import now
+
+from integrations.entities import Entity
+from integrations.errors import ConnectorError, Kind
+from integrations.models import Connection, Status
+from syncs import failures
+from syncs.models import EntitySchedule, Lane, Mode, State, SyncRun, Trigger
+from syncs.schedule import queue_due
+from syncs.services import cancel, claim, request_runs
+from tests.kit.model_wms import order
+from tests.kit.running import counts, drain, last_run, sync
+
+ORDERS, INVENTORY = Entity.ORDERS, Entity.INVENTORY
+
+
+@pytest.fixture
+def seven(clock, wms, connection):
+    """Seven orders synced earlier, and as many with news."""
+    wms.put(ORDERS, *(order(f"o{n}", now()) for n in range(7)))
+    sync(connection)
+    clock.shift(60)
+    wms.put(ORDERS, *(order(f"o{n}", now(), status="shipped") for n in range(7)))
+    wms.calls.clear()
+    return connection
+
+
+@pytest.mark.parametrize(
+    ("kind", "state", "status"),
+    [
+        (Kind.CREDENTIALS, State.FAILED, Status.NEEDS_ATTENTION),
+        (Kind.FORBIDDEN, State.FAILED, Status.CONNECTED),
+        (Kind.NOT_OFFERED, State.FAILED, Status.CONNECTED),
+        (Kind.RATE_LIMITED, State.WAITING, Status.CONNECTED),
+        (Kind.UNREACHABLE, State.WAITING, Status.UNREACHABLE),
+        (Kind.CONTRACT, State.FAILED, Status.CONNECTED),
+    ],
+)
+def test_each_kind_in_the_middle_of_a_run(seven, wms, kind, state, status):
+    """DESIGN 11: what was read stays, the watermark does not move, the words are the error's, no lane is left held."""
+    before = EntitySchedule.objects.get(connection=seven, entity=ORDERS)
+    EntitySchedule.objects.filter(pk=before.pk).update(enabled=True, next_due_at=now() + timedelta(hours=1))
+    wms.faults = [None, ConnectorError(kind, "What happened, and what to do.", detail="status 999")]
+    run = sync(seven)
+    seven.refresh_from_db()
+    after = EntitySchedule.objects.get(pk=before.pk)
+
+    assert (run.state, run.failure, run.detail) == (state, kind, "status 999")
+    assert run.message == "What happened, and what to do."
+    assert counts(run) == {"seen": 3, "updated": 3}
+    assert seven.status == status
+    assert after.watermark == before.watermark
+    assert not Lane.objects.exclude(leased_until=None).exists()
+    assert (after.enabled, after.off_reason) == (
+        (False, "What happened, and what to do.") if kind == Kind.NOT_OFFERED else (True, "")
+    )
+    # Who is asked again, and when.
+    asked = len(wms.calls)
+    drain()
+    assert len(wms.calls) == asked
+    assert (run.completed_at is None) == (state == State.WAITING)
+
+
+def test_refused_credentials_stop_the_whole_connection(clock, wms, seven):
+    """DESIGN 11: one refusal is enough; what was queued fails with the same words, and nothing falls due any more."""
+    EntitySchedule.objects.filter(connection=seven).exclude(entity="order-shipments").update(
+        enabled=True, next_due_at=now() + timedelta(seconds=30)
+    )
+    request_runs(seven, [ORDERS, INVENTORY, Entity.CUSTOMERS], trigger=Trigger.MANUAL)
+    wms.faults = [ConnectorError(Kind.CREDENTIALS, "The WMS refused the login.")] * 9
+    drain()
+    runs = SyncRun.objects.filter(created_at__gte=now())
+    assert [(run.state, run.message) for run in runs] == [(State.FAILED, "The WMS refused the login.")] * 3
+    assert len(wms.calls) == 1
+    clock.shift(3600)
+    queue_due(now())
+    assert drain() == 0
+
+    Connection.objects.filter(pk=seven.pk).update(status=Status.CONNECTED)
+    wms.faults = []
+    queue_due(now())
+    drain()
+    assert last_run(seven).state == State.SUCCEEDED
+
+
+def test_a_run_between_two_slices_fails_with_the_connection(settings, clock, wms, seven):
+    """A run whose slice was over when the login was refused did not get cancelled by anybody: it failed."""
+    settings.SLICE_SECONDS = 0
+    request_runs(seven, [ORDERS], trigger=Trigger.MANUAL)
+    from syncs import engine
+
+    engine.work(claim())
+    clock.shift(1)
+    request_runs(seven, [INVENTORY], trigger=Trigger.MANUAL, person=User.objects.get(username="ada"))
+    wms.faults = [ConnectorError(Kind.CREDENTIALS, "The WMS refused the login.")] * 3
+    drain()
+    assert {(run.entity, run.state, run.message) for run in SyncRun.objects.exclude(message="")} == {
+        ("orders", State.FAILED, "The WMS refused the login."),
+        ("inventory", State.FAILED, "The WMS refused the login."),
+    }
+
+
+def test_one_forbidden_entity_stops_no_other(wms, seven):
+    """R8: one bad entity never stops another."""
+    request_runs(seven, [ORDERS, INVENTORY], trigger=Trigger.MANUAL)
+    wms.faults = [ConnectorError(Kind.FORBIDDEN, "Not for you.")]
+    drain()
+    assert last_run(seven, INVENTORY).state == State.SUCCEEDED
+
+
+@pytest.mark.parametrize("seconds", [1, 30, 3600, 23 * 3600])
+def test_a_wait_is_a_row_and_ends_when_the_wms_said(clock, wms, seven, seconds):
+    """Issue 3, 5: no worker sleeps; the whole account waits; then the run goes on from its page."""
+    until = now() + timedelta(seconds=seconds)
+    wms.faults = [None, ConnectorError(Kind.RATE_LIMITED, "Wait.", retry_at=until)]
+    run = sync(seven)
+    assert (run.state, run.ready_at, run.lane.waits_until) == (State.WAITING, until, until)
+    request_runs(seven, [INVENTORY], trigger=Trigger.MANUAL)
+    clock.move_to(until - timedelta(milliseconds=1))
+    assert drain() == 0
+    clock.move_to(until)
+    drain()
+    run.refresh_from_db()
+    assert (run.state, run.waits, run.waiting_since, run.message) == (State.SUCCEEDED, 0, None, "")
+    assert [call.cursor for call in wms.asked(entity=ORDERS)] == [None, {"start": 3}, {"start": 3}, {"start": 6}]
+
+
+def test_a_wait_longer_than_a_day_fails_and_says_so(clock, wms, seven):
+    """A day-long Retry-After can't hold a run: at most 24 h, then the next due one tries again."""
+    wms.faults = [ConnectorError(Kind.RATE_LIMITED, "Wait.", retry_at=now() + timedelta(hours=24, seconds=1))]
+    run = sync(seven)
+    assert (run.state, run.failure) == (State.FAILED, "rate_limited")
+
+
+def test_a_wms_that_says_at_once_is_not_hammered(clock, wms, seven):
+    """Retry-After: 0 for ever: the pauses grow all the same."""
+    wms.faults = [lambda call: _raise(ConnectorError(Kind.RATE_LIMITED, "Wait.", retry_at=now()))] * 10_000
+    request_runs(seven, [ORDERS], trigger=Trigger.MANUAL)
+    for _ in range(3600):
+        drain()
+        clock.shift(1)
+    assert 10 < len(wms.calls) < 40
+
+
+def _raise(error):
+    raise error
+
+
+def test_pauses_double_with_jitter_up_to_a_ceiling():
+    """5 s, 10 s, … 5 min, each between half and the whole of it."""
+    for waits, longest in ((0, 5), (1, 10), (5, 160), (6, 300), (500, 300)):
+        found = {failures.pause(waits).total_seconds() for _ in range(50)}
+        assert longest / 2 <= min(found) < max(found) <= longest
+
+
+@pytest.mark.parametrize(
+    ("entity", "minutes"),
+    [pytest.param(ORDERS, 15, id="at least 15 min"), pytest.param(Entity.PRODUCTS, 60, id="its cadence")],
+)
+def test_patience_with_an_unreachable_wms_ends(clock, wms, connection, entity, minutes):
+    """DESIGN 11: a run waits at most max(its cadence, 15 min); its end says so, and the connection shows it."""
+    wms.faults = [ConnectorError(Kind.UNREACHABLE, "The WMS can't be reached.")] * 1000
+    request_runs(connection, [entity], trigger=Trigger.MANUAL)
+    began = now()
+    while (run := SyncRun.objects.get()).is_active:
+        drain()
+        clock.shift(5)
+    assert run.state == State.FAILED
+    assert timedelta(minutes=minutes - 5) <= run.completed_at - began <= timedelta(minutes=minutes)
+    assert "This run gave up after" in run.message
+    assert run.message.endswith("the next one tries again.")
+    connection.refresh_from_db()
+    assert connection.status == Status.UNREACHABLE
+
+    wms.faults = []
+    clock.shift(300)
+    assert sync(connection, entity).state == State.SUCCEEDED
+    connection.refresh_from_db()
+    assert (connection.status, connection.status_message) == (Status.CONNECTED, "")
+
+
+def test_earlier_data_always_stays(clock, wms, seven):
+    """DESIGN 11: whatever fails, the mirror is what it was."""
+    from tests.kit.running import mirrored
+
+    before = mirrored(seven)
+    for kind in Kind:
+        Connection.objects.filter(pk=seven.pk).update(status=Status.CONNECTED)
+        SyncRun.objects.filter(state=State.WAITING).update(state=State.CANCELLED)
+        Lane.objects.update(waits_until=None)
+        wms.faults = [ConnectorError(kind, "No.")]
+        seven.refresh_from_db()
+        sync(seven, mode=Mode.FULL)
+    assert mirrored(seven) == before
+
+
+# --- Cancelling -----------------------------------------------------------------------------------------------------
+
+
+def test_a_queued_run_is_cancelled_at_once(wms, seven):
+    ada = User.objects.get(username="ada")
+    (one,) = request_runs(seven, [ORDERS], trigger=Trigger.MANUAL)
+    assert cancel(one.run, person=ada)
+    one.run.refresh_from_db()
+    assert (one.run.state, one.run.cancelled_by) == (State.CANCELLED, ada)
+    assert one.run.completed_at is not None
+    assert drain() == 0
+    assert not cancel(one.run, person=ada)
+
+
+def test_a_running_run_is_cancelled_at_the_next_page(wms, seven):
+    """Issue 3, 7: what was kept is said."""
+    ada = User.objects.get(username="ada")
+    wms.faults = [None, lambda call: cancel(last_run(seven), person=ada) and None]
+    run = sync(seven)
+    assert (run.state, run.message) == (State.CANCELLED, "Cancelled. The 3 records read so far are kept.")
+    assert counts(run) == {"seen": 3, "updated": 3}
+    assert len(wms.asked()) == 2
+
+
+def test_a_waiting_run_is_cancelled_at_once(wms, seven):
+    wms.faults = [ConnectorError(Kind.RATE_LIMITED, "Wait.", retry_at=now() + timedelta(hours=1))]
+    run = sync(seven)
+    assert cancel(run, person=None)
+    run.refresh_from_db()
+    assert run.state == State.CANCELLED
+
+
+def test_a_cancel_while_the_wms_fails_is_a_cancel(wms, seven):
+    """The person's word comes before the error's."""
+
+    def both(call):
+        cancel(last_run(seven), person=User.objects.get(username="ada"))
+        raise ConnectorError(Kind.CONTRACT, "Nonsense.")
+
+    wms.faults = [both]
+    assert sync(seven).state == State.CANCELLED

@@ -1,0 +1,297 @@
+"""The first sync, the watermark, incremental runs and what they leave alone."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from django.utils.timezone import now
+
+from integrations.connector import Page
+from integrations.entities import Entity
+from integrations.models import Connection
+from syncs.models import Checkpoint, EntitySchedule, Mode, SeenPage, State, Trigger
+from syncs.schedule import queue_due
+from syncs.services import request_runs
+from tests.kit.model_wms import ENTITIES, connector_for, customer, item, order
+from tests.kit.running import counts, drain, last_run, present, sync
+
+ORDERS, INVENTORY, CUSTOMERS = Entity.ORDERS, Entity.INVENTORY, Entity.CUSTOMERS
+
+
+def schedule(connection, entity=ORDERS):
+    return EntitySchedule.objects.get(connection=connection, entity=entity)
+
+
+def test_the_first_sync_is_full_and_goes_back_to_the_border(clock, wms, connection):
+    """T14, B3: a new connection reads the last 30 days by the WMS's clock; an incremental before that is upgraded."""
+    old, edge, fresh = (now() - timedelta(days=days) for days in (31, 30, 1))
+    wms.put(ORDERS, order("old", old), order("edge", edge), order("fresh", fresh))
+
+    run = sync(connection, ORDERS, Mode.INCREMENTAL)
+
+    assert (run.mode, run.state, run.since, run.border) == (Mode.FULL, State.SUCCEEDED, None, edge)
+    assert present(connection) == ["edge", "fresh"]
+    assert counts(run) == {"seen": 2, "created": 2}
+
+
+def test_connecting_starts_a_first_run_of_every_entity(clock, wms, home):
+    """T15, P1: each entity is pulled by a run with trigger *first*; order shipments come with their orders."""
+    from integrations.services import Account, connect
+
+    wms.put(ORDERS, order("o1", now()))
+    made = connect(home, Account("model", "New", {"key": "k"}))
+    drain()
+
+    runs = list(made.runs.exclude(trigger=Trigger.SCHEDULE))
+    assert sorted(run.entity for run in runs) == sorted(ENTITIES)
+    assert {(run.trigger, run.mode, run.state) for run in runs} == {(Trigger.FIRST, Mode.FULL, State.SUCCEEDED)}
+
+
+def test_the_border_is_taken_from_the_wms_clock(clock, wms, home):
+    """Trap 3.10: connect time by the WMS less the lookback, not by our clock."""
+    from integrations.services import Account, connect
+
+    wms.skew = timedelta(minutes=-10)
+    made = connect(home, Account("model", "New", {"key": "k"}, lookback_days=7), first_sync=False)
+    assert made.border == now() - timedelta(days=7, minutes=10)
+
+
+@pytest.mark.parametrize("skew", [timedelta(0), timedelta(minutes=10), timedelta(minutes=-10)])
+def test_the_watermark_is_the_wms_clock_at_the_first_answer_less_a_second(clock, wms, connection, skew):
+    """R1, trap 3.4: never our clock, and not the clock of a later page."""
+    wms.skew = skew
+    wms.put(ORDERS, *(order(f"o{number}", now()) for number in range(7)))
+    began = now() + skew
+    wms.faults = [lambda call: clock.shift(60)] * 3
+
+    sync(connection)
+
+    # The clock moved on before each of the three answers; the first one counts.
+    assert schedule(connection).watermark == began + timedelta(seconds=59)
+
+
+def test_an_answer_without_a_clock_does_not_lend_a_later_ones(clock, wms, connection):
+    """R1: when only the second answer has a Date, what changed since the first may be missing before it."""
+    stamp = now() - timedelta(hours=2)
+    wms.put(ORDERS, *(order(f"o{number}", stamp) for number in range(4)))
+
+    def first(call):
+        wms.has_clock = False
+
+    def second(call):
+        wms.has_clock = True
+
+    wms.faults = [first, second]
+    sync(connection)
+    assert schedule(connection).watermark == stamp
+
+
+def test_a_wms_without_a_clock_is_known_by_the_highest_believed_stamp(clock, wms, connection):
+    """R3, trap 3.7: a stamp in 2999 is stored and moves nothing."""
+    wms.has_clock = False
+    stamp = now() - timedelta(hours=3)
+    wms.put(ORDERS, order("o1", stamp), order("o2", datetime(2999, 1, 1, tzinfo=UTC)))
+    sync(connection)
+    assert schedule(connection).watermark == stamp
+    assert present(connection) == ["o1", "o2"]
+
+
+def test_an_incremental_asks_with_the_overlap_and_leaves_the_watermark_alone(clock, wms, connection):
+    """R2, I4: since = watermark - 15 min; the stored watermark is never watermark - overlap."""
+    sync(connection)
+    first = schedule(connection).watermark
+    clock.shift(timedelta(hours=1))
+    run = sync(connection)
+    assert wms.asked()[-1].ask.since == run.since == first - timedelta(minutes=15)
+    assert schedule(connection).watermark == now() - timedelta(seconds=1)
+    assert run.mode == Mode.INCREMENTAL
+
+
+def test_only_what_changed_is_read_and_written(clock, wms, connection):
+    """I4: 3 of 30 change; the next run reads those 3 and writes 3."""
+    wms.page_size = 10
+    wms.put(ORDERS, *(order(f"o{number:02}", now() - timedelta(hours=2)) for number in range(30)))
+    sync(connection)
+    clock.shift(timedelta(hours=1))
+    wms.put(ORDERS, *(order(f"o{number:02}", now(), status="shipped") for number in (3, 14, 25)))
+    run = sync(connection)
+    assert counts(run) == {"seen": 3, "updated": 3}
+
+
+def test_a_late_commit_within_the_overlap_is_found(clock, wms, connection):
+    """Trap 3.3: stamped before the watermark, visible after it."""
+    sync(connection)
+    stamp = now()
+    clock.shift(timedelta(minutes=5))
+    sync(connection)
+    clock.shift(timedelta(minutes=5))
+    wms.put(ORDERS, order("late", stamp))
+    assert counts(sync(connection)) == {"seen": 1, "created": 1}
+
+
+def test_ties_at_the_border_are_all_read(clock, wms, connection):
+    """Trap 3.1: many rows of one second, more than a page of them."""
+    sync(connection)
+    edge = schedule(connection).watermark - timedelta(minutes=15)
+    clock.shift(timedelta(minutes=5))
+    wms.put(ORDERS, *(order(f"o{number}", edge) for number in range(8)))
+    assert counts(sync(connection)) == {"seen": 8, "created": 8}
+
+
+def test_rows_without_a_stamp_are_always_applied(clock, wms, connection):
+    """Trap 3.6."""
+    wms.put(INVENTORY, item("A", "7", None))
+    sync(connection, INVENTORY)
+    clock.shift(timedelta(hours=1))
+    wms.put(INVENTORY, item("A", "5", None))
+    assert counts(sync(connection, INVENTORY)) == {"seen": 1, "updated": 1}
+
+
+def test_daily_entities_are_read_in_full_whoever_asks(clock, wms, connection):
+    """DESIGN, entities: warehouses and shipping methods are always read in full, a manual sync included."""
+    sync(connection, Entity.WAREHOUSES)
+    clock.shift(timedelta(hours=1))
+    assert sync(connection, Entity.WAREHOUSES).mode == Mode.FULL
+
+
+def test_as_of_is_the_earlier_of_the_watermark_and_the_copys_crawl(clock, wms, connection):
+    """DESIGN, as of: a copy is no fresher than its last crawl; the children show the parent's."""
+    crawled = now() - timedelta(minutes=40)
+    wms.crawls = {ORDERS: crawled}
+    sync(connection)
+    found = schedule(connection), schedule(connection, Entity.ORDER_SHIPMENTS)
+    assert [(one.as_of, one.watermark) for one in found] == [(crawled, now() - timedelta(seconds=1))] * 2
+
+
+def test_a_run_leaves_no_scaffolding(clock, wms, connection):
+    """Checkpoint and seen pages go when a run ends."""
+    wms.put(ORDERS, *(order(f"o{number}", now()) for number in range(7)))
+    sync(connection)
+    assert not Checkpoint.objects.exists()
+    assert not SeenPage.objects.exists()
+
+
+def test_facts_learned_reach_the_connection_and_the_open_client(clock, wms, connection):
+    """What an answer taught (lists in it too) is stored once and known to the next request already."""
+    wms.learned = {"no_dates": True, "paths": ["a", "b"]}
+    sync(connection)
+    assert Connection.objects.get(pk=connection.pk).learned == wms.learned
+    from syncs import clients
+
+    (client,) = clients._idle.values()
+    assert client.learned == wms.learned
+
+
+# --- B10 and B5: PackageBee's Smart Sync, to the letter -------------------------------------------------------------
+
+TWO_PM = datetime(2020, 3, 2, 14, 0, tzinfo=UTC)
+PRINTED = (
+    ("A", "7", datetime(2020, 2, 28, 8, 45, tzinfo=UTC)),
+    ("B", "10", datetime(2020, 3, 2, 13, 30, tzinfo=UTC)),
+    ("C", "3", datetime(2020, 2, 25, 11, 0, tzinfo=UTC)),
+)
+
+
+@pytest.fixture
+def two_pm(clock, wms, home):
+    """The printed list, synced at 2 PM by a schedule of an hour."""
+    from integrations.services import Account, connect
+
+    clock.move_to(TWO_PM - timedelta(minutes=30))
+    made = connect(home, Account("model", "Store", {"key": "store"}), first_sync=False)
+    EntitySchedule.objects.filter(connection=made).update(enabled=False)
+    EntitySchedule.objects.filter(connection=made, entity=INVENTORY).update(
+        enabled=True, every_seconds=3600, next_due_at=TWO_PM, next_reread_at=None, reread="none"
+    )
+    wms.put(INVENTORY, *(item(*row) for row in PRINTED))
+    clock.move_to(TWO_PM)
+    queue_due(now())
+    drain()
+    assert counts(last_run(made, INVENTORY)) == {"seen": 3, "created": 3}
+    return made
+
+
+def at_three(clock, connection):
+    clock.move_to(TWO_PM + timedelta(hours=1))
+    queue_due(now())
+    drain()
+    run = last_run(connection, INVENTORY)
+    assert (run.started_at, run.trigger) == (TWO_PM + timedelta(hours=1), Trigger.SCHEDULE)
+    return run
+
+
+def changed(connection, since):
+    from packr.warehouse.models import InventoryItem
+
+    rows = InventoryItem.objects.filter(connection=connection, changed_at__gt=since).order_by("external_id")
+    return [(row.external_id, row.onhand) for row in rows]
+
+
+@pytest.mark.parametrize("filters", [True, False], ids=["asks for changes", "gets the whole list"])
+def test_b10_only_a_is_synchronised(clock, wms, two_pm, filters):
+    """B10, B4: rows and times exactly as printed: A 7 to 5 at 2:30 PM, runs at 2 and 3 PM; only A is synchronised."""
+    wms.filters = filters
+    wms.put(INVENTORY, item("A", "5", datetime(2020, 3, 2, 14, 30, tzinfo=UTC)))
+    run = at_three(clock, two_pm)
+    assert (run.mode, run.updated, run.created, run.removed) == (Mode.INCREMENTAL, 1, 0, 0)
+    assert run.unchanged == run.seen - 1 == (0 if filters else 2)
+    assert changed(two_pm, TWO_PM) == [("A", 5)]
+
+
+@pytest.mark.parametrize(
+    ("row", "written"),
+    [
+        pytest.param(("A", "7", TWO_PM + timedelta(minutes=30)), [], id="stamp moved, quantity equal"),
+        pytest.param(("B", "9", PRINTED[1][2]), [("B", 9)], id="quantity moved, stamp equal"),
+        pytest.param(("A", "5", TWO_PM + timedelta(minutes=30)), [("A", 5)], id="both moved"),
+    ],
+)
+def test_b5_the_three_traps(clock, wms, two_pm, row, written):
+    """B5: what counts is the quantity, not the stamp."""
+    wms.filters = False
+    wms.put(INVENTORY, item(*row))
+    run = at_three(clock, two_pm)
+    assert changed(two_pm, TWO_PM) == written
+    assert (run.updated, run.unchanged) == (len(written), 3 - len(written))
+
+
+def test_b5_a_quantity_that_moved_without_its_stamp_is_found_by_the_re_read(clock, wms, two_pm):
+    """B5, B2: where the WMS filters by stamp, no incremental can see it; the regular full run does."""
+    wms.put(INVENTORY, item("C", "2", PRINTED[2][2]))
+    assert at_three(clock, two_pm).seen == 0
+    run = sync(two_pm, INVENTORY, Mode.FULL)
+    assert counts(run) == {"seen": 3, "updated": 1, "unchanged": 2}
+
+
+def test_b2_full_takes_every_item_and_changes_nothing(clock, wms, connection):
+    """B2: 1,000 unchanged items: full processes 1,000 and changes none."""
+    wms.page_size = 400
+    wms.put(INVENTORY, *(item(f"S{number}", "1", now()) for number in range(1000)))
+    sync(connection, INVENTORY)
+    clock.shift(timedelta(hours=1))
+    assert counts(sync(connection, INVENTORY, Mode.FULL)) == {"seen": 1000, "unchanged": 1000}
+
+
+def test_a_whole_list_is_compared_by_digest(clock, wms, connection, monkeypatch):
+    """Trap 3.6: an entity that can't be asked for changes is read whole each time."""
+    from integrations.registry import CONNECTORS
+
+    monkeypatch.setitem(CONNECTORS, "model", connector_for(wms, whole=[CUSTOMERS]))
+    wms.put(CUSTOMERS, customer("c1"), customer("c2"))
+    sync(connection, CUSTOMERS)
+    clock.shift(timedelta(hours=1))
+    wms.put(CUSTOMERS, customer("c2", "Acme"))
+    run = sync(connection, CUSTOMERS)
+    assert (run.mode, run.since, counts(run)) == (Mode.INCREMENTAL, None, {"seen": 2, "updated": 1, "unchanged": 1})
+
+
+def test_an_empty_page_with_a_marker_is_no_end(clock, wms, connection):
+    """R6: the list ends where the WMS says so, not at an empty page."""
+    wms.put(ORDERS, order("o1", now()))
+    wms.faults = [lambda call: Page((), cursor={"start": 0}, clock=wms.now())]
+    assert counts(sync(connection)) == {"seen": 1, "created": 1}
+
+
+def test_requests_of_a_child_run_its_parent(clock, wms, connection):
+    """DESIGN, read with: syncing order shipments runs the orders, once."""
+    (one,) = request_runs(connection, [Entity.ORDER_SHIPMENTS, ORDERS], trigger=Trigger.MANUAL)
+    assert one.run.entity == ORDERS

@@ -1,0 +1,355 @@
+"""Full runs: what was not seen is removed, after a second look and never too much at once; older versions; rejected."""
+
+from datetime import timedelta
+
+import pytest
+from django.utils.timezone import now
+
+from integrations.connector import Page
+from integrations.entities import Entity
+from integrations.models import Connection
+from integrations.registry import CONNECTORS
+from packr.warehouse import writer
+from packr.warehouse.models import Order, OrderShipment
+from syncs.models import EntitySchedule, Mode, RejectedRecord, State
+from tests.kit.model_wms import connector_for, customer, item, order, shipment
+from tests.kit.running import counts, present, sync
+
+ORDERS, INVENTORY, CUSTOMERS = Entity.ORDERS, Entity.INVENTORY, Entity.CUSTOMERS
+FULL = Mode.FULL
+
+
+def fill(wms, number, entity=CUSTOMERS):
+    made = [customer(f"c{n:03}") for n in range(number)]
+    wms.put(entity, *made)
+    return [one.external_id for one in made]
+
+
+def watermark(connection, entity=CUSTOMERS):
+    return EntitySchedule.objects.get(connection=connection, entity=entity).watermark
+
+
+def test_what_is_gone_is_looked_up_by_id_and_then_removed(clock, wms, connection):
+    """R5, trap 3.11: kept, hidden, counted; and restored when it is seen again."""
+    fill(wms, 7)
+    sync(connection, CUSTOMERS)
+    clock.shift(3600)
+    wms.drop(CUSTOMERS, "c002", "c005")
+    run = sync(connection, CUSTOMERS, FULL)
+    assert counts(run) == {"seen": 5, "unchanged": 5, "removed": 2}
+    assert run.state == State.SUCCEEDED
+    assert [call.ids for call in wms.asked("lookup")] == [("c002", "c005")]
+    assert present(connection, CUSTOMERS) == ["c000", "c001", "c003", "c004", "c006"]
+
+    wms.put(CUSTOMERS, customer("c002"))
+    assert counts(sync(connection, CUSTOMERS, FULL)) == {"seen": 6, "updated": 1, "unchanged": 5}
+    assert "c002" in present(connection, CUSTOMERS)
+
+
+def test_what_a_walk_missed_by_paging_is_found_by_the_second_look(clock, wms, connection):
+    """Trap 3.2: a row that slipped over a page's border is still there, so it stays, and its news is taken."""
+    fill(wms, 7)
+    sync(connection, CUSTOMERS)
+    clock.shift(3600)
+    wms.put(CUSTOMERS, customer("c006", "News"))
+
+    def drifted(call):
+        return Page([customer(f"c{n:03}") for n in (0, 1, 2, 3, 4)], clock=wms.now())
+
+    wms.faults = [drifted]
+    run = sync(connection, CUSTOMERS, FULL)
+    assert counts(run) == {"seen": 7, "updated": 1, "unchanged": 6}
+    assert len(present(connection, CUSTOMERS)) == 7
+
+
+def test_a_look_up_that_repeats_itself_still_adds_up(clock, wms, connection):
+    """Trap 3.14: duplicates in the second look are one record too."""
+    fill(wms, 3)
+    sync(connection, CUSTOMERS)
+    clock.shift(60)
+    twice = Page([customer("c001", "Old"), customer("c001", "New")], clock=wms.now())
+    wms.faults = [lambda call: Page([customer("c000"), customer("c002")], clock=wms.now()), lambda call: twice]
+    run = sync(connection, CUSTOMERS, FULL)
+    assert counts(run) == {"seen": 3, "updated": 1, "unchanged": 2}
+
+
+@pytest.mark.parametrize(("rows", "gone", "held"), [(30, 20, False), (30, 21, True), (220, 22, False), (220, 23, True)])
+def test_the_brake(clock, wms, connection, rows, gone, held):
+    """R5: more than 20 rows and more than 10 % at once are not removed without a person; not one less is held."""
+    wms.page_size = 100
+    ids = fill(wms, rows)
+    sync(connection, CUSTOMERS)
+    before = watermark(connection)
+    clock.shift(3600)
+    wms.drop(CUSTOMERS, *ids[:gone])
+    run = sync(connection, CUSTOMERS, FULL)
+    assert (run.state, run.removed) == ((State.NEEDS_REVIEW, 0) if held else (State.SUCCEEDED, gone))
+    assert len(present(connection, CUSTOMERS)) == (rows if held else rows - gone)
+    if held:
+        assert f"{gone} of {rows} records" in run.message
+        assert wms.asked("lookup") == []
+        # What the list left out may have changed too: the mirror is complete up to the last whole list only.
+        assert watermark(connection) == before
+
+
+def test_history_is_removed_only_after_the_border(clock, wms, connection):
+    """R5, trap 3.10: what is older than the border was never asked for, so nothing follows from its absence."""
+    border = connection.border
+    wms.put(ORDERS, order("old", now(), created_at=border - timedelta(days=1)))
+    wms.put(ORDERS, order("on it", now(), created_at=border), order("new", now(), created_at=border + timedelta(1)))
+    sync(connection)
+    clock.shift(60)
+    wms.drop(ORDERS, "old", "on it", "new")
+    wms.put(ORDERS, order("other", now()))
+    assert sync(connection, mode=FULL).removed == 1
+    assert present(connection) == ["old", "on it", "other"]
+
+
+@pytest.mark.parametrize("mode", list(Mode))
+def test_a_suspicious_zero(clock, wms, connection, monkeypatch, mode):
+    """DESIGN 10: an empty list that was never empty is partial, removes nothing, moves no watermark; until it lasts."""
+    monkeypatch.setitem(CONNECTORS, "model", connector_for(wms, whole=[CUSTOMERS]))
+    ids = fill(wms, 5)
+    sync(connection, CUSTOMERS, FULL)
+    before = watermark(connection)
+    wms.drop(CUSTOMERS, *ids)
+    # Every five minutes: the first one that is 15 minutes after the first empty one is believed.
+    states = []
+    for _ in range(4):
+        clock.shift(300)
+        run = sync(connection, CUSTOMERS, mode)
+        states.append(run.state)
+        if run.state == State.PARTIAL:
+            assert "came back empty" in run.message
+            assert watermark(connection) == before
+    assert states == [State.PARTIAL, State.PARTIAL, State.PARTIAL, State.SUCCEEDED]
+    assert watermark(connection) > before
+    assert len(present(connection, CUSTOMERS)) == (0 if mode == FULL else 5)
+
+
+def test_a_zero_that_was_a_slip_starts_anew(clock, wms, connection):
+    """An empty answer, then a full list, then an empty one again: that one is the first."""
+    ids = fill(wms, 3)
+    sync(connection, CUSTOMERS)
+    for empty in (True, False, True):
+        clock.shift(3600)
+        wms.drop(CUSTOMERS, *list(wms.rows[CUSTOMERS])) if empty else fill(wms, 3)
+        run = sync(connection, CUSTOMERS, FULL)
+    assert run.state == State.PARTIAL
+    assert present(connection, CUSTOMERS) == ids
+
+
+def test_a_list_that_was_always_empty_is_fine(clock, wms, connection):
+    run = sync(connection, CUSTOMERS)
+    assert (run.state, counts(run)) == (State.SUCCEEDED, {})
+    assert watermark(connection) is not None
+
+
+def test_an_incremental_without_news_is_no_suspicious_zero(clock, wms, connection):
+    """Only a list read whole can be empty in a way that surprises."""
+    wms.put(ORDERS, order("o1", now() - timedelta(hours=2)))
+    sync(connection)
+    clock.shift(3600)
+    run = sync(connection)
+    assert (run.state, run.seen) == (State.SUCCEEDED, 0)
+
+
+def test_rows_changed_by_another_door_during_the_run_stay(clock, wms, connection):
+    """R5: a record that arrived while the walk was under way was not in its list, and is not missing."""
+    fill(wms, 4)
+    sync(connection, CUSTOMERS)
+    clock.shift(3600)
+
+    def meanwhile(call):
+        clock.shift(1)
+        writer.apply(connection.pk, CUSTOMERS, [customer("new")], now=now())
+
+    wms.faults = [None, meanwhile]
+    run = sync(connection, CUSTOMERS, FULL)
+    assert counts(run) == {"seen": 4, "unchanged": 4}
+    assert "new" in present(connection, CUSTOMERS)
+
+
+# --- Older versions -------------------------------------------------------------------------------------------------
+
+
+def test_an_older_version_is_stale_in_an_incremental(clock, wms, connection):
+    """R4, trap 3.15."""
+    wms.put(ORDERS, order("o1", now(), status="shipped"))
+    sync(connection)
+    wms.put(ORDERS, order("o1", now() - timedelta(minutes=5)))
+    run = sync(connection)
+    assert counts(run) == {"seen": 1, "stale": 1}
+    assert Order.objects.get().status == "shipped"
+
+
+def test_a_full_run_believes_an_older_version_that_is_confirmed(clock, wms, connection):
+    """R4, trap 3.17: a restored WMS is right; each doubtful record is read once more first."""
+    wms.put(ORDERS, *(order(f"o{n}", now(), status="shipped") for n in range(5)))
+    sync(connection)
+    older = now() - timedelta(hours=1)
+    wms.put(ORDERS, *(order(f"o{n}", older) for n in (1, 3)))
+    run = sync(connection, mode=FULL)
+    assert counts(run) == {"seen": 5, "updated": 2, "unchanged": 3}
+    assert [call.ids for call in wms.asked("lookup")] == [("o1",), ("o3",)]
+    assert Order.objects.get(external_id="o3").updated_at == older
+
+
+def test_a_full_run_drops_an_older_version_that_was_a_slip(clock, wms, connection):
+    """R4: the second look says otherwise, so the newer one stays."""
+    wms.put(ORDERS, order("o1", now(), status="shipped"))
+    sync(connection)
+    wms.faults = [lambda call: Page([order("o1", now() - timedelta(hours=1))], clock=wms.now())]
+    run = sync(connection, mode=FULL)
+    assert counts(run) == {"seen": 1, "unchanged": 1}
+    assert Order.objects.get().status == "shipped"
+
+
+def test_a_doubtful_record_that_is_gone_meanwhile_stays_stale(clock, wms, connection):
+    """It was in the list, so it is not missing; the next full run sees to it."""
+    wms.put(ORDERS, order("o1", now(), status="shipped"), order("o2", now()))
+    sync(connection)
+    wms.put(ORDERS, order("o1", now() - timedelta(hours=1)))
+    wms.faults = [None, lambda call: Page([], clock=wms.now())]
+    run = sync(connection, mode=FULL)
+    assert counts(run) == {"seen": 2, "unchanged": 1, "stale": 1}
+
+
+# --- Rejected records -----------------------------------------------------------------------------------------------
+
+
+def test_rejected_records_are_kept_and_the_rest_is_applied(clock, wms, connection):
+    """R8, T: partial, with the counts in words; the reason and the run stand beside the record."""
+    wms.put(ORDERS, *(order(f"o{n}", now()) for n in range(5)))
+    wms.bad[ORDERS] = {"o1": "total_price: 12,5 is not a number"}
+    run = sync(connection)
+    assert (run.state, counts(run)) == (State.PARTIAL, {"seen": 5, "created": 4, "rejected": 1})
+    assert run.message == "4 of 5 records were read; 1 could not be understood."
+    kept = RejectedRecord.objects.get()
+    assert (kept.external_id, kept.reason, kept.run) == ("o1", "total_price: 12,5 is not a number", run)
+
+
+def test_a_rejected_record_that_comes_again_is_one_row(clock, wms, connection):
+    wms.put(ORDERS, order("o1", now()))
+    wms.bad[ORDERS] = {"o1": "bad", None: "the record has no id"}
+    sync(connection)
+    clock.shift(60)
+    run = sync(connection)
+    assert sorted(RejectedRecord.objects.values_list("external_id", "run", "last_seen_at")) == [
+        ("", run.pk, now()),
+        ("o1", run.pk, now()),
+    ]
+    assert set(RejectedRecord.objects.values_list("first_seen_at", flat=True)) == {now() - timedelta(seconds=60)}
+
+
+def test_a_rejected_record_is_cleared_when_it_is_understood(clock, wms, connection):
+    wms.put(ORDERS, order("o1", now()), order("o2", now()))
+    wms.bad[ORDERS] = {"o1": "bad", "o2": "bad"}
+    sync(connection)
+    del wms.bad[ORDERS]["o1"]
+    sync(connection)
+    assert [one.external_id for one in RejectedRecord.objects.all()] == ["o2"]
+
+
+def test_a_full_run_forgets_rejected_records_that_are_no_more(clock, wms, connection):
+    """One without an id can never be understood by its id: the next whole list that has it no more clears it."""
+    wms.put(ORDERS, order("o1", now()), order("gone", now()))
+    wms.bad[ORDERS] = {"gone": "bad", None: "the record has no id"}
+    sync(connection)
+    clock.shift(60)
+    wms.drop(ORDERS, "gone")
+    wms.bad[ORDERS] = {}
+    run = sync(connection, mode=FULL)
+    assert (run.state, RejectedRecord.objects.count()) == (State.SUCCEEDED, 0)
+
+
+def test_a_rejected_record_is_not_missing(clock, wms, connection):
+    """A known record that can't be understood any more is looked up, is there, and stays as it was."""
+    wms.put(ORDERS, order("o1", now()), order("o2", now()))
+    sync(connection)
+    wms.bad[ORDERS] = {"o1": "bad"}
+    run = sync(connection, mode=FULL)
+    assert counts(run) == {"seen": 2, "unchanged": 1, "rejected": 1}
+    assert present(connection) == ["o1", "o2"]
+
+
+def test_a_page_of_bad_records_takes_a_handful_of_statements(clock, wms, connection):
+    """A thousand bad records cost no more statements than ten."""
+    from django.db import connection as database
+    from django.test.utils import CaptureQueriesContext
+
+    numbers = []
+    for number in (10, 400):
+        wms.page_size = number
+        wms.put(ORDERS, *(order(f"{number}-{n}", now()) for n in range(number)))
+        wms.rows[ORDERS] = {key: row for key, row in wms.rows[ORDERS].items() if key.startswith(f"{number}-")}
+        wms.bad[ORDERS] = dict.fromkeys(wms.rows[ORDERS], "bad")
+        with CaptureQueriesContext(database) as queries:
+            sync(connection, mode=FULL)
+        numbers.append(len(queries))
+    assert numbers[1] <= numbers[0] + 8
+
+
+# --- Children -------------------------------------------------------------------------------------------------------
+
+
+def test_shipments_go_and_come_with_their_order(clock, wms, connection):
+    """DESIGN, read with: written and removed as a set with the parent."""
+    wms.put(ORDERS, order("o1", now(), shipments=[shipment("s1", "o1"), shipment("s2", "o1")]), order("o2", now()))
+    sync(connection)
+    assert present(connection, Entity.ORDER_SHIPMENTS) == ["s1", "s2"]
+    kept = wms.rows[ORDERS]["o1"]
+    clock.shift(60)
+    wms.drop(ORDERS, "o1")
+    sync(connection, mode=FULL)
+    assert present(connection, Entity.ORDER_SHIPMENTS) == []
+    assert OrderShipment.objects.count() == 2
+    wms.put(ORDERS, kept)
+    sync(connection, mode=FULL)
+    assert present(connection, Entity.ORDER_SHIPMENTS) == ["s1", "s2"]
+
+
+# --- Connections that end in the middle -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("mode", list(Mode))
+def test_a_connection_disconnected_in_the_middle(clock, wms, connection, mode):
+    """The page in hand is the last; no further question is asked, the run says why it ended, nothing is left over."""
+    from integrations.services import disconnect
+
+    sync(connection)
+    wms.calls.clear()
+    wms.put(ORDERS, *(order(f"o{n}", now()) for n in range(9)))
+    wms.faults = [None, lambda call: disconnect(Connection.objects.get(pk=connection.pk))]
+    run = sync(connection, mode=mode)
+    assert (run.state, len(wms.asked())) == (State.CANCELLED, 2)
+    assert run.message == "The WMS was disconnected. The 3 records read so far are kept."
+    assert len(present(connection)) == 3
+
+
+@pytest.mark.parametrize("changed", [True, False])
+@pytest.mark.parametrize("mode", list(Mode))
+def test_a_connection_deleted_in_the_middle(clock, wms, connection, caplog, mode, changed):
+    """Nothing of it comes back, and the worker goes on with its life."""
+    from integrations.services import disconnect
+    from syncs import engine
+    from syncs.models import Lane, SyncRun, Trigger
+    from syncs.services import claim, request_runs
+
+    wms.put(ORDERS, *(order(f"o{n}", now()) for n in range(9)))
+    if not changed:
+        sync(connection)
+    wms.faults = [None, lambda call: disconnect(Connection.objects.get(pk=connection.pk), delete_data=True)]
+    request_runs(connection, [ORDERS], mode=mode, trigger=Trigger.MANUAL)
+    engine.work(claim())
+    assert not SyncRun.objects.exists()
+    assert not Order.objects.exists()
+    assert not Lane.objects.exclude(leased_until=None).exists()
+    assert "Traceback" not in caplog.text
+
+
+def test_inventory_keeps_its_digest_through_a_full_reread(clock, wms, connection):
+    """I4: a full run of unchanged items writes none."""
+    wms.put(INVENTORY, item("A", "7", now()), item("B", "10", now()))
+    sync(connection, INVENTORY)
+    assert counts(sync(connection, INVENTORY, FULL)) == {"seen": 2, "unchanged": 2}

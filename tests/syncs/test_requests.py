@@ -1,0 +1,173 @@
+"""Asking for runs: single flight, attaching, hurrying, then full, groups."""
+
+from datetime import timedelta
+
+import pytest
+from django.contrib.auth.models import User
+from django.utils.timezone import now
+
+from integrations.entities import GROUPS, Entity
+from integrations.models import Connection
+from integrations.services import disconnect
+from syncs import engine
+from syncs.models import EntitySchedule, Mode, State, SyncRun, Trigger
+from syncs.schedule import queue_due
+from syncs.services import Refused, cancel, claim, group, request_runs
+from syncs.state import sync_state
+from tests.kit.model_wms import order
+from tests.kit.running import drain, sync
+
+ORDERS, INVENTORY = Entity.ORDERS, Entity.INVENTORY
+
+
+@pytest.fixture
+def ada(home):
+    return User.objects.get(username="ada")
+
+
+def ask(connection, *entities, mode=Mode.INCREMENTAL, person=None, trigger=Trigger.MANUAL):
+    return request_runs(connection, entities or [ORDERS], mode=mode, trigger=trigger, person=person)
+
+
+def test_a_second_request_attaches_to_the_running_one(clock, wms, connection, ada):
+    """P52, D8: no second run; the answer is the one under way, and says who began it."""
+    ask(connection, person=ada)
+    claim()
+    (again,) = ask(connection)
+    assert (again.attached, again.run.state, again.run.requested_by) == (True, State.RUNNING, ada)
+    assert SyncRun.objects.count() == 1
+
+
+def test_a_queued_run_becomes_due_now_with_the_persons_priority(clock, wms, connection, ada):
+    """DESIGN 9: the planned run is hurried; it is the person's now, and shown as the latest."""
+    sync(connection)
+    sync(connection, INVENTORY)
+    due = now() + timedelta(seconds=80)
+    EntitySchedule.objects.filter(connection=connection, entity=ORDERS).update(enabled=True, next_due_at=due)
+    queue_due(now())
+    ask(connection, INVENTORY)
+    (one,) = ask(connection, ORDERS, person=ada)
+    run = SyncRun.objects.get(pk=one.run.pk)
+    assert (one.attached, run.trigger, run.requested_by, run.due_at) == (False, Trigger.MANUAL, ada, now())
+    assert claim().run == run
+    state = next(one for one in sync_state(connection) if one.entity == ORDERS)
+    assert state.run == run
+    # T20: the schedule goes on as it was.
+    assert state.next_run == due + timedelta(minutes=5)
+
+
+def test_a_queued_run_takes_the_stronger_mode(clock, wms, connection):
+    """DESIGN 9: full is stronger; asking for less later does not weaken it."""
+    sync(connection)
+    for mode, expected in ((Mode.INCREMENTAL, Mode.INCREMENTAL), (Mode.FULL, Mode.FULL), (Mode.INCREMENTAL, Mode.FULL)):
+        (one,) = ask(connection, mode=mode)
+        assert one.run.mode == expected
+    assert SyncRun.objects.filter(state=State.QUEUED).count() == 1
+
+
+def test_a_running_incremental_asked_for_full_is_followed_by_it(clock, wms, connection):
+    """DESIGN 9: then full; the follower is queued in the transaction of the end, and is named by the run."""
+    sync(connection)
+    ask(connection)
+    wms.faults = [lambda call: ask(connection, mode=Mode.FULL) and None]
+    drain()
+    first, second = SyncRun.objects.order_by("-pk")[:2][::-1]
+    assert (first.mode, first.then_full, first.followed_by) == (Mode.INCREMENTAL, True, second)
+    assert (second.mode, second.state, second.then_full) == (Mode.FULL, State.SUCCEEDED, False)
+
+
+def test_a_cancelled_run_is_not_followed(clock, wms, connection):
+    sync(connection)
+    ask(connection)
+    held = claim()
+    ask(connection, mode=Mode.FULL)
+    cancel(held.run, person=None)
+    engine.work(held)
+    assert drain() == 0
+    held.run.refresh_from_db()
+    assert (held.run.state, held.run.followed_by) == (State.CANCELLED, None)
+
+
+def test_a_running_full_is_full_enough(clock, wms, connection):
+    ask(connection, mode=Mode.FULL)
+    claim()
+    (one,) = ask(connection, mode=Mode.FULL)
+    assert (one.attached, one.run.then_full) == (True, False)
+
+
+def test_a_request_while_a_run_waits_attaches(clock, wms, connection):
+    """The account asked for the pause; nobody jumps it."""
+    from integrations.errors import ConnectorError, Kind
+
+    wms.faults = [ConnectorError(Kind.RATE_LIMITED, "Wait.", retry_at=now() + timedelta(minutes=5))]
+    run = sync(connection)
+    (one,) = ask(connection)
+    assert (one.attached, one.run) == (True, run)
+    assert drain() == 0
+
+
+def test_an_entity_the_wms_does_not_offer(connection):
+    with pytest.raises(Refused, match="Model WMS does not offer bills"):
+        ask(connection, Entity.BILLS)
+    assert not SyncRun.objects.exists()
+
+
+def test_a_disconnected_connection(wms, connection):
+    disconnect(connection)
+    with pytest.raises(Refused, match="is disconnected"):
+        ask(Connection.objects.get(pk=connection.pk))
+
+
+def test_disconnecting_ends_what_is_queued_and_waiting(clock, wms, connection):
+    ask(connection, ORDERS, INVENTORY)
+    disconnect(connection)
+    assert {run.state for run in SyncRun.objects.all()} == {State.CANCELLED}
+    assert {run.message for run in SyncRun.objects.all()} == {"The WMS was disconnected. What was read so far is kept."}
+    connection.refresh_from_db()
+    assert connection.credentials() == {}
+
+
+def test_groups(connection):
+    """T3: a group is what of it the WMS offers."""
+    assert group(connection, "variants", GROUPS["variants"]) == [Entity.PRODUCTS, INVENTORY]
+    assert group(connection, "purchase-orders", GROUPS["purchase-orders"]) == [Entity.INBOUND_SHIPMENTS]
+    with pytest.raises(Refused, match="offers nothing of “bills”"):
+        group(connection, "bills", [Entity.BILLS])
+
+
+def test_a_group_runs_each_entity_once_in_the_order_asked_for(clock, wms, connection):
+    wanted = group(connection, "everything", GROUPS["everything"])
+    runs = [one.run.entity for one in ask(connection, *wanted)]
+    assert runs == [entity for entity in wanted if entity != Entity.ORDER_SHIPMENTS]
+    assert SyncRun.objects.count() == len(runs)
+
+
+def test_one_entity_asks_less_than_everything(clock, wms, connection):
+    """P47: a run of one entity is gentler than a broader one."""
+    wms.put(ORDERS, *(order(f"o{n}", now()) for n in range(5)))
+    sync(connection, INVENTORY)
+    one = len(wms.calls)
+    ask(connection, *group(connection, "everything", GROUPS["everything"]))
+    drain()
+    assert one == 1
+    assert len(wms.calls) - one > 5
+
+
+def test_a_broker_that_is_down_costs_nobody_a_run(
+    monkeypatch, clock, wms, connection, django_capture_on_commit_callbacks
+):
+    """R: the run is in the table; the wake-up is only a hint."""
+    from django.db import OperationalError
+    from redis.exceptions import ConnectionError as BrokerGone
+
+    from syncs import wakeups
+
+    for error in (OperationalError("database is locked"), BrokerGone("no broker"), OSError("no broker")):
+
+        def down(*args, error=error, **kwargs):
+            raise error
+
+        monkeypatch.setattr(wakeups, "async_task", down)
+        with django_capture_on_commit_callbacks(execute=True):
+            ask(connection)
+    assert SyncRun.objects.get().state == State.QUEUED

@@ -1,0 +1,424 @@
+"""Killed anywhere, by anything: nothing lost, nothing doubled, at most the page in hand fetched again."""
+
+import threading
+import uuid
+from datetime import timedelta
+
+import pytest
+from django.db import OperationalError, connections
+from django.utils.timezone import now
+
+from integrations.connector import Page
+from integrations.entities import Entity
+from integrations.errors import CursorExpired
+from packr.warehouse import writer
+from packr.warehouse.models import Order, OrderLine
+from syncs import engine, services, stopping
+from syncs.models import Checkpoint, EntitySchedule, Lane, Mode, SeenPage, State, SyncRun, Trigger
+from syncs.services import claim, request_runs
+from tests.kit.model_wms import order
+from tests.kit.running import counts, drain, lapse, present, sync
+
+ORDERS, INVENTORY = Entity.ORDERS, Entity.INVENTORY
+
+
+class Killed(BaseException):
+    """What no handler catches: the process is gone."""
+
+
+@pytest.fixture
+def ten(clock, wms, connection):
+    """Ten orders in four pages, and a full run that waits for them."""
+    wms.put(ORDERS, *(order(f"o{number}", now() - timedelta(hours=1)) for number in range(10)))
+    request_runs(connection, [ORDERS], trigger=Trigger.MANUAL)
+    return connection
+
+
+def die():
+    """One slice that ends in death; its lease lapses afterwards."""
+    with pytest.raises(Killed):
+        engine.work(claim())
+    lapse()
+
+
+def dies(*args, **kwargs):
+    raise Killed
+
+
+def once(monkeypatch, owner, name, at, *, after=False):
+    """Let the `at`-th call of a function kill the process, before or after it did its work."""
+    real, calls = getattr(owner, name), []
+
+    def mortal(*args, **kwargs):
+        calls.append(name)
+        number = len(calls)
+        if number == at and not after:
+            raise Killed
+        found = real(*args, **kwargs)
+        if number == at:
+            raise Killed
+        return found
+
+    monkeypatch.setattr(owner, name, mortal)
+
+
+KILLS = {
+    "in the fetch": lambda patch, wms, at: wms.faults.extend([*[None] * (at - 1), dies]),
+    "as the page is written": lambda patch, wms, at: once(patch, writer, "apply", at),
+    "after the rows": lambda patch, wms, at: once(patch, writer, "apply", at, after=True),
+    "after the checkpoint": lambda patch, wms, at: once(patch, engine._Slice, "_advance", at, after=True),
+    "before the commit": lambda patch, wms, at: once(patch, engine._Slice, "_count", at, after=True),
+    "after the commit": lambda patch, wms, at: once(patch, engine._Slice, "_write", at, after=True),
+}
+
+
+@pytest.mark.parametrize("at", [1, 3, 4])
+@pytest.mark.parametrize("kill", KILLS)
+def test_a_kill_costs_at_most_one_page(monkeypatch, clock, wms, ten, kill, at):
+    """R1, trap 3.13: whatever is killed, whenever, the run goes on from its last page."""
+    KILLS[kill](monkeypatch, wms, at)
+    die()
+    drain()
+    run = SyncRun.objects.get()
+    assert run.state == State.SUCCEEDED
+    assert counts(run) == {"seen": 10, "created": 10}
+    assert Order.objects.count() == OrderLine.objects.count() == 10
+    pages = [call.cursor for call in wms.asked()]
+    assert len(pages) <= 4 + 1
+    assert {str(one) for one in pages} == {str(one) for one in (None, *({"start": n} for n in (3, 6, 9)))}
+
+
+@pytest.mark.parametrize("point", ["_doubts", "_absent", "_settle", "_complete"])
+def test_a_kill_in_the_second_look(monkeypatch, clock, wms, connection, point):
+    """The later phases of a full run resume as well: one removed, one older and believed."""
+    wms.put(ORDERS, *(order(f"o{number}", now()) for number in range(5)))
+    sync(connection)
+    clock.shift(timedelta(hours=1))
+    wms.drop(ORDERS, "o1")
+    wms.put(ORDERS, order("o2", now() - timedelta(hours=2), status="cancelled"))
+    request_runs(connection, [ORDERS], mode=Mode.FULL, trigger=Trigger.MANUAL)
+    once(monkeypatch, engine._Slice, point, 1, after=point == "_absent")
+    with pytest.raises(Killed):
+        drain()
+    lapse()
+    drain()
+    run = SyncRun.objects.latest("pk")
+    assert counts(run) == {"seen": 5 - 1, "updated": 1, "unchanged": 3, "removed": 1}
+    assert present(connection) == ["o0", "o2", "o3", "o4"]
+    assert Order.objects.get(external_id="o2").status == "cancelled"
+
+
+def test_five_deaths_without_a_page_end_the_run(clock, wms, ten):
+    """DESIGN 3: attempts count claims since the last page; five end the run failed, and the sentence says so."""
+    wms.faults = [None] + [dies] * 9
+    for _ in range(1 + 5):  # the first one had just written its page
+        die()
+    engine.work(claim())
+    run = SyncRun.objects.get()
+    assert (run.state, run.failure, len(wms.asked())) == (State.FAILED, "packr", 1 + 6)
+    assert "never got a page further" in run.message
+    assert counts(run) == {"seen": 3, "created": 3}
+
+
+def test_a_page_starts_the_attempts_anew(clock, wms, ten):
+    """Four deaths before each page are survived."""
+    wms.faults = ([dies] * 4 + [None]) * 4
+    for _ in range(16):
+        try:
+            engine.work(claim())
+        except Killed:
+            lapse()
+    drain()
+    assert SyncRun.objects.get().state == State.SUCCEEDED
+
+
+def test_a_database_that_fails_for_a_moment_fails_no_run(monkeypatch, clock, wms, ten, caplog):
+    """A deadlock or a restarted server rolls the page back; the next claim reads it again."""
+    real, calls = writer.apply, []
+
+    def flaky(*args, **kwargs):
+        calls.append(1)
+        if len(calls) == 2:
+            raise OperationalError("deadlock detected")
+        return real(*args, **kwargs)
+
+    monkeypatch.setattr(writer, "apply", flaky)
+    drain()
+    run = SyncRun.objects.get()
+    assert (run.state, counts(run)) == (State.SUCCEEDED, {"seen": 10, "created": 10})
+    assert "deadlock detected" in caplog.text
+
+
+def test_a_fault_of_packrs_own_ends_the_run(monkeypatch, clock, wms, ten, caplog):
+    """No bug of ours leaves a run in running; the person reads a sentence and the log has the traceback."""
+
+    def broken(*args, **kwargs):
+        raise ZeroDivisionError("a bug")
+
+    monkeypatch.setattr(writer, "apply", broken)
+    drain()
+    run = SyncRun.objects.get()
+    assert (run.state, run.failure) == (State.FAILED, "packr")
+    assert "Packr itself failed" in run.message
+    assert "ZeroDivisionError" in caplog.text
+    assert not Lane.objects.exclude(leased_until=None).exists()
+
+
+def test_a_worker_that_lost_its_lease_writes_nothing(clock, wms, ten):
+    """P52, DESIGN 4: frozen past its lease, thawed when another has the lane: no row, no count, no checkpoint."""
+
+    def stolen(call):
+        Lane.objects.update(token=uuid.uuid4(), leased_until=now() + timedelta(minutes=1), worker="other")
+
+    wms.faults = [None, stolen]
+    engine.work(claim())
+    run = SyncRun.objects.get()
+    assert (run.state, counts(run), run.pages) == (State.RUNNING, {"seen": 3, "created": 3}, 1)
+    assert Order.objects.count() == 3
+    assert Lane.objects.get().worker == "other"
+    assert Lane.objects.get().leased_until is not None
+
+
+def test_a_stale_worker_cannot_fail_or_cancel_the_run(clock, wms, ten):
+    """Its errors are its own: the run is another's by now."""
+    from integrations.errors import ConnectorError, Kind
+
+    def stolen(call):
+        Lane.objects.update(token=uuid.uuid4(), leased_until=now() + timedelta(minutes=1))
+        raise ConnectorError(Kind.CREDENTIALS, "Refused.")
+
+    wms.faults = [stolen]
+    engine.work(claim())
+    ten.refresh_from_db()
+    assert (SyncRun.objects.get().state, ten.status) == (State.RUNNING, "connected")
+
+
+def test_a_lapsed_lease_that_nobody_took_is_renewed(clock, wms, ten):
+    """A slow answer alone loses nothing."""
+    wms.faults = [lambda call: clock.shift(600)]
+    drain()
+    assert SyncRun.objects.get().state == State.SUCCEEDED
+
+
+def test_a_lane_is_held_by_one_worker(clock, wms, ten):
+    """DESIGN 2: one lane per account, whatever else is ready."""
+    request_runs(ten, [INVENTORY], trigger=Trigger.MANUAL)
+    held = claim()
+    assert claim() is None
+    services.release(held)
+    assert claim() is not None
+
+
+def test_two_connections_of_one_account_share_the_lane(clock, wms, ten, home):
+    """DESIGN 2: the account is treated gently, however many connections it has."""
+    from integrations.services import Account, connect
+
+    other = connect(home, Account("model", "Again", {"key": "k1"}), first_sync=False)
+    request_runs(other, [ORDERS], trigger=Trigger.MANUAL)
+    assert claim() is not None
+    assert claim() is None
+
+
+def test_slices_take_turns_and_a_person_goes_first(monkeypatch, settings, clock, wms, connection, home):
+    """P3, DESIGN 3: a long run never holds up a short one, nor a person's."""
+    from django.contrib.auth.models import User
+
+    settings.SLICE_SECONDS = 0
+    wms.page_size = 1
+    wms.put(ORDERS, *(order(f"o{number}", now()) for number in range(6)))
+    request_runs(connection, [ORDERS], trigger=Trigger.SCHEDULE)
+    clock.shift(1)
+    request_runs(connection, [Entity.CUSTOMERS], trigger=Trigger.SCHEDULE)
+    ada = User.objects.get(username="ada")
+
+    def persons(call):
+        request_runs(connection, [INVENTORY], trigger=Trigger.MANUAL, person=ada)
+
+    wms.faults = [None, None, persons]
+    order_of_work = []
+    while claimed := claim():
+        order_of_work.append(claimed.run.entity)
+        clock.shift(1)
+        engine.work(claimed)
+    # Orders first, then its second page's turn is behind the customers; the person's inventory comes next after the
+    # page in hand, and the long run ends last.
+    assert order_of_work.index("customers") == 1
+    asked_for_at = 3
+    first = order_of_work.index("inventory")
+    assert first == asked_for_at
+    assert order_of_work[-1] == "orders"
+    assert {run.state for run in SyncRun.objects.all()} == {State.SUCCEEDED}
+
+
+def test_the_shortest_slice_still_reads_a_page(settings, clock, wms, ten):
+    """No setting makes a run go round without getting anywhere."""
+    settings.SLICE_SECONDS = 0
+    assert drain(most=12) <= 8
+    assert SyncRun.objects.get().state == State.SUCCEEDED
+
+
+def test_a_worker_asked_to_stop_ends_after_the_page_in_hand(clock, wms, ten):
+    """The run stays active and ready; nothing of it is lost."""
+    wms.faults = [None, lambda call: stopping.ask()]
+    try:
+        engine.work(claim())
+    finally:
+        stopping.ask(False)
+    run = SyncRun.objects.get()
+    assert (run.state, run.pages, run.claims) == (State.RUNNING, 2, 0)
+    drain()
+    assert counts(SyncRun.objects.get()) == {"seen": 10, "created": 10}
+
+
+def test_pages_are_fetched_ahead_where_fetching_is_slow(monkeypatch, clock, wms, ten):
+    """DESIGN 4: while page n is written, page n+1 is on its way; the order and the count of requests stay."""
+    monkeypatch.setattr(engine, "SLOW_FETCH", -1)
+    threads = []
+    wms.faults = [lambda call: threads.append(threading.current_thread().name)] * 4
+    drain()
+    assert [call.cursor for call in wms.asked()] == [None, {"start": 3}, {"start": 6}, {"start": 9}]
+    assert len(set(threads)) == 2
+    assert counts(SyncRun.objects.get()) == {"seen": 10, "created": 10}
+
+
+def test_an_error_fetched_ahead_does_not_cost_the_page_before(monkeypatch, clock, wms, ten):
+    """The page in hand is committed before the next one's error is looked at."""
+    from integrations.errors import ConnectorError, Kind
+
+    monkeypatch.setattr(engine, "SLOW_FETCH", -1)
+    wms.faults = [None, ConnectorError(Kind.UNREACHABLE, "Gone.")]
+    drain()
+    run = SyncRun.objects.get()
+    assert (run.state, counts(run)) == (State.WAITING, {"seen": 3, "created": 3})
+
+
+# --- Walks that can't go on as they were ----------------------------------------------------------------------------
+
+
+def test_an_expired_cursor_starts_the_window_again(clock, wms, ten):
+    """Trap 3.5: what was applied stays, the walk begins anew, and the new walk's clock counts."""
+    wms.faults = [None, None, CursorExpired("Forgotten.")]
+    drain()
+    run = SyncRun.objects.get()
+    assert run.state == State.SUCCEEDED
+    assert counts(run) == {"seen": 16, "created": 10, "unchanged": 6}
+    assert [call.cursor for call in wms.asked()][2:4] == [{"start": 6}, None]
+
+
+def test_a_cursor_that_always_expires_ends_after_three_restarts(clock, wms, ten):
+    """Trap 3.5: three restarts, then a clear error."""
+    wms.faults = [None, CursorExpired("The list forgot where it stood.")] * 5
+    drain()
+    run = SyncRun.objects.get()
+    assert (run.state, run.failure, run.message) == (State.FAILED, "contract", "The list forgot where it stood.")
+    assert len(wms.asked()) == 8
+
+
+def test_a_walk_in_a_circle_is_an_error(clock, wms, ten):
+    """R7: a marker that comes twice would never end."""
+    wms.faults = [None, None, lambda call: Page((), cursor={"start": 3}, clock=wms.now())]
+    drain()
+    run = SyncRun.objects.get()
+    assert (run.state, run.failure) == (State.FAILED, "contract")
+    assert "same page marker twice" in run.message
+    assert counts(run) == {"seen": 6, "created": 6}
+    assert EntitySchedule.objects.get(connection=ten, entity=ORDERS).watermark is None
+
+
+@pytest.mark.parametrize("mode", list(Mode))
+def test_endless_pages_without_anything_new_are_an_error(clock, wms, connection, mode):
+    """R7, trap 3.18: new markers for ever, and five pages in a row without a new id."""
+    sync(connection)
+    same = [order("o1", now()), order("o2", now())]
+    numbers = iter(range(1000))
+    wms.faults = [lambda call: Page(same, cursor={"n": next(numbers)}, clock=wms.now())] * 40
+    run = sync(connection, mode=mode)
+    assert (run.state, run.failure) == (State.FAILED, "contract")
+    assert len(wms.asked()) < 15
+
+
+def test_pages_of_rejected_records_are_not_endless(clock, wms, connection):
+    """R8: many pages with nothing but bad records are bad, not endless."""
+    wms.page_size = 1
+    wms.put(ORDERS, *(order(f"o{number}", now()) for number in range(9)))
+    wms.bad[ORDERS] = {f"o{number}": "no number" for number in range(8)}
+    assert sync(connection).state == State.PARTIAL
+
+
+# --- Threads, for real ----------------------------------------------------------------------------------------------
+
+
+def _side_by_side(count, function):
+    """Run a function in many threads at once, each with a database connection of its own."""
+    barrier, results, errors = threading.Barrier(count), [], []
+
+    def body(number):
+        try:
+            barrier.wait(10)
+            results.append(function(number))
+        except Exception as error:
+            errors.append(error)
+        finally:
+            connections.close_all()
+
+    threads = [threading.Thread(target=body, args=(number,)) for number in range(count)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert errors == []
+    return results
+
+
+@pytest.mark.django_db(transaction=True)
+def test_twenty_triggers_at_once_are_one_run(wms, connection):
+    """P52, D8: twenty parallel triggers of one entity: one run row, and everybody gets that run."""
+    requested = _side_by_side(20, lambda n: request_runs(connection, [ORDERS], trigger=Trigger.MANUAL)[0])
+    assert {one.run.pk for one in requested} == {SyncRun.objects.get().pk}
+    assert sorted(one.attached for one in requested) == [False, *[True] * 19]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_groups_in_any_order_do_not_lock_each_other_out(wms, connection):
+    """Requests that lock the same runs crosswise never deadlock."""
+    entities = [ORDERS, INVENTORY, Entity.PRODUCTS, Entity.CUSTOMERS]
+
+    def ask(number):
+        wanted = entities if number % 2 else entities[::-1]
+        for _ in range(5):
+            request_runs(connection, wanted, trigger=Trigger.MANUAL)
+
+    _side_by_side(8, ask)
+    assert SyncRun.objects.count() == 4
+
+
+@pytest.mark.django_db(transaction=True)
+def test_workers_and_planners_side_by_side(settings, wms, connection):
+    """Four workers, two planners and two people at once: no deadlock, no lost run, every run ends well."""
+    from syncs.schedule import queue_due
+
+    settings.SLICE_SECONDS = 0
+    wms.put(ORDERS, *(order(f"o{number:02}", now()) for number in range(30)))
+    EntitySchedule.objects.filter(connection=connection).exclude(entity="order-shipments").update(
+        enabled=True, next_due_at=now() - timedelta(days=1)
+    )
+
+    def role(number):
+        for _ in range(15):
+            if number < 4:
+                claimed = claim()
+                if claimed:
+                    engine.work(claimed)
+            elif number < 6:
+                EntitySchedule.objects.exclude(next_due_at=None).update(next_due_at=now() - timedelta(hours=1))
+                queue_due(now())
+            else:
+                request_runs(connection, [ORDERS, INVENTORY], mode=Mode.FULL, trigger=Trigger.MANUAL)
+
+    _side_by_side(8, role)
+    EntitySchedule.objects.update(enabled=False)
+    drain()
+    assert {run.state for run in SyncRun.objects.all()} == {State.SUCCEEDED}
+    assert len(present(connection)) == 30
+    assert not Checkpoint.objects.exists()
+    assert not SeenPage.objects.exists()

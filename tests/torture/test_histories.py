@@ -1,0 +1,267 @@
+"""Random histories of a WMS and of Packr, and what holds through each of them and after the next complete sync.
+
+200 on SQLite, 50 on PostgreSQL, times PACKR_TEST_SCALE (`make torture`). The same ones in each run: what fails here
+fails again, and the shortest history that fails is printed as the calls that make it.
+"""
+
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import partial
+from typing import Any
+
+import pytest
+from django.db import connection as database
+from django.utils.timezone import now
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
+
+from integrations.entities import Entity
+from integrations.errors import ConnectorError, CursorExpired, Kind
+from integrations.models import Connection
+from packr.warehouse import sql, writer
+from syncs import wakeups
+from syncs.models import EntitySchedule, Mode
+from tests.kit import factories
+from tests.kit.model_wms import item, order
+
+from .source import Listing, When
+from .world import ENTITIES, Shape, World
+
+HISTORIES = 200 if database.vendor == "sqlite" else 50
+SCALE = float(os.environ.get("PACKR_TEST_SCALE", "1"))
+STEPS = 15
+IDS = [f"{number}" for number in range(10)]
+
+
+# --- What happens in the WMS and at other doors --------------------------------------------------------------------
+
+
+class Event:
+    def happen(self, world: World) -> None:
+        raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class Put(Event):
+    """Records are added or changed, all with the same stamp."""
+
+    entity: Entity
+    first: int
+    count: int
+    when: When
+
+    def happen(self, world: World) -> None:
+        for number, external_id in enumerate(_some(self.first, self.count)):
+            world.put(self.entity, external_id, When.SAME if number and self.when == When.NOW else self.when)
+
+
+@dataclass(frozen=True)
+class Drop(Event):
+    entity: Entity
+    first: int
+    count: int
+
+    def happen(self, world: World) -> None:
+        for external_id in _some(self.first, self.count):
+            world.source.erase(self.entity, external_id)
+
+
+@dataclass(frozen=True)
+class PutBack(Event):
+    """What was dropped is there again, the very same with its old stamp."""
+
+    entity: Entity
+    first: int
+
+    def happen(self, world: World) -> None:
+        world.put_back(self.entity, IDS[self.first])
+
+
+@dataclass(frozen=True)
+class Deliver(Event):
+    """A version of a record comes by another door: the current one, or late, one before."""
+
+    entity: Entity
+    first: int
+    back: int
+
+    def happen(self, world: World) -> None:
+        world.deliver(self.entity, IDS[self.first], self.back)
+
+
+@dataclass(frozen=True)
+class Spoil(Event):
+    entity: Entity
+    first: int
+
+    def happen(self, world: World) -> None:
+        world.spoil(self.entity, IDS[self.first])
+
+
+@dataclass(frozen=True)
+class Mend(Event):
+    entity: Entity
+
+    def happen(self, world: World) -> None:
+        world.mend(self.entity)
+
+
+@dataclass(frozen=True)
+class Skew(Event):
+    minutes: int
+
+    def happen(self, world: World) -> None:
+        world.skew(self.minutes)
+
+
+@dataclass(frozen=True)
+class Pass(Event):
+    seconds: int
+
+    def happen(self, world: World) -> None:
+        world.pass_time(self.seconds)
+
+
+@dataclass(frozen=True)
+class Overtake(Event):
+    """Only while reading: another worker takes the lane, and this one finds out as it goes on."""
+
+    def happen(self, world: World) -> None:
+        world.be_overtaken()
+
+
+def _some(first: int, count: int) -> list[str]:
+    return [IDS[number % len(IDS)] for number in range(first, first + count)]
+
+
+entities = st.sampled_from(ENTITIES)
+places = st.integers(0, len(IDS) - 1)
+stamps = st.sampled_from([When.NOW] * 4 + list(When))
+changes = st.builds(Put, entities, places, st.sampled_from([1, 1, 2, 6]), stamps)
+drops = st.builds(Drop, entities, places, st.sampled_from([1, 1, 1, 3, len(IDS)]))
+events = st.one_of(
+    changes,
+    changes,
+    drops,
+    st.builds(PutBack, entities, places),
+    st.builds(Deliver, entities, places, st.integers(0, 2)),
+    st.builds(Spoil, entities, places),
+    st.builds(Mend, entities),
+    st.builds(Skew, st.sampled_from([-10, 0, 10])),
+    st.builds(Pass, st.sampled_from([1, 30, 5 * 60, 20 * 60, 5 * 3600])),
+)
+events_of_a_walk = st.one_of(events, events, events, st.just(Overtake()))
+
+# --- What the WMS answers instead ----------------------------------------------------------------------------------
+
+
+def _limited(wait: timedelta | None) -> ConnectorError:
+    return ConnectorError(Kind.RATE_LIMITED, "Slow down.", retry_at=now() + wait if wait else None)
+
+
+FAULTS: dict[str, Callable[[], ConnectorError]] = {
+    "asked to wait": partial(_limited, None),
+    "asked to wait a minute": partial(_limited, timedelta(minutes=1)),
+    "asked to wait thirty hours": partial(_limited, timedelta(hours=30)),
+    "unreachable": lambda: ConnectorError(Kind.UNREACHABLE, "No answer."),
+    "contract": lambda: ConnectorError(Kind.CONTRACT, "Not JSON."),
+    "login refused": lambda: ConnectorError(Kind.CREDENTIALS, "Refused."),
+    "cursor expired": lambda: CursorExpired("Read it again."),
+}
+
+# --- The histories -------------------------------------------------------------------------------------------------
+
+shapes = st.builds(
+    Shape,
+    page_size=st.sampled_from([1, 3, 3, 5]),
+    listing=st.sampled_from(Listing),
+    has_clock=st.sampled_from([True, True, False]),
+    whole_inventory=st.booleans(),
+    slice_seconds=st.sampled_from([0, 0, 60]),
+    handful=st.sampled_from([sql.HANDFUL, 1]),
+)
+
+
+class History(RuleBasedStateMachine):
+    def __init__(self, world: World) -> None:
+        super().__init__()
+        self.world = world
+
+    @initialize(shape=shapes, first=st.lists(changes, min_size=1, max_size=4))
+    def begin(self, shape: Shape, first: list[Put]) -> None:
+        self.world.begin(shape)
+        for event in first:
+            event.happen(self.world)
+
+    @rule(event=events)
+    def happens(self, event: Event) -> None:
+        event.happen(self.world)
+        self.world.check()
+
+    @rule(after=st.integers(0, 3), event=events_of_a_walk)
+    def happens_while_reading(self, after: int, event: Event) -> None:
+        self.world.meanwhile(after, partial(event.happen, self.world))
+
+    @rule(after=st.integers(0, 3), fault=st.sampled_from(sorted(FAULTS)))
+    def answers_badly(self, after: int, fault: str) -> None:
+        self.world.answer_badly(after, FAULTS[fault], only_inside=fault == "cursor expired")
+
+    @rule(entity=entities, mode=st.sampled_from(Mode), by_person=st.booleans())
+    def is_asked_for(self, entity: Entity, mode: Mode, by_person: bool) -> None:
+        self.world.request(entity, mode, by_person=by_person)
+
+    @rule(entity=entities)
+    def is_cancelled(self, entity: Entity) -> None:
+        self.world.cancel(entity)
+
+    @rule(slices=st.integers(1, 6))
+    def works(self, slices: int) -> None:
+        for _ in range(slices):
+            self.world.work()
+
+    @rule(statement=st.integers(1, 45))
+    def works_and_is_killed(self, statement: int) -> None:
+        self.world.work(killed_at=statement)
+
+    @rule(entity=entities, mode=st.sampled_from(Mode))
+    def is_synced(self, entity: Entity, mode: Mode) -> None:
+        self.world.request(entity, mode, by_person=True)
+        self.world.drain()
+
+    def teardown(self) -> None:
+        if sys.exc_info()[0] is None:
+            self.world.settle()
+
+
+@pytest.fixture
+def world(
+    monkeypatch: pytest.MonkeyPatch, settings: Any, clock: Any, transactional_db: None, wms: Any, connection: Connection
+) -> World:
+    """The connection under test, and beside it one of another account with the same ids."""
+    monkeypatch.setattr(wakeups, "wake", lambda: None)
+    monkeypatch.setattr(sql, "HANDFUL", sql.HANDFUL)
+    settings.SLICE_SECONDS = 0
+    other = factories.connection(connection.workspace, "Other")
+    EntitySchedule.objects.filter(connection=other).update(enabled=False)
+    writer.apply(other.pk, Entity.ORDERS, [order(one, now()) for one in IDS], now=now())
+    writer.apply(other.pk, Entity.INVENTORY, [item(one, "1", now()) for one in IDS], now=now())
+    return World(connection, other, factories.person("cleo", in_=connection.workspace), clock)
+
+
+def test_after_any_history_the_next_complete_sync_is_right(world: World) -> None:
+    """Nothing lost, nothing doubled, nothing stuck, whatever happened between."""
+    run_state_machine_as_test(
+        partial(History, world),
+        settings=settings(
+            max_examples=int(HISTORIES * SCALE),
+            stateful_step_count=STEPS,
+            deadline=None,
+            derandomize=True,
+            database=None,
+            suppress_health_check=list(HealthCheck),
+        ),
+    )

@@ -1,0 +1,390 @@
+"""A page of records to rows: the same on SQLite and PostgreSQL, by COPY or by the handful, and only what changed."""
+
+import json
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+import pytest
+from django.db import connection as database
+from django.db import transaction
+from django.test.utils import CaptureQueriesContext
+from msgspec import UNSET
+
+from integrations import records
+from integrations.entities import Entity
+from integrations.models import Connection
+from packr.warehouse import export, sql, writer
+from packr.warehouse.models import (
+    Customer,
+    InboundShipment,
+    InventoryItem,
+    InventoryLevel,
+    Order,
+    OrderLine,
+    OrderShipment,
+)
+from syncs.models import Mode
+from tests.kit.model_wms import customer, item, order, shipment
+from tests.kit.running import mirrored, present, sync
+from tests.kit.written import rows_written
+
+ORDERS, INVENTORY, CUSTOMERS, SHIPMENTS = Entity.ORDERS, Entity.INVENTORY, Entity.CUSTOMERS, Entity.ORDER_SHIPMENTS
+THEN = datetime(2026, 2, 4, 18, 40, 2, tzinfo=UTC)
+NOW = datetime(2026, 2, 5, tzinfo=UTC)
+
+
+def apply(connection, entity, *found, trust=False, now=NOW):
+    """(created, updated, unchanged, stale), in a transaction as in the engine."""
+    with transaction.atomic():
+        done = writer.apply(connection.pk, entity, writer.distinct(found), now=now, trust=trust)
+    return done.created, done.updated, done.unchanged, done.stale
+
+
+def changes(connection):
+    return Connection.objects.get(pk=connection.pk).change_no
+
+
+# --- Nothing changed, nothing written -------------------------------------------------------------------------------
+
+
+@pytest.mark.django_db(transaction=True)
+def test_nothing_changed_nothing_written(wms, connection):
+    """Point 5 of the design, B2, I4: an incremental and a full run without news write no mirrored row."""
+    moment = datetime.now(UTC)
+    wms.page_size = 60
+    wms.put(ORDERS, *(order(f"o{n}", moment, shipments=[shipment(f"s{n}", f"o{n}")]) for n in range(80)))
+    wms.put(INVENTORY, *(item(f"i{n}", str(n), moment) for n in range(80)))
+    with rows_written() as written:
+        sync(connection, ORDERS)
+        sync(connection, INVENTORY)
+        # The counter itself counts.
+        assert written() == {
+            "warehouse_order": 80,
+            "warehouse_orderline": 80,
+            "warehouse_ordershipment": 80,
+            "warehouse_inventoryitem": 80,
+            "warehouse_inventorylevel": 80,
+        }
+    with rows_written() as written:
+        for mode in Mode:
+            assert sync(connection, ORDERS, mode).unchanged == 80
+            assert sync(connection, INVENTORY, mode).unchanged == 80
+        assert written() == {}
+    with rows_written() as written:
+        wms.put(ORDERS, order("o7", moment, status="shipped", shipments=[shipment("s7", "o7")]))
+        assert sync(connection, ORDERS, Mode.FULL).updated == 1
+        assert written() == {"warehouse_order": 1, "warehouse_orderline": 2}
+
+
+# --- The same rows by every path ------------------------------------------------------------------------------------
+
+ODD_IDS = [
+    "7",
+    "07",
+    "007",
+    "a",
+    "A",
+    "ä",
+    "a\u0308",
+    "ß",
+    "SS",
+    "😀",
+    " 7",
+    "7 ",
+    "x" * 500,
+    "é" * 250,
+    "-1",
+    "1e3",
+    "%",
+    "'",
+]
+
+
+@pytest.mark.parametrize("others", [0, 60], ids=["handful", "page"])
+def test_ids_are_bytes(connection, others):
+    """R2, trap 3.12: by case, by leading zeros, by composition: each id its own row, ordered by its UTF-8 bytes."""
+    found = [customer(one, f"name of {one}") for one in ODD_IDS] + [customer(f"zz{n:03}") for n in range(others)]
+    assert apply(connection, CUSTOMERS, *found) == (len(found), 0, 0, 0)
+    assert apply(connection, CUSTOMERS, *found) == (0, 0, len(found), 0)
+    exported = [json.loads(line) for line in mirrored(connection, CUSTOMERS)]
+    ids = [one["external_id"] for one in exported]
+    assert ids == sorted((one.external_id for one in found), key=lambda text: text.encode())
+    assert all(one["name"] == f"name of {one['external_id']}" for one in exported if one["external_id"] in ODD_IDS)
+
+
+@pytest.mark.parametrize("others", [0, 60], ids=["handful", "page"])
+def test_odd_values_come_back_as_they_were(connection, others):
+    """Trap 3.23: quotes, tabs, backslashes, line ends, emoji, COPY's own marks; many digits; far-off times."""
+    texts = [
+        "\\N",
+        "\t\r\n",
+        "\\.",
+        "a\\tb",
+        "NULL",
+        "",
+        "“”",
+        "😀",
+        "'; DROP TABLE x; --",
+        "{}",
+        "\x01\x7f",
+        "%s %(a)s",
+    ]
+    fields = {
+        "total_price": "123456789012345678.123456",
+        "total_tax": "0.0000000000000000000000000000000000000001",
+        "required_ship_date": datetime(1, 1, 1, tzinfo=UTC),
+        "extra": {"deep": [1, 1.5, None, True, {"x": "y"}], "big": 2**63, "text": texts},
+        "tags": texts,
+    }
+    found = [order(f"o{n}", THEN, order_number=text, **fields) for n, text in enumerate(texts)]
+    found += [order(f"x{n:03}", THEN, **fields) for n in range(others)]
+    assert apply(connection, ORDERS, *found)[0] == len(found)
+    assert apply(connection, ORDERS, *found) == (0, 0, len(found), 0)
+    for row in Order.objects.filter(external_id__startswith="o").prefetch_related("lines"):
+        number = texts[int(row.external_id[1:])]
+        out = export.exported(writer.TABLES[ORDERS], row)
+        assert (row.order_number, out["order_number"]) == (number, number)
+        assert out["total_price"] == "123456789012345678.123456"
+        assert out["total_tax"] == fields["total_tax"]
+        assert out["extra"] == fields["extra"]
+        assert out["tags"] == texts
+        assert row.required_ship_date == fields["required_ship_date"]
+        assert [(line.sku, line.quantity, line.unit_price) for line in row.lines.all()] == [("MUG", 1, Decimal("9.5"))]
+
+
+def test_numbers_of_many_digits_are_rounded_only_for_sorting(connection):
+    """Trap 3.22: the column has six places, the record has them all."""
+    apply(
+        connection,
+        INVENTORY,
+        item("A", "0.1234567", THEN),
+        item("B", "-3", THEN),
+        item("C", "999999999999999999", THEN),
+    )
+    assert dict(InventoryItem.objects.values_list("external_id", "onhand"))["B"] == -3
+    assert [json.loads(line)["onhand"] for line in mirrored(connection, INVENTORY)] == [
+        "0.1234567",
+        "-3",
+        "999999999999999999",
+    ]
+
+
+@pytest.mark.parametrize("number", [3, 120])
+def test_statements_do_not_grow_with_rows(connection, number):
+    """One page costs the same handful of statements, however many rows it has."""
+    counted = []
+    for size in (number, number + 80):
+        Order.objects.all().delete()
+        found = [
+            order(f"o{n}", THEN, shipments=[shipment(f"s{n}-{m}", f"o{n}") for m in range(3)]) for n in range(size)
+        ]
+        for version in (found, found):
+            with CaptureQueriesContext(database) as queries:
+                apply(connection, ORDERS, *version)
+            counted.append(len(queries))
+    assert counted[1] == counted[3] == 3  # nothing new: the digests between the two ends of a savepoint
+    assert counted[2] <= counted[0] + 6  # by COPY: make, merge and drop a table, for orders and for shipments
+    assert max(counted) < 24
+
+
+def test_duplicates_in_a_page_the_last_wins(connection):
+    """Trap 3.14."""
+    assert apply(connection, CUSTOMERS, customer("c", "first"), customer("c", "last")) == (1, 0, 0, 0)
+    assert Customer.objects.get().name == "last"
+
+
+# --- Missing, null, empty -------------------------------------------------------------------------------------------
+
+
+def test_a_field_not_sent_is_left_and_null_clears(connection):
+    """Trap 3.21: missing = leave, null = clear; the stamp is a field like any other."""
+    first = order("o1", THEN, order_number="1001", reference_id="R1", total_price="10")
+    apply(connection, ORDERS, first)
+    partial = records.Order(external_id="o1", order_number="1002", reference_id=None)
+    assert apply(connection, ORDERS, partial) == (0, 1, 0, 0)
+    row = Order.objects.get()
+    assert (row.order_number, row.reference_id, row.total_price, row.status) == ("1002", None, 10, "open")
+    assert (row.updated_at, row.created_at) == (THEN, THEN)
+    assert row.lines.count() == 1
+    assert apply(connection, ORDERS, partial) == (0, 0, 1, 0)
+    assert json.loads(mirrored(connection)[0])["updated_at"] == "2026-02-04T18:40:02Z"
+
+
+def test_a_partial_order_keeps_its_shipments(connection):
+    """An order sent without its shipments leaves them; sent with none, it has none any more."""
+    whole = order("o1", THEN, shipments=[shipment("s1", "o1", extra={"note": "x"})])
+    apply(connection, ORDERS, whole)
+    before = mirrored(connection, SHIPMENTS)
+    assert apply(connection, ORDERS, records.Order(external_id="o1", status="shipped")) == (0, 1, 0, 0)
+    assert mirrored(connection, SHIPMENTS) == before
+    assert OrderShipment.objects.count() == 1
+    apply(connection, ORDERS, records.Order(external_id="o1", shipments=[]))
+    assert present(connection, SHIPMENTS) == []
+
+
+def test_a_known_copy_version_is_kept_when_none_is_sent(connection):
+    apply(connection, CUSTOMERS, records.Customer(external_id="c", name="a", version_at=THEN))
+    apply(connection, CUSTOMERS, records.Customer(external_id="c", name="b"))
+    assert Customer.objects.get().version_at == THEN
+
+
+# --- Sets -----------------------------------------------------------------------------------------------------------
+
+
+def test_lines_are_replaced_as_a_set(connection):
+    """Trap 3.24: fewer, other, reordered."""
+    lines = [records.OrderLine(sku=sku, quantity="1") for sku in "ABC"]
+    apply(connection, ORDERS, order("o1", THEN, line_items=lines), order("o2", THEN, line_items=lines))
+    apply(connection, ORDERS, order("o1", THEN, line_items=[lines[2], lines[0]]))
+    assert list(OrderLine.objects.filter(order__external_id="o1").values_list("position", "sku")) == [
+        (1, "C"),
+        (2, "A"),
+    ]
+    assert OrderLine.objects.filter(order__external_id="o2").count() == 3
+    apply(connection, ORDERS, order("o1", THEN, line_items=None))
+    assert OrderLine.objects.filter(order__external_id="o1").count() == 0
+
+
+def test_levels_are_replaced_as_a_set(connection):
+    apply(connection, INVENTORY, item("A", "7", THEN))
+    two = {name: records.Counters(onhand="1") for name in ("w2", "w3")}
+    apply(connection, INVENTORY, item("A", "2", THEN, inventory_by_warehouse_id=two))
+    assert list(InventoryLevel.objects.values_list("warehouse_id", "onhand")) == [("w2", 1), ("w3", 1)]
+
+
+def test_inbound_lines(connection):
+    line = records.InboundLine(sku="A", expected_quantity="5", received_quantity="2")
+    supplier = records.Supplier(supplier_id="7", supplier_name="Acme")
+    apply(
+        connection,
+        Entity.INBOUND_SHIPMENTS,
+        records.InboundShipment(external_id="i", kind="purchase", supplier_object=supplier, line_items=[line]),
+    )
+    row = InboundShipment.objects.get()
+    assert (row.supplier_name, row.lines.get().expected_quantity, row.lines.get().received_quantity) == ("Acme", 5, 2)
+
+
+def test_shipments_are_a_set_of_their_order(connection):
+    """DESIGN, read with: one goes, one comes, one comes back."""
+    s1, s2, s3 = (shipment(f"s{n}", "o1") for n in (1, 2, 3))
+    other = order("o2", THEN, shipments=[shipment("t1", "o2")])
+    for found, expected in (([s1, s2], "s1 s2 t1"), ([s2, s3], "s2 s3 t1"), ([s1], "s1 t1"), ([], "t1")):
+        apply(connection, ORDERS, order("o1", THEN, shipments=found), other)
+        assert present(connection, SHIPMENTS) == expected.split()
+    assert OrderShipment.objects.count() == 4
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda one: records.Order(external_id="o1", shipments=[shipment("s9", "o1", shipment_id="s1")]),
+        lambda one: records.Order(external_id="o1", shipments=[shipment("s1", "o1", extra={"door": "4"})]),
+        lambda one: records.Order(external_id="o1", shipments=[shipment("s1", "o1", updated_at=NOW)]),
+    ],
+    ids=["another id", "another extra", "another stamp"],
+)
+def test_a_change_in_a_shipment_alone_is_written(connection, change):
+    """The order's digest tells of every change in what it holds, though nothing else of the order moved."""
+    one = order("o1", THEN, shipments=[shipment("s1", "o1")])
+    apply(connection, ORDERS, one)
+    before = mirrored(connection, SHIPMENTS)
+    apply(connection, ORDERS, change(one))
+    assert mirrored(connection, SHIPMENTS) != before
+
+
+# --- Versions -------------------------------------------------------------------------------------------------------
+
+
+def test_older_is_stale_and_dropped(connection):
+    """R4: nothing of it is written, lines included."""
+    apply(connection, ORDERS, order("o1", THEN, status="shipped"))
+    number = changes(connection)
+    assert apply(connection, ORDERS, order("o1", THEN - timedelta(seconds=1), line_items=[])) == (0, 0, 0, 1)
+    assert (Order.objects.get().status, OrderLine.objects.count(), changes(connection)) == ("shipped", 1, number)
+
+
+def test_on_a_tie_the_later_read_wins(connection):
+    """R4."""
+    apply(connection, ORDERS, order("o1", THEN, status="open"))
+    assert apply(connection, ORDERS, order("o1", THEN, status="packed")) == (0, 1, 0, 0)
+
+
+def test_the_copys_stamp_decides_where_both_have_one(connection):
+    """R4: trackstar_updated_date before updated_date."""
+    apply(connection, CUSTOMERS, records.Customer(external_id="c", name="a", updated_at=THEN, version_at=THEN))
+    earlier, later = THEN - timedelta(hours=1), THEN + timedelta(hours=1)
+    newer = records.Customer(external_id="c", name="b", updated_at=earlier, version_at=later)
+    older = records.Customer(external_id="c", name="x", updated_at=later, version_at=earlier)
+    assert apply(connection, CUSTOMERS, newer) == (0, 1, 0, 0)
+    assert apply(connection, CUSTOMERS, older) == (0, 0, 0, 1)
+
+
+def test_a_record_without_a_stamp_is_applied(connection):
+    """Trap 3.6."""
+    apply(connection, ORDERS, order("o1", THEN))
+    assert apply(connection, ORDERS, order("o1", None, created_at=THEN, status="packed")) == (0, 1, 0, 0)
+
+
+def test_a_stamp_alone_is_stored_and_counts_as_unchanged(connection):
+    """DESIGN 5: so that what is older than that stamp is stale afterwards; no change number is taken for it."""
+    apply(connection, ORDERS, order("o1", THEN, created_at=THEN))
+    number, changed = changes(connection), Order.objects.get().changed_at
+    later = THEN + timedelta(hours=1)
+    again = order("o1", later, created_at=THEN)
+    assert apply(connection, ORDERS, again, now=NOW + timedelta(days=1)) == (0, 0, 1, 0)
+    row = Order.objects.get()
+    assert (row.updated_at, row.changed_at, changes(connection)) == (later, changed, number)
+
+
+def test_trust_lets_an_older_version_win(connection):
+    """R4: after the second look of a full run."""
+    apply(connection, ORDERS, order("o1", THEN, status="shipped"))
+    assert apply(connection, ORDERS, order("o1", THEN - timedelta(days=1)), trust=True) == (0, 1, 0, 0)
+
+
+def test_a_removed_row_comes_back(connection):
+    """R5: a row that comes back is un-deleted, though its record is the same."""
+    apply(connection, ORDERS, order("o1", THEN, shipments=[shipment("s1", "o1")]))
+    with transaction.atomic():
+        assert writer.remove(connection.pk, ORDERS, [Order.objects.get().pk], now=NOW) == 1
+    assert (present(connection), present(connection, SHIPMENTS)) == ([], [])
+    assert apply(connection, ORDERS, order("o1", THEN, shipments=[shipment("s1", "o1")])) == (0, 1, 0, 0)
+    assert (present(connection), present(connection, SHIPMENTS)) == (["o1"], ["s1"])
+
+
+def test_another_door_between_reading_and_writing(connection, monkeypatch):
+    """Trap 3.15: a newer version that was committed after the digests were read wins, with its lines."""
+    apply(connection, ORDERS, order("o1", THEN))
+    real, newer = sql.next_change_no, THEN + timedelta(hours=2)
+    lines = [records.OrderLine(sku="NEW", quantity="9")]
+
+    def meanwhile(connection_id):
+        monkeypatch.setattr(sql, "next_change_no", real)
+        apply(connection, ORDERS, order("o1", newer, status="shipped", line_items=lines))
+        return real(connection_id)
+
+    monkeypatch.setattr(sql, "next_change_no", meanwhile)
+    assert apply(connection, ORDERS, order("o1", THEN + timedelta(hours=1), status="packed")) == (0, 0, 0, 1)
+    assert (Order.objects.get().status, OrderLine.objects.get().sku) == ("shipped", "NEW")
+
+
+def test_connections_do_not_share_rows(connection, home):
+    """Trap 3.12: the same ids in two connections are two records."""
+    from integrations.services import Account, connect
+
+    other = connect(home, Account("model", "Other", {"key": "k2"}), first_sync=False)
+    apply(connection, CUSTOMERS, customer("c", "mine"))
+    assert apply(other, CUSTOMERS, customer("c", "theirs")) == (1, 0, 0, 0)
+    assert [json.loads(line)["name"] for line in mirrored(connection, CUSTOMERS)] == ["mine"]
+
+
+def test_a_connection_that_is_gone_takes_no_rows(connection):
+    pk = connection.pk
+    connection.delete()
+    with pytest.raises(Connection.DoesNotExist), transaction.atomic():
+        writer.apply(pk, CUSTOMERS, [customer("c")], now=NOW)
+
+
+def test_unset_is_falsy_and_nothing_else_is_lost():
+    """What _stamps and the columns rely on."""
+    assert not UNSET
