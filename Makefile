@@ -2,7 +2,7 @@
 PY := .venv/bin/python
 READY := .venv/.ready
 
-.PHONY: check fix test unit unit-postgres e2e real shots demo
+.PHONY: check fix test unit unit-postgres e2e real torture shots demo
 
 $(READY): requirements.txt requirements-dev.txt
 	python3 -m venv .venv
@@ -39,6 +39,12 @@ e2e: $(READY)
 # A real Tryton server, real process trees under kill -9, real gunicorn; each on SQLite and on PostgreSQL.
 real: $(READY)
 	$(PY) -m pytest -q -m real
+
+# The random tests, twenty times as many of everything. Takes hours.
+torture: $(READY)
+	PACKR_TEST_SCALE=20 $(PY) -m pytest -q tests/torture
+	DATABASE_URL="$$($(PY) -m tests.servers)" PACKR_TEST_SCALE=20 $(PY) -m pytest -q tests/torture
+	PACKR_TEST_SCALE=20 $(PY) -m pytest -q tests/real/test_kills.py tests/real/test_brokers.py
 
 shots: $(READY)
 	$(PY) -m tests.e2e.shots

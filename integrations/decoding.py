@@ -5,6 +5,7 @@ wrong type) is decoded once more with the standard reader, cleaned, and only the
 """
 
 import json
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -14,14 +15,18 @@ import msgspec
 
 from .connector import Rejected
 from .errors import ConnectorError, Kind
-from .http import Answer, not_json
+from .http import GOES_ON, Answer, not_json
 from .records import Record
 from .values import clean
 
 EXCERPT = 500
 WHOLE = msgspec.json.Decoder(dict[str, msgspec.Raw])
-W = TypeVar("W")
 LIST = msgspec.json.Decoder(list[msgspec.Raw])
+# Readers of JSON give up at a thousand levels.
+TOO_DEEP = 200
+# What opens and closes a level; texts as a whole, so that what stands in them is not taken for a bracket.
+BRACKETS = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|[\[\]{}]', re.DOTALL)
+W = TypeVar("W")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +60,7 @@ class Shape(Generic[W]):
 
     def one(self, answer: Answer, item: str) -> Decoded:
         """The one record under the key `item` of an answer; ConnectorError(contract) when there is none."""
-        whole = _plain(answer.body)
-        if whole is None:
-            raise not_json(answer)
+        whole = _whole(answer)
         if not isinstance(whole, dict) or not isinstance(whole.get(item), dict):
             raise no_list(item)
         return self.convert([whole.pop(item)], whole)
@@ -67,9 +70,7 @@ class Shape(Generic[W]):
         return self._collect(values, rest or {}, self._from_plain)
 
     def _slow_page(self, answer: Answer, items: str) -> Decoded:
-        whole = _plain(answer.body)
-        if whole is None:
-            raise not_json(answer)
+        whole = _whole(answer)
         if not isinstance(whole, dict) or not isinstance(whole.get(items), list):
             raise no_list(items)
         return self.convert(whole.pop(items), whole)
@@ -97,14 +98,44 @@ class Shape(Generic[W]):
         return self.to_record(msgspec.convert(clean(value), self.wire))
 
 
-def _plain(body: bytes) -> Any:
-    """JSON by the standard reader, forgiving in what one record may hold; None when it is not JSON at all."""
+def _whole(answer: Answer) -> Any:
     try:
-        return json.loads(
-            body.decode("utf-8-sig", "replace"), parse_float=_decimal, parse_int=_integer, parse_constant=Decimal
-        )
-    except (ValueError, RecursionError):
-        return None
+        return _plain(answer.body)
+    except ValueError as error:
+        raise not_json(answer) from error
+
+
+def _plain(body: bytes) -> Any:
+    """JSON by the standard reader, forgiving in what one record may hold; ValueError when it is not JSON at all."""
+    text = body.decode("utf-8-sig", "replace")
+    try:
+        return _read(text)
+    except RecursionError:
+        return _read(shallow(text))
+
+
+def _read(text: str) -> Any:
+    return json.loads(text, parse_float=_decimal, parse_int=_integer, parse_constant=Decimal)
+
+
+def shallow(text: str) -> str:
+    """The same JSON with null for whatever lies more than TOO_DEEP levels deep.
+
+    So one record that is nested without end can be told from the others of its page. Nothing is lost unseen: no field
+    that Packr reads may be that deep (values.plain refuses it far earlier).
+    """
+    kept: list[str] = []
+    depth = start = 0
+    for token in BRACKETS.finditer(text):
+        if token[0] in ("[", "{"):
+            depth += 1
+            if depth == TOO_DEEP + 1:
+                kept += [text[start : token.start()], "null"]
+        elif token[0] in ("]", "}"):
+            if depth == TOO_DEEP + 1:
+                start = token.end()
+            depth -= 1
+    return "".join([*kept, text[start:] if depth <= TOO_DEEP else ""])
 
 
 def _integer(text: str) -> int | Decimal:
@@ -123,8 +154,8 @@ def _rejected(item: Any, error: Exception) -> Rejected:
     try:
         plain = clean(_plain(bytes(item)) if isinstance(item, msgspec.Raw) else item)
         excerpt = json.dumps(plain, default=str, ensure_ascii=False)[:EXCERPT]
-    except RecursionError:
-        return Rejected(None, "nested too deeply", "")
+    except (ValueError, RecursionError):
+        return Rejected(None, str(error)[:EXCERPT], "")
     found = plain.get("id") if isinstance(plain, dict) else None
     return Rejected(str(found)[:200] if isinstance(found, str | int) else None, str(error)[:EXCERPT], excerpt)
 
@@ -133,6 +164,6 @@ def no_list(items: str) -> ConnectorError:
     """The error for an answer that is JSON but holds no list of items where one should be."""
     return ConnectorError(
         Kind.CONTRACT,
-        "The WMS's answer does not have the form its documentation promises. Nothing was changed; contact support.",
+        f"The WMS's answer does not have the form its documentation promises. {GOES_ON} Contact support if this lasts.",
         detail=f"no list under {items!r}",
     )

@@ -31,9 +31,7 @@ class Entity(StrEnum):
         return self in HISTORY
 
 
-HISTORY = frozenset(
-    {Entity.ORDERS, Entity.ORDER_SHIPMENTS, Entity.INBOUND_SHIPMENTS, Entity.RETURNS, Entity.BILLS}
-)
+HISTORY = frozenset({Entity.ORDERS, Entity.ORDER_SHIPMENTS, Entity.INBOUND_SHIPMENTS, Entity.RETURNS, Entity.BILLS})
 
 # Groups for "sync now".
 GROUPS: dict[str, tuple[Entity, ...]] = {

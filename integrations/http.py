@@ -36,6 +36,8 @@ PIECE = 64 * 1024
 CLOUD_INSIDES = (ipaddress.ip_network("192.0.0.0/24"), ipaddress.ip_network("168.63.129.16/32"))
 NAT64 = ipaddress.ip_network("64:ff9b::/96")
 LONGEST_WAIT = timedelta(days=30)
+# What an answer that could not be used means for the reader, and what happens next by itself.
+GOES_ON = "Earlier data stays; Packr tries again by itself."
 # When the request that this thread is making has to be over, on the monotonic clock.
 _give_up = threading.local()
 
@@ -63,8 +65,7 @@ def not_json(answer: Answer) -> ConnectorError:
     what = "a web page" if start == "<" else "something that is not complete JSON"
     return ConnectorError(
         Kind.CONTRACT,
-        f"The WMS answered with {what} where data was expected. Nothing was changed; check the address of the WMS, "
-        "and try again later.",
+        f"The WMS answered with {what} where data was expected. {GOES_ON} If this lasts, check the address of the WMS.",
         detail=f"status {answer.status}, {len(answer.body)} bytes",
     )
 
@@ -156,19 +157,31 @@ class Client:
 
 def _read(response: requests.Response, give_up: float) -> bytes:
     """The whole body, within the deadline and the size limit, and no shorter than announced."""
+    if _announced(response.headers) > LARGEST_BODY:
+        raise _too_large()
     pieces, size = [], 0
     for piece in response.iter_content(PIECE):
         size += len(piece)
         if size > LARGEST_BODY:
-            raise ConnectorError(
-                Kind.CONTRACT,
-                "The WMS sent an answer of more than 64 MB. It was not read; nothing was changed. "
-                "Tell the WMS's support about it.",
-            )
+            raise _too_large()
         if time.monotonic() > give_up:
             raise requests.Timeout("the body came too slowly")
         pieces.append(piece)
     return b"".join(pieces)
+
+
+def _announced(headers: Mapping[str, str]) -> int:
+    """How many bytes the body will have, as far as the WMS says."""
+    length = headers.get("Content-Length", "")
+    return int(length) if length.isdecimal() and len(length) < 20 else 0
+
+
+def _too_large() -> ConnectorError:
+    return ConnectorError(
+        Kind.CONTRACT,
+        f"The WMS sent an answer of more than 64 MB, which Packr does not read. {GOES_ON} Tell the WMS's support if "
+        "this lasts.",
+    )
 
 
 def _clock(headers: Mapping[str, str]) -> datetime | None:
@@ -198,11 +211,17 @@ def explain(answer: Answer) -> ConnectorError:
         case 403:
             return ConnectorError(
                 Kind.FORBIDDEN,
-                "The account may not read this type of data. Ask the WMS for access, or switch it off.",
+                "The account may not read this type of data. Earlier data stays, and everything else is kept up to "
+                "date. Ask the WMS for access, or switch this type off.",
                 detail=detail,
             )
         case 501:
-            return ConnectorError(Kind.NOT_OFFERED, "The WMS does not offer this type of data.", detail=detail)
+            return ConnectorError(
+                Kind.NOT_OFFERED,
+                "The WMS does not offer this type of data. Packr stops asking for it; earlier data stays. Should the "
+                "WMS offer it one day, an admin can switch it on again.",
+                detail=detail,
+            )
         case 429:
             until = retry_after(answer.headers)
             return ConnectorError(
@@ -214,22 +233,21 @@ def explain(answer: Answer) -> ConnectorError:
         case status if status >= 500:
             return ConnectorError(
                 Kind.UNREACHABLE,
-                f"The WMS answered with an error of its own ({status}). Earlier data stays; Packr tries again by "
-                "itself.",
+                f"The WMS answered with an error of its own ({status}). {GOES_ON}",
                 detail=detail,
                 retry_at=retry_after(answer.headers),
             )
         case status if status < 400:
             return ConnectorError(
                 Kind.CONTRACT,
-                "The WMS sent Packr to another address, which Packr does not follow. Check the address of the WMS.",
+                f"The WMS sent Packr to another address, which Packr does not follow. {GOES_ON} If this lasts, check "
+                "the address of the WMS.",
                 detail=detail,
             )
         case status:
             return ConnectorError(
                 Kind.CONTRACT,
-                f"The WMS did not understand the request ({status}). Earlier data stays; contact support if this "
-                "lasts.",
+                f"The WMS did not understand the request ({status}). {GOES_ON} Contact support if this lasts.",
                 detail=detail,
             )
 
@@ -259,9 +277,7 @@ def _unreachable(error: Exception, *, late: bool) -> ConnectorError:
         what = "The WMS's answer broke off."
     else:
         what = "The WMS can't be reached."
-    return ConnectorError(
-        Kind.UNREACHABLE, f"{what} Earlier data stays; Packr tries again by itself.", detail=type(error).__name__
-    )
+    return ConnectorError(Kind.UNREACHABLE, f"{what} {GOES_ON}", detail=type(error).__name__)
 
 
 def check_address(url: str, private_hosts: frozenset[str]) -> None:

@@ -58,6 +58,9 @@ class Connection(models.Model):
     def __str__(self) -> str:
         return f"{self.workspace.slug}/{self.name}"
 
+    def __repr__(self) -> str:
+        return f"<Connection {self.pk}>"
+
     @property
     def connector(self) -> type[Connector]:
         return CONNECTORS[self.wms]
@@ -70,9 +73,6 @@ class Connection(models.Model):
     def credentials(self) -> dict[str, str]:
         """The credentials in clear, for a client and nothing else; credentials.Unreadable without the right key."""
         return unseal(self.sealed_credentials)
-
-    def __repr__(self) -> str:
-        return f"<Connection {self.pk}>"
 
 
 class BrandMapping(models.Model):

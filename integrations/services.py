@@ -15,7 +15,7 @@ from packr.workspaces.models import Workspace
 from .connector import Connector
 from .credentials import Unreadable, seal
 from .errors import ConnectorError, Kind
-from .http import Client
+from .http import GOES_ON, Client
 from .models import Connection, Status
 from .registry import CONNECTORS
 from .signals import connection_ended, connection_made
@@ -87,6 +87,9 @@ def connect(workspace: Workspace, account: Account, *, person: Any = None, first
     client = client_for(connector, base_url, credentials)
     try:
         health = connector.check(client, connecting=True)
+    except ConnectorError as error:  # what is true of a connection that exists is not of one that can't be made
+        error.message = error.message.replace(GOES_ON, "Nothing was stored; try again when that is mended.")
+        raise
     finally:
         client.close()
     moment = now()
@@ -112,7 +115,7 @@ def _connector(wms: str) -> type[Connector]:
 def _credentials(connector: type[Connector], given: Mapping[str, Any]) -> dict[str, str]:
     """The given credentials, each a text the connector knows and none of the required ones missing."""
     if not isinstance(given, Mapping):
-        raise Refused("The credentials must be a JSON object, such as {\"api_key\": \"…\"}.")
+        raise Refused('The credentials must be a JSON object, such as {"api_key": "…"}.')
     known = {field.name: field for field in connector.credentials}
     unknown = sorted(set(given) - set(known))
     if unknown:

@@ -12,6 +12,7 @@ DEEPEST = 50
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 # NUL, which PostgreSQL refuses, and half surrogates, which are no characters at all.
 NOT_TEXT = re.compile("[\x00\ud800-\udfff]")
+REPLACED = "\ufffd"
 
 
 def number(value: Decimal | None) -> str | None:
@@ -66,6 +67,9 @@ def identifier(value: str | int | Decimal | None) -> str:
     if value is None or value == "":
         raise ValueError("the record has no id")
     text = str(value)
+    if REPLACED in text:
+        # Two ids may differ in just what was replaced: one record would take the other's place.
+        raise ValueError("the record's id holds characters that are no text")
     if len(text) > LONGEST_ID:
         raise ValueError(f"the record's id is longer than {LONGEST_ID} characters")
     return text
@@ -74,7 +78,7 @@ def identifier(value: str | int | Decimal | None) -> str:
 def clean(value: Any) -> Any:
     """The same JSON value with NUL and half surrogates replaced, so that both databases store the same text."""
     if isinstance(value, str):
-        return NOT_TEXT.sub("\ufffd", value)
+        return NOT_TEXT.sub(REPLACED, value)
     if isinstance(value, list):
         return [clean(item) for item in value]
     if isinstance(value, dict):

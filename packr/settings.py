@@ -140,7 +140,7 @@ Q_CLUSTER = {
     "max_rss": 400_000,
     "cache": "default",
     "label": "Background work",
-} | ({"redis": Q_BROKER_URL} if Q_BROKER_URL else {"orm": "default"})
+} | ({"broker_class": "syncs.brokers.Redis"} if Q_BROKER_URL else {"orm": "default"})
 
 # --- People --------------------------------------------------------------------------------------
 AUTHENTICATION_BACKENDS = ["django.contrib.auth.backends.ModelBackend", "guardian.backends.ObjectPermissionBackend"]

@@ -11,20 +11,22 @@ from django.db.models import QuerySet
 from integrations.entities import Entity
 from packr.warehouse.tables import TABLES
 
-from .models import COMPLETE, SeenPage, State, SyncRun
+from .models import COMPLETE, EntitySchedule, SeenPage, State, SyncRun
 
-# The brake: more than this share and more than this many rows at once are not removed without a person's word.
-SHARE, FEW = 0.10, 20
 AGAIN_AFTER = timedelta(minutes=15)
 CHUNK = 2000
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """How the run ends because of what is missing; an empty `state`: nothing speaks against removing it."""
+    """How the run ends because of what is missing; an empty `state`: nothing speaks against removing it.
+
+    `held` counts the removals that wait for a person.
+    """
 
     state: str = ""
     message: str = ""
+    held: int = 0
 
 
 SURE = Verdict()
@@ -38,14 +40,28 @@ def verdict(run: SyncRun) -> Verdict:
     doubt = suspicious_zero(run)
     if doubt.state:
         return doubt
-    missing = sum(1 for _ in _missing(run))
-    if missing > FEW and missing > SHARE * present:
-        return Verdict(
-            State.NEEDS_REVIEW,
-            f"{missing} of {present} records were not in the WMS's list. That is too many at once to be believed, so "
-            "nothing was removed. A person has to look at it.",
-        )
-    return SURE
+    released = set(_missing(run.releases)) if run.releases and is_known(run.releases) else set()
+    missing = sum(1 for row in _missing(run) if row not in released)
+    if not _brakes(run, missing, present):
+        return SURE
+    return Verdict(
+        State.NEEDS_REVIEW,
+        f"{missing} of {present} records were not in the WMS's list. That is too many at once to be believed, so "
+        "nothing was removed. An admin or support looks at the list and releases the removals, or keeps the records.",
+        held=sum(1 for _ in _missing(run)),
+    )
+
+
+def is_known(run: SyncRun) -> bool:
+    """Whether it is still known what the run saw, and so what it missed."""
+    return SeenPage.objects.filter(run=run).exists()
+
+
+def _brakes(run: SyncRun, missing: int, present: int) -> bool:
+    """Whether so many missing rows at once need a person's word: more than a share and more than a few."""
+    limits = EntitySchedule.objects.filter(connection=run.connection_id, entity=run.entity)
+    percent, few = limits.values_list("brake_percent", "brake_rows").get()
+    return missing > few and missing * 100 > percent * present
 
 
 def suspicious_zero(run: SyncRun) -> Verdict:

@@ -1,4 +1,4 @@
-"""Signs of life: each part of Packr notes when it last worked, and who may do a task that only one should do at a time."""
+"""Signs of life: each part of Packr notes when it last worked. Also whose turn a task is that one process does."""
 
 import os
 import socket

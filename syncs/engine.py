@@ -32,6 +32,7 @@ from packr.warehouse import writer
 
 from . import absence, clients, failures, stopping
 from .models import Checkpoint, EntitySchedule, Mode, RejectedRecord, SeenPage, State, SyncRun
+from .schedule import WIDE, next_wide
 from .services import MOST_CLAIMS, Claim, LeaseLost, fence, finish, release
 
 log = logging.getLogger(__name__)
@@ -139,14 +140,20 @@ class _Slice:
         if self.entity.is_history and run.mode == Mode.FULL:
             run.border = self.connection.border
         if run.mode == Mode.INCREMENTAL and self.resource.incremental:
-            watermark = EntitySchedule.objects.values_list("watermark", flat=True).get(
-                connection=self.connection, entity=self.entity
-            )
-            run.since = watermark - self.resource.overlap if watermark else None
+            run.since = self._since()
         with transaction.atomic():
             fence(self.claimed)
             run.save(update_fields=["since", "border"])
             return Checkpoint.objects.create(run=run, phase=READ)
+
+    def _since(self) -> datetime | None:
+        """From when on an incremental asks: the watermark less the overlap, once a night less a wide one."""
+        schedules = EntitySchedule.objects.filter(connection=self.connection, entity=self.entity)
+        watermark, wide_at = schedules.values_list("watermark", "next_wide_at").get()
+        if watermark is None:
+            return None
+        is_wide = wide_at is not None and wide_at <= now()
+        return watermark - (max(WIDE, self.resource.overlap) if is_wide else self.resource.overlap)
 
     # --- Reading -------------------------------------------------------------------------------------------------
 
@@ -222,7 +229,10 @@ class _Slice:
         if page.cursor is None:  # with the last page, or a worker killed right after it would read them all again
             checkpoint.phase = DOUBTS
         ceiling = (page.clock or moment) + BELIEVABLE
-        stamps = [stamp for record in page.records if (stamp := record.updated_at) and stamp <= ceiling]
+        # A stamp on a later page may be of a change made while we read: what was changed with it on an earlier page was
+        # not seen. So only what is as old as the run counts; of our clock no more than how much time has passed.
+        passed = moment - (self.run.started_at or moment)
+        stamps = [stamp - passed for record in page.records if (stamp := record.updated_at) and stamp <= ceiling]
         checkpoint.newest = max([*stamps, *filter(None, [checkpoint.newest])], default=None)
         if page.cursor is not None or self.run.mode == Mode.FULL:
             checkpoint.save()
@@ -236,21 +246,22 @@ class _Slice:
         if page.cursor is not None and pages.filter(cursor_digest=digest).exists():
             raise ConnectorError(
                 Kind.CONTRACT,
-                "The WMS sent the same page marker twice, so its list would never end. What was read so far is kept; "
-                "contact the WMS's support.",
+                "The WMS sent the same page marker twice, so its list would never end. What was read so far is kept, "
+                "and the next sync tries again; contact the WMS's support if this lasts.",
             )
         if self.run.pages >= MOST_PAGES:
             raise ConnectorError(
-                Kind.CONTRACT, f"The WMS's list did not end after {MOST_PAGES} pages. What was read so far is kept."
+                Kind.CONTRACT,
+                f"The WMS's list did not end after {MOST_PAGES} pages. What was read so far is kept; contact the WMS's "
+                "support.",
             )
         keys = applied.keys[:]
-        if page.rejected:  # a page with bad records is no repetition: a mark that no row has
-            keys.append(-self.run.pages - 1)
+        keys.extend(_mark(one) for one in page.rejected)
         if page.cursor is not None and self._is_idle(keys):
             raise ConnectorError(
                 Kind.CONTRACT,
                 f"The WMS sent {IDLE_PAGES} pages in a row without anything new, so its list would never end. What was "
-                "read so far is kept; contact the WMS's support.",
+                "read so far is kept, and the next sync tries again; contact the WMS's support if this lasts.",
             )
         pages.create(
             run=self.run,
@@ -261,12 +272,20 @@ class _Slice:
         )
 
     def _is_idle(self, keys: "array[int]") -> bool:
-        """Whether this page and the last ones bring no row key that the few pages before those did not have."""
+        """Whether this page and the last ones bring no row key that earlier pages did not have.
+
+        Compared with the few pages before them and, each time the number of pages has doubled, with all: so a circle of
+        any length is found, at little cost.
+        """
+        number = self.run.pages + 1
         packed = SeenPage.objects.filter(run=self.run).order_by("-number").values_list("keys", flat=True)
-        last = [keys, *(array("q", bytes(one)) for one in packed[: 2 * IDLE_PAGES - 1])]
-        if len(last) < IDLE_PAGES:
-            return False
-        return not set().union(*last[:IDLE_PAGES]) - set().union(*last[IDLE_PAGES:])
+        has_doubled = number & (number - 1) == 0
+        pages, new = 1, set(keys)
+        for one in packed.iterator(100) if has_doubled else packed[: 2 * IDLE_PAGES - 1]:
+            pages += 1
+            last = array("q", bytes(one))
+            new = new.union(last) if pages <= IDLE_PAGES else new.difference(last)
+        return pages >= IDLE_PAGES and not new
 
     def _keep_rejected(self, rejected: Sequence[Rejected], records: Sequence[Any], moment: datetime) -> None:
         """Keep what could not be understood, with its reason; forget what has been understood since."""
@@ -331,18 +350,23 @@ class _Slice:
         page = doubtful.first()
         if page is None:
             return self._enter(ABSENT)
+        asked = now()
         records: list[Record] = []
         for ids in _batches(page.doubtful, self.resource.lookup_size):
             records += self._look_up(client, ids).records
-        self._settle(page.number, records)
+        self._settle(page.number, records, asked)
         return None
 
-    def _settle(self, cursor: int, records: Sequence[Any]) -> None:
+    def _settle(self, cursor: int, records: Sequence[Any], asked: datetime) -> None:
         with transaction.atomic():
             self._fence()
             records = writer.distinct(records)
-            applied = writer.apply(self.connection.pk, self.entity, records, now=now(), trust=True)
-            self._count(stale=-len(records), updated=applied.updated, unchanged=applied.unchanged + applied.created)
+            applied = writer.apply(self.connection.pk, self.entity, records, now=now(), trust=True, asked=asked)
+            self._count(
+                stale=applied.stale - len(records),
+                updated=applied.updated,
+                unchanged=applied.unchanged + applied.created,
+            )
             self.checkpoint.cursor = cursor
             self.checkpoint.save()
 
@@ -362,6 +386,7 @@ class _Slice:
                 self._fence()
                 self._complete()
             return
+        asked = now()
         found = self._look_up(client, [external_id for _, external_id in rows])
         present = {str(record.external_id) for record in found.records} | {
             one.external_id for one in found.rejected if one.external_id
@@ -371,7 +396,7 @@ class _Slice:
             self._fence()
             records = writer.distinct(found.records)
             applied = writer.apply(self.connection.pk, self.entity, records, now=now())
-            removed = writer.remove(self.connection.pk, self.entity, gone, now=now())
+            removed = writer.remove(self.connection.pk, self.entity, gone, now=now(), asked=asked)
             self._count(
                 seen=len(records),
                 updated=applied.updated,
@@ -394,6 +419,8 @@ class _Slice:
         checkpoint, run = self.checkpoint, self.run
         watermark = checkpoint.clock - timedelta(seconds=1) if checkpoint.clock else checkpoint.newest
         state, message = State(doubt.state or State.SUCCEEDED), doubt.message
+        if doubt.held:
+            SyncRun.objects.filter(pk=run.pk).update(held=doubt.held)
         if not doubt.state and run.rejected:
             state, message = State.PARTIAL, _rejected_words(run)
         elif not doubt.state and run.seen != run.created + run.updated + run.unchanged + run.stale:
@@ -408,6 +435,9 @@ class _Slice:
             entities = [e for e, parent in self.connection.connector.read_with.items() if parent == self.entity]
             schedules = EntitySchedule.objects.filter(connection=self.connection, entity__in=[self.entity, *entities])
             schedules.update(watermark=watermark, as_of=as_of)
+            if run.since is None or watermark - run.since >= WIDE:
+                night = next_wide(self.connection, self.entity, now())
+                schedules.exclude(next_wide_at=None).update(next_wide_at=night)
         finish(run, state, message=message)
 
     def _cancelled(self) -> None:
@@ -427,7 +457,12 @@ class _Slice:
     def _start_window_again(self, error: CursorExpired) -> None:
         """The WMS forgot where the walk stood: read its window again; what was applied stays."""
         if self.checkpoint.restarts >= MOST_RESTARTS:
-            raise error
+            raise ConnectorError(
+                Kind.CONTRACT,
+                f"{error.message} Its list was started again {MOST_RESTARTS} times in vain. What was read so far is "
+                "kept, and the next sync tries again; contact support if this lasts.",
+                detail=error.detail,
+            ) from error
         with transaction.atomic():
             self._fence()
             SeenPage.objects.filter(run=self.run).delete()
@@ -437,7 +472,17 @@ class _Slice:
 
 
 def _rejected_words(run: SyncRun) -> str:
-    return f"{run.seen - run.rejected} of {run.seen} records were read; {run.rejected} could not be understood."
+    return (
+        f"{run.seen - run.rejected} of {run.seen} records were read; {run.rejected} could not be understood. Packr "
+        "keeps each with its reason, leaves earlier data as it is, and reads it again by itself when the WMS sends it "
+        "again."
+    )
+
+
+def _mark(rejected: Rejected) -> int:
+    """A key for a record that has no row: negative, and the same when the record comes again."""
+    text = f"{rejected.external_id}\0{rejected.excerpt}".encode(errors="replace")
+    return -1 - (int.from_bytes(blake2b(text, digest_size=8).digest()) >> 1)
 
 
 def _batches(ids: Sequence[str], size: int) -> list[Sequence[str]]:

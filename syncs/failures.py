@@ -1,7 +1,7 @@
 """What a failure means for its run, its connection and its schedule. What is tried again follows from its kind."""
 
 import random
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from django.db import transaction
 from django.db.models import F
@@ -20,6 +20,7 @@ STATUS_AFTER = {Kind.CREDENTIALS: Status.NEEDS_ATTENTION, Kind.UNREACHABLE: Stat
 LEAST_WAIT, MOST_WAIT = timedelta(minutes=15), timedelta(hours=24)
 FIRST_PAUSE, LONGEST_PAUSE = 5.0, 300.0  # seconds
 LEAST_PAUSE = timedelta(seconds=1)
+TOO_MANY = "The WMS is limiting requests. Earlier data stays."
 
 
 def handle(claimed: Claim, error: ConnectorError) -> None:
@@ -55,13 +56,15 @@ def stopped(run: SyncRun) -> None:
 def _settle(run: SyncRun, error: ConnectorError) -> None:
     if run.cancel_asked:
         return stopped(run)
+    message = error.message
     if error.kind in WAITS:
         until = _next_try(run, error)
         if until <= _patience_ends(run, error.kind):
             return _wait(run, error, until)
+        message = _given_up(run, error, until)
     if error.kind == Kind.NOT_OFFERED:
         _switch_off(run.connection, run.entity, error.message)
-    return finish(run, State.FAILED, message=_words(run, error), failure=error.kind, detail=error.detail)
+    return finish(run, State.FAILED, message=message, failure=error.kind, detail=error.detail)
 
 
 def _next_try(run: SyncRun, error: ConnectorError) -> datetime:
@@ -105,12 +108,16 @@ def _switch_off(connection: Connection, entity: str, reason: str) -> None:
     EntitySchedule.objects.filter(connection=connection, entity=entity).update(enabled=False, off_reason=reason)
 
 
-def _words(run: SyncRun, error: ConnectorError) -> str:
-    if error.kind in WAITS and run.waiting_since:
-        return (
-            f"{error.message} This run gave up after {in_words(now() - run.waiting_since)}; the next one tries again."
-        )
-    return error.message
+def _given_up(run: SyncRun, error: ConnectorError, until: datetime) -> str:
+    """Why the run waits no longer, or not at all, and what happens next."""
+    # What the error says of waiting is no longer so.
+    message = TOO_MANY if error.kind == Kind.RATE_LIMITED else error.message
+    if run.waiting_since:
+        return f"{message} This run gave up after {in_words(now() - run.waiting_since)}; the next one tries again."
+    return (
+        f"{message} It asks to be left alone until {until.astimezone(UTC):%d %B %Y, %H:%M} UTC, longer than a sync "
+        "waits; the next one tries again."
+    )
 
 
 def too_often(claimed: Claim) -> None:

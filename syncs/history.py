@@ -12,7 +12,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
 from django.utils import timezone
 
 from . import beats, stopping
-from .models import ACTIVE, Beat, DailyTally, Incident, RejectedRecord, State, SyncRun, Trigger
+from .models import ACTIVE, Beat, DailyTally, Incident, Mode, RejectedRecord, State, SyncRun, Trigger
 
 IDLE_KEPT, KEPT = timedelta(days=2), timedelta(days=90)
 BEATS_KEPT = timedelta(days=1)
@@ -80,14 +80,16 @@ def _prunable(now: datetime) -> "QuerySet[SyncRun, SyncRun]":
         SyncRun.objects.filter(old, pk__lt=Subquery(oldest_kept))
         .exclude(state__in=ACTIVE)
         .exclude(undecided)
-        .exclude(Exists(SyncRun.objects.filter(Q(releases=OuterRef("pk")) | Q(followed_by=OuterRef("pk")))))
+        .exclude(Exists(SyncRun.objects.filter(releases=OuterRef("pk"))))
+        .exclude(Exists(SyncRun.objects.filter(followed_by=OuterRef("pk"))))
         .exclude(Exists(RejectedRecord.objects.filter(run=OuterRef("pk"))))
     )
 
 
 def _idle() -> Q:
-    """Nobody asked for it, and it changed nothing."""
-    return Q(trigger=Trigger.SCHEDULE, state=State.SUCCEEDED, created=0, updated=0, removed=0, rejected=0)
+    """Nobody asked for it, and it changed nothing. Full ones are few, and later ones are judged by them."""
+    nothing = Q(created=0, updated=0, removed=0, rejected=0)
+    return nothing & Q(trigger=Trigger.SCHEDULE, mode=Mode.INCREMENTAL, state=State.SUCCEEDED)
 
 
 def _add_up(runs: list[SyncRun]) -> None:

@@ -86,6 +86,12 @@ class EntitySchedule(models.Model):
     brake_rows = models.PositiveIntegerField("brake, rows", default=20, help_text=BRAKE_HELP)
     next_due_at = models.DateTimeField(null=True, blank=True, editable=False)
     next_reread_at = models.DateTimeField(null=True, blank=True, editable=False)
+    next_wide_at = models.DateTimeField(
+        null=True,
+        blank=True,
+        editable=False,
+        help_text="When an incremental next reaches back far behind the watermark.",
+    )
     watermark = models.DateTimeField(null=True, blank=True, editable=False)
     as_of = models.DateTimeField(null=True, blank=True, editable=False)
 
@@ -137,7 +143,7 @@ class SyncRun(models.Model):
     """One attempt to bring one entity of one connection up to date. The table is the queue.
 
     `ready_at`: the moment from which a worker may take it (due, or the end of a wait, or its turn after a slice).
-    `urgency` orders what is ready: the smaller the sooner. `claims` and `waits`: how often it was taken, and had to wait,
+    `urgency` orders what is ready: the smaller the sooner. `claims`, `waits`: how often it was taken, and had to wait,
     since a page was last written. `beat_at`: when a worker last showed that it is alive.
     """
 
@@ -231,6 +237,9 @@ class Checkpoint(models.Model):
     crawled = models.DateTimeField(null=True)
     restarts = models.PositiveSmallIntegerField(default=0)
 
+    def __str__(self) -> str:
+        return f"{self.phase} of run {self.run_id}"
+
 
 class SeenPage(models.Model):
     """The row keys that one page of a run had, packed. `doubtful` are ids that came back older than ours.
@@ -246,6 +255,9 @@ class SeenPage(models.Model):
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["run", "number"], name="one_seen_page")]
+
+    def __str__(self) -> str:
+        return f"page {self.number} of run {self.run_id}"
 
 
 class RejectedRecord(models.Model):
@@ -320,7 +332,7 @@ class Beat(models.Model):
 
 
 class DailyTally(models.Model):
-    """What became of the scheduled runs of one entity on one day (UTC), after the runs themselves were pruned."""
+    """What became of the pruned runs of one entity on one day (UTC)."""
 
     connection = models.ForeignKey(Connection, on_delete=models.CASCADE, related_name="tallies")
     entity = models.CharField(max_length=30, choices=ENTITIES)

@@ -3,6 +3,7 @@
 import logging
 import threading
 import time
+from datetime import timedelta
 from typing import Any
 
 from django.conf import settings
@@ -21,10 +22,10 @@ class Occasion:
         self.lock = threading.Lock()
         self.last: float | None = None
 
-    def is_due(self) -> bool:
+    def is_due(self, every: timedelta) -> bool:
         moment = time.monotonic()
         with self.lock:
-            if self.last is not None and moment - self.last < settings.WEB_WATCHES_EVERY.total_seconds():
+            if self.last is not None and moment - self.last < every.total_seconds():
                 return False
             self.last = moment
             return True
@@ -36,9 +37,10 @@ occasion = Occasion()
 @receiver(request_finished)
 def look(**kwargs: Any) -> None:
     """Check once a minute, when the answer is on its way already: nobody waits for it, and no request fails by it."""
-    if settings.WEB_WATCHES_EVERY is None or not occasion.is_due():
+    every: timedelta | None = settings.WEB_WATCHES_EVERY
+    if every is None or not occasion.is_due(every):
         return
     try:
-        watchdog.check(every=settings.WEB_WATCHES_EVERY)
+        watchdog.check(every=every)
     except Exception:  # whatever it is, it was not this request's doing
         log.exception("The watchdog could not look after the syncs.")

@@ -108,12 +108,14 @@ def _plan_again(now: datetime) -> Iterator[Finding]:
 
 def _too_far(now: datetime) -> Q:
     """A due moment that no cadence explains."""
-    cadences = EntitySchedule.objects.order_by().values_list("every_seconds", flat=True).distinct()
-    return reduce(or_, [_later(seconds, now) for seconds in cadences], Q(pk__in=[]))
+    lengths = {seconds: timedelta(seconds=seconds or 86_400) for seconds in cadences()}
+    far = [Q(every_seconds=seconds, next_due_at__gt=now + one + SLACK) for seconds, one in lengths.items()]
+    return reduce(or_, far, Q(pk__in=[]))
 
 
-def _later(seconds: int | None, now: datetime) -> Q:
-    return Q(every_seconds=seconds, next_due_at__gt=now + timedelta(seconds=seconds or 86_400) + SLACK)
+def cadences() -> set[int | None]:
+    """The intervals that are in use, in seconds; None stands for a time of day."""
+    return set(EntitySchedule.objects.order_by().values_list("every_seconds", flat=True).distinct())
 
 
 def _lost_reread(now: datetime) -> Q:

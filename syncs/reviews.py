@@ -12,6 +12,7 @@ from packr.warehouse.tables import TABLES
 from . import absence, wakeups
 from .models import ACTIVE, Mode, Review, SeenPage, State, SyncRun, Trigger
 from .services import Refused, request_runs
+from .state import read_again
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,9 @@ class Held:
 
 
 def held(run: SyncRun, *, after: int = 0, limit: int = 100) -> list[Held]:
-    """The records whose removal the run held back, by row key, from `after` on."""
+    """The records whose removal the run held back, by row key, from `after` on; none once that is settled."""
+    if run.state != State.NEEDS_REVIEW or not absence.is_known(run):
+        return []
     rows = absence.rows(run, after=after, limit=limit)
     found = TABLES[Entity(run.entity)].model.objects.in_bulk([key for key, _ in rows])
     return [Held(key, external_id, str(found[key])) for key, external_id in rows]
@@ -61,10 +64,7 @@ def _decide(run: SyncRun, decision: Review, person: Any) -> SyncRun:
         raise Refused("This sync holds no removals back.")
     if current.review:
         raise Refused(f"This was decided already: {current.get_review_display().lower()}.")
-    newer = SyncRun.objects.filter(
-        connection=current.connection, entity=current.entity, mode=Mode.FULL, pk__gt=current.pk
-    ).exclude(state__in=(*ACTIVE, State.FAILED, State.CANCELLED))
-    if newer.exists():
+    if SyncRun.objects.filter(read_again(), pk=current.pk).exists():
         raise Refused("A newer full read has looked at this data since. Decide about that one, if it holds any back.")
     current.review, current.reviewed_by, current.reviewed_at = decision, person, now()
     current.save(update_fields=["review", "reviewed_by", "reviewed_at"])

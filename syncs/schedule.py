@@ -15,6 +15,8 @@ from integrations.models import Connection, Status
 from .models import ACTIVE, EntitySchedule, Lane, Mode, Reread, State, SyncRun, Trigger
 
 HORIZON = timedelta(seconds=90)
+# How far behind the watermark a history entity is read once a night, for what was committed late.
+WIDE = timedelta(hours=48)
 MINUTE, HOUR = 60, 3600
 EVERY: dict[Entity, int] = {
     Entity.ORDERS: 5 * MINUTE,
@@ -51,7 +53,7 @@ def make_schedules(connection: Connection, now: datetime) -> list[EntitySchedule
     for schedule in schedules:
         parent = connector.read_with.get(Entity(schedule.entity))
         if parent:
-            schedule.next_due_at = schedule.next_reread_at = None
+            schedule.next_due_at = schedule.next_reread_at = schedule.next_wide_at = None
     return EntitySchedule.objects.bulk_create(schedules)
 
 
@@ -65,10 +67,17 @@ def default_schedule(connection: Connection, entity: Entity, now: datetime) -> E
         schedule.reread = Reread.WEEKLY if entity.is_history else Reread.DAILY
         schedule.next_due_at = now + timedelta(seconds=spread % EVERY[entity])
         schedule.next_reread_at = reread_after(connection, schedule, now)
+        schedule.next_wide_at = next_wide(connection, entity, now) if entity.is_history else None
     else:
         schedule.daily_at, schedule.mode = quiet, Mode.FULL
         schedule.next_due_at = next_due(schedule, now)
     return schedule
+
+
+def next_wide(connection: Connection, entity: Entity, after: datetime) -> datetime:
+    """When, in the connection's quiet window, an incremental of a history entity next reaches back `WIDE`."""
+    quiet = _quiet_time(_spread(connection, entity))
+    return next_daily(quiet, ZoneInfo(connection.workspace.timezone), after)
 
 
 def _spread(connection: Connection, entity: Entity) -> int:

@@ -17,7 +17,7 @@ from integrations.entities import Entity
 from integrations.models import Connection
 
 from . import wakeups
-from .models import ACTIVE, Checkpoint, EntitySchedule, Lane, Mode, SeenPage, State, SyncRun, Trigger
+from .models import ACTIVE, COMPLETE, Checkpoint, EntitySchedule, Lane, Mode, SeenPage, State, SyncRun, Trigger
 from .schedule import EVERY, lanes_of, queue_due
 
 # A person who waits goes before the clock by this much.
@@ -224,13 +224,22 @@ def finish(run: SyncRun, state: State, *, message: str = "", failure: str = "", 
     run.message, run.failure, run.detail = message, failure, detail
     run.save(update_fields=["state", "completed_at", "message", "failure", "detail"])
     Checkpoint.objects.filter(run=run).delete()
-    SeenPage.objects.filter(run=run).delete()
+    _forget_seen(run)
     then_full = SyncRun.objects.filter(pk=run.pk).values_list("then_full", flat=True)[0]
     if then_full and state != State.CANCELLED and run.connection.is_live:
         follower = _new_run(run.connection, run.lane, Entity(run.entity), Mode.FULL, Trigger(run.trigger), None)
         SyncRun.objects.filter(pk=run.pk).update(followed_by=follower)
     schedules = EntitySchedule.objects.filter(connection=run.connection_id, entity=run.entity)
     queue_due(moment, only=list(schedules.values_list("pk", flat=True)))
+
+
+def _forget_seen(run: SyncRun) -> None:
+    """What a run saw is kept only while removals wait for a person, and until a later full read settles them."""
+    pages = SeenPage.objects.filter(run__connection=run.connection_id, run__entity=run.entity)
+    if run.mode == Mode.FULL and run.state in COMPLETE:
+        pages.filter(run__lte=run).exclude(run=run if run.state == State.NEEDS_REVIEW else None).delete()
+    else:
+        SeenPage.objects.filter(run=run).delete()
 
 
 def stop_all(connection: Connection, message: str, *, state: State = State.CANCELLED, failure: str = "") -> None:

@@ -134,6 +134,7 @@ class Supervisor:
             self.busy_since = (self.busy_since or time.monotonic()) if busy else None
         except (DatabaseError, OSError, RedisError) as error:
             log.warning("The database or the broker can't be asked for work at the moment: %s", error)
+            self.idle_since = self.busy_since = None  # nobody can work now, and the cluster's workers are not why
             connections.close_all()
 
     def _watch(self) -> None:

@@ -46,7 +46,8 @@ def make_tick(now: datetime) -> bool:
 
 
 def _ticks() -> "QuerySet[Any]":
-    return Schedule.objects.filter(Q(name=RIGHT["name"]) | Q(func=RIGHT["func"])).order_by("pk")
+    found: QuerySet[Any] = Schedule.objects.filter(Q(name=RIGHT["name"]) | Q(func=RIGHT["func"]))
+    return found.order_by("pk")
 
 
 def _runs(schedule: Any, now: datetime) -> bool:

@@ -7,24 +7,22 @@ minute, and `manage.py watchdog` from cron. A check takes the same few statement
 from collections import defaultdict
 from collections.abc import Iterator
 from datetime import datetime, timedelta
-from functools import cached_property, reduce
-from operator import or_
+from functools import cached_property
 
 from django.conf import settings
-from django.db.models import Exists, F, OuterRef, Q, QuerySet, Subquery
-from django.db.models.functions import Coalesce
+from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 
 from integrations.entities import Entity
 from integrations.models import Connection, Status
-from integrations.values import in_words
 
 from . import beats
+from .aging import old_data
 from .incidents import Finding, Register, open_incidents
-from .models import ACTIVE, COMPLETE, Beat, EntitySchedule, Incident, Problem, State, SyncRun
+from .models import ACTIVE, Beat, EntitySchedule, Incident, Problem, State, SyncRun
 from .repairs import live, of_its_own, repair
 from .services import ready_runs
-from .state import fresh_for, late_for, undecided
+from .state import undecided
 from .ticking import make_tick
 
 TURN = timedelta(seconds=10)
@@ -33,10 +31,6 @@ NO_TICK_AFTER = timedelta(minutes=3)
 OVERDUE_AFTER = timedelta(minutes=5)
 # After something was healed, or work was resumed, what it had held up gets this long before it counts on its own.
 SETTLES = timedelta(minutes=5)
-# No data may be older than this, whatever the reason.
-CEILING = timedelta(hours=48)
-# A WMS whose clock is this far behind ours makes its data look older than it is.
-CLOCKS_DIFFER = timedelta(minutes=15)
 
 
 def check(now: datetime | None = None, *, every: timedelta = TURN) -> list[Incident]:
@@ -64,7 +58,10 @@ class _Look:
 
     def settle(self) -> None:
         """Mend, find, and write down what is new and what is no more."""
-        for look in (self._workers, self._tick, self._credentials, self._reviews, self._plans, self._stuck, self._stale):
+        # Causes first: what follows from them is told apart by what was found before it.
+        for look in (self._workers, self._tick, self._credentials, self._reviews):
+            self.findings += list(look())
+        for look in (self._plans, self._stuck, self._stale):
             self.findings += list(look())
         self.register.settle(self.findings)
 
@@ -75,8 +72,8 @@ class _Look:
         if self.now - last > beats.ALIVE:
             yield Finding(
                 Problem.NO_WORKER,
-                f"No worker process has been running since {_exact(last)}, so nothing is synced and the data grows old. "
-                "Start one with manage.py qcluster, or restart the service that runs it; it goes on where it stopped.",
+                f"No worker process has been running since {_exact(last)}, so nothing is synced and the data grows "
+                "old. Start manage.py qcluster, or restart the service that runs it; syncs go on where they stopped.",
             )
         elif self.now - max(self._last(beats.WORKER), self._resumed) > beats.ALIVE and self._is_work_left():
             yield Finding(
@@ -101,9 +98,9 @@ class _Look:
         elif self._is_planning_late(max(last or self.beats[beats.BEGAN], self._resumed)):
             yield Finding(
                 Problem.NO_TICK,
-                f"Syncs have not been planned since {_exact(last or self.beats[beats.BEGAN])}, so none is started by its "
-                "schedule; those that people ask for still run. Restart the service that runs manage.py qcluster, and "
-                "look in its log for the reason.",
+                f"Syncs have not been planned since {_exact(last or self.beats[beats.BEGAN])}, so none is started by "
+                "its schedule; those that people ask for still run. Restart the service that runs manage.py qcluster, "
+                "and look in its log for the reason.",
                 explained=self._is_found(Problem.NO_WORKER),
             )
 
@@ -173,91 +170,27 @@ class _Look:
         silent = self.now - 2 * timedelta(seconds=settings.LEASE_SECONDS)
         free = Q(lane__leased_until=None) | Q(lane__leased_until__lt=self.now)
         calm = Q(lane__waits_until=None) | Q(lane__waits_until__lte=self.now)
-        runs = SyncRun.objects.filter(free, calm, state=State.RUNNING, beat_at__lt=silent)
+        active = SyncRun.objects.filter(state__in=ACTIVE)  # said so that the index of active runs is used
+        runs = active.filter(free, calm, state=State.RUNNING, beat_at__lt=silent)
         by_connection = defaultdict(list)
         for run in runs.select_related("connection").order_by("pk"):
             by_connection[run.connection].append(run)
         for connection, stuck in by_connection.items():
             yield Finding(
                 Problem.STUCK,
-                f"The sync of {_listed(stuck)} of {connection.name} stands still: the worker that ran it stopped, and no "
-                "other has taken it over. What it read so far is kept. Restart the service that runs manage.py "
+                f"The sync of {_listed(stuck)} of {connection.name} stands still: the worker that ran it stopped, and "
+                "no other has taken it over. What it read so far is kept. Restart the service that runs manage.py "
                 "qcluster; the sync goes on from its last page.",
                 connection.pk,
                 explained=self._is_found(Problem.NO_WORKER) or self._resumed > silent,
             )
 
-    # --- Age ----------------------------------------------------------------------------------------------------------
-
     def _stale(self) -> Iterator[Finding]:
-        for schedule in self._old_schedules():
-            age = self.now - schedule.since
-            allowed = limit(schedule.cadence)
-            is_read = schedule.read_at is not None and self.now - schedule.read_at <= allowed
-            if is_read and schedule.as_of and age <= allowed + CLOCKS_DIFFER:
-                continue
-            yield Finding(
-                Problem.STALE,
-                self._stale_words(schedule, age, is_read),
-                schedule.connection_id,
-                schedule.entity,
-                explained=self._is_excused(schedule, age),
-            )
-
-    def _old_schedules(self) -> "QuerySet[EntitySchedule, EntitySchedule]":
-        """The schedules whose data is older than its cadence allows; what was never read counts from connecting."""
-        cadences = EntitySchedule.objects.order_by().values_list("every_seconds", flat=True).distinct()
-        lengths = {seconds: timedelta(seconds=seconds or 86_400) for seconds in cadences}
-        old = [Q(every_seconds=seconds, since__lt=self.now - limit(one)) for seconds, one in lengths.items()]
-        runs = _runs().exclude(state__in=ACTIVE).order_by("-pk")
-        read = Q(state__in=COMPLETE)
-        coming = Q(due_at__gt=self.now - SETTLES, due_at__lte=self.now, state__in=ACTIVE)
-        works = Q(state=State.RUNNING, beat_at__gt=self.now - 2 * timedelta(seconds=settings.LEASE_SECONDS))
-        return (
-            EntitySchedule.objects.filter(live(), of_its_own(), self._is_on())
-            .annotate(since=Coalesce("as_of", F("connection__connected_at")))
-            .filter(reduce(or_, old, Q(pk__in=[])))
-            .annotate(
-                read_at=Subquery(runs.filter(read).values("started_at")[:1]),
-                failed=Subquery(runs.values("failure")[:1]),
-                said=Subquery(runs.values("message")[:1]),
-                is_coming=Exists(_runs().filter(coming)),
-                is_working=Exists(_runs().filter(works)),
-            )
-            .select_related("connection")
-            .order_by()
-        )
-
-    def _is_on(self) -> Q:
-        return Q(enabled=True) & (Q(paused_until=None) | Q(paused_until__lte=self.now - SETTLES))
-
-    def _stale_words(self, schedule: "EntitySchedule", age: timedelta, is_read: bool) -> str:
-        if schedule.as_of is None:
-            fact = f"{_name(schedule)} was never read completely in the {in_words(age)} since it was connected"
-        else:
-            fact = f"The data of {_name(schedule)} is {in_words(age)} old; it should be read every " + in_words(
-                schedule.cadence
-            )
-        if schedule.failed:
-            cause = f"The last sync failed: {schedule.said}"
-        elif is_read and schedule.as_of:
-            cause = (
-                "The syncs succeed, but what the WMS hands out is itself that old. Ask its support, or wherever the "
-                "connection to it is kept, why it is not refreshed."
-            )
-        else:
-            cause = "No sync has come to its end. Press Sync now and watch it; contact support if it does not end."
-        return f"{fact}. What people see may be out of date. {cause}"
-
-    def _is_excused(self, schedule: "EntitySchedule", age: timedelta) -> bool:
-        """Whether the age follows from something told already, or is about to be mended; not beyond the ceiling."""
-        is_due_now = schedule.next_due_at is not None and self.now - SETTLES < schedule.next_due_at <= self.now
-        if self._is_settling(schedule.connection_id) or schedule.is_coming or is_due_now:
-            return True
-        if age >= max(CEILING, fresh_for(schedule.cadence)):
-            return False
-        is_first = schedule.as_of is None and schedule.is_working
-        return is_first or self._is_explained(schedule.connection_id, schedule.entity)
+        for old in old_data(self.now, SETTLES):
+            key = old.schedule.connection_id, old.schedule.entity
+            is_about_to = self._is_settling(key[0]) or old.is_coming
+            is_told = not old.is_beyond_ceiling and (old.is_first or self._is_explained(*key))
+            yield Finding(Problem.STALE, old.words(), *key, explained=is_about_to or is_told)
 
     # --- What follows from what ---------------------------------------------------------------------------------------
 
@@ -286,22 +219,14 @@ class _Look:
             (Problem.CREDENTIALS, connection_id, ""),
             (Problem.STUCK, connection_id, ""),
         }
-        return self.now - self._resumed < SETTLES or bool(causes & self.register.closed)
-
-
-def limit(cadence: timedelta) -> timedelta:
-    """How old data of this cadence may become before it is an incident."""
-    grace = fresh_for(cadence) - cadence
-    return min(late_for(cadence) + grace, max(CEILING, fresh_for(cadence)))
-
-
-def _runs() -> "QuerySet[SyncRun, SyncRun]":
-    """The runs of the schedule that a query is about."""
-    return SyncRun.objects.filter(connection=OuterRef("connection"), entity=OuterRef("entity"))
+        healing = set(self.register.open) - {one.key for one in self.findings}
+        return self.now - self._resumed < SETTLES or bool(causes & (self.register.closed | healing))
 
 
 def _active() -> Exists:
-    return Exists(_runs().filter(state__in=ACTIVE))
+    """For a query of schedules: whether a run of it is queued or under way."""
+    runs = SyncRun.objects.filter(connection=OuterRef("connection"), entity=OuterRef("entity"), state__in=ACTIVE)
+    return Exists(runs)
 
 
 def _switched_off(schedule: EntitySchedule) -> Finding:

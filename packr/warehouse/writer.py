@@ -55,12 +55,22 @@ def distinct(records: Sequence[Record]) -> list[Record]:
 
 
 def apply(
-    connection_id: int, entity: Entity, records: Sequence[Record], *, now: datetime, trust: bool = False
+    connection_id: int,
+    entity: Entity,
+    records: Sequence[Record],
+    *,
+    now: datetime,
+    trust: bool = False,
+    asked: datetime | None = None,
 ) -> Applied:
-    """Write a page of distinct records. A version older than ours is dropped as stale, unless we `trust` the page."""
+    """Write a page of distinct records. A version older than ours is dropped as stale, unless we `trust` the page.
+
+    What was `asked` for at some moment says nothing against a row that was changed since: no trust there.
+    """
     table = TABLES[entity]
     stored = sql.stored(table.model, connection_id, [str(record.external_id) for record in records])
-    applied, changes, stamps = _compare(table, records, stored, trust)
+    trusted = _Trust(trust, asked)
+    applied, changes, stamps = _compare(table, records, stored, trusted)
     change_no = 0
     if changes:
         change_no = sql.next_change_no(connection_id)
@@ -69,7 +79,7 @@ def apply(
         current = sql.stored(table.model, connection_id, ids)
         if current != {id_: stored[id_] for id_ in ids if id_ in stored}:
             stored |= current
-            applied, changes, stamps = _compare(table, records, stored, trust)
+            applied, changes, stamps = _compare(table, records, stored, trusted)
     keys = {external_id: known.id for external_id, known in stored.items()}
     if changes:
         keys |= _write(table, connection_id, changes, stored, now, change_no, guarded=not trust)
@@ -82,8 +92,19 @@ def apply(
     return applied
 
 
+@dataclass(frozen=True, slots=True)
+class _Trust:
+    """Whether an older version may win: if at all, then over a row as it was when the WMS was asked."""
+
+    given: bool
+    asked: datetime | None
+
+    def covers(self, known: Stored) -> bool:
+        return self.given and (self.asked is None or known.changed_at <= self.asked)
+
+
 def _compare(
-    table: Table, records: Sequence[Record], stored: Mapping[str, Stored], trust: bool
+    table: Table, records: Sequence[Record], stored: Mapping[str, Stored], trusted: _Trust
 ) -> tuple[Applied, list[Change], list[Change]]:
     """What the page means for the rows: the counts, what to write, and what has only a new stamp."""
     applied = Applied()
@@ -95,7 +116,7 @@ def _compare(
         if known is None:
             applied.created += 1
             changes.append(change)
-        elif not trust and is_older(record, known):
+        elif is_older(record, known) and not trusted.covers(known):
             applied.stale += 1
             applied.doubtful.append(str(record.external_id))
         elif digest != known.digest or known.removed:
@@ -213,10 +234,19 @@ def _write_shipments(connection_id: int, orders: Sequence[Record], now: datetime
     sql.remove_other_shipments(connection_id, order_ids, [str(one.external_id) for one in kept], now)
 
 
-def remove(connection_id: int, entity: Entity, row_ids: Sequence[int], *, now: datetime) -> int:
-    """Mark rows as no longer in the WMS: kept, hidden, restored when they are seen again. Returns how many."""
+def remove(
+    connection_id: int, entity: Entity, row_ids: Sequence[int], *, now: datetime, asked: datetime | None = None
+) -> int:
+    """Mark rows as no longer in the WMS: kept, hidden, restored when they are seen again. Returns how many.
+
+    A row that was changed after the WMS was `asked` for it stays.
+    """
     if not row_ids:
         return 0
+    change_no = sql.next_change_no(connection_id)  # other writers wait from here on
+    model = TABLES[entity].model
+    if asked is not None:
+        row_ids = sql.unchanged_since(model, row_ids, asked)
     if entity == Entity.ORDERS:
         sql.remove_shipments_of(connection_id, row_ids, now)
-    return sql.remove(TABLES[entity].model, row_ids, sql.next_change_no(connection_id), now)
+    return sql.remove(model, row_ids, change_no, now)

@@ -55,10 +55,12 @@ class ScheduleForm(ModelForm):
         return seconds
 
     def clean(self) -> dict[str, Any]:
-        """What is on has no reason for being off."""
+        """What is on has no reason for being off; what is off has one, if only that of the change."""
         cleaned: dict[str, Any] = super().clean() or self.cleaned_data
         if cleaned.get("enabled"):
             cleaned["off_reason"] = ""
+        elif not cleaned.get("off_reason"):
+            cleaned["off_reason"] = cleaned.get("reason", "")
         return cleaned
 
 

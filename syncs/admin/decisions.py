@@ -146,6 +146,5 @@ def decided(run: Any) -> str:
 
 def _case(run: SyncRun) -> Case:
     decision = decided(run)
-    # What the run saw is forgotten once it is decided: every record would seem to be missing.
-    listed = reviews.held(run, limit=min(LISTED, run.held)) if decision == UNDECIDED and run.held else []
+    listed = reviews.held(run, limit=LISTED) if decision == UNDECIDED else []
     return Case(run, decision or "holds nothing back", listed)

@@ -9,6 +9,7 @@ from django.utils import timezone
 from packr.admin import Fact, Tone, now_panel, when, when_exactly
 
 from .. import services
+from ..beats import PROCESSES
 from ..models import ACTIVE, Beat, EntitySchedule, Incident, Problem, State, SyncRun
 from ..state import Freshness, undecided
 from .decisions import UNDECIDED
@@ -75,7 +76,7 @@ def workers_now() -> Fact:
     moment = timezone.now()
     recent = SyncRun.objects.order_by("-pk")[:500]
     worked = SyncRun.objects.filter(pk__in=list(recent.values_list("pk", flat=True))).aggregate(at=Max("beat_at"))["at"]
-    beat = Beat.objects.filter(name__startswith="worker ").aggregate(at=Max("at"))["at"]
+    beat = Beat.objects.filter(PROCESSES).aggregate(at=Max("at"))["at"]
     sign = max(filter(None, [worked, beat]), default=None)
     waiting = services.ready_runs(moment - SILENT).count()
     last = f"Last sign of life {when_exactly(sign)}" if sign else "No worker has run anything yet"

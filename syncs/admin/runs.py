@@ -12,12 +12,13 @@ from packr.admin import ReadOnlyAdmin
 from packr.workspaces.models import TRIGGER_SYNC
 from packr.workspaces.templatetags.looks import span
 
-from .. import services
+from .. import rejections, services
 from ..models import RejectedRecord, SyncRun
 from ..templatetags.syncs import effort
 from .columns import OfConnection, run_mark
 from .decisions import DecisionFilter, Decisions
 
+MOST_AT_ONCE = 100  # the person waits for the WMS
 COUNTS = ("created", "updated", "unchanged", "stale", "rejected", "removed")
 
 
@@ -117,3 +118,19 @@ class RejectedRecordAdmin(OfConnection, ReadOnlyAdmin):
     search_fields = ["external_id", "reason", "connection__name", "connection__workspace__slug"]
     search_help_text = "Id, reason, connection or workspace"
     fields = ["connection", "entity", "external_id", "reason", "excerpt", "run", "first_seen_at", "last_seen_at"]
+    actions = ["read_again"]
+
+    def has_read_permission(self, request: HttpRequest) -> bool:
+        """Whether the person may ask the WMS for records."""
+        return request.user.has_perm(f"workspaces.{TRIGGER_SYNC}")
+
+    @admin.action(description="Read these records from the WMS once more", permissions=["read"])
+    def read_again(self, request: HttpRequest, queryset: QuerySet[RejectedRecord]) -> None:
+        """Try by hand what the next page with these records would try by itself."""
+        outcome = rejections.retry(queryset.select_related("connection__workspace")[:MOST_AT_ONCE])
+        self.message_user(
+            request,
+            f"{outcome.stored} understood and stored, {outcome.gone} no longer in the WMS, {outcome.still} still not "
+            f"understood. {outcome.trouble}".rstrip(),
+            messages.WARNING if outcome.still or outcome.trouble else messages.SUCCESS,
+        )

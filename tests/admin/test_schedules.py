@@ -209,6 +209,14 @@ def test_a_planned_run_takes_the_new_mode_and_keeps_its_moment(desk: Client, ord
     assert (again.mode, again.due_at) == (Mode.FULL, planned.due_at)
 
 
+def test_what_is_switched_off_without_a_reason_of_its_own_says_why_it_was_changed(
+    desk: Client, orders: EntitySchedule
+) -> None:
+    desk.post(page_of(orders), form(orders, enabled=None, off_reason="", reason="Asked by Dana"))
+    orders.refresh_from_db()
+    assert (orders.enabled, orders.off_reason) == (False, "Asked by Dana")
+
+
 def test_what_is_switched_off_leaves_the_queue_and_says_why(desk: Client, orders: EntitySchedule) -> None:
     orders.next_due_at = now() + timedelta(seconds=60)
     orders.save()
@@ -306,6 +314,13 @@ def test_overridden_cadences_are_found(desk: Client, connection: Connection) -> 
     connection.schedules.filter(entity=Entity.PRODUCTS).update(every_seconds=None, daily_at="23:00")
     assert {one.entity for one in listed(desk, cadence="overridden")} == {"orders", "warehouses", "products"}
     assert len(listed(desk, cadence="default")) == every - 3
+
+
+def test_the_list_opens_without_the_schedule_that_another_entity_is_read_with(
+    desk: Client, connection: Connection
+) -> None:
+    connection.schedules.filter(entity=Entity.ORDERS).delete()
+    assert Entity.ORDER_SHIPMENTS in {one.entity for one in listed(desk)}
 
 
 def test_configuration_data_is_a_group_of_its_own(desk: Client, connection: Connection) -> None:

@@ -115,6 +115,7 @@ def test_connect_with_bad_input(manage, wms, home, arguments, stdin, words):
     ended = manage("connect", *arguments, "--name", "Shop", stdin=stdin)
     assert ended.code == 1
     assert words in ended.sentence
+    assert "by itself" not in ended.sentence
     assert not Connection.objects.exists()
 
 
@@ -142,10 +143,6 @@ def allowed(settings):
 LOGIN = {"api_key": "sandbox", "access_token": SECRET}
 
 
-# Remove the mark with the fix: Trackstar.check looks at the status only, so any host that answers 200 is connected.
-UNREAD = pytest.mark.xfail(strict=True, reason="Trackstar.check does not read the answer's body")
-
-
 def trackstar(manage, url, credentials=LOGIN):
     return manage("connect", "northbay", "trackstar", "--name", "T", "--base-url", url, stdin=credentials)
 
@@ -153,11 +150,11 @@ def trackstar(manage, url, credentials=LOGIN):
 @pytest.mark.parametrize(
     ("reply", "words"),
     [
-        pytest.param(Reply(b"<html>Hello</html>", headers={"Content-Type": "text/html"}), "web page", marks=UNREAD),
+        (Reply(b"<html>Hello</html>", headers={"Content-Type": "text/html"}), "web page"),
         (Reply(b'{"error": "no"}', status=401), "refused the login"),
         (Reply(b"oops", status=500), "error of its own (500)"),
         (Reply(b"", status=302, headers={"Location": "http://127.0.0.1/"}), "another address"),
-        pytest.param(Reply(b'{"data": [', status=200), "complete JSON", marks=UNREAD),
+        (Reply(b'{"data": [', status=200), "complete JSON"),
     ],
 )
 def test_connect_to_a_host_that_answers_otherwise(manage, home, allowed, reply, words):

@@ -1,12 +1,13 @@
 """Pages taken apart: nothing but the bad record is lost, whichever way it has to be read."""
 
+import json
 from decimal import Decimal
 from typing import Any
 
 import msgspec
 import pytest
 
-from integrations.decoding import Shape
+from integrations.decoding import Shape, shallow
 from integrations.errors import ConnectorError, Kind
 from integrations.http import Answer
 from integrations.records import Customer
@@ -77,6 +78,33 @@ def test_what_is_no_json_is_a_broken_contract(body: str) -> None:
         SHAPE.page(answer(body), "items")
     assert caught.value.kind is Kind.CONTRACT
     assert ("web page" in caught.value.message) == (body == "<html>")
+
+
+@pytest.mark.parametrize("field", ["name", "unread"])
+def test_one_record_without_bottom_costs_no_other(field: str) -> None:
+    """However deep; only what nobody reads may be so. Brackets inside of texts are none."""
+    deep = "[" * 100_000 + "]" * 100_000
+    items = ['{"id": "a", "name": "[[{\\"[\\\\"}', f'{{"id": "b", "{field}": [{deep}, 1, {deep}]}}', '{"id": "c"}']
+    found = SHAPE.page(answer(f'{{"items": [{", ".join(items)}], "next": 1}}'), "items")
+    rejected = ["b"] if field == "name" else []
+    assert [record.external_id for record in found.records] == [one for one in "abc" if one not in rejected]
+    assert [one.external_id for one in found.rejected] == rejected
+    assert found.records[0].name == '[[{"[\\'
+    assert found.rest == {"next": 1}
+
+
+@pytest.mark.parametrize("text", ["[" * 300, "[" * 300 + "]" * 299, "[" * 300 + "1}" * 300, '["' + "[" * 300])
+def test_depth_does_not_hide_that_something_is_no_json(text: str) -> None:
+    with pytest.raises(ValueError, match=r"."):
+        json.loads(shallow(text))
+
+
+@pytest.mark.parametrize("id_", [r'"a\u0000"', r'"a\ud800"', '"a\ufffd"'])
+def test_an_id_that_is_no_text_is_refused(id_: str) -> None:
+    """Replaced, two of them could be one."""
+    found = SHAPE.page(answer(f'{{"items": [{{"id": {id_}}}, {{"id": "b"}}]}}'), "items")
+    assert [record.external_id for record in found.records] == ["b"]
+    assert [one.reason for one in found.rejected] == ["the record's id holds characters that are no text"]
 
 
 def test_one_record_alone() -> None:

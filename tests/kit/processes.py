@@ -26,6 +26,7 @@ from tests.servers import postgres_url
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 DATABASES = ("sqlite", "postgres")
+BIG = 50_000  # orders in the sandbox of the long first syncs
 # Of the environment the tests run in only this reaches the processes.
 PASSED_ON = ("PATH", "HOME", "LANG", "TMPDIR", "SSL_CERT_FILE")
 SECRETS = {
@@ -209,14 +210,21 @@ Database = Sqlite | Postgres
 
 
 class Packr:
-    """A Packr of its own. Leaving it kills what is left of it. `env` is what its next processes are told."""
+    """A Packr of its own. Leaving it kills what is left of it. `env` is what its next processes are told.
 
-    def __init__(self, folder: Path, database: Database) -> None:
+    `broker` is the URL of a Redis; without one the database carries the wake-ups.
+    """
+
+    def __init__(self, folder: Path, database: Database, broker: str = "") -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder, self.database = folder, database
         self.mark = f"PACKR_DATA_DIR={folder}"
         self.env = environment(
-            PACKR_DATA_DIR=str(folder), DATABASE_URL=database.url, PACKR_LEASE_SECONDS="2", **SECRETS
+            PACKR_DATA_DIR=str(folder),
+            DATABASE_URL=database.url,
+            PACKR_LEASE_SECONDS="2",
+            Q_BROKER_URL=broker,
+            **SECRETS,
         )
         self._started: list[Process] = []
 
@@ -264,10 +272,10 @@ class Packr:
         """What the database answers, asked directly."""
         return self.database.rows(sql)
 
-    def connect(self, wms: str, base_url: str, credentials: Mapping[str, str], *options: str) -> str:
-        """Connect the workspace `real` to a WMS, by the name `WMS`; the connection's id."""
+    def connect(self, wms: str, base_url: str, credentials: Mapping[str, str], *options: str, name: str = "WMS") -> str:
+        """Connect the workspace `real` to a WMS; the connection's id."""
         self.env["PACKR_PRIVATE_WMS_HOSTS"] = urlsplit(base_url).netloc
-        arguments = ["real", wms, "--name", "WMS", "--base-url", base_url, "--json", *options]
+        arguments = ["real", wms, "--name", name, "--base-url", base_url, "--json", *options]
         return str(json.loads(self.manage("connect", *arguments, stdin=json.dumps(credentials)))["id"])
 
     def hasten(self, seconds: int) -> None:
@@ -319,12 +327,12 @@ class Templates:
         self.folder = folder
         self._made: dict[str, Database] = {}
 
-    def packr(self, kind: str, folder: Path) -> Packr:
-        """A fresh Packr on a database of the kind."""
+    def packr(self, kind: str, folder: Path, broker: str = "") -> Packr:
+        """A fresh Packr on a database of the kind, its wake-ups carried by it or by a Redis."""
         if kind not in self._made:
             self._made[kind] = self._make(kind)
         folder.mkdir(parents=True, exist_ok=True)
-        return Packr(folder, self._made[kind].copy(folder))
+        return Packr(folder, self._made[kind].copy(folder), broker)
 
     def _make(self, kind: str) -> Database:
         self.folder.mkdir(parents=True, exist_ok=True)

@@ -153,6 +153,7 @@ def test_an_inbound_shipment_shows_what_is_still_to_come(admin: Client, connecti
 
 
 def test_inventory_shows_levels_per_warehouse_and_says_what_its_columns_mean(admin: Client, connection: Any) -> None:
+    """L5."""
     make.warehouse(connection, "wh-1", "Allentown")
     make.warehouse(connection, "wh-2", "Reno")
     make.inventory(connection, "MUG", levels={"wh-1": 1200, "wh-2": 30})

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.kit.processes import DATABASES, Packr, Templates
+from tests.kit.processes import BIG, DATABASES, Packr, Sandbox, Templates, sandbox
 
 
 @pytest.fixture(scope="session")
@@ -21,6 +21,13 @@ def packr(request: pytest.FixtureRequest, templates: Templates, tmp_path: Path) 
     """A fresh Packr, on each database."""
     with templates.packr(request.param, tmp_path / "packr") as packr:
         yield packr
+
+
+@pytest.fixture(scope="session")
+def big(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
+    """A sandbox with an order list that takes a while."""
+    with sandbox(tmp_path_factory.mktemp("sandbox"), "--orders", str(BIG), "--still", "--no-limit") as running:
+        yield running
 
 
 @pytest.hookimpl(wrapper=True)

@@ -95,6 +95,7 @@ class Mirror:
 
 
 def test_the_mirror_is_what_tryton_holds(packr: Packr, tryton: Peer, tell: Callable[[str], None]) -> None:
+    """T1, T2, L5, L6, L7, L9, L11, L12, L13."""
     packr.env["PACKR_LEASE_SECONDS"] = "60"
     mirror = Mirror(packr, tryton)
     packr.hasten(CADENCE)

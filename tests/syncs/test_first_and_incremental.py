@@ -295,3 +295,18 @@ def test_requests_of_a_child_run_its_parent(clock, wms, connection):
     """DESIGN, read with: syncing order shipments runs the orders, once."""
     (one,) = request_runs(connection, [Entity.ORDER_SHIPMENTS, ORDERS], trigger=Trigger.MANUAL)
     assert one.run.entity == ORDERS
+
+
+def test_smart_reads_a_fraction_of_what_full_reads(clock, wms, connection):
+    """B6, P47: of 400 items 20 changed; the incremental asks for those, the full run for every page."""
+    wms.page_size = 20
+    wms.put(INVENTORY, *(item(f"i{n:03}", "5", now() - timedelta(days=1)) for n in range(400)))
+    sync(connection, INVENTORY)
+    clock.shift(3600)
+    wms.put(INVENTORY, *(item(f"i{n:03}", "6", now()) for n in range(20)))
+    wms.calls.clear()
+    smart = sync(connection, INVENTORY)
+    assert (smart.seen, smart.updated, len(wms.asked("fetch", INVENTORY))) == (20, 20, 1)
+    wms.calls.clear()
+    full = sync(connection, INVENTORY, Mode.FULL)
+    assert (full.seen, full.unchanged, len(wms.asked("fetch", INVENTORY))) == (400, 400, 20)

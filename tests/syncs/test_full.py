@@ -224,7 +224,7 @@ def test_rejected_records_are_kept_and_the_rest_is_applied(clock, wms, connectio
     wms.bad[ORDERS] = {"o1": "total_price: 12,5 is not a number"}
     run = sync(connection)
     assert (run.state, counts(run)) == (State.PARTIAL, {"seen": 5, "created": 4, "rejected": 1})
-    assert run.message == "4 of 5 records were read; 1 could not be understood."
+    assert run.message.startswith("4 of 5 records were read; 1 could not be understood. Packr keeps each ")
     kept = RejectedRecord.objects.get()
     assert (kept.external_id, kept.reason, kept.run) == ("o1", "total_price: 12,5 is not a number", run)
 

@@ -21,7 +21,7 @@ from tests.kit.model_wms import ENTITIES
 from tests.kit.running import drain, sync
 
 ORDERS, INVENTORY, PRODUCTS = Entity.ORDERS, Entity.INVENTORY, Entity.PRODUCTS
-A_DAY = {  # P5 to P9
+A_DAY = {  # P5, P6, P7, P8, P9
     ORDERS: 288,
     INVENTORY: 288,
     Entity.INBOUND_SHIPMENTS: 96,
@@ -50,7 +50,7 @@ def kept(clock, wms, home):
 
 
 def test_a_day_of_the_default_cadences(clock, wms, kept):
-    """P1, P3 to P9, B4: nobody acts; each entity runs on its own cadence, by schedule, and nothing drifts."""
+    """P1, P3, P4, P5, P6, P7, P8, P9, B4: nobody acts; each entity runs on its own cadence, and nothing drifts."""
     live(clock, timedelta(hours=24))
     runs = list(SyncRun.objects.filter(connection=kept, trigger=Trigger.SCHEDULE).exclude(started_at=None))
     counted = Counter(run.entity for run in runs)
@@ -179,6 +179,8 @@ def test_planning_takes_a_handful_of_statements(clock, wms, home, django_assert_
     """DESIGN 1: however many fall due."""
     for number in range(12):
         connect(home, Account("model", f"C{number}", {"key": str(number)}), first_sync=False)
+    tick()  # the first one prunes as well
+    SyncRun.objects.all().delete()
     EntitySchedule.objects.exclude(next_due_at=None).update(next_due_at=now())
     with django_assert_max_num_queries(14):
         tick()

@@ -46,16 +46,19 @@ class Walk:
     clock: datetime
     pages: dict[str, int] = field(default_factory=dict)
     disturbed: bool = False  # the list changed since, or another door brought what it does not have
-    expired: bool = False
 
 
 @dataclass
 class Source(ModelWms):
-    """`between` is taken in turn, one an answer: what happens after the WMS answered and before the engine writes."""
+    """`between` and `looking_up` are taken in turn, one a page or a look-up: what happens after the WMS answered and
+    before the engine writes.
+    """
 
     listing: Listing = Listing.BY_ID
     between: deque[Callable[[], Any] | None] = field(default_factory=deque)
+    looking_up: deque[Callable[[], Any] | None] = field(default_factory=deque)
     walks: dict[Entity, Walk] = field(default_factory=dict)
+    forgotten: set[Entity] = field(default_factory=set)  # where the run's first walk came to nothing
     versions: dict[Key, list[Record]] = field(default_factory=dict)
     dropped: set[Key] = field(default_factory=set)
     looked_up: dict[Key, int] = field(default_factory=dict)
@@ -121,31 +124,31 @@ class Source(ModelWms):
             self.walks[entity] = Walk(ask, self.now())
         page = super().fetch(entity, ask, cursor)
         self.walks[entity].pages[str(cursor)] = len(page.records) + len(page.rejected)
-        self._meanwhile()
+        _meanwhile(self.between)
         return page
 
     def lookup(self, entity: Entity, ids: Any) -> Page:
         page = super().lookup(entity, ids)
         self.looked_up.update({(entity, one): len(self.calls) for one in ids})
-        self._meanwhile()
+        _meanwhile(self.looking_up)
         return page
 
-    def _meanwhile(self) -> None:
-        happens = self.between.popleft() if self.between else None
-        if happens:
-            happens()
+
+def _meanwhile(queue: deque[Callable[[], Any] | None]) -> None:
+    happens = queue.popleft() if queue else None
+    if happens:
+        happens()
 
 
 def _order(external_id: str, number: int, fields: dict[str, Any]) -> Record:
     """An order whose number of lines and shipments changes from version to version."""
+    parts = range(number % 4 % 3)
     return order(
         external_id,
         fields.pop("updated_at"),
         order_number=f"v{number}",
         line_items=[OrderLine(sku=f"SKU-{line}", quantity=str(number), unit_price="2.5") for line in range(number % 3)],
-        shipments=[
-            shipment(f"{external_id}-{part}", external_id, status=f"v{number}") for part in range(number % 4 % 3)
-        ],
+        shipments=[shipment(f"{external_id}-{part}", external_id, status=f"v{number}") for part in parts],
         **fields,
     )
 

@@ -82,7 +82,9 @@ class Trackstar(Connector):
         if connecting or not connection_id:
             # A WMS without warehouses, or one that hides them, still proves the token.
             answer = client.get("/wms/warehouses", {"limit": "1"}, ok=REFUSED)
-            health = Health(answer.clock if answer.status in (403, 501) else accept(client, answer).clock)
+            if answer.status not in (403, 501) and not isinstance(_data(accept(client, answer)), list):
+                raise broken("no list of warehouses")
+            health = Health(answer.clock)
         if connection_id:
             health = _health(client, *_connection(client, connection_id))
         return health
@@ -112,8 +114,7 @@ def _connection(client: Client, connection_id: str) -> tuple[dict[str, Any], Ans
     answer = client.get(f"/connections/{quote(connection_id, safe='')}", ok=REFUSED)
     if answer.status == 404:
         raise _unknown_connection()
-    body = accept(client, answer).json()
-    data = body.get("data") if isinstance(body, dict) else None
+    data = _data(accept(client, answer))
     if not isinstance(data, list | dict):
         raise broken("no data in the connection's answer")
     # The specification has a list here, the guide one object.
@@ -121,6 +122,12 @@ def _connection(client: Client, connection_id: str) -> tuple[dict[str, Any], Ans
         if found.get("connection_id", connection_id) == connection_id:
             return found, answer
     raise _unknown_connection()
+
+
+def _data(answer: Answer) -> Any:
+    """What stands under `data` in an answer; ConnectorError(contract) when it is not JSON at all."""
+    body = answer.json()
+    return body.get("data") if isinstance(body, dict) else None
 
 
 def _unknown_connection() -> ConnectorError:

@@ -15,7 +15,7 @@ from ...connector import Ask, Cursor, Page, Resource
 from ...decoding import Decoded, Shape
 from ...entities import Entity
 from ...errors import ConnectorError, CursorExpired, Kind
-from ...http import Answer, Client, explain
+from ...http import GOES_ON, Answer, Client, explain
 from ...values import clean
 
 LIMIT = "1000"
@@ -136,7 +136,8 @@ def broken(detail: str) -> ConnectorError:
     """The error for an answer that Packr can't trust."""
     return ConnectorError(
         Kind.CONTRACT,
-        "Trackstar's answer does not have the form its documentation promises. Nothing was changed; contact support.",
+        f"Trackstar's answer does not have the form its documentation promises. {GOES_ON} Contact support if this "
+        "lasts.",
         detail=detail,
     )
 

@@ -16,7 +16,7 @@ from typing import Any, Generic, TypeVar
 from ...connector import Ask, Cursor, Page, Rejected, Resource
 from ...decoding import Decoded, Shape
 from ...errors import ConnectorError, Kind
-from ...http import Answer, Client
+from ...http import GOES_ON, Answer, Client
 from ...records import Record
 from .session import call, query
 from .values import Document, fields_of, on_the_wire
@@ -113,7 +113,7 @@ def last_id(records: Sequence[Record], rejected: Sequence[Rejected], size: int, 
     bare = [str(key).removeprefix(prefix) for key in keys]
     numbers = [int(key) for key in bare if key.isdecimal()]
     if not numbers:
-        raise ConnectorError(Kind.CONTRACT, "Tryton sent rows without ids. Nothing was changed; contact support.")
+        raise ConnectorError(Kind.CONTRACT, f"Tryton sent rows without ids. {GOES_ON} Contact support if this lasts.")
     return max(numbers)
 
 

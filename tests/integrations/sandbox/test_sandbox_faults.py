@@ -154,6 +154,7 @@ def test_repeat_token_and_endless(reading):
         tokens.append(token)
         ids += [row["id"] for row in page["data"]]
     assert None not in tokens
+    assert len(tokens) == len(set(tokens))
     assert len(ids) > 2 * len(set(ids))
 
 

@@ -1,3 +1,4 @@
+import os
 import signal
 import threading
 import time
@@ -29,11 +30,12 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, port: int, **options: Any) -> None:
         self.ended = threading.Event()
+        self.sandbox = os.environ[SANDBOX]
         signal.signal(signal.SIGINT, lambda *args: self.ended.set())
         signal.signal(signal.SIGTERM, lambda *args: self.ended.set())
         logs = settings.DATA_DIR / "logs"
         logs.mkdir(exist_ok=True)
-        children = _children(port, logs)
+        children = _children(port, self.sandbox, logs)
         try:
             self._show(port, children)
         finally:
@@ -50,9 +52,9 @@ class Command(BaseCommand):
         for child in children:
             child.start()
         sandbox, _, web = children
-        self._wait_for(f"http://{SANDBOX}/_control/healthz", sandbox)
+        self._wait_for(f"http://{self.sandbox}/_control/healthz", sandbox)
         try:
-            connection = story.connection(workspace, f"http://{SANDBOX}", story.credentials())
+            connection = story.connection(workspace, f"http://{self.sandbox}", story.credentials())
         except ConnectorError as error:
             raise CommandError(f"The sandbox can't be connected. {error.message}") from None
         self._wait_for(f"http://127.0.0.1:{port}/accounts/login/", web)
@@ -93,15 +95,14 @@ class Command(BaseCommand):
         self.stdout.flush()
 
 
-def _children(port: int, logs: Path) -> list[Child]:
-    sandbox_port = SANDBOX.rpartition(":")[2]
+def _children(port: int, sandbox: str, logs: Path) -> list[Child]:
+    sandbox_port = sandbox.rpartition(":")[2]
     return [
         Child("sandbox", [MANAGE, "sandbox_wms", "--port", sandbox_port, "--keep", str(logs.parent / "sandbox")], logs),
         Child("workers", [MANAGE, "qcluster"], logs),
         Child(
             "web",
-            ["-m", "gunicorn", "packr.wsgi", "--chdir", str(settings.BASE_DIR), "--bind", f"127.0.0.1:{port}"]
-            + ["--workers", "2", "--threads", "4", "--no-control-socket"],
+            f"-m gunicorn packr.wsgi --bind 127.0.0.1:{port} --workers 2 --threads 4 --no-control-socket".split(),
             logs,
         ),
     ]

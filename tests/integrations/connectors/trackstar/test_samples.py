@@ -309,6 +309,7 @@ def exported(record: Record) -> dict[str, Any]:
     ],
 )
 def test_a_sample_becomes_its_record(entity: Entity, name: str, expected: dict[str, Any]) -> None:
+    """T2: one vocabulary, whatever the WMS."""
     (record,) = read(entity, sample(name))
     assert exported(record) == expected
     assert list(exported(record)) == sorted(expected)

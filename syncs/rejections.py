@@ -1,0 +1,73 @@
+"""Rejected records, tried once more by hand: they are read by id, outside any run."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from django.db import transaction
+from django.utils.timezone import now
+
+from integrations.connector import Page
+from integrations.entities import Entity
+from integrations.errors import ConnectorError
+from integrations.models import Connection
+from integrations.services import open_client
+from packr.warehouse import writer
+
+from .models import RejectedRecord
+
+
+@dataclass
+class Retried:
+    """What became of rejected records: understood and stored, gone from the WMS, still not understood, or not asked."""
+
+    stored: int = 0
+    gone: int = 0
+    still: int = 0
+    trouble: str = ""
+
+
+def retry(rejected: Iterable[RejectedRecord]) -> Retried:
+    """Read the records again. What is understood now is stored, and no longer kept as rejected.
+
+    `trouble` is the sentence of a WMS that did not answer; what was not asked about stays as it was.
+    """
+    groups: dict[tuple[Connection, Entity], list[RejectedRecord]] = defaultdict(list)
+    for one in rejected:
+        groups[one.connection, Entity(one.entity)].append(one)
+    outcome = Retried()
+    for (connection, entity), records in groups.items():
+        try:
+            _retry(connection, entity, records, outcome)
+        except ConnectorError as error:
+            outcome.trouble = error.message
+    return outcome
+
+
+def _retry(connection: Connection, entity: Entity, rejected: Sequence[RejectedRecord], outcome: Retried) -> None:
+    resource = connection.connector.resources.get(entity)
+    ids = sorted({one.external_id for one in rejected if one.external_id})
+    if not connection.is_live or resource is None or resource.lookup is None:
+        outcome.still += len(rejected)
+        return
+    client = open_client(connection)
+    try:
+        for start in range(0, len(ids), resource.lookup_size):
+            batch = ids[start : start + resource.lookup_size]
+            _settle(connection, entity, batch, resource.lookup(client, batch), outcome)
+    finally:
+        client.close()
+    outcome.still += sum(1 for one in rejected if not one.external_id)
+
+
+def _settle(connection: Connection, entity: Entity, ids: Sequence[str], found: Page, outcome: Retried) -> None:
+    records = writer.distinct(found.records)
+    stored = {str(record.external_id) for record in records}
+    still = {one.external_id for one in found.rejected} & set(ids)
+    with transaction.atomic():
+        writer.apply(connection.pk, entity, records, now=now())
+        settled = RejectedRecord.objects.filter(connection=connection, entity=entity, external_id__in=set(ids) - still)
+        settled.delete()
+    outcome.stored += len(stored & set(ids))
+    outcome.still += len(still)
+    outcome.gone += len(set(ids) - stored - still)

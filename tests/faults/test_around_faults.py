@@ -1,0 +1,254 @@
+"""What the table's form has no room for: two entities, two accounts, a server that is gone, memory, the watermark."""
+
+import gc
+import tracemalloc
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.utils.timezone import now
+
+from integrations import http
+from integrations.connectors.trackstar.reading import NO_TRACKSTAR_DATES
+from integrations.entities import Entity
+from integrations.models import Connection, Status
+from integrations.sandbox.server import Sandbox
+from packr.workspaces.models import Workspace
+from syncs import clients
+from syncs.models import EntitySchedule, Mode, State, Trigger
+from syncs.services import request_runs
+from tests.kit.running import drain
+from tests.kit.server import Server
+
+from .bench import PAGE_SIZE, Bench, check_settled, secrets_in, told
+from .table import on
+
+ORDERS, INVENTORY, PRODUCTS = Entity.ORDERS, Entity.INVENTORY, Entity.PRODUCTS
+MEGABYTE = 1024 * 1024
+NEW_KEY = "key-of-tomorrow"
+
+
+@pytest.fixture
+def synced(bench: Bench) -> Bench:
+    """Orders were synced an hour ago, and have changed since."""
+    bench.due(ORDERS, Mode.FULL)
+    assert bench.tick(ORDERS).state == State.SUCCEEDED
+    bench.clock.shift(timedelta(hours=1))
+    bench.news(ORDERS)
+    bench.clock.shift(timedelta(minutes=1))
+    EntitySchedule.objects.update(enabled=False)
+    bench.pages_of(PAGE_SIZE)
+    clients._idle.clear()
+    bench.sandbox.log.clear()
+    return bench
+
+
+def ask(bench: Bench, *entities: Entity, mode: Mode = Mode.INCREMENTAL) -> list[tuple[str, str]]:
+    """Run these entities; each with its end."""
+    requested = request_runs(bench.connection, entities, mode=mode, trigger=Trigger.MANUAL)
+    drain()
+    for one in requested:
+        one.run.refresh_from_db()
+    return [(one.run.state, one.run.failure) for one in requested]
+
+
+@pytest.mark.parametrize(
+    ("fault", "end"),
+    [
+        (on("forbidden", path="/wms/orders"), (State.FAILED, "forbidden")),
+        (on("not_implemented", path="/wms/orders"), (State.FAILED, "not_offered")),
+        (on("html", path="/wms/orders"), (State.FAILED, "contract")),
+    ],
+    ids=["403", "501", "html"],
+)
+def test_one_bad_entity_stops_no_other(synced: Bench, fault: Any, end: tuple[str, str]) -> None:
+    synced.switch(fault)
+    done = (State.SUCCEEDED, "")
+    assert ask(synced, ORDERS, INVENTORY, PRODUCTS) == [end, done, done]
+    assert synced.differences(INVENTORY) == synced.differences(PRODUCTS) == []
+    check_settled(synced)
+
+
+def test_refused_credentials_stop_all_and_new_ones_go_on(synced: Bench) -> None:
+    """The old key is refused once and asked with no more; with the new one stored everything goes on, nothing lost."""
+    synced.switch(on("rotate", api_key=NEW_KEY))
+    end = (State.FAILED, "credentials")
+    assert ask(synced, ORDERS, INVENTORY) == [end, end]
+    assert synced.asked() == 1
+    check_settled(synced)
+    synced.reconnect(api_key=NEW_KEY)
+    done = (State.SUCCEEDED, "")
+    assert ask(synced, ORDERS, INVENTORY) == [done, done]
+    assert synced.differences(ORDERS) == synced.differences(INVENTORY) == []
+    assert not [text for text in told() if NEW_KEY in text]
+
+
+def test_a_day_of_waiting_holds_neither_worker_nor_other_accounts(synced: Bench, home: Workspace) -> None:
+    """The account that has to wait is not asked again for a day, by any entity; another account goes on at once."""
+    other = _another(synced, home)
+    synced.switch(on("rate_limited", retry_after=86_400, account=synced.token))
+    assert ask(synced, ORDERS, INVENTORY) == [(State.WAITING, "rate_limited"), (State.QUEUED, "")]
+    (requested,) = request_runs(other, [ORDERS], trigger=Trigger.MANUAL)
+    drain()
+    requested.run.refresh_from_db()
+    assert requested.run.state == State.SUCCEEDED
+    synced.clock.shift(timedelta(hours=23, minutes=59))
+    assert drain() == 0
+    assert synced.asked() == 1
+    synced.heal()
+    synced.clock.shift(timedelta(minutes=1))
+    drain()
+    assert [run.state for run in (synced.last(ORDERS), synced.last(INVENTORY))] == [State.SUCCEEDED] * 2
+    assert synced.differences(ORDERS) == []
+
+
+def _another(bench: Bench, home: Workspace) -> Connection:
+    from integrations.services import Account, connect
+
+    credentials = dict(bench.connection.credentials()) | {"access_token": "sandbox-9"}
+    account = Account("trackstar", "Other", credentials, base_url=bench.sandbox.url)
+    made = connect(home, account, first_sync=False)
+    EntitySchedule.objects.filter(connection=made).update(enabled=False)
+    return made
+
+
+@pytest.mark.parametrize("status", [302, 308])
+def test_a_redirect_brings_nothing_to_the_other_host(synced: Bench, settings: Any, status: int) -> None:
+    """Not even to a host that Packr may talk to: the headers hold the credentials."""
+    with Server() as other:
+        settings.PRIVATE_WMS_HOSTS = settings.PRIVATE_WMS_HOSTS | {other.host}
+        synced.switch(on("redirect", status=status, location=f"{other.url}/wms/orders"))
+        assert ask(synced, ORDERS) == [(State.FAILED, "contract")]
+        assert other.calls == []
+
+
+def test_a_wms_without_trackstar_dates_is_asked_the_other_way_and_remembered(synced: Bench) -> None:
+    synced.switch(on("no_trackstar_dates"))
+    assert ask(synced, ORDERS) == [(State.SUCCEEDED, "")]
+    refused = [entry for entry in synced.sandbox.log.listed() if entry["status"] == 422]
+    assert len(refused) == 1
+    assert Connection.objects.get().learned == {NO_TRACKSTAR_DATES: True}
+    synced.connection.refresh_from_db()
+    clients._idle.clear()
+    synced.clock.shift(timedelta(minutes=5))
+    synced.change(ORDERS, add={"id": "later"})
+    assert ask(synced, ORDERS) == [(State.SUCCEEDED, "")]
+    assert len([entry for entry in synced.sandbox.log.listed() if entry["status"] == 422]) == 1
+    assert synced.differences(ORDERS) == []
+
+
+# --- The server is gone ----------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def away(bench: Bench, tmp_path: Path, settings: Any) -> Iterator[Bench]:
+    """A bench whose sandbox is its own, so that it can be stopped."""
+    with Sandbox(port=0, seed=1, orders=20, still=True, limit=False, keep=tmp_path / "world") as own:
+        settings.PRIVATE_WMS_HOSTS = frozenset({own.url.removeprefix("http://")})
+        Connection.objects.all().delete()
+        yield Bench(own, bench.clock, bench.connection.workspace, 5)
+
+
+def test_a_server_that_is_gone_and_comes_back(away: Bench, tmp_path: Path) -> None:
+    away.due(ORDERS, Mode.FULL)
+    assert away.tick(ORDERS).state == State.SUCCEEDED
+    before = away.mirror(ORDERS)
+    away.news(ORDERS)
+    away.clock.shift(timedelta(hours=1))
+    away.sandbox.stop()
+
+    run = away.tick(ORDERS)
+    assert (run.state, run.failure) == (State.WAITING, "unreachable")
+    assert "can't be reached" in run.message
+    check_settled(away)
+    assert away.connection.status == Status.UNREACHABLE
+    assert away.mirror(ORDERS) == before
+    run = away.resume(run)
+    assert (run.state, run.waits) == (State.WAITING, 2)
+
+    port = int(away.sandbox.url.rpartition(":")[2])
+    with Sandbox(port=port, seed=1, orders=20, still=True, limit=False, keep=tmp_path / "world") as back:
+        away.sandbox = back
+        away.control = type(away.control)(back.world, back.faults, back.log)
+        away.heal()
+        run = away.resume(run)
+        assert run.state == State.SUCCEEDED
+        assert away.differences(ORDERS) == []
+        check_settled(away)
+        assert away.connection.status == Status.CONNECTED
+        # The fixture stops what it started; a server that was stopped once has nothing to stop.
+        away.sandbox = back
+
+
+# --- Memory ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("faults", "most"),
+    [
+        pytest.param([on("big", megabytes=2000)], 8, id="announced"),
+        pytest.param([on("big", megabytes=2000), on("chunked")], 72, id="chunked"),
+        pytest.param([on("bomb", megabytes=70)], 72, id="packed"),
+    ],
+)
+def test_a_body_without_end_is_neither_read_nor_kept(synced: Bench, faults: list[Any], most: int) -> None:
+    """At most the limit is ever in memory, and nothing of it afterwards."""
+    synced.switch(*faults)
+    gc.collect()
+    tracemalloc.start()
+    try:
+        assert ask(synced, ORDERS) == [(State.FAILED, "contract")]
+        peak = tracemalloc.get_traced_memory()[1]
+        gc.collect()
+        held = tracemalloc.get_traced_memory()[0]
+    finally:
+        tracemalloc.stop()
+    assert peak < most * MEGABYTE
+    assert held < 4 * MEGABYTE
+
+
+def test_the_limit_is_the_one_the_words_name() -> None:
+    assert http.LARGEST_BODY == 64 * MEGABYTE
+
+
+# --- The watermark ---------------------------------------------------------------------------------------------------
+
+UNBELIEVABLE = on("record", path="/wms/", times=1, set={"updated_date": "2999-01-01T00:00:00Z"})
+
+
+@pytest.mark.parametrize(
+    ("faults", "behind"),
+    [
+        pytest.param([], timedelta(seconds=1), id="by the Date of the first answer"),
+        pytest.param([on("clock", seconds=600)], timedelta(seconds=-599), id="a clock that is ahead"),
+        pytest.param([on("clock", seconds=-600)], timedelta(seconds=601), id="a clock that is behind"),
+        pytest.param([on("no_date")], timedelta(minutes=1), id="by the highest stamp"),
+        pytest.param([UNBELIEVABLE], timedelta(seconds=1), id="2999"),
+        pytest.param([on("no_date"), UNBELIEVABLE], timedelta(minutes=1), id="2999 and no Date"),
+    ],
+)
+def test_the_watermark_is_the_wmss_time(synced: Bench, faults: list[Any], behind: timedelta) -> None:
+    synced.switch(*faults)
+    assert ask(synced, ORDERS) == [(State.SUCCEEDED, "")]
+    assert now() - synced.schedule(ORDERS).watermark == behind
+
+
+@pytest.mark.parametrize("seconds", [600, -600])
+def test_nothing_is_missed_as_a_clock_goes_wrong_and_right_again(synced: Bench, seconds: int) -> None:
+    """Changes right before, within and right after ten minutes of skew, each followed by an incremental only."""
+    for turn, skew in enumerate((0, seconds, 0, seconds, 0)):
+        synced.heal()
+        if skew:
+            synced.switch(on("clock", seconds=skew))
+        synced.change(ORDERS, add={"id": f"turn-{turn}"})
+        assert ask(synced, ORDERS) == [(State.SUCCEEDED, "")]
+        assert f"turn-{turn}" in synced.mirror(ORDERS)
+        synced.clock.shift(timedelta(seconds=30))
+
+
+def test_texts_and_logs_are_searched_for_secrets(bench: Bench) -> None:
+    """The search that every test of the table ends with finds what it looks for."""
+    assert secrets_in(bench, ["a key-4f1c9a77 b", f"c {bench.token} d", "e"]) != []
+    assert secrets_in(bench, ["sandbox", f"{bench.token}0"]) == []

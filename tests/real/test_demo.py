@@ -1,0 +1,93 @@
+"""The README's first command: Packr with data, people who can sign in, a clean end, and a start that goes on."""
+
+import signal
+import socket
+import sqlite3
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import requests
+
+from tests.kit.processes import ROOT, Process, environment
+
+pytestmark = pytest.mark.real
+
+PASSWORD = "packr-demo"
+DEMO = [sys.executable, str(ROOT / "manage.py"), "demo", "--port"]
+
+
+def free_port() -> int:
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return int(found.getsockname()[1])
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tmp_path / "data"
+
+
+@pytest.fixture
+def demo(folder: Path, tmp_path: Path) -> Iterator["Demo"]:
+    port = free_port()
+    env = {"PACKR_DATA_DIR": str(folder)}
+    with Process([*DEMO, str(port)], environment(**env), tmp_path / "demo.log") as process:
+        yield Demo(process, f"http://localhost:{port}", folder)
+
+
+class Demo:
+    def __init__(self, process: Process, url: str, folder: Path) -> None:
+        self.process, self.url, self.folder = process, url, folder
+
+    def rows(self, sql: str) -> list[tuple[object, ...]]:
+        with sqlite3.connect(self.folder / "packr.sqlite3") as database:
+            return database.execute(sql).fetchall()
+
+    def signed_in(self, name: str) -> requests.Session:
+        browser = requests.Session()
+        browser.get(f"{self.url}/accounts/login/", timeout=10)
+        form = {"username": name, "password": PASSWORD, "csrfmiddlewaretoken": browser.cookies["csrftoken"]}
+        browser.post(f"{self.url}/accounts/login/", form, timeout=10).raise_for_status()
+        return browser
+
+
+def test_the_demo_shows_packr_with_data_and_ends_cleanly(demo: Demo) -> None:
+    """P1, P15: orders and inventory are on their pages, by runs with trigger first, without anybody syncing."""
+    said = demo.process.waits_for(f"Packr is ready at {demo.url}", 120)
+    assert PASSWORD in demo.process.said()
+    assert said
+    firsts = demo.rows("SELECT entity, state FROM syncs_syncrun WHERE \"trigger\" = 'first'")
+    assert {state for _, state in firsts} == {"succeeded"}
+    assert len(firsts) == 7
+    for name, may_sync in (("admin", True), ("member", False)):
+        browser = demo.signed_in(name)
+        assert "#NB-" in browser.get(f"{demo.url}/orders/", timeout=10).text
+        page = browser.get(f"{demo.url}/settings/integrations/", timeout=10).text
+        assert "WMS Connected" in page
+        assert ("Manual sync</" in page) == may_sync
+    assert demo.signed_in("support").get(f"{demo.url}/admin/", timeout=10).status_code == 200
+    assert demo.rows("SELECT count(*) FROM integrations_brandmapping") == [(2,)]
+    demo.process.signal(signal.SIGINT)
+    assert demo.process.ends(60) == 0
+    assert "Packr has ended." in demo.process.said()
+
+
+def test_a_second_start_goes_on_where_it_was(demo: Demo, tmp_path: Path) -> None:
+    """The same connection, its history, and the warehouse as it was: nothing is read for the first time again."""
+    demo.process.waits_for("Packr is ready", 120)
+    demo.process.signal(signal.SIGINT)
+    assert demo.process.ends(60) == 0
+    before = demo.rows("SELECT count(*) FROM warehouse_order")
+    runs = demo.rows("SELECT count(*) FROM syncs_syncrun WHERE \"trigger\" = 'first'")
+    port = free_port()
+    env = environment(PACKR_DATA_DIR=str(demo.folder))
+    with Process([*DEMO, str(port)], env, tmp_path / "again.log") as process:
+        process.waits_for("Packr is ready", 120)
+        process.signal(signal.SIGINT)
+        assert process.ends(60) == 0
+    assert demo.rows("SELECT count(*) FROM integrations_connection") == [(1,)]
+    assert demo.rows("SELECT count(*) FROM syncs_syncrun WHERE \"trigger\" = 'first'") == runs
+    assert demo.rows("SELECT count(*) FROM warehouse_order WHERE removed_at IS NOT NULL") == [(0,)]
+    assert demo.rows("SELECT count(*) FROM warehouse_order") >= before

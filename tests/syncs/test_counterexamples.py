@@ -1,0 +1,86 @@
+"""What tests/torture found, or its sharpening, as the shortest histories that show it."""
+
+from datetime import timedelta
+
+import pytest
+from django.db import transaction
+from django.utils.timezone import now
+
+from integrations.connector import Page
+from integrations.entities import Entity
+from packr.warehouse import writer
+from packr.warehouse.models import Order, OrderShipment
+from syncs.models import EntitySchedule, Mode
+from tests.kit.model_wms import order, shipment
+from tests.kit.running import counts, present, sync
+
+ORDERS = Entity.ORDERS
+
+
+def by_another_door(connection, clock, record):
+    """A webhook brings a record a second later."""
+    clock.shift(1)
+    with transaction.atomic():
+        writer.apply(connection.pk, ORDERS, [record], now=now())
+
+
+def test_without_a_clock_a_change_behind_a_long_walk_is_found(clock, wms, connection):
+    """R1, R3: a stamp from the walk's last page is younger than what changed on its first page meanwhile."""
+    wms.has_clock, wms.page_size = False, 1
+    wms.put(ORDERS, order("o1", now()), order("o2", now()))
+    began = now()
+
+    def slow(call):
+        clock.shift(60)
+        wms.put(ORDERS, order("o1", now(), status="shipped"))
+        clock.shift(timedelta(minutes=30))
+        wms.put(ORDERS, order("o2", now()))
+
+    # The first page was answered before all that.
+    wms.faults = [lambda call: Page([wms.rows[ORDERS]["o1"]], cursor={"start": 1}), slow]
+    sync(connection)
+    assert EntitySchedule.objects.get(connection=connection, entity=ORDERS).watermark <= began
+    sync(connection)
+    assert Order.objects.get(external_id="o1").status == "shipped"
+
+
+@pytest.mark.parametrize("status", ["open", "held"])
+def test_a_webhook_while_an_older_version_is_looked_up_wins(clock, wms, connection, status):
+    """Trap 3.15 in the second look: what the WMS said a moment ago says nothing against what came since."""
+    wms.put(ORDERS, order("o1", now()))
+    sync(connection)
+    clock.shift(3600)
+    wms.put(ORDERS, order("o1", now() - timedelta(hours=2), status=status))
+    new = order("o1", now(), status="shipped")
+
+    def overtaken(call):
+        answer = Page([wms.rows[ORDERS]["o1"]], clock=wms.now())
+        wms.put(ORDERS, new)
+        by_another_door(connection, clock, new)
+        return answer
+
+    wms.faults = [None, overtaken]
+    run = sync(connection, mode=Mode.FULL)
+    assert counts(run) == {"seen": 1, "stale": 1}
+    assert Order.objects.get().status == "shipped"
+
+
+def test_a_record_that_comes_back_while_it_is_looked_up_is_not_removed(clock, wms, connection):
+    """Trap 3.11: the look-up did not find it, and a webhook brings it before the removal is written."""
+    parcels = [shipment("s1", "o1")]
+    wms.put(ORDERS, order("o1", now(), shipments=parcels), order("o2", now()))
+    sync(connection)
+    clock.shift(3600)
+    wms.drop(ORDERS, "o1")
+    again = order("o1", now(), shipments=parcels, status="held")
+
+    def comes_back(call):
+        wms.put(ORDERS, again)
+        by_another_door(connection, clock, again)
+        return Page([], clock=wms.now())
+
+    wms.faults = [None, comes_back]
+    run = sync(connection, mode=Mode.FULL)
+    assert counts(run) == {"seen": 1, "unchanged": 1}
+    assert present(connection) == ["o1", "o2"]
+    assert OrderShipment.objects.get().removed_at is None
