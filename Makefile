@@ -44,7 +44,7 @@ real: $(READY)
 torture: $(READY)
 	PACKR_TEST_SCALE=20 $(PY) -m pytest -q tests/torture
 	DATABASE_URL="$$($(PY) -m tests.servers)" PACKR_TEST_SCALE=20 $(PY) -m pytest -q tests/torture
-	PACKR_TEST_SCALE=20 $(PY) -m pytest -q tests/real/test_kills.py tests/real/test_brokers.py
+	PACKR_TEST_SCALE=20 $(PY) -m pytest -q tests/real/test_kills.py
 
 shots: $(READY)
 	$(PY) -m tests.e2e.shots

@@ -2,11 +2,10 @@
 
 `python -m tests.servers` prints the URL of a running PostgreSQL: the one in PACKR_TEST_POSTGRES, or one of our own from
 a wheel, kept in a folder under PACKR_DATA_DIR and stopped with `python -m tests.servers stop`.
-A Redis is the one in PACKR_TEST_REDIS, whose content the tests delete, or a `redis-server` of the system.
+A Redis is a `redis-server` of the system, started for one test.
 """
 
 import os
-import signal
 import socket
 import subprocess
 import sys
@@ -82,14 +81,6 @@ class Redis:
         """End it as a crash would."""
         self._process.kill()
         self._process.wait()
-
-    def freeze(self) -> None:
-        """It takes connections and answers nothing."""
-        self._process.send_signal(signal.SIGSTOP)
-
-    def thaw(self) -> None:
-        """It goes on."""
-        self._process.send_signal(signal.SIGCONT)
 
 
 def main() -> None:

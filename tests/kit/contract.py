@@ -4,6 +4,7 @@ import json
 import logging
 import time
 import traceback
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -38,7 +39,7 @@ def ids(pages: Sequence[Page]) -> list[Any]:
     return [record.external_id for page in pages for record in page.records]
 
 
-class ConnectorContract:
+class ConnectorContract(ABC):
     """The tests. A subclass fills in the class attributes and the hooks below them."""
 
     connector: ClassVar[type[Connector]]
@@ -48,24 +49,25 @@ class ConnectorContract:
     text_field: ClassVar[str]  # a field of an item that holds text
     refused_text: ClassVar[str] = '{"an": "object"}'  # JSON that the text field can't be
 
+    @abstractmethod
     def item(self, number: int, **fields: str) -> str:
         """The JSON of one item; `fields` gives the JSON of single fields in place of the usual."""
-        raise NotImplementedError
 
+    @abstractmethod
     def external_id(self, number: int) -> str:
-        raise NotImplementedError
+        """The id that item becomes."""
 
+    @abstractmethod
     def page(self, call: Call, items: Sequence[str], page: int, pages: int) -> Reply:
         """An answer with these items, page `page` (from 0) of `pages`."""
-        raise NotImplementedError
 
+    @abstractmethod
     def page_asked(self, call: Call) -> int:
         """Which page, from 0, a call asks for."""
-        raise NotImplementedError
 
+    @abstractmethod
     def since_asked(self, call: Call) -> datetime | None:
         """From when on a call asks for changes."""
-        raise NotImplementedError
 
     def aside(self, call: Call) -> Reply | None:
         """The answer to a call that reads no items, such as a sign-in; None when it does read items."""
