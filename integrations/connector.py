@@ -20,12 +20,16 @@ Cursor = Any  # JSON: where a walk goes on; opaque to everyone but the resource 
 class Ask:
     """What to read of an entity, in the WMS's own time (aware UTC).
 
-    `since`: only what changed at that moment or later (None: everything). `border`: for a history entity that is read
-    in full, how far back: what was updated after it or, where a WMS can't tell, created after it or still open.
+    `since`: only what changed at that moment or later (None: everything). `until`: nothing that is stamped later than
+    that; a WMS that can't be asked so may leave it out. `border`: for a history entity that is read in full, how far
+    back: what was updated after it or, where a WMS can't tell, created after it or still open. `lazily`: most of it is
+    likely to be known, so items may be left unread.
     """
 
     since: datetime | None = None
+    until: datetime | None = None
     border: datetime | None = None
+    lazily: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +42,23 @@ class Rejected:
 
 
 @dataclass(frozen=True, slots=True)
+class Unread:
+    """One item of a page that nobody has read yet: its id, and a digest of the bytes that `read` makes a record of.
+
+    A row that was read from the same source needs no reading.
+    """
+
+    external_id: str
+    source: bytes
+    read: Callable[[], Record | Rejected]
+
+
+@dataclass(frozen=True, slots=True)
 class Page:
     """One answer of a WMS. `cursor` None means it was the last one. `clock` is the WMS's Date as it answered.
 
-    `learned` holds facts about this account that later runs should know from the start.
+    `learned` holds facts about this account that later runs should know from the start. `sources` are those of the
+    records, by id, where the connector knows them; `unread` are items beside the records, only when asked lazily.
     """
 
     records: Sequence[Record]
@@ -49,6 +66,8 @@ class Page:
     cursor: Cursor | None = None
     clock: datetime | None = None
     learned: Mapping[str, Any] = field(default_factory=dict)
+    sources: Mapping[str, bytes] = field(default_factory=dict)
+    unread: Sequence[Unread] = ()
 
 
 Fetch = Callable[[Client, Ask, Cursor | None], Page]

@@ -6,36 +6,56 @@ wrong type) is decoded once more with the standard reader, cleaned, and only the
 
 import json
 import re
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
+from functools import partial
+from hashlib import blake2b
+from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 import msgspec
 
-from .connector import Rejected
+from .connector import Rejected, Unread
 from .errors import ConnectorError, Kind
 from .http import GOES_ON, Answer, not_json
 from .records import Record
-from .values import clean
+from .values import clean, identifier
 
 EXCERPT = 500
+HERE = Path(__file__).parent
 WHOLE = msgspec.json.Decoder(dict[str, msgspec.Raw])
 LIST = msgspec.json.Decoder(list[msgspec.Raw])
 # Readers of JSON give up at a thousand levels.
 TOO_DEEP = 200
 # What opens and closes a level; texts as a whole, so that what stands in them is not taken for a bracket.
 BRACKETS = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|[\[\]{}]', re.DOTALL)
+# A source: by which version of Packr's code an item is read, then a digest of its bytes.
+VERSION, SOURCE = 2, 8  # bytes
+REFUSED = (ValueError, ArithmeticError, RecursionError, msgspec.MsgspecError)
 W = TypeVar("W")
 
 
 @dataclass(frozen=True, slots=True)
 class Decoded:
-    """A page taken apart: its records, what was rejected, and the rest of the envelope as plain JSON values."""
+    """A page taken apart: its records, what was rejected, and the rest of the envelope as plain JSON values.
+
+    `sources` tell from which bytes a record (by its id) was read; `unread` are items that nobody has read yet.
+    """
 
     records: Sequence[Record]
     rejected: Sequence[Rejected]
     rest: dict[str, Any]
+    sources: Mapping[str, bytes] = field(default_factory=dict)
+    unread: Sequence[Unread] = ()
+
+
+class _Head(msgspec.Struct):
+    id: str | int | None = None
+
+
+HEAD = msgspec.json.Decoder(_Head)
 
 
 class Shape(Generic[W]):
@@ -45,9 +65,13 @@ class Shape(Generic[W]):
         self.wire = wire
         self.to_record = to_record
         self.decoder = msgspec.json.Decoder(wire)
+        self.version = _version(to_record)
 
-    def page(self, answer: Answer, items: str) -> Decoded:
-        """The records under the key `items` of an answer; ConnectorError(contract) when it is no such page."""
+    def page(self, answer: Answer, items: str, *, lazily: bool = False) -> Decoded:
+        """The records under the key `items` of an answer; ConnectorError(contract) when it is no such page.
+
+        `lazily`: leave items unread whose id (under the key `id`) can be told.
+        """
         try:
             whole = WHOLE.decode(answer.body)
             raw = LIST.decode(whole.pop(items))
@@ -56,7 +80,7 @@ class Shape(Generic[W]):
             raise no_list(items) from None
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             return self._slow_page(answer, items)
-        return self._collect(raw, rest, self._from_bytes)
+        return self._unread(raw, rest) if lazily else self._collect(raw, rest, self._from_bytes)
 
     def one(self, answer: Answer, item: str) -> Decoded:
         """The one record under the key `item` of an answer; ConnectorError(contract) when there is none."""
@@ -78,12 +102,38 @@ class Shape(Generic[W]):
     def _collect(self, raw: Sequence[Any], rest: dict[str, Any], read: Callable[[Any], Record]) -> Decoded:
         records: list[Record] = []
         rejected: list[Rejected] = []
+        sources: dict[str, bytes] = {}
         for item in raw:
             try:
-                records.append(read(item))
-            except (ValueError, ArithmeticError, RecursionError, msgspec.MsgspecError) as error:
+                record = read(item)
+            except REFUSED as error:
                 rejected.append(_rejected(item, error))
-        return Decoded(records, rejected, rest)
+            else:
+                records.append(record)
+                if isinstance(item, msgspec.Raw):
+                    sources[str(record.external_id)] = self._source(item)
+        return Decoded(records, rejected, rest, sources)
+
+    def _unread(self, raw: Sequence[msgspec.Raw], rest: dict[str, Any]) -> Decoded:
+        unread: list[Unread] = []
+        others: list[msgspec.Raw] = []
+        for item in raw:
+            try:
+                external_id = identifier(HEAD.decode(item).id)
+            except (*REFUSED, UnicodeDecodeError):
+                others.append(item)  # not lost: it is read at once, and rejected with its reason
+            else:
+                unread.append(Unread(external_id, self._source(item), partial(self._understand, item)))
+        return replace(self._collect(others, rest, self._from_bytes), unread=unread)
+
+    def _understand(self, item: msgspec.Raw) -> Record | Rejected:
+        try:
+            return self._from_bytes(item)
+        except REFUSED as error:
+            return _rejected(item, error)
+
+    def _source(self, item: msgspec.Raw) -> bytes:
+        return self.version + blake2b(item, digest_size=SOURCE - VERSION).digest()
 
     def _from_bytes(self, raw: msgspec.Raw) -> Record:
         text = bytes(raw)
@@ -96,6 +146,13 @@ class Shape(Generic[W]):
 
     def _from_plain(self, value: Any) -> Record:
         return self.to_record(msgspec.convert(clean(value), self.wire))
+
+
+def _version(to_record: Callable[..., Any]) -> bytes:
+    """Tells the code that makes records of items from any other: what it is written in, down to the last file."""
+    connector = Path(sys.modules[to_record.__module__].__file__ or "").parent
+    files = [*sorted(connector.glob("*.py")), *(HERE / f"{name}.py" for name in ("decoding", "values", "records"))]
+    return blake2b(b"\0".join(file.read_bytes() for file in files), digest_size=VERSION).digest()
 
 
 def _whole(answer: Answer) -> Any:

@@ -5,41 +5,28 @@ included; bodies have a size limit; redirects are not followed; and the address 
 was checked, so that a host name can't be pointed at a private address in between.
 """
 
-import ipaddress
 import json
 import logging
-import socket
-import ssl
-import threading
 import time
 from collections.abc import Container, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
+from hashlib import blake2b
 from typing import Any
-from urllib.parse import urlsplit
 
 import requests
-from requests.adapters import HTTPAdapter
-from urllib3 import PoolManager
-from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
-from urllib3.util.ssl_ import create_urllib3_context
 
 from .errors import ConnectorError, Kind
+from .guard import GuardedAdapter, check_address, give_up
 
 log = logging.getLogger(__name__)
 
 LARGEST_BODY = 64 * 1024 * 1024
 PIECE = 64 * 1024
-# Where Oracle's and Azure's machines ask for their own secrets; global as far as Python 3.11 knows.
-CLOUD_INSIDES = (ipaddress.ip_network("192.0.0.0/24"), ipaddress.ip_network("168.63.129.16/32"))
-NAT64 = ipaddress.ip_network("64:ff9b::/96")
 LONGEST_WAIT = timedelta(days=30)
 # What an answer that could not be used means for the reader, and what happens next by itself.
 GOES_ON = "Earlier data stays; Packr tries again by itself."
-# When the request that this thread is making has to be over, on the monotonic clock.
-_give_up = threading.local()
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +46,15 @@ class Answer:
             raise not_json(self) from error
 
 
+# What a WMS answered, by what it was asked (a digest).
+Told = dict[bytes, Answer]
+
+
+def _question(method: str, path: str, params: Mapping[str, str] | None, payload: Any) -> bytes:
+    text = json.dumps([method, path, dict(params or {}), payload], sort_keys=True, default=str)
+    return blake2b(text.encode(errors="replace"), digest_size=16).digest()
+
+
 def not_json(answer: Answer) -> ConnectorError:
     """The error for a body that should have been JSON and is not: an HTML page, a cut answer."""
     start = answer.body[:1].decode("latin-1")
@@ -76,7 +72,8 @@ class Client:
 
     `deadline` is for one request, body included. `per_second` paces reads below the WMS's limit. `private_hosts` are
     the `host:port` pairs that may be plain http or resolve to a private address. `state` is the connector's own to
-    keep between requests (a session token); `learned` is what earlier runs found out about this account.
+    keep between requests (a session token); `learned` is what earlier runs found out about this account. While there
+    is a `told`, usable answers are noted there. `ahead`: how far the WMS's clock went before ours at its last answer.
     """
 
     base_url: str
@@ -88,16 +85,23 @@ class Client:
     per_second: float | None = None
     private_hosts: frozenset[str] = frozenset()
     requests_made: int = 0
+    told: "Told | None" = field(default=None, repr=False)
+    ahead: timedelta | None = None
 
     def __post_init__(self) -> None:
         self.base_url = self.base_url.rstrip("/")
         check_address(self.base_url, self.private_hosts)
         self._session = requests.Session()
         self._session.trust_env = False
-        adapter = _GuardedAdapter(self.private_hosts)
+        adapter = GuardedAdapter(self.private_hosts)
         self._session.mount("https://", adapter)
         self._session.mount("http://", adapter)
         self._next_at = 0.0
+        self._recalled: Told = {}
+
+    def recall(self, told: "Told") -> None:
+        """Answer these questions, once each, with what was told earlier instead of asking the WMS again."""
+        self._recalled = dict(told)
 
     def close(self) -> None:
         self._session.close()
@@ -116,9 +120,33 @@ class Client:
         payload: Any = None,
         headers: Mapping[str, str] | None = None,
         ok: Container[int] = (),
+        private: bool = False,
     ) -> Answer:
-        """One request, never repeated. Raises ConnectorError for any status of 300 and above that is not in `ok`."""
-        give_up = _give_up.at = time.monotonic() + self.deadline.total_seconds()
+        """One request, never repeated. Raises ConnectorError for any status of 300 and above that is not in `ok`.
+
+        The answer to a `private` one, which may hold a secret, is never noted.
+        """
+        question = _question(method, path, params, payload)
+        answer = self._recalled.pop(question, None)
+        if answer is None:
+            answer = self._send(method, path, params, payload, headers)
+            if answer.clock:
+                self.ahead = answer.clock - datetime.now(UTC)
+        if answer.status >= 300 and answer.status not in ok:
+            raise explain(answer)
+        if self.told is not None and answer.status < 300 and not private:
+            self.told[question] = answer
+        return answer
+
+    def _send(
+        self,
+        method: str,
+        path: str,
+        params: Mapping[str, str] | None,
+        payload: Any,
+        headers: Mapping[str, str] | None,
+    ) -> Answer:
+        deadline = give_up.at = time.monotonic() + self.deadline.total_seconds()
         self.requests_made += 1
         try:
             with self._session.request(
@@ -131,8 +159,8 @@ class Client:
                 allow_redirects=False,
                 stream=True,
             ) as response:
-                body = _read(response, give_up)
-                answer = Answer(response.status_code, response.headers, body, _clock(response.headers))
+                body = _read(response, deadline)
+                return Answer(response.status_code, response.headers, body, _clock(response.headers))
         except (requests.exceptions.InvalidHeader, UnicodeError):
             # Without its cause, whose text is the header's value: a secret.
             raise ConnectorError(
@@ -140,10 +168,7 @@ class Client:
                 "A credential holds a character that can't be sent, such as a line break. Enter it again.",
             ) from None
         except (requests.RequestException, OSError) as error:
-            raise _unreachable(error, late=time.monotonic() >= give_up) from error
-        if answer.status >= 300 and answer.status not in ok:
-            raise explain(answer)
-        return answer
+            raise _unreachable(error, late=time.monotonic() >= deadline) from error
 
     def _pace(self) -> None:
         """Keep reads below the WMS's limit; a fraction of a second at most, longer waits are states of the run."""
@@ -278,145 +303,3 @@ def _unreachable(error: Exception, *, late: bool) -> ConnectorError:
     else:
         what = "The WMS can't be reached."
     return ConnectorError(Kind.UNREACHABLE, f"{what} {GOES_ON}", detail=type(error).__name__)
-
-
-def check_address(url: str, private_hosts: frozenset[str]) -> None:
-    """Refuse a base URL that Packr must not talk to: ConnectorError(contract) says why."""
-    try:
-        parts = urlsplit(url)
-        port = parts.port or {"https": 443, "http": 80}.get(parts.scheme, 0)
-    except ValueError:
-        raise _refused("is not a valid address") from None
-    if parts.scheme not in ("https", "http") or not parts.hostname or parts.username or parts.password:
-        raise _refused("must look like https://wms.example.com, without a login in it")
-    if parts.fragment or parts.query:
-        raise _refused("must not have a query or a fragment")
-    if f"{parts.hostname}:{port}" in private_hosts:
-        return
-    if parts.scheme == "http":
-        raise _refused("must begin with https://")
-    literal = _literal(parts.hostname)
-    if literal and not is_public(literal):
-        raise PrivateAddress()
-
-
-def _literal(host: str) -> str | None:
-    """The address that a host name in numbers spells (decimal, octal and hexadecimal forms too); None for a name."""
-    try:
-        return socket.inet_ntoa(socket.inet_aton(host))
-    except OSError:
-        pass
-    try:
-        return str(ipaddress.ip_address(host))
-    except ValueError:
-        return None
-
-
-def _refused(why: str) -> ConnectorError:
-    return ConnectorError(Kind.CONTRACT, f"The address of the WMS {why}.")
-
-
-class PrivateAddress(ConnectorError):
-    """A host name that leads to an address inside Packr's own network."""
-
-    def __init__(self) -> None:
-        super().__init__(
-            Kind.CONTRACT,
-            "The address of the WMS leads to a private network, where Packr does not connect to. Check the address.",
-        )
-
-
-def resolve(host: str, port: int, private_hosts: frozenset[str]) -> tuple[str, int]:
-    """The address to connect to for a host, resolved once; PrivateAddress when it is not a public one."""
-    try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    except UnicodeError as error:
-        raise OSError("no such host name") from error
-    addresses = [str(info[4][0]) for info in found]
-    if f"{host}:{port}" in private_hosts:
-        return addresses[0], port
-    for address in addresses:
-        if not is_public(address):
-            raise PrivateAddress()
-    return addresses[0], port
-
-
-def is_public(address: str) -> bool:
-    """True for an address on the open internet, hidden IPv4 forms inside IPv6 included."""
-    ip = ipaddress.ip_address(address.partition("%")[0])
-    if isinstance(ip, ipaddress.IPv6Address):
-        inner = ip.ipv4_mapped or ip.sixtofour or (ip.teredo[1] if ip.teredo else None)
-        if ip in NAT64:
-            inner = ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)
-        if inner:
-            return is_public(str(inner))
-        # Python calls these global: ::127.0.0.1, ::ffff:0:127.0.0.1 and fec0::1.
-        if ip.is_reserved or ip.is_site_local:
-            return False
-    return ip.is_global and not ip.is_multicast and not any(ip in network for network in CLOUD_INSIDES)
-
-
-class _GuardedHTTP(HTTPConnection):
-    private_hosts: frozenset[str] = frozenset()
-
-    def _new_conn(self) -> socket.socket:
-        return _connect(self, self.private_hosts)
-
-
-class _GuardedHTTPS(HTTPSConnection):
-    private_hosts: frozenset[str] = frozenset()
-
-    def _new_conn(self) -> socket.socket:
-        return _connect(self, self.private_hosts)
-
-
-def _connect(connection: HTTPConnection, private_hosts: frozenset[str]) -> socket.socket:
-    address = resolve(connection.host.strip("[]"), connection.port or 0, private_hosts)
-    timeout = connection.timeout
-    plain = socket.create_connection(address, timeout if isinstance(timeout, int | float) else 10.0)
-    found = _TimedSocket(fileno=plain.detach())
-    found.settimeout(timeout if isinstance(timeout, int | float) else 10.0)
-    found.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    return found
-
-
-def _left() -> float:
-    """Seconds until this thread's request has to be over."""
-    left: float = _give_up.at - time.monotonic()
-    if left <= 0:
-        raise TimeoutError("the answer came too slowly")
-    return left
-
-
-class _TimedSocket(socket.socket):
-    """Every read gets only what is left of the deadline, so that an answer that drips, headers too, ends in time."""
-
-    def recv_into(self, buffer: Any, nbytes: int = 0, flags: int = 0) -> int:
-        self.settimeout(_left())
-        return super().recv_into(buffer, nbytes, flags)
-
-
-class _TimedTLS(ssl.SSLSocket):
-    def recv_into(self, buffer: Any, nbytes: int | None = None, flags: int = 0) -> int:
-        self.settimeout(_left())
-        return super().recv_into(buffer, nbytes, flags)
-
-
-class _GuardedAdapter(HTTPAdapter):
-    """requests' adapter, its connections going through `resolve`; nothing is retried."""
-
-    def __init__(self, private_hosts: frozenset[str]) -> None:
-        self.private_hosts = private_hosts
-        super().__init__(max_retries=0)
-
-    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        guard = {"private_hosts": self.private_hosts}
-        http = type("GuardedHTTP", (_GuardedHTTP,), guard)
-        https = type("GuardedHTTPS", (_GuardedHTTPS,), guard)
-        context = create_urllib3_context()
-        context.sslsocket_class = _TimedTLS
-        self.poolmanager = PoolManager(*args, ssl_context=context, **kwargs)
-        self.poolmanager.pool_classes_by_scheme = {
-            "http": type("HTTPPool", (HTTPConnectionPool,), {"ConnectionCls": http}),
-            "https": type("HTTPSPool", (HTTPSConnectionPool,), {"ConnectionCls": https}),
-        }

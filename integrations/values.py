@@ -3,6 +3,7 @@
 import re
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 
 # Amounts and quantities have at most 18 digits before the point and 40 behind it; anything else is a broken number.
@@ -19,6 +20,10 @@ def number(value: Decimal | None) -> str | None:
     """An exact decimal in text: no exponent, no trailing zeros (`58.40` becomes `58.4`)."""
     if value is None:
         return None
+    return _number(value) if not value.is_snan() else _spelled(value)
+
+
+def _spelled(value: Decimal) -> str:
     text = str(value)
     if text.isdigit() and len(text) <= BEFORE_POINT:
         return str(int(text))
@@ -35,6 +40,10 @@ def number(value: Decimal | None) -> str | None:
     if "." in plain:
         plain = plain.rstrip("0").rstrip(".")
     return plain
+
+
+# The same few quantities come again and again; equal decimals are spelled the same.
+_number = lru_cache(maxsize=50_000)(_spelled)
 
 
 def instant(value: str | int | float | Decimal | None) -> datetime | None:

@@ -1,7 +1,7 @@
 """What a full run did not see: which rows are missing, and whether that can be believed."""
 
-from array import array
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -11,10 +11,11 @@ from django.db.models import QuerySet
 from integrations.entities import Entity
 from packr.warehouse.tables import TABLES
 
-from .models import COMPLETE, EntitySchedule, SeenPage, State, SyncRun
+from . import seen
+from .models import COMPLETE, EntitySchedule, State, SyncRun
 
 AGAIN_AFTER = timedelta(minutes=15)
-CHUNK = 2000
+CHUNK = 10_000
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ def verdict(run: SyncRun) -> Verdict:
     doubt = suspicious_zero(run)
     if doubt.state:
         return doubt
-    released = set(_missing(run.releases)) if run.releases and is_known(run.releases) else set()
+    released = set(_missing(run.releases)) if run.releases and seen.is_known(run.releases) else set()
     missing = sum(1 for row in _missing(run) if row not in released)
     if not _brakes(run, missing, present):
         return SURE
@@ -50,11 +51,6 @@ def verdict(run: SyncRun) -> Verdict:
         "nothing was removed. An admin or support looks at the list and releases the removals, or keeps the records.",
         held=sum(1 for _ in _missing(run)),
     )
-
-
-def is_known(run: SyncRun) -> bool:
-    """Whether it is still known what the run saw, and so what it missed."""
-    return SeenPage.objects.filter(run=run).exists()
 
 
 def _brakes(run: SyncRun, missing: int, present: int) -> bool:
@@ -95,22 +91,18 @@ def _scope(run: SyncRun) -> QuerySet[Any]:
     return rows.filter(created_at__gt=run.border) if run.border else rows
 
 
-def _missing(run: SyncRun, after: int = 0) -> Any:
-    seen = _seen(run)
-    known = _scope(run).filter(pk__gt=after).order_by("pk").values_list("pk", "external_id", "changed_at")
-    for key, external_id, changed_at in known.iterator(CHUNK):
-        place = bisect_left(seen, key)
-        is_new = run.started_at is not None and changed_at >= run.started_at
-        if (place == len(seen) or seen[place] != key) and not is_new:
-            yield key, external_id
-
-
-def _seen(run: SyncRun) -> "array[int]":
-    """The keys of all rows the run saw, sorted: eight bytes a row."""
-    keys: array[int] = array("q")
-    for packed in SeenPage.objects.filter(run=run).values_list("keys", flat=True).iterator(CHUNK):
-        keys.frombytes(bytes(packed))
-    return array("q", sorted(keys))
+def _missing(run: SyncRun, after: int = 0) -> Iterator[tuple[int, str]]:
+    """The rows the walk did not see, by row key; what came into the mirror since the run began is none of them."""
+    keys = seen.keys(run)
+    while known := list(_scope(run).filter(pk__gt=after).order_by("pk").values_list("pk", flat=True)[:CHUNK]):
+        here = keys[bisect_left(keys, known[0]) : bisect_right(keys, known[-1])]
+        absent = set(known).difference(here)
+        if absent:
+            rows = _scope(run).filter(pk__in=absent).order_by("pk")
+            if run.started_at is not None:
+                rows = rows.filter(changed_at__lt=run.started_at)
+            yield from rows.values_list("pk", "external_id")
+        after = known[-1]
 
 
 def _was_empty_before(run: SyncRun) -> bool:

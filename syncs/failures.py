@@ -4,7 +4,8 @@ import random
 from datetime import UTC, datetime, timedelta
 
 from django.db import transaction
-from django.db.models import F
+from django.db.models import DateTimeField, F, Value
+from django.db.models.functions import Coalesce
 from django.utils.timezone import now
 
 from integrations.errors import ConnectorError, Kind
@@ -13,7 +14,7 @@ from integrations.services import set_status
 from integrations.values import in_words
 
 from .models import EntitySchedule, Lane, State, SyncRun
-from .services import Claim, LeaseLost, fence, finish, stop_all
+from .services import Claim, fence, finish, stop_all
 
 WAITS = (Kind.RATE_LIMITED, Kind.UNREACHABLE)
 STATUS_AFTER = {Kind.CREDENTIALS: Status.NEEDS_ATTENTION, Kind.UNREACHABLE: Status.UNREACHABLE}
@@ -24,18 +25,15 @@ TOO_MANY = "The WMS is limiting requests. Earlier data stays."
 
 
 def handle(claimed: Claim, error: ConnectorError) -> None:
-    """Put the run where the error leaves it; writes nothing when the lease is another's."""
-    try:
-        with transaction.atomic():
-            fence(claimed)
-            run = SyncRun.objects.select_related("connection", "lane").get(pk=claimed.run.pk)
-            # Before the run ends: its end would queue the next one of a sound connection.
-            if error.kind in STATUS_AFTER:
-                set_status(run.connection, STATUS_AFTER[error.kind], error.message)
-            if run.state == State.RUNNING:
-                _settle(run, error)
-    except (LeaseLost, SyncRun.DoesNotExist):
-        return
+    """Put the run where the error leaves it. Raises LeaseLost, and nothing is written, when the lane is another's."""
+    with transaction.atomic():
+        fence(claimed)
+        run = SyncRun.objects.select_related("connection", "lane").get(pk=claimed.run.pk)
+        # Before the run ends: its end would queue the next one of a sound connection.
+        if error.kind in STATUS_AFTER:
+            set_status(run.connection, STATUS_AFTER[error.kind], error.message)
+        if run.state == State.RUNNING:
+            _settle(run, error)
     if error.kind == Kind.CREDENTIALS:
         stop_all(claimed.run.connection, error.message, state=State.FAILED, failure=error.kind)
 
@@ -90,14 +88,13 @@ def _patience_ends(run: SyncRun, kind: Kind) -> datetime:
 
 
 def _wait(run: SyncRun, error: ConnectorError, until: datetime) -> None:
-    """The lane waits in the table, not asleep in a worker."""
+    """The lane waits in the table, not asleep in a worker, and with it what else was under way on the account."""
     Lane.objects.filter(pk=run.lane_id).update(waits_until=until)
-    SyncRun.objects.filter(pk=run.pk).update(
+    SyncRun.objects.filter(pk=run.pk).update(claims=0, waits=F("waits") + 1)
+    SyncRun.objects.filter(lane=run.lane_id, state=State.RUNNING).update(
         state=State.WAITING,
         ready_at=until,
-        claims=0,
-        waits=F("waits") + 1,
-        waiting_since=run.waiting_since or now(),
+        waiting_since=Coalesce("waiting_since", Value(now(), DateTimeField())),
         failure=error.kind,
         message=error.message,
         detail=error.detail,
@@ -139,11 +136,8 @@ def ours(claimed: Claim) -> None:
 
 
 def _fail(claimed: Claim, message: str) -> None:
-    try:
-        with transaction.atomic():
-            fence(claimed)
-            run = SyncRun.objects.select_related("connection", "lane").get(pk=claimed.run.pk)
-            if run.is_active:
-                finish(run, State.FAILED, message=message, failure="packr")
-    except (LeaseLost, SyncRun.DoesNotExist):
-        return
+    with transaction.atomic():
+        fence(claimed)
+        run = SyncRun.objects.select_related("connection", "lane").get(pk=claimed.run.pk)
+        if run.is_active:
+            finish(run, State.FAILED, message=message, failure="packr")

@@ -187,6 +187,7 @@ class SyncRun(models.Model):
         help_text="The run whose held removals this one may carry out.",
     )
     since = models.DateTimeField(null=True, help_text="What changed from here on was asked for, overlap included.")
+    until = models.DateTimeField(null=True, help_text="What is stamped later was not asked for.")
     border = models.DateTimeField(null=True)
     pages = models.PositiveIntegerField(default=0)
     seen = models.PositiveIntegerField(default=0)
@@ -212,6 +213,9 @@ class SyncRun(models.Model):
         indexes = [
             models.Index(fields=["ready_at"], condition=Q(state__in=ACTIVE), name="runs_ready"),
             models.Index(fields=["connection", "entity", "-id"], name="runs_latest"),
+            models.Index(
+                fields=["connection", "entity"], condition=Q(state=State.NEEDS_REVIEW, review=""), name="runs_undecided"
+            ),
         ]
 
     def __str__(self) -> str:
@@ -222,15 +226,23 @@ class SyncRun(models.Model):
         return self.state in ACTIVE
 
 
+class Phase(models.TextChoices):
+    """What a run does next: read the pages; look once more at what came back older, and at what did not come."""
+
+    READ = "read"
+    DOUBTS = "doubts"
+    ABSENT = "absent"
+
+
 class Checkpoint(models.Model):
     """Where an active run resumes. Goes when the run ends.
 
-    `phase`: what the run does next (engine.Phase). `cursor`: the connector's. `clock`: the WMS's at the walk's first
+    `phase`: what the run does next. `cursor`: the connector's. `clock`: the WMS's at the walk's first
     answer. `newest`: the highest stamp that can be believed. `crawled`: the start of the copy's last crawl.
     """
 
     run = models.OneToOneField(SyncRun, on_delete=models.CASCADE, primary_key=True)
-    phase = models.CharField(max_length=20)
+    phase = models.CharField(max_length=20, choices=Phase.choices, default=Phase.READ)
     cursor = models.JSONField(null=True)
     clock = models.DateTimeField(null=True)
     newest = models.DateTimeField(null=True)

@@ -1,20 +1,50 @@
-"""Rejected records, tried once more by hand: they are read by id, outside any run."""
+"""Rejected records: kept with their reason until they are understood, and tried once more by hand, by their ids."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from django.db import transaction
 from django.utils.timezone import now
 
-from integrations.connector import Page
+from integrations.connector import Page, Rejected
 from integrations.entities import Entity
 from integrations.errors import ConnectorError
 from integrations.models import Connection
 from integrations.services import open_client
 from packr.warehouse import writer
 
-from .models import RejectedRecord
+from .models import RejectedRecord, SyncRun
+
+
+def keep(run: SyncRun, rejected: Sequence[Rejected], understood: Sequence[str], moment: datetime) -> bool:
+    """Keep what a page had that could not be understood; forget what was, by id. Returns whether any is kept by now."""
+    known = RejectedRecord.objects.filter(connection=run.connection_id, entity=run.entity)
+    known.filter(external_id__in=understood).delete()
+    news = {(one.external_id or "", one.reason): one.excerpt for one in rejected}
+    again = [
+        row
+        for row in known.filter(external_id__in={external_id for external_id, _ in news})
+        if (row.external_id, row.reason) in news
+    ]
+    for row in again:
+        row.excerpt = news.pop((row.external_id, row.reason), row.excerpt)
+        row.run, row.last_seen_at = run, moment
+    RejectedRecord.objects.bulk_update(again, ["excerpt", "run", "last_seen_at"])
+    RejectedRecord.objects.bulk_create(
+        RejectedRecord(
+            connection=run.connection,
+            entity=run.entity,
+            external_id=external_id,
+            reason=reason,
+            excerpt=excerpt,
+            run=run,
+            last_seen_at=moment,
+        )
+        for (external_id, reason), excerpt in news.items()
+    )
+    return known.exists()
 
 
 @dataclass

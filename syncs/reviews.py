@@ -9,8 +9,8 @@ from django.utils.timezone import now
 from integrations.entities import Entity
 from packr.warehouse.tables import TABLES
 
-from . import absence, wakeups
-from .models import ACTIVE, Mode, Review, SeenPage, State, SyncRun, Trigger
+from . import absence, seen, wakeups
+from .models import ACTIVE, Mode, Review, State, SyncRun, Trigger
 from .services import Refused, request_runs
 from .state import read_again
 
@@ -26,7 +26,7 @@ class Held:
 
 def held(run: SyncRun, *, after: int = 0, limit: int = 100) -> list[Held]:
     """The records whose removal the run held back, by row key, from `after` on; none once that is settled."""
-    if run.state != State.NEEDS_REVIEW or not absence.is_known(run):
+    if run.state != State.NEEDS_REVIEW or not seen.is_known(run):
         return []
     rows = absence.rows(run, after=after, limit=limit)
     found = TABLES[Entity(run.entity)].model.objects.in_bulk([key for key, _ in rows])
@@ -55,7 +55,7 @@ def reject(run: SyncRun, *, person: Any) -> None:
     """Keep the records whose removal was held back; the next full read looks again. Raises Refused as `release`."""
     with transaction.atomic():
         current = _decide(run, Review.REJECTED, person)
-        SeenPage.objects.filter(run=current).delete()
+        seen.forget_pages(current)
 
 
 def _decide(run: SyncRun, decision: Review, person: Any) -> SyncRun:

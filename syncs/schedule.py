@@ -161,15 +161,15 @@ def due_schedules(now: datetime) -> QuerySet[EntitySchedule]:
     return EntitySchedule.objects.filter(live, awake, free, enabled=True, next_due_at__lte=now + HORIZON)
 
 
-def queue_due(now: datetime, *, only: Iterable[int] | None = None) -> None:
+def queue_due(now: datetime, *, only: Q | None = None) -> None:
     """Insert the runs that fall due within the horizon, each with its due time.
 
     An entity with an active run gets no second one: that occurrence is skipped. `only` limits it to some schedules.
     """
-    with transaction.atomic():
+    with transaction.atomic(savepoint=False):
         schedules = due_schedules(now).select_related("connection__workspace").select_for_update(of=("self",))
         if only is not None:
-            schedules = schedules.filter(pk__in=only)
+            schedules = schedules.filter(only)
         due = list(schedules)
         if not due:
             return
@@ -242,7 +242,7 @@ def reschedule(schedule: EntitySchedule, now: datetime) -> None:
             schedule.next_reread_at = reread_after(schedule.connection, schedule, now)
         schedule.save(update_fields=[*SETTINGS, "next_due_at", "next_reread_at"])
         SyncRun.objects.filter(pk__in=[run.pk for run in planned]).delete()
-        queue_due(now, only=[schedule.pk])
+        queue_due(now, only=Q(pk=schedule.pk))
 
 
 def upcoming(schedule: EntitySchedule, now: datetime, count: int) -> list[datetime]:

@@ -2,7 +2,7 @@
 
 import os
 import socket
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -10,14 +10,15 @@ from uuid import UUID, uuid4
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
-from django.db.models import F, Q
+from django.db.models import DateTimeField, F, Q, Value
+from django.db.models.functions import Coalesce
 from django.utils.timezone import now
 
 from integrations.entities import Entity
 from integrations.models import Connection
 
-from . import wakeups
-from .models import ACTIVE, COMPLETE, Checkpoint, EntitySchedule, Lane, Mode, SeenPage, State, SyncRun, Trigger
+from . import seen, wakeups
+from .models import ACTIVE, Checkpoint, EntitySchedule, Lane, Mode, State, SyncRun, Trigger
 from .schedule import EVERY, lanes_of, queue_due
 
 # A person who waits goes before the clock by this much.
@@ -167,25 +168,24 @@ def claim(*, connection: Connection | None = None) -> Claim | None:
     ready = ready_runs(moment)
     if connection is not None:
         ready = ready.filter(connection=connection)
-    for run in ready[:5]:
+    for pk, lane_id in ready.values_list("pk", "lane_id")[:5]:
         token = uuid4()
         with transaction.atomic():
-            if not _lease(run.lane_id, token, moment):
+            if not _lease(lane_id, token, moment):
                 continue
-            taken = SyncRun.objects.filter(pk=run.pk, state__in=ACTIVE, ready_at__lte=moment).update(
+            taken = SyncRun.objects.filter(pk=pk, state__in=ACTIVE, ready_at__lte=moment).update(
                 state=State.RUNNING,
                 claims=F("claims") + 1,
-                started_at=run.started_at or moment,
+                started_at=Coalesce("started_at", Value(moment, DateTimeField())),
                 beat_at=moment,
                 message="",
                 failure="",
                 detail="",
             )
             if not taken:
-                _release(run.lane_id, token)
+                _release(lane_id, token)
                 continue
-        run = SyncRun.objects.select_related("connection__workspace", "lane").get(pk=run.pk)
-        return Claim(run, token)
+        return Claim(SyncRun.objects.select_related("connection__workspace", "lane", "checkpoint").get(pk=pk), token)
     return None
 
 
@@ -210,6 +210,14 @@ class LeaseLost(Exception):
     """Another worker has the lane by now: nothing more may be written."""
 
 
+class Gone(Exception):
+    """The run has ended by another hand: nothing more is to be done for it."""
+
+
+class Cancelled(Exception):
+    """A person asked for the run to be cancelled."""
+
+
 def fence(claimed: Claim) -> None:
     """Renew the lease; LeaseLost when it is another's. First statement of everything a worker writes."""
     mine = Lane.objects.filter(pk=claimed.run.lane_id, token=claimed.token)
@@ -217,29 +225,55 @@ def fence(claimed: Claim) -> None:
         raise LeaseLost
 
 
+def unwanted(run: SyncRun) -> Gone | Cancelled:
+    """Why a run that a worker holds may not be written to."""
+    asked = SyncRun.objects.filter(pk=run.pk, state=State.RUNNING, cancel_asked=True).exists()
+    return Cancelled() if asked else Gone()
+
+
+def complete(
+    run: SyncRun, state: State, values: Mapping[str, Any], *, message: str = "", has_trail: bool = True
+) -> None:
+    """End a run that a worker has read to its end, `values` in its row. Raises Gone, and Cancelled when asked to.
+
+    `has_trail`: something was kept to resume it from.
+    """
+    wanted = SyncRun.objects.filter(pk=run.pk, state=State.RUNNING, cancel_asked=False)
+    # The usual end in one statement: nobody asked for anything meanwhile.
+    _end(run, state, message=message)
+    if wanted.filter(then_full=False).update(**_ending(run), **values):
+        return _after(run, then_full=False, has_trail=has_trail)
+    if not wanted.update(**_ending(run), **values):
+        raise unwanted(run)
+    return _after(run, then_full=True, has_trail=has_trail)
+
+
 def finish(run: SyncRun, state: State, *, message: str = "", failure: str = "", detail: str = "") -> None:
     """End a run, inside the caller's transaction; what comes after it is queued with it."""
-    moment = now()
-    run.state, run.completed_at = state, moment
+    _end(run, state, message=message, failure=failure, detail=detail)
+    rows = SyncRun.objects.filter(pk=run.pk)
+    rows.update(**_ending(run))
+    _after(run, then_full=rows.values_list("then_full", flat=True)[0] and state != State.CANCELLED)
+
+
+def _end(run: SyncRun, state: State, *, message: str, failure: str = "", detail: str = "") -> None:
+    run.state, run.completed_at = state, now()
     run.message, run.failure, run.detail = message, failure, detail
-    run.save(update_fields=["state", "completed_at", "message", "failure", "detail"])
-    Checkpoint.objects.filter(run=run).delete()
-    _forget_seen(run)
-    then_full = SyncRun.objects.filter(pk=run.pk).values_list("then_full", flat=True)[0]
-    if then_full and state != State.CANCELLED and run.connection.is_live:
+
+
+def _ending(run: SyncRun) -> dict[str, Any]:
+    return {name: getattr(run, name) for name in ("state", "completed_at", "message", "failure", "detail")}
+
+
+def _after(run: SyncRun, *, then_full: bool, has_trail: bool = True) -> None:
+    """What a run leaves behind goes, and what comes after it is queued."""
+    if has_trail:
+        Checkpoint.objects.filter(run=run).delete()
+        seen.forget(run)
+    if then_full and run.connection.is_live:
         follower = _new_run(run.connection, run.lane, Entity(run.entity), Mode.FULL, Trigger(run.trigger), None)
         SyncRun.objects.filter(pk=run.pk).update(followed_by=follower)
-    schedules = EntitySchedule.objects.filter(connection=run.connection_id, entity=run.entity)
-    queue_due(moment, only=list(schedules.values_list("pk", flat=True)))
-
-
-def _forget_seen(run: SyncRun) -> None:
-    """What a run saw is kept only while removals wait for a person, and until a later full read settles them."""
-    pages = SeenPage.objects.filter(run__connection=run.connection_id, run__entity=run.entity)
-    if run.mode == Mode.FULL and run.state in COMPLETE:
-        pages.filter(run__lte=run).exclude(run=run if run.state == State.NEEDS_REVIEW else None).delete()
-    else:
-        SeenPage.objects.filter(run=run).delete()
+    queue_due(now(), only=Q(connection=run.connection_id, entity=run.entity))
 
 
 def stop_all(connection: Connection, message: str, *, state: State = State.CANCELLED, failure: str = "") -> None:

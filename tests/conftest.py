@@ -12,7 +12,7 @@ from integrations.registry import CONNECTORS
 from integrations.services import Account, connect
 from packr.workspaces.models import Workspace
 from packr.workspaces.services import save_workspace
-from syncs import clients
+from syncs import clients, reading
 from syncs.models import EntitySchedule
 
 from .kit.model_wms import ModelWms, connector_for
@@ -30,8 +30,12 @@ def django_db_modify_db_settings(
 
 @pytest.fixture
 def wms(monkeypatch: pytest.MonkeyPatch) -> ModelWms:
-    """A model WMS, and a connector `model` that speaks to it."""
+    """A model WMS, and a connector `model` that speaks to it. Its pages are fetched one after the other.
+
+    So that a test can say what happens between two of them; that the next one is fetched ahead has tests of its own.
+    """
     made = ModelWms()
+    monkeypatch.setattr(reading, "_fetch_ahead", lambda *args: None)
     monkeypatch.setitem(CONNECTORS, "model", connector_for(made))  # type: ignore[arg-type]
     monkeypatch.setattr(clients, "_idle", type(clients._idle)())
     return made

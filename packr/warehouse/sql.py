@@ -1,13 +1,16 @@
 """The statements of the writer, on SQLite and on PostgreSQL.
 
-A handful of rows goes by plain upserts on both; on PostgreSQL a page goes by COPY into a temporary table and one merge.
+On PostgreSQL new rows go by COPY straight into their table, and a page of changed ones by COPY into a temporary table
+and one update; a handful goes by plain statements on both.
 """
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from django.db import OperationalError
 from django.db import connection as database
 from django.db.models import Model
 
@@ -17,6 +20,7 @@ from .models import Mirrored, Order, OrderShipment
 from .tables import Lines, Table
 
 HANDFUL = 50
+# The columns of every table, after its key.
 BASE = (
     "connection_id",
     "external_id",
@@ -29,14 +33,12 @@ BASE = (
     "changed_at",
     "removed_at",
 )
-# A version that is older than the row's must not win, whoever wrote the row since its digest was read.
-NOT_OLDER = """
-    WHERE NOT COALESCE(CASE
-        WHEN excluded.version_at IS NOT NULL AND {table}.version_at IS NOT NULL
-        THEN excluded.version_at < {table}.version_at
-        ELSE excluded.updated_at < {table}.updated_at END, FALSE)"""
 
 Row = tuple[Any, ...]
+
+
+class Moved(OperationalError):
+    """A row is no longer what a page was compared with. The page is rolled back and read again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,28 +47,42 @@ class Stored:
 
     id: int
     digest: bytes
-    updated_at: datetime | None
-    version_at: datetime | None
     removed: bool
-    changed_at: datetime
 
 
-def stored(model: type[Mirrored], connection_id: int, external_ids: Sequence[str]) -> dict[str, Stored]:
-    """The rows of these ids, removed ones included."""
-    rows = model.objects.filter(connection_id=connection_id, external_id__in=external_ids)
-    fields = ("external_id", "id", "digest", "updated_at", "version_at", "removed_at", "changed_at")
-    return {
-        external_id: Stored(id_, bytes(digest), updated_at, version_at, removed_at is not None, changed_at)
-        for external_id, id_, digest, updated_at, version_at, removed_at, changed_at in rows.values_list(*fields)
-    }
+def stored(model: type[Mirrored], connection_id: int, external_ids: Sequence[str]) -> tuple[dict[str, Stored], int]:
+    """The rows of these ids, removed ones included, and the connection's change number as they were read."""
+    statement = (
+        f"SELECT NULL, change_no, NULL, FALSE FROM {Connection._meta.db_table} WHERE id = %s"
+        f" UNION ALL {_by_ids(model, 'external_id, id, digest, removed_at IS NOT NULL')}"
+    )
+    with database.cursor() as cursor:
+        cursor.execute(statement, [connection_id, _list(external_ids), connection_id])
+        first, *rows = cursor.fetchall() or [(None, 0, None, False)]
+    known = {external_id: Stored(id_, bytes(digest), bool(removed)) for external_id, id_, digest, removed in rows}
+    return known, first[1]
 
 
-def keys(model: type[Mirrored], connection_id: int, external_ids: Sequence[str]) -> dict[str, int]:
-    """The row keys of these ids."""
-    if not external_ids:
-        return {}
-    rows = model.objects.filter(connection_id=connection_id, external_id__in=external_ids)
-    return dict(rows.values_list("external_id", "id"))
+def _by_ids(model: type[Mirrored], columns: str) -> str:
+    """A select by (ids, connection): one look into the index per id, whatever the planner knows of the table."""
+    table = model._meta.db_table
+    if database.vendor == "postgresql":
+        return (
+            f"SELECT found.* FROM unnest(%s::text[]) AS asked (id) CROSS JOIN LATERAL (SELECT {columns} FROM {table}"
+            " WHERE connection_id = %s AND external_id = asked.id OFFSET 0) AS found"
+        )
+    return (
+        f"SELECT {columns} FROM {table} WHERE external_id IN (SELECT value FROM json_each(%s)) AND connection_id = %s"
+    )
+
+
+def _list(values: Sequence[str]) -> Any:
+    return list(values) if database.vendor == "postgresql" else json.dumps(values)
+
+
+def changed_at(model: type[Mirrored], row_ids: Sequence[int]) -> dict[int, datetime]:
+    """When these rows last changed (our time)."""
+    return dict(model.objects.filter(id__in=row_ids).values_list("id", "changed_at"))
 
 
 def bodies(model: type[Mirrored], row_ids: Sequence[int]) -> dict[int, Mapping[str, Any]]:
@@ -74,27 +90,58 @@ def bodies(model: type[Mirrored], row_ids: Sequence[int]) -> dict[int, Mapping[s
     return dict(model.objects.filter(id__in=row_ids).values_list("id", "record"))
 
 
-def upsert(table: Table, rows: Sequence[Row], *, guarded: bool) -> None:
-    """Insert or overwrite rows of `BASE` and the table's own columns; `guarded`: an older version loses."""
-    name = table.model._meta.db_table
-    columns = (*BASE, *table.copied, *table.derived_names)
-    updates = ", ".join(f"{column} = excluded.{column}" for column in columns[2:])
-    conflict = f"ON CONFLICT (connection_id, external_id) DO UPDATE SET {updates}"
-    if guarded:
-        conflict += NOT_OLDER.format(table=name)
-    if database.vendor == "postgresql" and len(rows) > HANDFUL:
-        _merge(name, columns, rows, conflict)
-    else:
-        _insert(name, columns, rows, conflict)
-
-
-def _merge(name: str, columns: Sequence[str], rows: Sequence[Row], conflict: str) -> None:
-    names = ", ".join(columns)
+def new_keys(model: type[Model], count: int) -> list[int]:
+    """So many keys that no row has, nor ever had."""
+    table = model._meta.db_table
     with database.cursor() as cursor:
+        if database.vendor == "postgresql":
+            cursor.execute(
+                "SELECT nextval(pg_get_serial_sequence(%s, 'id')) FROM generate_series(1, %s)", [table, count]
+            )
+            return [key for (key,) in cursor.fetchall()]
+        # The writer holds SQLite's only write lock, so nobody else takes them meanwhile.
+        cursor.execute("SELECT seq FROM sqlite_sequence WHERE name = %s", [table])
+        (last,) = cursor.fetchone() or (0,)
+    return list(range(last + 1, last + 1 + count))
+
+
+def insert(table: Table, rows: Sequence[Row]) -> None:
+    """Insert new rows of key, `BASE` and the table's own columns."""
+    _insert(table.model._meta.db_table, ("id", *BASE, *table.own), rows)
+
+
+def update(table: Table, rows: Sequence[Row], digests: Sequence[bytes]) -> None:
+    """Overwrite rows of key, `BASE` and the table's own columns, each of which still has its one of the `digests`.
+
+    Raises Moved when one has not.
+    """
+    columns = ("id", *BASE, *table.own)
+    name = table.model._meta.db_table
+    if database.vendor == "postgresql" and len(rows) > HANDFUL:
+        count = _merge(name, columns, [(*row, digest) for row, digest in zip(rows, digests, strict=True)])
+    else:
+        # Key and digest once more at the end, where the statement has them.
+        count = _execute_many(
+            f"UPDATE {name} SET {', '.join(f'{column} = %s' for column in columns[3:])} WHERE id = %s AND digest = %s",
+            [(*row[3:], row[0], digest) for row, digest in zip(rows, digests, strict=True)],
+        )
+    if count != len(rows):
+        raise Moved(f"{len(rows) - count} of {len(rows)} rows were changed by somebody else")
+
+
+def _merge(name: str, columns: Sequence[str], rows: Sequence[Row]) -> int:
+    changed = columns[3:]
+    with database.cursor() as cursor:
+        names = ", ".join((*columns, "digest AS was"))
         cursor.execute(f"CREATE TEMPORARY TABLE page ON COMMIT DROP AS SELECT {names} FROM {name} LIMIT 0")
-        _copy(cursor, "page", columns, rows)
-        cursor.execute(f"INSERT INTO {name} ({names}) SELECT {names} FROM page WHERE TRUE {conflict}")
+        _copy(cursor, "page", (*columns, "was"), rows)
+        cursor.execute(
+            f"UPDATE {name} SET {', '.join(f'{column} = page.{column}' for column in changed)} FROM page"
+            f" WHERE {name}.id = page.id AND {name}.digest = page.was"
+        )
+        count: int = cursor.rowcount
         cursor.execute("DROP TABLE page")
+    return count
 
 
 def _copy(cursor: Any, name: str, columns: Sequence[str], rows: Iterable[Row]) -> None:
@@ -103,41 +150,44 @@ def _copy(cursor: Any, name: str, columns: Sequence[str], rows: Iterable[Row]) -
             copy.write_row(row)
 
 
-def _insert(name: str, columns: Sequence[str], rows: Sequence[Row], conflict: str = "") -> None:
-    marks = ", ".join(["%s"] * len(columns))
+def _insert(name: str, columns: Sequence[str], rows: Sequence[Row]) -> None:
+    if database.vendor == "postgresql" and len(rows) > HANDFUL:
+        with database.cursor() as cursor:
+            _copy(cursor, name, columns, rows)
+    elif rows:
+        marks = ", ".join(["%s"] * len(columns))
+        _execute_many(f"INSERT INTO {name} ({', '.join(columns)}) VALUES ({marks})", rows)
+
+
+def _execute_many(statement: str, rows: Sequence[Row]) -> int:
     with database.cursor() as cursor:
-        cursor.executemany(
-            f"INSERT INTO {name} ({', '.join(columns)}) VALUES ({marks}) {conflict}", [_plain(row) for row in rows]
-        )
+        cursor.executemany(statement, rows if database.vendor == "postgresql" else [_plain(row) for row in rows])
+        count: int = cursor.rowcount
+    return count
 
 
 def _plain(row: Row) -> Row:
     """SQLite keeps times as Django writes them there: naive UTC text."""
-    if database.vendor != "sqlite":
-        return row
     return tuple(
         str(value.astimezone(UTC).replace(tzinfo=None)) if isinstance(value, datetime) else value for value in row
     )
 
 
 def replace_lines(lines: Lines, parents: Sequence[int], rows: Sequence[Row]) -> None:
-    """Replace the lines of these parents; each row begins with its parent's key."""
+    """Replace the lines of these parents, the ones that had any; each row begins with its parent's key."""
     if parents:
         lines.model._default_manager.filter(**{f"{lines.parent}__in": parents}).delete()
-    name = lines.model._meta.db_table
-    columns = (lines.parent, *lines.columns)
-    if database.vendor == "postgresql" and len(rows) > HANDFUL:
-        with database.cursor() as cursor:
-            _copy(cursor, name, columns, rows)
-    elif rows:
-        _insert(name, columns, rows)
+    _insert(lines.model._meta.db_table, (lines.parent, *lines.columns), rows)
 
 
-def restamp(model: type[Model], rows: Sequence[tuple[datetime | None, datetime | None, int, bytes]]) -> None:
-    """Set (updated_at, version_at) of rows (id, digest) whose record is still the one the stamps belong to."""
-    statement = f"UPDATE {model._meta.db_table} SET updated_at = %s, version_at = %s WHERE id = %s AND digest = %s"
-    with database.cursor() as cursor:
-        cursor.executemany(statement, [_plain(row) for row in rows])
+def restamp(model: type[Model], rows: Sequence[tuple[datetime | None, datetime | None, bytes, int, bytes]]) -> None:
+    """Set (updated_at, version_at, digest) of rows (id, digest so far). Raises Moved when one was changed meanwhile."""
+    name = model._meta.db_table
+    count = _execute_many(
+        f"UPDATE {name} SET updated_at = %s, version_at = %s, digest = %s WHERE id = %s AND digest = %s", rows
+    )
+    if count != len(rows):
+        raise Moved(f"{len(rows) - count} of {len(rows)} rows were changed by somebody else")
 
 
 def next_change_no(connection_id: int) -> int:
@@ -167,16 +217,25 @@ def remove(model: type[Mirrored], row_ids: Sequence[int], change_no: int, now: d
     return rows.update(removed_at=now, changed_at=now, change_no=change_no)
 
 
-def remove_other_shipments(connection_id: int, order_ids: Sequence[str], kept: Sequence[str], now: datetime) -> None:
+def remove_other_shipments(
+    connection_id: int, order_ids: Sequence[str], kept: Iterable[str], change_no: int, now: datetime
+) -> None:
     """Mark the shipments of these orders as removed, except the kept ones."""
     rows = OrderShipment.objects.filter(connection_id=connection_id, order_id__in=order_ids, removed_at=None)
     keep = set(kept)
     gone = [id_ for id_, external_id in rows.values_list("id", "external_id") if external_id not in keep]
     if gone:
-        remove(OrderShipment, gone, next_change_no(connection_id), now)
+        remove(OrderShipment, gone, change_no, now)
 
 
-def remove_shipments_of(connection_id: int, row_ids: Sequence[int], now: datetime) -> None:
+def remove_shipments_of(connection_id: int, row_ids: Sequence[int], change_no: int, now: datetime) -> None:
     """Mark the shipments of these orders (by row key) as removed."""
     order_ids = list(Order.objects.filter(id__in=row_ids).values_list("external_id", flat=True))
-    remove_other_shipments(connection_id, order_ids, (), now)
+    remove_other_shipments(connection_id, order_ids, (), change_no, now)
+
+
+def analyze(model: type[Model]) -> None:
+    """Let PostgreSQL's planner see a table that has just been filled."""
+    if database.vendor == "postgresql":
+        with database.cursor() as cursor:
+            cursor.execute(f"ANALYZE {model._meta.db_table}")

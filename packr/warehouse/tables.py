@@ -2,10 +2,11 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from django.db.models import Model
-from msgspec import UNSET, structs
+from msgspec import UNSET
 
 from integrations import records
 from integrations.entities import Entity
@@ -42,12 +43,17 @@ class Table:
     derived_names: tuple[str, ...] = ()
     lines: tuple[Lines, ...] = field(default=())
 
+    @cached_property
+    def own(self) -> tuple[str, ...]:
+        """The columns that only this table has."""
+        return (*self.copied, *self.derived_names)
+
     @property
     def record_type(self) -> type[Record]:
         return records.RECORDS[self.entity]
 
     def columns(self, record: Record) -> tuple[Any, ...]:
-        """The record's own columns, in the order of `copied` and then `derived_names`."""
+        """The values of the `own` columns."""
         derived = self.derived(record)
         return tuple(_value(getattr(record, name)) for name in self.copied) + tuple(
             _value(derived[name]) for name in self.derived_names
@@ -59,14 +65,6 @@ def _value(value: Any) -> Any:
     if isinstance(value, str):
         return value[:LONGEST_TEXT]
     return None if value is UNSET else value
-
-
-def body(record: Record) -> Record:
-    """The record without what has columns of its own and without what is no data: id, stamp and version.
-
-    Shipments inside an order stay whole, so that the order's digest tells of every change in them.
-    """
-    return structs.replace(record, external_id=UNSET, updated_at=UNSET, version_at=UNSET)
 
 
 def _order_columns(order: records.Order) -> Columns:

@@ -7,8 +7,7 @@ function gives the same result on SQLite and PostgreSQL. It runs inside the call
 from array import array
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
-from hashlib import blake2b
+from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -17,11 +16,14 @@ from msgspec import UNSET
 from integrations.entities import Entity
 from integrations.records import Order, OrderShipment, Record
 
-from . import sql
+from . import digests, sql
+from .digests import Stamps
 from .sql import Stored
-from .tables import TABLES, Table, body
+from .tables import TABLES, Table
 
-ENCODER = msgspec.json.Encoder(order="sorted")
+# A stamp further ahead of the WMS's own clock is stored, but nothing follows from it.
+BELIEVABLE = timedelta(hours=1)
+NO_SOURCES: Mapping[str, bytes] = {}
 
 
 @dataclass
@@ -38,15 +40,40 @@ class Applied:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A record that has to be written, with the digest and the text of its body and its two stamps."""
+    """A record that has to be written: what it is stored as, and the row that it changes, if there is one."""
 
     record: Record
     digest: bytes
     text: bytes
-    stamps: "Stamps"
+    stamps: Stamps
+    known: Stored | None
+
+    @property
+    def external_id(self) -> str:
+        return str(self.record.external_id)
 
 
-Stamps = tuple[datetime | None, datetime | None]
+@dataclass
+class _Plan:
+    """What a page means for the rows: the counts, what to write, and what has only a new stamp."""
+
+    applied: Applied = field(default_factory=Applied)
+    changes: list[Change] = field(default_factory=list)
+    stamps: list[Change] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class _Page:
+    """Where a page of records goes, and how far it is believed."""
+
+    table: Table
+    connection_id: int
+    records: Sequence[Record]
+    now: datetime
+    ceiling: datetime
+    trust: bool = False
+    asked: datetime | None = None
+    sources: Mapping[str, bytes] = field(default_factory=dict)
 
 
 def distinct(records: Sequence[Record]) -> list[Record]:
@@ -60,115 +87,126 @@ def apply(
     records: Sequence[Record],
     *,
     now: datetime,
+    clock: datetime | None = None,
     trust: bool = False,
     asked: datetime | None = None,
+    sources: Mapping[str, bytes] = NO_SOURCES,
 ) -> Applied:
     """Write a page of distinct records. A version older than ours is dropped as stale, unless we `trust` the page.
 
-    What was `asked` for at some moment says nothing against a row that was changed since: no trust there.
+    `clock` is the WMS's, ours where it has none: no row counts as newer for a stamp that lies far ahead of it. What
+    was `asked` for at some moment says nothing against a row that was changed since: no trust there. `sources`, by
+    id, let `recognised` know the records again.
     """
-    table = TABLES[entity]
-    stored = sql.stored(table.model, connection_id, [str(record.external_id) for record in records])
-    trusted = _Trust(trust, asked)
-    applied, changes, stamps = _compare(table, records, stored, trusted)
-    change_no = 0
-    if changes:
-        change_no = sql.next_change_no(connection_id)
+    ceiling = (clock or now) + BELIEVABLE
+    return _apply(_Page(TABLES[entity], connection_id, records, now, ceiling, trust, asked, sources))
+
+
+def recognised(connection_id: int, entity: Entity, sources: Mapping[str, bytes]) -> dict[str, int]:
+    """The row keys, by id, of those whose row was read from the very same source: nothing is to be done for them."""
+    stored, _ = sql.stored(TABLES[entity].model, connection_id, list(sources))
+    return {
+        external_id: known.id
+        for external_id, known in stored.items()
+        if digests.source(known.digest) == sources[external_id] and not known.removed
+    }
+
+
+def _apply(page: _Page, change_no: int | None = None) -> Applied:
+    """Write the page, as the change `change_no` when the caller has one already."""
+    ids = [str(record.external_id) for record in page.records]
+    stored, number = sql.stored(page.table.model, page.connection_id, ids)
+    plan = _compare(page, stored)
+    if plan.changes and change_no is None:
         # Other writers wait from here on. What one of them wrote since the digests were read counts as well.
-        ids = [str(change.record.external_id) for change in changes]
-        current = sql.stored(table.model, connection_id, ids)
-        if current != {id_: stored[id_] for id_ in ids if id_ in stored}:
-            stored |= current
-            applied, changes, stamps = _compare(table, records, stored, trusted)
+        change_no = sql.next_change_no(page.connection_id)
+        if change_no != number + 1:
+            stored, _ = sql.stored(page.table.model, page.connection_id, ids)
+            plan = _compare(page, stored)
     keys = {external_id: known.id for external_id, known in stored.items()}
-    if changes:
-        keys |= _write(table, connection_id, changes, stored, now, change_no, guarded=not trust)
-    if stamps:
-        rows = [(*one.stamps, keys[str(one.record.external_id)], one.digest) for one in stamps]
-        sql.restamp(table.model, rows)
-    if entity == Entity.ORDERS and (changes or stamps):
-        _write_shipments(connection_id, [one.record for one in (*changes, *stamps)], now)
-    applied.keys.extend(keys[str(record.external_id)] for record in records)
-    return applied
+    if plan.changes:
+        assert change_no is not None
+        keys |= _write(page, plan.changes, change_no)
+    if plan.stamps:
+        _restamp(page, plan.stamps)
+    plan.applied.keys.extend(keys[external_id] for external_id in ids)
+    return plan.applied
 
 
-@dataclass(frozen=True, slots=True)
-class _Trust:
-    """Whether an older version may win: if at all, then over a row as it was when the WMS was asked."""
-
-    given: bool
-    asked: datetime | None
-
-    def covers(self, known: Stored) -> bool:
-        return self.given and (self.asked is None or known.changed_at <= self.asked)
-
-
-def _compare(
-    table: Table, records: Sequence[Record], stored: Mapping[str, Stored], trusted: _Trust
-) -> tuple[Applied, list[Change], list[Change]]:
-    """What the page means for the rows: the counts, what to write, and what has only a new stamp."""
-    applied = Applied()
-    changes: list[Change] = []
-    stamps: list[Change] = []
-    for record, digest, text in _bodies(table, records, stored):
-        known = stored.get(str(record.external_id))
-        change = Change(record, digest, text, _stamps(record, known))
+def _compare(page: _Page, stored: Mapping[str, Stored]) -> _Plan:
+    plan, applied = _Plan(), Applied()
+    plan.applied = applied
+    older: list[tuple[Change, Stored]] = []
+    for change in _changes(page, stored):
+        known = change.known
         if known is None:
             applied.created += 1
-            changes.append(change)
-        elif is_older(record, known) and not trusted.covers(known):
-            applied.stale += 1
-            applied.doubtful.append(str(record.external_id))
-        elif digest != known.digest or known.removed:
-            applied.updated += 1
-            changes.append(change)
-        else:
+            plan.changes.append(change)
+        elif digests.is_same(change.digest, known.digest) and not known.removed:
             applied.unchanged += 1
-            if change.stamps != (known.updated_at, known.version_at):
-                stamps.append(change)
-    return applied, changes, stamps
+        elif digests.is_older(change.stamps, digests.stamps(known.digest), page.ceiling):
+            older.append((change, known))
+        else:
+            _differs(plan, change, known)
+    trusted = _trusted(page, [known for _, known in older])
+    for change, known in older:
+        if known.id in trusted:
+            _differs(plan, change, known)
+        else:
+            applied.stale += 1
+            applied.doubtful.append(change.external_id)
+    return plan
 
 
-def _stamps(record: Record, known: Stored | None) -> Stamps:
-    """The stamps a record's row has after it: what the WMS did not send stays as it is stored."""
-    updated_at, version_at = (known.updated_at, known.version_at) if known else (None, None)
-    return (
+def _differs(plan: _Plan, change: Change, known: Stored) -> None:
+    if digests.same_body(change.digest, known.digest) and not known.removed:
+        plan.applied.unchanged += 1
+        plan.stamps.append(change)
+    else:
+        plan.applied.updated += 1
+        plan.changes.append(change)
+
+
+def _trusted(page: _Page, rows: Sequence[Stored]) -> set[int]:
+    """The keys of those rows over which an older version may win: as they were when the WMS was asked."""
+    if not page.trust or not rows:
+        return set()
+    keys = [known.id for known in rows]
+    if page.asked is None:
+        return set(keys)
+    return {key for key, changed_at in sql.changed_at(page.table.model, keys).items() if changed_at <= page.asked}
+
+
+def _changes(page: _Page, stored: Mapping[str, Stored]) -> Iterator[Change]:
+    """Each record as it would be stored; where the WMS left fields out, completed with what is stored."""
+    partial: list[tuple[Record, Stored]] = []
+    for record in page.records:
+        known = stored.get(str(record.external_id))
+        change = _change(page, record, known)
+        if known is not None and not digests.is_same(change.digest, known.digest) and _has_gaps(record):
+            partial.append((record, known))
+        else:
+            yield change
+    if partial:
+        bodies = sql.bodies(page.table.model, [known.id for _, known in partial])
+        for record, known in partial:
+            yield _change(page, _complete(page.table, record, bodies[known.id]), known)
+
+
+def _change(page: _Page, record: Record, known: Stored | None) -> Change:
+    """What the WMS did not send of the stamps stays as it is stored."""
+    updated_at, version_at = digests.stamps(known.digest) if known and _has_no_stamp(record) else (None, None)
+    stamps = (
         updated_at if record.updated_at is UNSET else record.updated_at,
         version_at if record.version_at is UNSET else record.version_at,
     )
+    text = digests.text(record)
+    source = page.sources.get(str(record.external_id), digests.NO_SOURCE)
+    return Change(record, digests.digest(text, stamps, source), text, stamps, known)
 
 
-def is_older(record: Record, known: Stored) -> bool:
-    """Whether a record is an older version than the row: by the copy's stamps if both have one, else by the WMS's."""
-    if record.version_at and known.version_at:
-        return record.version_at < known.version_at
-    if record.updated_at and known.updated_at:
-        return record.updated_at < known.updated_at
-    return False
-
-
-def _bodies(
-    table: Table, records: Sequence[Record], stored: Mapping[str, Stored]
-) -> Iterator[tuple[Record, bytes, bytes]]:
-    """Each record with its digest and body; where the WMS left fields out, completed with what is stored."""
-    partial: list[Record] = []
-    for record in records:
-        digest, text = _encode(record)
-        known = stored.get(str(record.external_id))
-        if known is not None and digest != known.digest and _has_gaps(record):
-            partial.append(record)
-        else:
-            yield record, digest, text
-    if partial:
-        bodies = sql.bodies(table.model, [stored[str(record.external_id)].id for record in partial])
-        for record in partial:
-            whole = _complete(table, record, bodies[stored[str(record.external_id)].id])
-            yield whole, *_encode(whole)
-
-
-def _encode(record: Record) -> tuple[bytes, bytes]:
-    text = ENCODER.encode(body(record))
-    return blake2b(text, digest_size=16).digest(), text
+def _has_no_stamp(record: Record) -> bool:
+    return record.updated_at is UNSET or record.version_at is UNSET
 
 
 def _has_gaps(record: Record) -> bool:
@@ -182,56 +220,70 @@ def _complete(table: Table, record: Record, stored_body: Mapping[str, Any]) -> R
     return msgspec.structs.replace(whole, **sent)
 
 
-def _write(
-    table: Table,
-    connection_id: int,
-    changes: Sequence[Change],
-    stored: Mapping[str, Stored],
-    now: datetime,
-    change_no: int,
-    *,
-    guarded: bool,
-) -> dict[str, int]:
-    """Write the changes and their lines. Returns the row keys of all of them."""
-    rows = [_row(table, connection_id, change, change_no, now) for change in changes]
-    sql.upsert(table, rows, guarded=guarded)
-    external_ids = [str(change.record.external_id) for change in changes]
-    keys = {id_: stored[id_].id for id_ in external_ids if id_ in stored}
-    parents = list(keys.values())
-    keys |= sql.keys(table.model, connection_id, [id_ for id_ in external_ids if id_ not in stored])
+def _write(page: _Page, changes: Sequence[Change], change_no: int) -> dict[str, int]:
+    """Write what differs. Returns the row keys of what was new."""
+    table = page.table
+    new = [change for change in changes if change.known is None]
+    old = [(change, change.known) for change in changes if change.known is not None]
+    keys = dict(zip([change.external_id for change in new], _new_keys(table, new), strict=True))
+    sql.insert(table, [_row(page, change, keys[change.external_id], change_no) for change in new])
+    if old:
+        rows = [_row(page, change, known.id, change_no) for change, known in old]
+        sql.update(table, rows, [known.digest for _, known in old])
+    all_keys = keys | {change.external_id: known.id for change, known in old}
     for lines in table.lines:
-        rows = [(keys[str(one.record.external_id)], *row) for one in changes for row in lines.rows(one.record)]
-        sql.replace_lines(lines, parents, rows)
+        rows = [(all_keys[one.external_id], *row) for one in changes for row in lines.rows(one.record)]
+        sql.replace_lines(lines, [known.id for _, known in old], rows)
+    if table.entity == Entity.ORDERS:
+        shipments = _write_shipments(page, changes, change_no)
+        had_some = [one.external_id for one in changes if one.known and _shipments(one.record) is not None]
+        if had_some:
+            sql.remove_other_shipments(page.connection_id, had_some, shipments, change_no, page.now)
     return keys
 
 
-def _row(table: Table, connection_id: int, change: Change, change_no: int, now: datetime) -> sql.Row:
-    """The values of sql.BASE and of the table's own columns."""
+def _restamp(page: _Page, stamps: Sequence[Change]) -> None:
+    """Store new stamps of records that are the same; the shipments inside an order bear its stamp."""
+    rows = [(*one.stamps, one.digest, one.known.id, one.known.digest) for one in stamps if one.known]
+    sql.restamp(page.table.model, rows)
+    if page.table.entity == Entity.ORDERS:
+        _write_shipments(page, stamps)
+
+
+def _new_keys(table: Table, new: Sequence[Change]) -> list[int]:
+    return sql.new_keys(table.model, len(new)) if new else []
+
+
+def _row(page: _Page, change: Change, key: int, change_no: int) -> sql.Row:
+    """The values of the key, of sql.BASE and of the table's own columns."""
     record = change.record
     base = (
-        connection_id,
+        key,
+        page.connection_id,
         record.external_id,
         record.created_at or None,
         *change.stamps,
         change.digest,
         change.text.decode(),
         change_no,
-        now,
+        page.now,
         None,
     )
-    return base + table.columns(record)
+    return base + page.table.columns(record)
 
 
-def _write_shipments(connection_id: int, orders: Sequence[Record], now: datetime) -> None:
-    """The shipments that came inside orders, as a set per order: what an order no longer has is removed."""
-    parents = [order for order in orders if isinstance(order, Order) and isinstance(order.shipments, list)]
-    if not parents:
-        return
-    shipments: list[OrderShipment] = [one for order in parents for one in order.shipments or ()]
-    kept = distinct(shipments)
-    apply(connection_id, Entity.ORDER_SHIPMENTS, kept, now=now, trust=True)
-    order_ids = [str(order.external_id) for order in parents]
-    sql.remove_other_shipments(connection_id, order_ids, [str(one.external_id) for one in kept], now)
+def _write_shipments(page: _Page, orders: Sequence[Change], change_no: int | None = None) -> list[str]:
+    """Write the shipments that came inside orders. Returns their ids."""
+    kept = distinct([shipment for one in orders for shipment in _shipments(one.record) or ()])
+    if kept:
+        table = TABLES[Entity.ORDER_SHIPMENTS]
+        _apply(_Page(table, page.connection_id, kept, page.now, page.ceiling, trust=True), change_no)
+    return [str(shipment.external_id) for shipment in kept]
+
+
+def _shipments(order: Record) -> list[OrderShipment] | None:
+    """The shipments of an order, as a set; None when the WMS did not say."""
+    return order.shipments if isinstance(order, Order) and isinstance(order.shipments, list) else None
 
 
 def remove(
@@ -248,5 +300,5 @@ def remove(
     if asked is not None:
         row_ids = sql.unchanged_since(model, row_ids, asked)
     if entity == Entity.ORDERS:
-        sql.remove_shipments_of(connection_id, row_ids, now)
+        sql.remove_shipments_of(connection_id, row_ids, change_no, now)
     return sql.remove(model, row_ids, change_no, now)

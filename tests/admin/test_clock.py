@@ -6,6 +6,7 @@ from datetime import UTC, datetime, time, timedelta
 import pytest
 import time_machine
 from django.db import connection as database
+from django.db.models import Q
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
@@ -53,7 +54,7 @@ def test_daily_syncs_follow_the_new_clock_at_once(desk: Client, daily: EntitySch
 
 def test_a_run_that_was_planned_by_the_old_clock_leaves_the_queue(daily: EntitySchedule) -> None:
     with time_machine.travel(IN_BERLIN - timedelta(seconds=60), tick=False):
-        queue_due(datetime.now(UTC), only=[daily.pk])
+        queue_due(datetime.now(UTC), only=Q(pk=daily.pk))
         assert SyncRun.objects.get().due_at == IN_BERLIN
         save_workspace("northbay", timezone="America/New_York")
     assert not SyncRun.objects.exists()
@@ -77,7 +78,7 @@ def test_only_the_workspace_that_moved_is_planned_anew(daily: EntitySchedule) ->
 def test_saving_anything_else_leaves_the_plan_alone(daily: EntitySchedule) -> None:
     workspace = Workspace.objects.get()
     with time_machine.travel(IN_BERLIN - timedelta(seconds=60), tick=False):
-        queue_due(datetime.now(UTC), only=[daily.pk])
+        queue_due(datetime.now(UTC), only=Q(pk=daily.pk))
         planned = SyncRun.objects.get()
         workspace.name = "North"
         workspace.save()

@@ -8,6 +8,7 @@ import pytest
 import time_machine
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import User
+from django.db.models import Q
 from django.test import Client
 from django.utils.timezone import now
 
@@ -190,7 +191,7 @@ def test_reading_everything_often_comes_with_a_warning_and_its_cost(desk: Client
 def test_the_planned_run_follows_the_new_cadence(desk: Client, orders: EntitySchedule) -> None:
     orders.next_due_at = now() + timedelta(seconds=60)
     orders.save()
-    queue_due(now(), only=[orders.pk])
+    queue_due(now(), only=Q(pk=orders.pk))
     planned = SyncRun.objects.get(state=State.QUEUED)
     desk.post(page_of(orders), form(orders, every_seconds=3600))
     orders.refresh_from_db()
@@ -201,7 +202,7 @@ def test_the_planned_run_follows_the_new_cadence(desk: Client, orders: EntitySch
 def test_a_planned_run_takes_the_new_mode_and_keeps_its_moment(desk: Client, orders: EntitySchedule) -> None:
     orders.next_due_at = now() + timedelta(seconds=60)
     orders.save()
-    queue_due(now(), only=[orders.pk])
+    queue_due(now(), only=Q(pk=orders.pk))
     planned = SyncRun.objects.get(state=State.QUEUED)
     assert planned.mode == Mode.INCREMENTAL
     desk.post(page_of(orders), form(orders, mode=Mode.FULL))
@@ -220,7 +221,7 @@ def test_what_is_switched_off_without_a_reason_of_its_own_says_why_it_was_change
 def test_what_is_switched_off_leaves_the_queue_and_says_why(desk: Client, orders: EntitySchedule) -> None:
     orders.next_due_at = now() + timedelta(seconds=60)
     orders.save()
-    queue_due(now(), only=[orders.pk])
+    queue_due(now(), only=Q(pk=orders.pk))
     desk.post(page_of(orders), form(orders, enabled=None, off_reason="Too many calls"))
     orders.refresh_from_db()
     assert (orders.enabled, orders.off_reason) == (False, "Too many calls")

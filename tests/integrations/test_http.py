@@ -17,16 +17,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from integrations.errors import ConnectorError, Kind
-from integrations.http import (
-    Answer,
-    Client,
-    PrivateAddress,
-    check_address,
-    explain,
-    is_public,
-    resolve,
-    retry_after,
-)
+from integrations.guard import PrivateAddress, check_address, is_public, resolve
+from integrations.http import Answer, Client, explain, retry_after
 from tests.kit.server import Call, Reply, Server
 
 NONE: frozenset[str] = frozenset()

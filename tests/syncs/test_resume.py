@@ -13,13 +13,15 @@ from integrations.entities import Entity
 from integrations.errors import CursorExpired
 from packr.warehouse import writer
 from packr.warehouse.models import Order, OrderLine
-from syncs import engine, services, stopping
+from syncs import endings, engine, reading, second_look, services, stopping
 from syncs.models import Checkpoint, EntitySchedule, Lane, Mode, SeenPage, State, SyncRun, Trigger
 from syncs.services import claim, request_runs
+from syncs.turn import Turn
 from tests.kit.model_wms import order
 from tests.kit.running import counts, drain, lapse, present, sync
 
 ORDERS, INVENTORY = Entity.ORDERS, Entity.INVENTORY
+FETCH_AHEAD = reading._fetch_ahead
 
 
 class Killed(BaseException):
@@ -66,9 +68,9 @@ KILLS = {
     "in the fetch": lambda patch, wms, at: wms.faults.extend([*[None] * (at - 1), dies]),
     "as the page is written": lambda patch, wms, at: once(patch, writer, "apply", at),
     "after the rows": lambda patch, wms, at: once(patch, writer, "apply", at, after=True),
-    "after the checkpoint": lambda patch, wms, at: once(patch, engine._Slice, "_advance", at, after=True),
-    "before the commit": lambda patch, wms, at: once(patch, engine._Slice, "_count", at, after=True),
-    "after the commit": lambda patch, wms, at: once(patch, engine._Slice, "_write", at, after=True),
+    "after the checkpoint": lambda patch, wms, at: once(patch, reading, "_advance", at, after=True),
+    "before the commit": lambda patch, wms, at: once(patch, Turn, "_keep_progress", at, after=True),
+    "after the commit": lambda patch, wms, at: once(patch, reading, "_write", at, after=True),
 }
 
 
@@ -88,7 +90,7 @@ def test_a_kill_costs_at_most_one_page(monkeypatch, clock, wms, ten, kill, at):
     assert {str(one) for one in pages} == {str(one) for one in (None, *({"start": n} for n in (3, 6, 9)))}
 
 
-@pytest.mark.parametrize("point", ["_doubts", "_absent", "_settle", "_complete"])
+@pytest.mark.parametrize("point", ["doubts", "absent", "settle", "end"])
 def test_a_kill_in_the_second_look(monkeypatch, clock, wms, connection, point):
     """The later phases of a full run resume as well: one removed, one older and believed."""
     wms.put(ORDERS, *(order(f"o{number}", now()) for number in range(5)))
@@ -97,7 +99,8 @@ def test_a_kill_in_the_second_look(monkeypatch, clock, wms, connection, point):
     wms.drop(ORDERS, "o1")
     wms.put(ORDERS, order("o2", now() - timedelta(hours=2), status="cancelled"))
     request_runs(connection, [ORDERS], mode=Mode.FULL, trigger=Trigger.MANUAL)
-    once(monkeypatch, engine._Slice, point, 1, after=point == "_absent")
+    owner = second_look if point in ("doubts", "absent") else endings
+    once(monkeypatch, owner, point, 1, after=point == "absent")
     with pytest.raises(Killed):
         drain()
     lapse()
@@ -270,9 +273,9 @@ def test_a_worker_asked_to_stop_ends_after_the_page_in_hand(clock, wms, ten):
     assert counts(SyncRun.objects.get()) == {"seen": 10, "created": 10}
 
 
-def test_pages_are_fetched_ahead_where_fetching_is_slow(monkeypatch, clock, wms, ten):
+def test_the_next_page_is_fetched_while_one_is_written(monkeypatch, clock, wms, ten):
     """DESIGN 4: while page n is written, page n+1 is on its way; the order and the count of requests stay."""
-    monkeypatch.setattr(engine, "SLOW_FETCH", -1)
+    monkeypatch.setattr(reading, "_fetch_ahead", FETCH_AHEAD)
     threads = []
     wms.faults = [lambda call: threads.append(threading.current_thread().name)] * 4
     drain()
@@ -285,7 +288,7 @@ def test_an_error_fetched_ahead_does_not_cost_the_page_before(monkeypatch, clock
     """The page in hand is committed before the next one's error is looked at."""
     from integrations.errors import ConnectorError, Kind
 
-    monkeypatch.setattr(engine, "SLOW_FETCH", -1)
+    monkeypatch.setattr(reading, "_fetch_ahead", FETCH_AHEAD)
     wms.faults = [None, ConnectorError(Kind.UNREACHABLE, "Gone.")]
     drain()
     run = SyncRun.objects.get()

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 import pytest
 import time_machine
 from django.contrib.auth.models import User
+from django.db.models import Q
 from django.utils.timezone import now
 
 from integrations.entities import Entity
@@ -101,7 +102,7 @@ def test_history_is_re_read_once_a_week(clock, wms, kept):
             EntitySchedule.objects.filter(pk=one.pk).update(next_due_at=one.next_reread_at)
             clock.move_to(one.next_reread_at)
             SyncRun.objects.filter(state=State.QUEUED).delete()
-            queue_due(now(), only=[one.pk])
+            queue_due(now(), only=Q(pk=one.pk))
             assert SyncRun.objects.get(connection=kept, entity=entity, state=State.QUEUED).mode == Mode.FULL
             one.refresh_from_db()
         assert {later - earlier for earlier, later in itertools.pairwise(planned)} == {timedelta(days=7)}
@@ -116,14 +117,14 @@ def test_a_re_read_that_met_a_running_run_is_not_lost(clock, wms, kept):
     request_runs(kept, [ORDERS], trigger=Trigger.MANUAL)
     held = claim(connection=kept)
     clock.shift(10)
-    queue_due(now(), only=[one.pk])
+    queue_due(now(), only=Q(pk=one.pk))
     one.refresh_from_db()
     assert one.next_due_at > now()
     from syncs import engine
 
     engine.work(held)
     clock.move_to(one.next_due_at)
-    queue_due(now(), only=[one.pk])
+    queue_due(now(), only=Q(pk=one.pk))
     assert SyncRun.objects.get(entity=ORDERS, state=State.QUEUED).mode == Mode.FULL
 
 

@@ -15,6 +15,7 @@ from integrations.records import Counters, OrderLine, Record
 from tests.kit.model_wms import ModelWms, item, order, shipment
 
 Key = tuple[Entity, str]
+FAR = datetime(2999, 1, 1, tzinfo=UTC)
 
 
 class When(StrEnum):
@@ -108,7 +109,7 @@ class Source(ModelWms):
             When.LATE: moment - timedelta(minutes=10),
             When.VERY_LATE: moment - timedelta(hours=3),
             When.OLD: moment - timedelta(days=40),
-            When.FAR: datetime(2999, 1, 1, tzinfo=UTC),
+            When.FAR: FAR,
             When.NONE: None,
             When.MISSING: UNSET,
         }

@@ -17,15 +17,15 @@ from integrations.errors import ConnectorError
 from integrations.models import Connection, Status
 from integrations.records import Record
 from integrations.registry import CONNECTORS
-from packr.warehouse import sql, writer
+from packr.warehouse import digests, sql, writer
 from packr.warehouse.models import InventoryLevel, OrderLine, OrderShipment
-from packr.warehouse.tables import TABLES, body
+from packr.warehouse.tables import TABLES
 from syncs import engine, reviews, services
 from syncs.models import ACTIVE, Checkpoint, EntitySchedule, Lane, Mode, RejectedRecord, State, SyncRun, Trigger
 from tests.kit.model_wms import connector_for
 from tests.kit.running import adds_up
 
-from .source import Key, Listing, Source, When
+from .source import FAR, Key, Listing, Source, When
 
 ENTITIES = (Entity.ORDERS, Entity.INVENTORY)
 START = datetime(2026, 2, 4, 9, 0, tzinfo=UTC)
@@ -253,11 +253,11 @@ class World:
                 assert (entity, external_id) in self.source.dropped, f"{external_id} was removed, but never gone"
 
     def _note_stamps(self, entity: Entity, rows: dict[str, Any] | None = None) -> None:
-        """Older never overwrites newer, but where the WMS was asked once more since."""
+        """Older never overwrites newer, but where the WMS was asked once more since, or the newer can't be believed."""
         for external_id, row in (rows or self._rows(entity)).items():
             key, stamp = (entity, external_id), row["updated_at"]
             known, calls = self.stamps.get(key, (None, 0))
-            if stamp and known and stamp < known:
+            if stamp and known and stamp < known < FAR:
                 asked = self.source.looked_up.get(key, -1)
                 assert asked > calls, f"{external_id}: the version of {stamp} overwrote that of {known}"
             if stamp is None:
@@ -431,7 +431,7 @@ def is_older(record: Record, than: Record | None) -> bool:
 
 def plain(record: Record) -> dict[str, Any]:
     """A record as the mirror keeps it."""
-    return json.loads(writer.ENCODER.encode(body(record)))
+    return json.loads(digests.text(record))
 
 
 def same(record: Record, row: dict[str, Any]) -> bool:

@@ -52,10 +52,17 @@ class Listing:
             answer = self._ask(client, ask, stamp, token)
         if token is not None and answer.status in (400, 404, 410, 422):
             raise CursorExpired("Trackstar no longer knows where the reading stood.", detail=_detail(answer))
-        decoded = self.shape.page(accept(client, answer), "data")
+        decoded = self.shape.page(accept(client, answer), "data", lazily=ask.lazily)
         token = _next_token(decoded.rest)
-        onward = None if token is None else {"token": token, "stamp": stamp}
-        return Page(decoded.records, decoded.rejected, onward, answer.clock, learned)
+        return Page(
+            decoded.records,
+            decoded.rejected,
+            cursor=None if token is None else {"token": token, "stamp": stamp},
+            clock=answer.clock,
+            learned=learned,
+            sources=decoded.sources,
+            unread=decoded.unread,
+        )
 
     def _ask(self, client: Client, ask: Ask, stamp: str, token: str | None) -> Answer:
         params = {**self._window(ask, stamp), "limit": LIMIT}
@@ -66,7 +73,8 @@ class Listing:
     def _window(self, ask: Ask, stamp: str) -> dict[str, str]:
         if ask.since and self.incremental:
             earlier = OVERLAP_BY_WMS_TIME - OVERLAP if stamp == WMS_STAMP else timedelta(0)
-            return {f"{stamp}[gte]": wire_time(ask.since, earlier)}
+            window = {f"{stamp}[gte]": wire_time(ask.since, earlier)}
+            return window | ({f"{stamp}[lte]": wire_time(ask.until)} if ask.until else {})
         if ask.border and self.entity.is_history:
             # What was created after the border was also updated after it.
             return {f"{WMS_STAMP}[gte]": wire_time(ask.border)}

@@ -122,6 +122,7 @@ def _call(client: Client, method: str, params: list[Any], token: str = "") -> An
         payload={"id": 1, "method": method, "params": params},
         headers={"Authorization": f"Session {token}"} if token else {},
         ok=(HTTPStatus.UNAUTHORIZED, HTTPStatus.NOT_FOUND, HTTPStatus.SERVICE_UNAVAILABLE),
+        private=not token,
     )
 
 

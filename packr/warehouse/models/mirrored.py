@@ -39,8 +39,9 @@ class Mirrored(models.Model):
     """One record of a WMS as Packr last saw it.
 
     `record` is the record whole, in the form it is exported in, less its id and its stamp; the other columns are what
-    is searched, sorted, joined or shown in lists. `digest` tells whether the record changed. `version_at` is the stamp
-    of an API that is a copy. `changed_at` is ours: when the row last changed. `removed_at`: no longer in the WMS.
+    is searched, sorted, joined or shown in lists. `digest` tells whether the record or its stamps changed. `version_at`
+    is the stamp of an API that is a copy. `changed_at` is ours: when the row last changed. `removed_at`: no longer in
+    the WMS.
     """
 
     id = models.BigAutoField(primary_key=True)
@@ -49,7 +50,7 @@ class Mirrored(models.Model):
     created_at = models.DateTimeField("created in the WMS", null=True)
     updated_at = models.DateTimeField("updated in the WMS", null=True)
     version_at = models.DateTimeField(null=True, editable=False)
-    digest = models.BinaryField(max_length=16, editable=False)
+    digest = models.BinaryField(max_length=40, editable=False)
     record = models.JSONField()
     change_no = models.BigIntegerField(editable=False)
     changed_at = models.DateTimeField("changed in Packr")

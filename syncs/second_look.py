@@ -1,0 +1,78 @@
+"""The second look of a full run: at what came back older than ours, and at what did not come at all."""
+
+from collections.abc import Sequence
+
+from django.utils.timezone import now
+
+from integrations.connector import Page
+from integrations.http import Client
+from integrations.records import Record
+from packr.warehouse import writer
+
+from . import absence, endings, seen
+from .turn import Turn
+
+
+def doubts(turn: Turn, client: Client) -> bool:
+    """Read the next records that came back older than ours once more: if they still say so, the WMS is right.
+
+    Returns whether there were any; the checkpoint's cursor is the number of the last page looked at.
+    """
+    page = seen.doubtful_page(turn.run, after=turn.checkpoint.cursor or 0)
+    if page is None:
+        return False
+    asked = now()
+    size = turn.resource.lookup_size
+    batches = [page.doubtful[start : start + size] for start in range(0, len(page.doubtful), size)]
+    found = [_look_up(turn, client, ids) for ids in batches]
+    records: list[Record] = [record for one in found for record in one.records]
+    with turn.writing():
+        records = writer.distinct(records)
+        applied = writer.apply(turn.connection.pk, turn.entity, records, now=now(), trust=True, asked=asked)
+        turn.count(
+            stale=applied.stale - len(records),
+            updated=applied.updated,
+            unchanged=applied.unchanged + applied.created,
+        )
+        turn.checkpoint.cursor = page.number
+    return True
+
+
+def absent(turn: Turn, client: Client) -> None:
+    """Look the next records up that the walk did not see, and remove what is not there either; end the run when done.
+
+    The checkpoint's cursor is the key of the last row looked at.
+    """
+    if turn.checkpoint.cursor is None:
+        verdict = absence.verdict(turn.run)
+        if verdict.state:
+            return endings.settle(turn, verdict)
+        turn.checkpoint.cursor = 0
+    rows = absence.rows(turn.run, after=turn.checkpoint.cursor, limit=turn.resource.lookup_size)
+    if not rows:
+        return endings.settle(turn)
+    asked = now()
+    found = _look_up(turn, client, [external_id for _, external_id in rows])
+    present = {str(record.external_id) for record in found.records} | {
+        one.external_id for one in found.rejected if one.external_id
+    }
+    gone = [id_ for id_, external_id in rows if external_id not in present]
+    with turn.writing():
+        records = writer.distinct(found.records)
+        applied = writer.apply(turn.connection.pk, turn.entity, records, now=now())
+        removed = writer.remove(turn.connection.pk, turn.entity, gone, now=now(), asked=asked)
+        turn.count(
+            seen=len(records),
+            updated=applied.updated,
+            created=applied.created,
+            unchanged=applied.unchanged,
+            stale=applied.stale,
+            removed=removed,
+        )
+        turn.checkpoint.cursor = rows[-1][0]
+    return None
+
+
+def _look_up(turn: Turn, client: Client, ids: Sequence[str]) -> Page:
+    assert turn.resource.lookup is not None
+    return turn.resource.lookup(client, ids)

@@ -1,0 +1,91 @@
+"""Answers of a WMS whose page is not written yet, kept in a file while the next page is being fetched.
+
+A worker that is killed then has lost two pages: the one in hand and the one on its way. The run's next worker, on the
+same machine, finds the first one here and asks for the other only. Elsewhere both are asked for again.
+"""
+
+import logging
+import time
+from datetime import datetime
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from django.conf import settings
+
+from integrations.http import Answer, Told
+
+from .models import SyncRun
+
+log = logging.getLogger(__name__)
+
+# An answer older than what every incremental reads again could say less than the mirror knows.
+LASTS = 15 * 60  # seconds
+
+
+class _Answer(msgspec.Struct, array_like=True):
+    status: int
+    headers: dict[str, str]
+    body: bytes
+    clock: datetime | None
+
+
+class _Page(msgspec.Struct, array_like=True):
+    place: bytes
+    told: dict[bytes, _Answer]
+
+
+_decoder = msgspec.msgpack.Decoder(_Page)
+
+
+def keep(run: SyncRun, cursor: Any, told: Told) -> None:
+    """Keep what was answered at the place `cursor` of the run's walk, in place of what was kept before."""
+    answers = {question: _Answer(one.status, dict(one.headers), one.body, one.clock) for question, one in told.items()}
+    file = _file(run)
+    file.parent.mkdir(mode=0o700, exist_ok=True)
+    draft = file.with_suffix(".draft")
+    draft.write_bytes(msgspec.msgpack.encode(_Page(_place(cursor), answers)))
+    draft.replace(file)
+
+
+def take(run: SyncRun, cursor: Any) -> Told:
+    """What was answered at this place of the run's walk to a worker that did not live to write it; else nothing."""
+    file = _file(run)
+    try:
+        if time.time() - file.stat().st_mtime > LASTS:
+            return {}
+        page = _decoder.decode(file.read_bytes())
+    except FileNotFoundError:
+        return {}
+    except msgspec.MsgspecError as error:
+        log.warning("Run %s: the answers kept for it can't be read (%s); they are asked for again.", run.pk, error)
+        return {}
+    if page.place != _place(cursor):
+        return {}
+    return {question: Answer(one.status, one.headers, one.body, one.clock) for question, one in page.told.items()}
+
+
+def drop(run: SyncRun) -> None:
+    """Forget what was kept: it is written, or will be asked for again."""
+    _file(run).unlink(missing_ok=True)
+
+
+def sweep() -> None:
+    """Remove what killed workers left and no run came back for."""
+    for file in _folder().glob("*"):
+        if time.time() - file.stat().st_mtime > LASTS:
+            file.unlink(missing_ok=True)
+
+
+def _place(cursor: Any) -> bytes:
+    return blake2b(msgspec.json.encode(cursor, order="sorted"), digest_size=16).digest()
+
+
+def _file(run: SyncRun) -> Path:
+    return _folder() / str(run.pk)
+
+
+def _folder() -> Path:
+    folder: Path = settings.DATA_DIR / "spool"
+    return folder

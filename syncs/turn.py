@@ -1,0 +1,91 @@
+"""A worker's turn with one run: what it has in hands, and the one way it writes."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import Exists
+from django.utils.timezone import now
+
+from integrations.connector import Ask, Resource
+from integrations.entities import Entity
+from integrations.models import Connection
+
+from . import stopping
+from .models import Checkpoint, EntitySchedule, Mode, RejectedRecord, State, SyncRun
+from .services import Claim, fence, unwanted
+
+COUNTERS = ("pages", "seen", "created", "updated", "unchanged", "stale", "rejected", "removed")
+ASKED = ("since", "until", "border")
+
+
+class Turn:
+    """One slice of a claimed run. What it counts and asks for is in `run`, and stored with each page.
+
+    `schedule` is the entity's as the slice began; `knows_rejected`: records of the entity are kept as rejected.
+    """
+
+    def __init__(self, claimed: Claim) -> None:
+        self.claimed = claimed
+        self.run: SyncRun = claimed.run
+        self.connection: Connection = self.run.connection
+        self.entity = Entity(self.run.entity)
+        self.resource: Resource = self.connection.connector.resources[self.entity]
+        self.ends = time.monotonic() + settings.SLICE_SECONDS
+        self.checkpoint = getattr(self.run, "checkpoint", None) or Checkpoint(run=self.run)
+        rejected = RejectedRecord.objects.filter(connection=self.connection, entity=self.entity)
+        schedules = EntitySchedule.objects.annotate(knows_rejected=Exists(rejected))
+        self.schedule = schedules.get(connection=self.connection, entity=self.entity)
+        self.knows_rejected: bool = self.schedule.knows_rejected
+
+    @property
+    def is_new(self) -> bool:
+        """Whether nothing of the run was stored yet, so that it may still be fixed what it asks for."""
+        return self.checkpoint._state.adding
+
+    @property
+    def is_over(self) -> bool:
+        return time.monotonic() >= self.ends or stopping.asked()
+
+    @property
+    def ask(self) -> Ask:
+        # A full that is not the first finds most of what it reads in the mirror already.
+        again = self.run.mode == Mode.FULL and self.schedule.watermark is not None
+        return Ask(since=self.run.since, until=self.run.until, border=self.run.border, lazily=again)
+
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """One transaction, fenced by the lease: what is written in it, the checkpoint and the counters, or nothing.
+
+        Raises LeaseLost when the lane is another worker's, Gone and Cancelled when the run is no longer wanted.
+        """
+        before = {name: getattr(self.run, name) for name in COUNTERS}
+        try:
+            with transaction.atomic():
+                fence(self.claimed)
+                yield
+                if self.run.is_active:
+                    self._keep_progress()
+        except BaseException:
+            for name, count in before.items():
+                setattr(self.run, name, count)
+            raise
+
+    def count(self, **counts: int) -> None:
+        """Add to the run's counters."""
+        for name, count in counts.items():
+            setattr(self.run, name, getattr(self.run, name) + count)
+
+    def progress(self) -> dict[str, object]:
+        """What the run's row should hold by now. A written page is progress, so the attempts start anew."""
+        stands = {name: getattr(self.run, name) for name in (*COUNTERS, *ASKED)}
+        return stands | {"beat_at": now(), "claims": 0, "waits": 0, "waiting_since": None}
+
+    def _keep_progress(self) -> None:
+        """Store where the run stands."""
+        rows = SyncRun.objects.filter(pk=self.run.pk, state=State.RUNNING, cancel_asked=False)
+        if not rows.update(**self.progress()):
+            raise unwanted(self.run)
+        self.checkpoint.save(force_insert=self.is_new)

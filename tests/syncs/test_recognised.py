@@ -1,0 +1,127 @@
+"""A full run reads nothing of what the mirror was made of already: records are recognised by their bytes."""
+
+import pytest
+
+from integrations.connectors.trackstar import Trackstar, shapes
+from integrations.connectors.trackstar import reading as trackstar
+from integrations.decoding import Shape
+from integrations.entities import Entity
+from integrations.records import InventoryItem as InventoryRecord
+from integrations.sandbox.server import Sandbox
+from integrations.services import Account, connect
+from packr.warehouse import writer
+from packr.warehouse.models import InventoryItem
+from syncs import clients
+from syncs.models import Mode, RejectedRecord, State
+from tests.kit.running import counts, mirrored, sync
+
+INVENTORY = Entity.INVENTORY
+
+
+@pytest.fixture
+def sandbox():
+    with Sandbox(port=0, seed=1, orders=10, still=True, limit=False) as running:
+        yield running
+
+
+@pytest.fixture
+def stocked(monkeypatch, settings, tmp_path, sandbox, home):
+    """A connection whose inventory has been read once."""
+    settings.DATA_DIR = tmp_path
+    settings.PRIVATE_WMS_HOSTS = frozenset({sandbox.url.removeprefix("http://")})
+    monkeypatch.setattr(trackstar, "LIMIT", "100")
+    monkeypatch.setattr(Trackstar, "reads_per_second", None)
+    monkeypatch.setattr(clients, "_idle", type(clients._idle)())
+    credentials = {"api_key": "sandbox", "access_token": "sandbox-1"}
+    connection = connect(home, Account("trackstar", "Main", credentials, base_url=sandbox.url), first_sync=False)
+    sync(connection, INVENTORY)
+    return connection
+
+
+@pytest.fixture
+def read(monkeypatch):
+    """The items that are read from now on."""
+    items, real = [], Shape._from_bytes
+
+    def counted(self, raw):
+        items.append(bytes(raw))
+        return real(self, raw)
+
+    monkeypatch.setattr(Shape, "_from_bytes", counted)
+    return items
+
+
+def again(connection):
+    return sync(connection, INVENTORY, Mode.FULL)
+
+
+def test_what_is_known_is_not_read(stocked, read):
+    before = mirrored(stocked, INVENTORY)
+    rows = InventoryItem.objects.count()
+    run = again(stocked)
+    assert (run.state, counts(run)) == (State.SUCCEEDED, {"seen": rows, "unchanged": rows})
+    assert rows > 200
+    assert (read, mirrored(stocked, INVENTORY)) == ([], before)
+
+
+def test_what_differs_is_read(stocked, read):
+    """A row that says something else than the WMS, whoever changed it, is read and made right."""
+    row = InventoryItem.objects.order_by("pk")[3]
+    before = mirrored(stocked, INVENTORY)
+    changed = InventoryRecord(external_id=row.external_id, name="Changed", updated_at=row.updated_at)
+    writer.apply(stocked.pk, INVENTORY, [changed], now=row.changed_at)
+    assert mirrored(stocked, INVENTORY) != before
+    run = again(stocked)
+    assert (counts(run)["updated"], len(read)) == (1, 1)
+    assert mirrored(stocked, INVENTORY) == before
+
+
+def test_a_removed_row_is_read_and_comes_back(stocked, read):
+    row = InventoryItem.objects.order_by("pk")[3]
+    before = mirrored(stocked, INVENTORY)
+    writer.remove(stocked.pk, INVENTORY, [row.pk], now=row.changed_at)
+    run = again(stocked)
+    assert (counts(run)["updated"], len(read)) == (1, 1)
+    assert mirrored(stocked, INVENTORY) == before
+
+
+def test_new_code_reads_everything_once(monkeypatch, stocked, read):
+    """What another version of Packr made of the same bytes may differ; afterwards it is recognised again."""
+    rows = InventoryItem.objects.count()
+    monkeypatch.setattr(shapes.INVENTORY, "version", b"zz")
+    assert counts(again(stocked)) == {"seen": rows, "unchanged": rows}
+    assert len(read) == rows
+    again(stocked)
+    assert len(read) == rows
+
+
+def test_a_source_that_changes_each_time_is_not_written_each_time(monkeypatch, stocked, read):
+    """The same record in other bytes (keys in another order, say) costs a reading, not a write."""
+    digests = dict(InventoryItem.objects.values_list("pk", "digest"))
+    real = Shape._source
+    monkeypatch.setattr(Shape, "_source", lambda self, item: real(self, bytes(item) + b" "))
+    rows = len(digests)
+    assert counts(again(stocked)) == {"seen": rows, "unchanged": rows}
+    assert len(read) == rows
+    assert dict(InventoryItem.objects.values_list("pk", "digest")) == digests
+
+
+def test_what_cannot_be_read_is_rejected(monkeypatch, stocked):
+    """R8: in a page that is read lazily as in any other."""
+    rows = InventoryItem.objects.count()
+    row = InventoryItem.objects.order_by("pk")[3]
+    InventoryItem.objects.filter(pk=row.pk).update(digest=bytes(40))
+    real = Shape._from_bytes
+
+    def refuses(self, raw):
+        if row.external_id.encode() in bytes(raw):
+            raise ValueError("no sense in it")
+        return real(self, raw)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Shape, "_from_bytes", refuses)
+        run = again(stocked)
+    assert (run.state, counts(run)) == (State.PARTIAL, {"seen": rows, "unchanged": rows - 1, "rejected": 1})
+    assert RejectedRecord.objects.get().external_id == row.external_id
+    assert counts(again(stocked)) == {"seen": rows, "unchanged": rows - 1, "updated": 1}
+    assert not RejectedRecord.objects.exists()

@@ -1,0 +1,141 @@
+"""Fetching ahead costs no second page when a worker is killed: the page in hand lies in the spool."""
+
+import os
+from collections import Counter
+from datetime import timedelta
+
+import pytest
+from django.utils.timezone import now
+
+from integrations.connectors.trackstar import Trackstar
+from integrations.connectors.trackstar import reading as trackstar
+from integrations.entities import Entity
+from integrations.http import Answer
+from integrations.sandbox.server import Sandbox
+from integrations.services import Account, connect
+from packr.warehouse import writer
+from packr.warehouse.models import Order
+from syncs import clients, engine, spool
+from syncs.models import State, SyncRun, Trigger
+from syncs.services import claim, request_runs
+from tests.kit.running import counts, drain, lapse
+
+ORDERS = Entity.ORDERS
+TOLD = {b"question": Answer(200, {"Date": "today"}, b'{"data": []}', None)}
+
+
+class Killed(BaseException):
+    """What no handler catches: the process is gone."""
+
+
+@pytest.fixture
+def sandbox():
+    with Sandbox(port=0, seed=1, orders=60, still=True, limit=False) as running:
+        yield running
+
+
+@pytest.fixture
+def run(monkeypatch, settings, tmp_path, sandbox, home):
+    """A full run of six pages that waits to be done."""
+    settings.DATA_DIR = tmp_path
+    settings.PRIVATE_WMS_HOSTS = frozenset({sandbox.url.removeprefix("http://")})
+    monkeypatch.setattr(trackstar, "LIMIT", "10")
+    monkeypatch.setattr(Trackstar, "reads_per_second", None)
+    monkeypatch.setattr(clients, "_idle", type(clients._idle)())
+    credentials = {"api_key": "sandbox", "access_token": "sandbox-1"}
+    account = Account("trackstar", "Main", credentials, base_url=sandbox.url, lookback_days=3650)
+    connection = connect(home, account, first_sync=False)
+    ((requested),) = request_runs(connection, [ORDERS], trigger=Trigger.MANUAL)
+    return requested.run
+
+
+def killed_as_it_writes(monkeypatch, number):
+    """One slice that ends in death as its page of this number is to be written, the next one being fetched."""
+    real, calls = writer.apply, []
+
+    def mortal(*args, **kwargs):
+        calls.append(1)
+        if len(calls) == number:
+            raise Killed
+        return real(*args, **kwargs)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(writer, "apply", mortal)
+        patch.setattr(spool, "drop", lambda run: None)  # the dead clean nothing up
+        with pytest.raises(Killed):
+            engine.work(claim())
+    lapse()
+    clients._idle.clear()
+
+
+def asked(sandbox):
+    """How often each page of orders was asked for."""
+    return Counter(one["query"] for one in sandbox.log.listed(path="/wms/orders"))
+
+
+def test_a_kill_costs_one_page_and_not_the_one_ahead_as_well(monkeypatch, sandbox, run):
+    """DESIGN 4: killed while page 3 is written and page 4 fetched, only page 4 is asked for again."""
+    killed_as_it_writes(monkeypatch, 3)
+    drain()
+    run.refresh_from_db()
+    assert (run.state, counts(run), run.pages) == (State.SUCCEEDED, {"seen": 60, "created": 60}, 6)
+    assert Order.objects.count() == 60
+    assert sorted(asked(sandbox).values()) == [1, 1, 1, 1, 1, 2]
+    assert list((spool._folder()).glob("*")) == []
+
+
+def test_on_another_machine_both_pages_are_asked_for_again(monkeypatch, sandbox, run):
+    """The spool is a saving, not a promise: without it nothing is lost either."""
+    killed_as_it_writes(monkeypatch, 3)
+    spool.drop(run)
+    drain()
+    run.refresh_from_db()
+    assert (run.state, counts(run)) == (State.SUCCEEDED, {"seen": 60, "created": 60})
+    assert sorted(asked(sandbox).values()) == [1, 1, 1, 1, 2, 2]
+
+
+def test_what_was_kept_for_another_place_is_not_taken(settings, tmp_path, run):
+    settings.DATA_DIR = tmp_path
+    spool.keep(run, {"token": "a"}, TOLD)
+    assert spool.take(run, {"token": "b"}) == {}
+    assert spool.take(run, {"token": "a"}) == TOLD
+
+
+def test_what_is_old_is_not_taken_and_swept_away(settings, tmp_path, run):
+    spool.keep(run, None, TOLD)
+    file = spool._file(run)
+    long_ago = (now() - timedelta(minutes=16)).timestamp()
+    os.utime(file, (long_ago, long_ago))
+    assert spool.take(run, None) == {}
+    spool.sweep()
+    assert not file.exists()
+
+
+def test_what_is_young_is_not_swept_away(run):
+    spool.keep(run, None, TOLD)
+    spool.sweep()
+    assert spool.take(run, None) == TOLD
+
+
+def test_a_broken_file_is_asked_for_again(caplog, run):
+    spool.keep(run, None, TOLD)
+    file = spool._file(run)
+    file.write_bytes(file.read_bytes()[:-4])
+    assert spool.take(run, None) == {}
+    assert "asked for again" in caplog.text
+
+
+def test_nobody_else_may_read_the_spool(run):
+    spool.keep(run, None, TOLD)
+    assert spool._folder().stat().st_mode & 0o077 == 0
+
+
+def test_no_secret_and_no_error_is_noted(sandbox, run):
+    """Only usable answers to questions that are not private lie in the spool."""
+    client = clients.take(run.connection)
+    client.told = {}
+    client.request("GET", "/wms/orders", params={"limit": "1"})
+    client.request("GET", "/wms/orders", params={"limit": "2"}, private=True)
+    client.request("GET", "/wms/nothing", ok=range(300, 600))
+    assert len(client.told) == 1
+    assert SyncRun.objects.get().pages == 0
