@@ -61,7 +61,7 @@ def test_a_worker_frozen_past_its_lease_writes_nothing(packr: Packr, small: Sand
     assert orders_are_being_read(packr)
     os.kill(stale, signal.SIGCONT)
     # Between two slices of the other one it may take the lane again as anybody may.
-    until(lambda: not working <= threads(stale) or packr.holder() == stale, "it left what it had in hand", 20, every=0.01)
+    until(lambda: not working <= threads(stale) or packr.holder() == stale, "it let go", 20, every=0.01)
     until(lambda: not orders_are_being_read(packr), "the orders were read", 60)
     stop(packr, cluster)
     assert packr.rows(FIRST_RUN) == [("succeeded", SMALL / PAGE, SMALL, SMALL, 0)]
