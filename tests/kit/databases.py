@@ -64,6 +64,11 @@ class Postgres:
         """Whether somebody is in the middle of a transaction that holds a lane."""
         return self.rows("SELECT id FROM syncs_lane FOR UPDATE SKIP LOCKED") == []
 
+    def is_idle_in_transaction(self) -> bool:
+        """Whether a transaction stands between two statements; during a COPY it does not, whoever waits for whom."""
+        idle = "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND state = 'idle in transaction'"
+        return self.rows(idle) != []
+
     def drop(self) -> None:
         self._server(f"DROP DATABASE {self.name} WITH (FORCE)")
 

@@ -8,18 +8,21 @@ from pathlib import Path
 
 import pytest
 
+from tests.kit.databases import Postgres
 from tests.kit.processes import PAGE, SMALL, Packr, Sandbox, until
 from tests.real.steps import FIRST_RUN, as_listed, connect, further, orders_are_being_read, pages, stop
 
 pytestmark = pytest.mark.real
 
-ASKING, ANSWERED, WRITING = "asking", "answered", "writing"
+ASKING, ANSWERED, WRITING, COPYING = "asking", "answered", "writing", "copying"
 
 
 def moment(packr: Packr, wms: Sandbox) -> str:
     """Where the worker that reads the orders is: it waits for an answer, has one in hand, or writes it."""
     if packr.database.is_written():
-        return WRITING
+        # Stopped within a COPY only its supervisor notices: it kills the cluster, and nothing is left to go on.
+        is_between = isinstance(packr.database, Postgres) and packr.database.is_idle_in_transaction()
+        return WRITING if is_between else COPYING
     asks = any(request["status"] is None for request in wms.requests("/wms/orders"))
     return ASKING if asks else ANSWERED
 
