@@ -36,15 +36,16 @@ unit-postgres: $(READY)
 e2e: $(READY)
 	$(PY) -m pytest -q -m e2e
 
-# A real Tryton server, real process trees under kill -9, real gunicorn; each on SQLite and on PostgreSQL.
+# A real Tryton server, real process trees under kill -9, real gunicorn; on SQLite, on PostgreSQL and on Redis.
 real: $(READY)
-	$(PY) -m pytest -q -m real
+	PACKR_TEST_POSTGRES="$$($(PY) -m tests.servers)" $(PY) -m pytest -q -n 2 --dist loadgroup -m real
 
 # The random tests, twenty times as many of everything. Takes hours.
 torture: $(READY)
 	PACKR_TEST_SCALE=20 $(PY) -m pytest -q tests/torture
 	DATABASE_URL="$$($(PY) -m tests.servers)" PACKR_TEST_SCALE=20 $(PY) -m pytest -q tests/torture
-	PACKR_TEST_SCALE=20 $(PY) -m pytest -q tests/real/test_kills.py
+	PACKR_TEST_POSTGRES="$$($(PY) -m tests.servers)" PACKR_TEST_SCALE=20 \
+		$(PY) -m pytest -q -n 2 --dist loadgroup tests/real/test_kills.py
 
 shots: $(READY)
 	$(PY) -m tests.e2e.shots

@@ -113,8 +113,12 @@ if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
         },
     }
 else:
-    # JIT costs more than it gives on the small merges of a page.
-    DATABASES["default"].setdefault("OPTIONS", {}).setdefault("options", "-c jit=off")
+    # JIT costs more than it gives on the small merges of a page. A process that stands still in the middle of a
+    # transaction holds its lane's row, and whoever wants the lane waits for it: after a lease the server rolls it back.
+    IDLE_MILLISECONDS = int(max(LEASE_SECONDS, 5) * 1000)
+    DATABASES["default"].setdefault("OPTIONS", {}).setdefault(
+        "options", f"-c jit=off -c idle_in_transaction_session_timeout={IDLE_MILLISECONDS}"
+    )
     DATABASES["default"] |= {"CONN_MAX_AGE": 60, "CONN_HEALTH_CHECKS": True}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 

@@ -1,4 +1,8 @@
-"""How wake-ups travel through Redis."""
+"""How wake-ups travel through Redis.
+
+While it is away requests are kept in the table of runs, and a cluster that starts waits for it. Once it is back, work
+goes on within some ten seconds: so long does django-q2 sleep before it asks again.
+"""
 
 from typing import Any
 

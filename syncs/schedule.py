@@ -164,7 +164,8 @@ def due_schedules(now: datetime) -> QuerySet[EntitySchedule]:
 def queue_due(now: datetime, *, only: Q | None = None) -> None:
     """Insert the runs that fall due within the horizon, each with its due time.
 
-    An entity with an active run gets no second one: that occurrence is skipped. `only` limits it to some schedules.
+    An entity with an active run gets no second one: that occurrence is skipped. `only` limits it to some schedules,
+    those of a run that has just ended: what fell due before that run started has been met by it.
     """
     with transaction.atomic(savepoint=False):
         schedules = due_schedules(now).select_related("connection__workspace").select_for_update(of=("self",))
@@ -181,10 +182,21 @@ def queue_due(now: datetime, *, only: Q | None = None) -> None:
             .values_list("connection_id", "entity")
         )
         free = [schedule for schedule in due if (schedule.connection_id, schedule.entity) not in busy]
+        if only is not None:
+            free = [schedule for schedule in free if not _is_met(schedule, now)]
         lanes = lanes_of({schedule.connection for schedule in free})
         runs = [_run(schedule, lanes[schedule.connection.account_key]) for schedule in free]
         _advance(due, free, now)
         SyncRun.objects.bulk_create(runs, ignore_conflicts=True)
+
+
+def _is_met(schedule: EntitySchedule, now: datetime) -> bool:
+    """Whether a run started after the schedule fell due: one that had stood in the queue through a pause."""
+    due = schedule.next_due_at
+    if due is None or due > now:
+        return False
+    runs = SyncRun.objects.filter(connection=schedule.connection_id, entity=schedule.entity, started_at__gte=due)
+    return runs.exists()
 
 
 def _run(schedule: EntitySchedule, lane: Lane) -> SyncRun:

@@ -57,6 +57,7 @@ class Supervisor:
         self.idle_since: float | None = None
         self.busy_since: float | None = None
         self.restarts: deque[float] = deque(maxlen=MOST_RESTARTS)
+        self.watched_at = time.monotonic()
 
     def run(self) -> int:
         """Until told to stop; returns the exit code."""
@@ -66,8 +67,9 @@ class Supervisor:
         make_tick(now())
         beats.beat_of_process(beats.CLUSTER)
         self._start()
-        wakeups.tick()
-        asked_at, watched_at = 0.0, time.monotonic()
+        if not stopping.asked():
+            wakeups.tick()
+        asked_at = 0.0
         while not stopping.asked():
             time.sleep(LOOKS_EVERY)
             if not self._is_well():
@@ -76,9 +78,7 @@ class Supervisor:
             elif time.monotonic() - asked_at >= ASKS_EVERY:
                 asked_at = time.monotonic()
                 self._look_for_work()
-                if time.monotonic() - watched_at >= WATCHES_EVERY:
-                    watched_at = time.monotonic()
-                    self._watch()
+                self._watch_in_turn()
         self._stop()
         return 0
 
@@ -97,14 +97,47 @@ class Supervisor:
     def _ask_to_stop(self, *args: Any) -> None:
         stopping.ask()
 
+    def _listen(self) -> None:
+        signal.signal(signal.SIGTERM, self._ask_to_stop)
+        signal.signal(signal.SIGINT, self._ask_to_stop)
+
     def _start(self) -> None:
+        """Start a cluster as soon as the broker answers; none when told to stop before that."""
+        self._listen()
+        self._wait_for_broker()
+        if stopping.asked():
+            return
         connections.close_all()  # a connection must not cross the fork
         self.cluster = Cluster()
         # In place of its own handlers, before it forks: being told to stop while it starts must not be lost.
-        signal.signal(signal.SIGTERM, self._ask_to_stop)
-        signal.signal(signal.SIGINT, self._ask_to_stop)
+        self._listen()
         self.idle_since = self.busy_since = None
-        self.cluster.start()
+        try:
+            self.cluster.start()
+        except RuntimeError as error:  # the broker went away just now; the next look finds a cluster that died
+            log.error("The cluster could not start: %s", error)
+
+    def _wait_for_broker(self) -> None:
+        """Until the broker answers or this process is told to stop; without it a cluster would end at once."""
+        is_told = False
+        while not stopping.asked():
+            try:
+                get_broker().queue_size()
+            except (DatabaseError, OSError, RedisError) as error:
+                if not is_told:
+                    log.warning(
+                        "The message broker can't be reached (%s). The cluster starts once it is back; until then what "
+                        "is due waits, and nothing is lost.",
+                        error,
+                    )
+                is_told = True
+                connections.close_all()
+            else:
+                if is_told:
+                    log.info("The message broker is back; the cluster starts.")
+                return
+            time.sleep(ASKS_EVERY)
+            self._watch_in_turn()
 
     def _is_well(self) -> bool:
         assert self.cluster is not None
@@ -136,6 +169,11 @@ class Supervisor:
             log.warning("The database or the broker can't be asked for work at the moment: %s", error)
             self.idle_since = self.busy_since = None  # nobody can work now, and the cluster's workers are not why
             connections.close_all()
+
+    def _watch_in_turn(self) -> None:
+        if time.monotonic() - self.watched_at >= WATCHES_EVERY:
+            self.watched_at = time.monotonic()
+            self._watch()
 
     def _watch(self) -> None:
         """Show that this process lives, and look after everything that should run."""
@@ -179,7 +217,8 @@ class Supervisor:
 
     def _stop(self) -> None:
         """Let the pages in hand be written, then end; what hangs is killed."""
-        assert self.cluster is not None
+        if self.cluster is None:
+            return
         sentinel = self.cluster.sentinel
         self.cluster.stop_event.set()
         asked = worked = time.monotonic()

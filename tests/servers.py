@@ -6,6 +6,7 @@ A Redis is a `redis-server` of the system, started for one test.
 """
 
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -81,6 +82,13 @@ class Redis:
         """End it as a crash would."""
         self._process.kill()
         self._process.wait()
+
+    def freeze(self) -> None:
+        """Let it take connections and answer nothing, as a host that swaps does."""
+        self._process.send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        self._process.send_signal(signal.SIGCONT)
 
 
 def main() -> None:

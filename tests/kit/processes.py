@@ -9,7 +9,6 @@ import contextlib
 import json
 import os
 import signal
-import sqlite3
 import subprocess
 import sys
 import time
@@ -17,16 +16,14 @@ import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Self, TypeVar
-from urllib.parse import urlsplit, urlunsplit
-from uuid import uuid4
+from urllib.parse import urlsplit
 
-import psycopg
-
-from tests.servers import postgres_url
+from .databases import Database, Postgres, Sqlite
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 DATABASES = ("sqlite", "postgres")
-BIG = 50_000  # orders in the sandbox of the long first syncs
+# Orders in a sandbox: for the long first syncs, and for those that only have to have some pages.
+BIG, SMALL, PAGE = 30_000, 6_000, 1_000
 # Of the environment the tests run in only this reaches the processes.
 PASSED_ON = ("PATH", "HOME", "LANG", "TMPDIR", "SSL_CERT_FILE")
 SECRETS = {
@@ -153,59 +150,6 @@ def _marked(mark: str) -> list[int]:
     return found
 
 
-# --- Databases ---------------------------------------------------------------------------------------------------
-
-
-class Sqlite:
-    """A SQLite file."""
-
-    def __init__(self, folder: Path) -> None:
-        self.path = folder / "packr.sqlite3"
-        self.url = f"sqlite:///{self.path}"
-
-    def copy(self, folder: Path) -> "Sqlite":
-        other = Sqlite(folder)
-        with (
-            contextlib.closing(sqlite3.connect(self.path)) as source,
-            contextlib.closing(sqlite3.connect(other.path)) as target,
-        ):
-            source.backup(target)
-        return other
-
-    def rows(self, sql: str) -> list[tuple[Any, ...]]:
-        with contextlib.closing(sqlite3.connect(f"file:{self.path}?mode=ro", uri=True, timeout=20)) as connection:
-            return connection.execute(sql).fetchall()
-
-    def drop(self) -> None:
-        """The file goes with its folder."""
-
-
-class Postgres:
-    """A database of its own on the tests' PostgreSQL server."""
-
-    def __init__(self, template: str = "template1") -> None:
-        self.name = f"packr_real_{uuid4().hex[:12]}"
-        self.url = urlunsplit(urlsplit(postgres_url())._replace(path=f"/{self.name}"))
-        self._server(f"CREATE DATABASE {self.name} TEMPLATE {template}")
-
-    def copy(self, folder: Path) -> "Postgres":
-        return Postgres(template=self.name)
-
-    def rows(self, sql: str) -> list[tuple[Any, ...]]:
-        with psycopg.connect(self.url, autocommit=True) as connection:
-            return connection.execute(sql).fetchall()
-
-    def drop(self) -> None:
-        self._server(f"DROP DATABASE {self.name} WITH (FORCE)")
-
-    def _server(self, sql: str) -> None:
-        with psycopg.connect(postgres_url(), autocommit=True) as connection:
-            connection.execute(sql)
-
-
-Database = Sqlite | Postgres
-
-
 # --- Packr -------------------------------------------------------------------------------------------------------
 
 
@@ -293,6 +237,16 @@ class Packr:
 
     def export(self, connection: str, entity: str) -> list[dict[str, Any]]:
         return [json.loads(line) for line in self.manage("export", connection, entity).splitlines()]
+
+    def exports(self, connection: str, *entities: str) -> list[list[dict[str, Any]]]:
+        """The exports of several entities, made by one process."""
+        mark = "next"
+        said = self.shell(
+            "from django.core.management import call_command\n"
+            f"for entity in {entities}: call_command('export', {connection!r}, entity); print({mark!r})"
+        )
+        parts = said.split(f"{mark}\n")[:-1]
+        return [[json.loads(line) for line in part.splitlines()] for part in parts]
 
     def cluster(self) -> dict[str, Any]:
         """The pids of the running qcluster's sentinel, workers, monitor and pusher, as it tells them itself."""

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from tests.kit.processes import BIG, DATABASES, Packr, Sandbox, Templates, sandbox
+from tests.kit.processes import BIG, DATABASES, SMALL, Packr, Sandbox, Templates, sandbox
+from tests.servers import Redis
 
 
 @pytest.fixture(scope="session")
@@ -16,18 +17,49 @@ def templates(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Templates]:
     templates.drop()
 
 
+@pytest.fixture
+def redis() -> Iterator[Redis]:
+    """An empty Redis."""
+    with Redis() as running:
+        yield running
+
+
 @pytest.fixture(params=DATABASES)
 def packr(request: pytest.FixtureRequest, templates: Templates, tmp_path: Path) -> Iterator[Packr]:
-    """A fresh Packr, on each database."""
-    with templates.packr(request.param, tmp_path / "packr") as packr:
+    """A fresh Packr, on each database; where a test asks for `redis`, on PostgreSQL and that test's Redis."""
+    kind, broker = request.param, ""
+    if kind == "redis":
+        kind, broker = "postgres", request.getfixturevalue("redis").url
+    with templates.packr(kind, tmp_path / "packr", broker) as packr:
         yield packr
 
 
 @pytest.fixture(scope="session")
-def big(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
-    """A sandbox with an order list that takes a while."""
-    with sandbox(tmp_path_factory.mktemp("sandbox"), "--orders", str(BIG), "--still", "--no-limit") as running:
+def big_world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
+    options = ("--orders", str(BIG), "--still", "--no-limit")
+    with sandbox(tmp_path_factory.mktemp("sandbox"), *options) as running:
         yield running
+
+
+@pytest.fixture
+def big(big_world: Sandbox) -> Sandbox:
+    """A sandbox with an order list that takes a while; nothing is wrong with it yet, and nobody asked it anything."""
+    big_world.reset()
+    return big_world
+
+
+@pytest.fixture(scope="session")
+def small_world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
+    options = ("--orders", str(SMALL), "--still", "--no-limit")
+    with sandbox(tmp_path_factory.mktemp("sandbox"), *options) as running:
+        yield running
+
+
+@pytest.fixture
+def small(small_world: Sandbox) -> Sandbox:
+    """The same with some pages only."""
+    small_world.reset()
+    return small_world
 
 
 @pytest.hookimpl(wrapper=True)

@@ -1,14 +1,14 @@
 """Many people at once, over HTTP, against gunicorn."""
 
 import threading
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Self
 
 import pytest
 import requests
 
-from tests.kit.processes import PASSWORD, SANDBOX_CREDENTIALS, Packr, Sandbox, sandbox, until
+from tests.kit.processes import PASSWORD, Packr, Sandbox, until
+from tests.real.steps import connect
 
 pytestmark = pytest.mark.real
 
@@ -16,16 +16,9 @@ CALLERS = 20
 RUNS = "SELECT id, state FROM syncs_syncrun WHERE entity = 'orders'"
 
 
-@pytest.fixture(scope="module")
-def wms(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
-    with sandbox(tmp_path_factory.mktemp("sandbox"), "--orders", "3000", "--still", "--no-limit") as running:
-        yield running
-
-
 @pytest.fixture
-def connection(packr: Packr, wms: Sandbox) -> str:
-    wms.reset()
-    return packr.connect("trackstar", wms.url, SANDBOX_CREDENTIALS, "--lookback-days", "90", "--no-first-sync")
+def connection(packr: Packr, small: Sandbox) -> str:
+    return connect(packr, small, "--no-first-sync")
 
 
 class Browser:
@@ -73,7 +66,7 @@ def burst(browsers: list[Browser], connection: str) -> list[dict[str, Any]]:
 
 
 def test_twenty_triggers_at_once_give_one_run_and_everybody_that_run(
-    packr: Packr, wms: Sandbox, connection: str
+    packr: Packr, small: Sandbox, connection: str
 ) -> None:
     url = packr.serve()
     with ThreadPoolExecutor(CALLERS) as pool:
@@ -84,7 +77,7 @@ def test_twenty_triggers_at_once_give_one_run_and_everybody_that_run(
     assert {answer["id"] for answer in runs} == {run}
     assert [answer["attached"] for answer in runs].count(False) == 1
 
-    wms.fault(fault="latency", ms=700, path="/wms/orders")
+    small.fault(fault="latency", ms=700, path="/wms/orders")
     packr.start("qcluster")
     until(lambda: packr.rows(f"{RUNS} AND state = 'running'"), "a worker works on the run", 30)
     runs = burst(browsers, connection)
@@ -94,6 +87,7 @@ def test_twenty_triggers_at_once_give_one_run_and_everybody_that_run(
         browser.__exit__()
 
 
+@pytest.mark.parametrize("packr", ["sqlite"], indirect=True)
 def test_only_an_admin_starts_a_sync(packr: Packr, connection: str) -> None:
     url = packr.serve()
     with Browser(url, "max") as member:
@@ -107,13 +101,13 @@ def test_only_an_admin_starts_a_sync(packr: Packr, connection: str) -> None:
     assert packr.rows("SELECT id FROM syncs_syncrun") == []
 
 
-@pytest.mark.parametrize("person", ["anna", "max"])
+@pytest.mark.parametrize(("packr", "person"), [("sqlite", "anna"), ("postgres", "max")], indirect=["packr"])
 def test_refresh_makes_one_request_at_the_wms_and_no_run(
-    packr: Packr, wms: Sandbox, connection: str, person: str
+    packr: Packr, small: Sandbox, connection: str, person: str
 ) -> None:
     url = packr.serve()
-    last = wms.last()
+    last = small.last()
     with Browser(url, person) as browser:
         assert browser.post(f"/settings/integrations/{connection}/refresh/").status_code == 302
-    assert len(wms.requests(after=last)) == 1
+    assert len(small.requests(after=last)) == 1
     assert packr.rows("SELECT id FROM syncs_syncrun") == []

@@ -53,8 +53,11 @@ class Demo:
         return browser
 
 
-def test_the_demo_shows_packr_with_data_and_ends_cleanly(demo: Demo) -> None:
-    """P1, P15: orders and inventory are on their pages, by runs with trigger first, without anybody syncing."""
+def test_the_demo_shows_packr_with_data_ends_cleanly_and_goes_on(demo: Demo, tmp_path: Path) -> None:
+    """P1, P15: orders and inventory are on their pages, by runs with trigger first, without anybody syncing.
+
+    A second start finds the same connection, its history and the warehouse as it was.
+    """
     said = demo.process.waits_for(f"Packr is ready at {demo.url}", 120)
     assert PASSWORD in demo.process.said()
     assert said
@@ -73,12 +76,6 @@ def test_the_demo_shows_packr_with_data_and_ends_cleanly(demo: Demo) -> None:
     assert demo.process.ends(60) == 0
     assert "Packr has ended." in demo.process.said()
 
-
-def test_a_second_start_goes_on_where_it_was(demo: Demo, tmp_path: Path) -> None:
-    """The same connection, its history, and the warehouse as it was: nothing is read for the first time again."""
-    demo.process.waits_for("Packr is ready", 120)
-    demo.process.signal(signal.SIGINT)
-    assert demo.process.ends(60) == 0
     before = demo.rows("SELECT count(*) FROM warehouse_order")
     runs = demo.rows("SELECT count(*) FROM syncs_syncrun WHERE \"trigger\" = 'first'")
     port = free_port()

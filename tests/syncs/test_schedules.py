@@ -230,6 +230,19 @@ def test_what_is_off_does_not_fall_due(clock, wms, kept, change):
     assert not SyncRun.objects.filter(state=State.QUEUED).exists()
 
 
+def test_a_run_planned_before_a_pause_meets_what_fell_due_in_it(clock, wms, kept):
+    """A worker comes before the tick: each entity runs once, not once for the plan and once more for the pause."""
+    live(clock, timedelta(minutes=9))
+    began = now() + timedelta(days=1)
+    clock.shift(timedelta(days=1))
+    drain()
+    tick()
+    drain()
+    runs = SyncRun.objects.filter(started_at__gte=began, due_at__lte=began)
+    assert Counter(run.entity for run in runs) == dict.fromkeys(A_DAY, 1)
+    assert not EntitySchedule.objects.filter(connection=kept, next_due_at__lte=now()).exists()
+
+
 def test_an_unreachable_wms_is_tried_again_by_schedule(clock, wms, kept):
     SyncRun.objects.filter(state=State.QUEUED).delete()
     Connection.objects.update(status=Status.UNREACHABLE)
