@@ -51,7 +51,7 @@ def read(turn: Turn, client: Client) -> None:
 
 
 def _is_behind(turn: Turn, page: Page) -> bool:
-    """Whether the WMS's clock has jumped past the end of what a new run asks for: its last changes would be left out."""
+    """Whether the WMS's clock jumped past the end of what a new run asks for: its last changes would be left out."""
     until = turn.run.until
     return turn.is_new and until is not None and page.clock is not None and page.clock > until
 
