@@ -5,8 +5,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from django import template
+from django.utils.http import urlencode
 
+from packr.warehouse.listing import Asked
 from packr.warehouse.models import Mirrored
+from packr.warehouse.screens import Column, Filter, Sort
 from packr.workspaces.templatetags.looks import money
 
 register = template.Library()
@@ -92,16 +95,24 @@ def line_total(count: Any, price: Any) -> Any:
 
 
 @register.simple_tag
-def heading(screen: Any, column: Any, sort: str) -> dict[str, str]:
+def heading(column: Column, sort: Sort) -> dict[str, str]:
     """What a sortable column head needs: the `sort` its link asks for, and its present `aria` direction."""
     descending = f"-{column.field}"
-    current = sort or _default(screen)
-    direction = {column.field: "ascending", descending: "descending"}.get(current, "")
+    direction = {column.field: "ascending", descending: "descending"}.get(sort.name, "")
     return {"sort": descending if direction == "ascending" else column.field, "aria": direction}
 
 
-def _default(screen: Any) -> str:
-    return str(screen.order[0])
+@register.simple_tag
+def choices(filter: Filter, asked: Asked) -> list[dict[str, Any]]:
+    """The values of a filter: what the address says, the word for it, and whether it is chosen."""
+    chosen = asked.filters.get(filter.field, "")
+    return [{"value": value, "word": worded(value), "chosen": value == chosen} for value, _ in filter.choices]
+
+
+@register.simple_tag
+def unnarrowed(asked: Asked) -> str:
+    """The address of the whole list, in the order it has now."""
+    return f"?{urlencode({'sort': asked.sort.name})}"
 
 
 @register.filter
