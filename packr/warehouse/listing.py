@@ -13,7 +13,7 @@ from .brands import parts
 from .models import InventoryLevel, Mirrored, Warehouse
 from .paging import Cursor, Slice
 from .screens import PER_PAGE, Screen, Sort
-from .search import Found, search
+from .search import FIRST, Found, search
 
 # Up to here it is cheap to count, and of use to know.
 COUNTED = 10_000
@@ -40,7 +40,7 @@ class Asked:
 class Page:
     """Rows of a list with what is said about them: which they are, of how many, and the way to those around them.
 
-    `total` is None where there are too many to count. `wide`: see search.Found.
+    `total` is None where there are too many to count. `wide`: only the list's first rows were searched.
     """
 
     rows: list[Mirrored]
@@ -56,8 +56,8 @@ class Page:
 
     @property
     def most(self) -> int:
-        """As many rows as there are at least where `total` is None."""
-        return COUNTED
+        """Where `total` is None: how many rows there are at least, or among how many was searched."""
+        return FIRST if self.wide else COUNTED
 
 
 @dataclass
@@ -84,8 +84,8 @@ class Listing:
     def total(self) -> int | None:
         """How many rows there are; None for more than COUNTED."""
         if self.found:
-            return None if self.found.wide else self.found.total
-        (counted,) = paging.counts([rows.values("pk")[: COUNTED + 1] for rows in self._narrow()])
+            return self.found.total
+        counted = paging.count([rows.values("pk")[: COUNTED + 1] for rows in self._narrow()])
         return counted if counted <= COUNTED else None
 
     def _narrow(self) -> list[QuerySet[Mirrored]]:
@@ -121,7 +121,7 @@ def page(place: Place, asked: Asked) -> Page:
         rows=found.rows,
         start=start,
         total=total,
-        wide=bool(listing.found and listing.found.wide),
+        wide=listing.found is not None and listing.found.total is None,
         previous=_written(asked.sort, found.rows, 0, start - 1) if found.has_previous else "",
         next=_written(asked.sort, found.rows, -1, end) if found.has_next else "",
     )

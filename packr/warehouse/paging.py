@@ -15,8 +15,9 @@ from typing import Any
 
 from django.core.exceptions import EmptyResultSet
 from django.db import connection as database
-from django.db.models import DateTimeField, DecimalField, F, Q, QuerySet
+from django.db.models import DateTimeField, DecimalField, F, Func, Q, QuerySet, TextField, Value
 from django.db.models.expressions import OrderBy, RawSQL
+from django.db.models.lookups import GreaterThan, LessThan
 
 from .models import Mirrored
 from .screens import Sort
@@ -122,13 +123,21 @@ def _stretches(sort: Sort, cursor: Cursor | None) -> list[Q]:
     given, missing = Q(**{f"{sort.key}__isnull": False}), Q(**{f"{sort.key}__isnull": True})
     if cursor is None:
         return [given, missing]
-    far = "lt" if sort.descending != cursor.before else "gt"
+    far = LessThan if sort.descending != cursor.before else GreaterThan
     if cursor.key is None:
-        rest = missing & Q(**{f"pk__{far}": cursor.pk})
+        rest = missing & Q(far(F("pk"), cursor.pk))
         return [rest, given] if cursor.before else [rest]
-    ties = Q(**{sort.key: cursor.key, f"pk__{far}": cursor.pk})
-    further = Q(**{f"{sort.key}__{far}": cursor.key})
-    return [ties, further] if cursor.before else [ties, further, missing]
+    field: Any = sort.model._meta.get_field(sort.field)
+    here = _Row(Value(cursor.key, output_field=field), Value(cursor.pk))
+    beyond = Q(far(_Row(F(sort.key), F("pk")), here))
+    return [beyond] if cursor.before else [beyond, missing]
+
+
+class _Row(Func):
+    """Several values compared as one: the form in which databases see that an index leads right to the place."""
+
+    template = "(%(expressions)s)"
+    output_field = TextField()  # never read; Django wants one
 
 
 def _beyond(sort: Sort, cursor: Cursor) -> Q:
@@ -161,12 +170,28 @@ def ids(querysets: Iterable[Ids]) -> RawSQL:
     return RawSQL(statement, parameters)
 
 
-def counts(*groups: Iterable[Ids]) -> tuple[int, ...]:
-    """How many ids the querysets of each group give together, in one statement."""
-    found = [_all_of(querysets) for querysets in groups]
-    columns = ", ".join(f"(SELECT COUNT(*) FROM ({statement}) AS group_{n})" for n, (statement, _) in enumerate(found))
+def count(querysets: Iterable[Ids]) -> int:
+    """How many ids the querysets give together."""
+    statement, parameters = _all_of(querysets)
+    return int(_one_row(f"SELECT COUNT(*) FROM ({statement}) AS counted", parameters)[0])
+
+
+def count_if_few(querysets: Iterable[Ids], counted: Ids, most: int) -> int | None:
+    """How many ids `counted` gives, in one statement; None when the querysets give more than `most` together.
+
+    Then no more than `most` are looked at, and `counted` is not worked out at all.
+    """
+    statement, parameters = _all_of(querysets)
+    total, own = _all_of([counted])
+    few = f"SELECT COUNT(*) AS few FROM (SELECT * FROM ({statement}) AS hits LIMIT {most + 1}) AS limited"
+    when = f"CASE WHEN few <= {most} THEN (SELECT COUNT(*) FROM ({total}) AS counted) END"
+    found: int | None = _one_row(f"SELECT {when} FROM ({few}) AS looked", (*own, *parameters))[0]
+    return found
+
+
+def _one_row(statement: str, parameters: tuple[Any, ...]) -> tuple[Any, ...]:
     with database.cursor() as cursor:
-        cursor.execute(f"SELECT {columns}", [value for _, parameters in found for value in parameters])
+        cursor.execute(statement, parameters)
         return tuple(cursor.fetchone())
 
 

@@ -1,7 +1,7 @@
 """Searching a screen by the beginnings of its fields and of its lines' SKUs.
 
 Beginnings are what an index can find on every database alike (docs/decisions/0004). Whatever is searched for, a
-bounded number of index entries is read: where more begin so than MOST, only the first rows of the list are looked at.
+bounded number of index entries is read: where more than MOST begin so, only the FIRST rows of the list are looked at.
 """
 
 from dataclasses import dataclass
@@ -14,7 +14,8 @@ from .brands import Part
 from .models import Mirrored
 from .screens import Lines, Screen
 
-MOST = 10_000
+MOST = 5_000
+FIRST = 2_000
 HIGHEST = "\U0010ffff"
 
 
@@ -26,12 +27,11 @@ SIGNS = {"order_number": "#"}
 class Found:
     """The rows that match, and how many.
 
-    `wide`: too many begin with the words; these are only those among the list's first rows, and not counted.
+    No total: too many begin with the words; these are only those among the list's first rows, and not counted.
     """
 
     rows: QuerySet[Mirrored]
-    total: int
-    wide: bool
+    total: int | None
 
 
 def search(screen: Screen, parts: list[Part], narrowed: Q, words: str) -> Found:
@@ -39,12 +39,15 @@ def search(screen: Screen, parts: list[Part], narrowed: Q, words: str) -> Found:
     hits = _hits(screen, sorted({part.connection for part in parts}), words)
     rows = screen.model._default_manager.filter(narrowed, _seen(parts), removed_at=None)
     exact = rows.filter(pk__in=paging.ids(hits))
-    seen, total = paging.counts(hits, [exact.values("pk")])
-    if seen <= MOST:
-        return Found(exact, total, wide=False)
-    narrow = [part.of(screen.model).filter(narrowed) for part in parts]
-    first = paging.first_ids(narrow, screen.sort(), None, max(MOST // len(parts), 1))
-    return Found(rows.filter(_match(screen, words), pk__in=paging.ids(first)), 0, wide=True)
+    total = paging.count_if_few(hits, exact.values("pk"), MOST)
+    if total is not None:
+        return Found(exact, total)
+    sort = screen.sort()
+    given = Q(**{f"{sort.key}__isnull": False})
+    first = paging.first_ids(
+        [part.of(screen.model).filter(narrowed, given) for part in parts], sort, None, FIRST // len(parts)
+    )
+    return Found(rows.filter(_match(screen, words), pk__in=paging.ids(first)), None)
 
 
 def _hits(screen: Screen, connections: list[int], words: str) -> list[paging.Ids]:

@@ -1,8 +1,8 @@
 """The data screens: lists of what the mirror holds, and the pages of one order or inbound shipment."""
 
 from collections.abc import Iterable
+from typing import Any
 
-from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import get_object_or_404, render
 
@@ -12,7 +12,7 @@ from packr.workspaces.views import signed_in
 from . import listing as lists
 from . import spreadsheet
 from .brands import seen_by
-from .models import Customer, InboundShipment, Order, OrderShipment, Product, Warehouse
+from .models import Customer, InboundShipment, Mirrored, Order, OrderShipment, Product, Warehouse
 from .screens import Screen
 
 Names = dict[tuple[int, str], str]
@@ -56,8 +56,8 @@ def order(request: HttpRequest, pk: int) -> HttpResponse:
             "lines": lines,
             "shipments": sent,
             "products": dict(seen_by(products, here).values_list("external_id", "name")),
-            "warehouses": _warehouses(here, found.warehouse_id, *(one.warehouse_id for one in sent)),
-            "customers": _customers(here, found.warehouse_customer_id),
+            "warehouses": _names(Warehouse, found, (found.warehouse_id, *(one.warehouse_id for one in sent)), here),
+            "customers": _names(Customer, found, [found.warehouse_customer_id], here),
         },
     )
 
@@ -73,23 +73,14 @@ def inbound_shipment(request: HttpRequest, pk: int) -> HttpResponse:
         {
             "inbound": found,
             "lines": list(found.lines.all()),
-            "warehouses": _warehouses(here, found.warehouse_id),
-            "customers": _customers(here, found.warehouse_customer_id),
+            "warehouses": _names(Warehouse, found, [found.warehouse_id], here),
+            "customers": _names(Customer, found, [found.warehouse_customer_id], here),
         },
     )
 
 
-def _warehouses(here: Place, *ids: str | None) -> Names:
-    return _names(seen_by(Warehouse.objects.all(), here), ids)
-
-
-def _customers(here: Place, *ids: str | None) -> Names:
-    return _names(seen_by(Customer.objects.all(), here), ids)
-
-
-def _names(rows: "QuerySet[Warehouse] | QuerySet[Customer]", ids: Iterable[str | None]) -> Names:
-    named = rows.filter(external_id__in={one for one in ids if one})
-    return {
-        (connection, external_id): name or external_id
-        for connection, external_id, name in named.values_list("connection_id", "external_id", "name")
-    }
+def _names(model: type[Warehouse] | type[Customer], of: Mirrored, ids: Iterable[str | None], here: Place) -> Names:
+    """The names of warehouses or customers of the record's own connection."""
+    rows: Any = model._default_manager.filter(connection=of.connection_id, external_id__in={one for one in ids if one})
+    named = seen_by(rows, here).values_list("connection_id", "external_id", "name")
+    return {(connection, external_id): name or external_id for connection, external_id, name in named}

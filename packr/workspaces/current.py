@@ -55,7 +55,8 @@ def _choose(request: HttpRequest, name: str, choices: dict[str, T]) -> T | None:
     if asked:
         if asked not in choices:
             raise Http404(f"There is no such {name} here.")
-        request.session[name] = asked
+        if request.session.get(name) != asked:
+            request.session[name] = asked
     elif asked == "":
         request.session.pop(name, None)
     return choices.get(request.session.get(name, ""))

@@ -45,19 +45,23 @@ def fill(connection: Any, numbers: range) -> None:
         make.product(connection, f"SKU-{number}")
 
 
+@pytest.mark.parametrize("query", ["", "?q=s", "?q=m", "?q=po", "?brand=acme", "?brand=acme&q=s", "?sort=-sku"])
 @pytest.mark.parametrize("address", ["/orders/", "/inventory/", "/inbound-shipments/", "/products/"])
 def test_a_screen_costs_the_same_for_one_row_as_for_a_page_of_them(
-    admin: Client, connection: Any, address: str
+    admin: Client, workspace: Any, connection: Any, address: str, query: str
 ) -> None:
+    make.brand(workspace, "Acme", (connection, ""))
     make.warehouse(connection, "wh", "Allentown")
     fill(connection, range(1))
-    admin.get(address)
+    admin.get(address + query)
     with CaptureQueriesContext(database) as one:
-        admin.get(address)
-    fill(connection, range(1, 31))
+        admin.get(address + query)
+    for number in range(3):
+        fill(make.connection(workspace, f"Another {number}"), range(5))
+    fill(connection, range(1, 61))
     with CaptureQueriesContext(database) as many:
-        admin.get(address)
-    assert len(one) == len(many) <= 20
+        admin.get(address + query)
+    assert len(one) == len(many) <= 10
 
 
 def test_orders_are_found_by_number_reference_sku_and_name(admin: Client, connection: Any) -> None:
@@ -73,6 +77,27 @@ def test_orders_are_found_by_number_reference_sku_and_name(admin: Client, connec
         assert "#NB-2" not in page, words
     page = text(admin.get("/orders/", {"q": "tray"}))
     assert page.count(">#NB-2<") == 1
+
+
+def test_a_search_that_finds_too_much_says_among_what_it_looked(
+    admin: Client, connection: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(7):
+        lines = (("MUG", 1, "2"),) if number % 2 else ()
+        make.order(connection, order_number=f"#{number}", created_at=now() - timedelta(days=number), lines=lines)
+    monkeypatch.setattr("packr.warehouse.search.MOST", 3)
+    assert "Showing 1 to 3 of 3" in flat(text(admin.get("/orders/", {"q": "mug"})))
+    monkeypatch.setattr("packr.warehouse.search.MOST", 2)
+    monkeypatch.setattr("packr.warehouse.search.FIRST", 4)
+    page = text(admin.get("/orders/", {"q": "MUG"}))
+    assert [number for number in range(7) if f">#{number}<" in page] == [1, 3]
+    assert "Too many orders begin with “MUG”" in flat(page)
+    assert "Showing 1 to 2 of those that match among the newest" in flat(page)
+
+
+def test_a_character_that_no_text_has_finds_nothing(admin: Client, connection: Any) -> None:
+    make.product(connection, "MUG")
+    assert "MUG" in text(admin.get("/products/", {"q": "m\0"}))
 
 
 def test_search_does_not_read_wildcards(admin: Client, connection: Any) -> None:
