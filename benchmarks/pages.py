@@ -2,7 +2,8 @@
 
 Fills a PostgreSQL database of its own beside the one in DATABASE_URL (without one, on the tests' server), asks for each
 page through all of Django as a person who is signed in, and prints what the server took: p50 and p95 in milliseconds,
-how much of it was Python's work and how much went by in statements, and their number. `--keep` leaves the database, `--again` measures the one that was left.
+how much of it was Python's work and how much went by in statements, and their number. `--keep` leaves the database,
+`--again` measures the one that was left.
 """
 
 import argparse
