@@ -1,11 +1,11 @@
 """How fresh each entity is, and what its latest run did: what every page, command and API answer is made from."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.db import models
-from django.db.models import Exists, Max, OuterRef, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
 from django.utils.timezone import now
 
 from integrations.entities import Entity
@@ -53,17 +53,29 @@ class EntityState:
 
 def sync_state(connection: Connection) -> list[EntityState]:
     """One state per entity that the connection's WMS offers, never-run ones included, in Entity's order."""
+    return sync_states([connection])[connection.pk]
+
+
+def sync_states(connections: Sequence[Connection]) -> dict[int, list[EntityState]]:
+    """The same of several connections by their keys, in two statements however many they are."""
     moment = now()
-    schedules = {Entity(one.entity): one for one in connection.schedules.all()}
-    runs = _latest_runs(connection)
-    planned = _planned(connection, moment)
+    schedules: dict[int, dict[Entity, EntitySchedule]] = {connection.pk: {} for connection in connections}
+    for one in _with_runs(list(schedules), moment):
+        schedules[one.connection_id][Entity(one.entity)] = one
+    runs = _latest_runs([one for each in schedules.values() for one in each.values()])
+    return {connection.pk: _states(connection, schedules[connection.pk], runs, moment) for connection in connections}
+
+
+def _states(
+    connection: Connection, schedules: dict[Entity, EntitySchedule], runs: dict[int, SyncRun], moment: datetime
+) -> list[EntityState]:
     states = []
     for entity in connection.connector.entities():
         if entity not in schedules:  # deleted behind the product's back: the row must not vanish with it
             schedules[entity] = default_schedule(connection, entity, moment)
         parent = connection.connector.read_with.get(entity)
         leading = schedules.get(parent, schedules[entity]) if parent else schedules[entity]
-        states.append(_state(connection, entity, leading, runs.get(parent or entity), parent, planned, moment))
+        states.append(_state(connection, entity, leading, runs, parent, moment))
     return states
 
 
@@ -72,38 +84,44 @@ def entity_state(connection: Connection, entity: Entity) -> EntityState | None:
     return next((state for state in sync_state(connection) if state.entity == entity), None)
 
 
-def _latest_runs(connection: Connection) -> dict[Entity, SyncRun]:
-    """The latest run of each entity that began, or that is on its way at a person's word."""
-    runs = SyncRun.objects.filter(connection=connection).exclude(state=State.QUEUED, due_at__gt=now())
-    newest = runs.order_by().values("entity").annotate(newest=Max("pk")).values("newest")
-    found = SyncRun.objects.filter(pk__in=newest).select_related("requested_by", "lane", "cancelled_by")
-    return {Entity(run.entity): run for run in found}
+def _with_runs(connections: list[int], moment: datetime) -> QuerySet[EntitySchedule]:
+    """Their schedules, each with its latest run that began or is on its way at a person's word, and when it runs next.
+
+    Looked up for each schedule by an index: a connection has thousands of runs.
+    """
+    runs = SyncRun.objects.filter(connection=OuterRef("connection"), entity=OuterRef("entity"))
+    planned = Q(state=State.QUEUED, due_at__gt=moment)
+    return EntitySchedule.objects.filter(connection__in=connections).annotate(
+        latest_run=Subquery(runs.exclude(planned).order_by("-pk").values("pk")[:1]),
+        planned_at=Subquery(runs.filter(planned).values("due_at")[:1]),
+    )
 
 
-def _planned(connection: Connection, moment: datetime) -> dict[Entity, datetime]:
-    """The next runs that stand in the queue already, each with its due time."""
-    queued = SyncRun.objects.filter(connection=connection, state=State.QUEUED, due_at__gt=moment)
-    return {Entity(entity): due for entity, due in queued.values_list("entity", "due_at")}
+def _latest_runs(schedules: list[EntitySchedule]) -> dict[int, SyncRun]:
+    """The latest runs by their schedules' keys."""
+    latest = {getattr(one, "latest_run", None): one.pk for one in schedules}
+    found = SyncRun.objects.filter(pk__in=[run for run in latest if run])
+    return {latest[run.pk]: run for run in found.select_related("requested_by", "lane", "cancelled_by")}
 
 
 def _state(
     connection: Connection,
     entity: Entity,
     schedule: EntitySchedule,
-    run: SyncRun | None,
+    runs: dict[int, SyncRun],
     parent: Entity | None,
-    planned: dict[Entity, datetime],
     moment: datetime,
 ) -> EntityState:
     is_on = schedule.enabled and connection.is_live
+    planned = getattr(schedule, "planned_at", None)
     return EntityState(
         entity=entity,
         schedule=schedule,
         freshness=freshness(schedule, moment),
         as_of=schedule.as_of,
         cadence=schedule.cadence,
-        next_run=planned.get(parent or entity, schedule.next_due_at) if is_on else None,
-        run=run,
+        next_run=(planned or schedule.next_due_at) if is_on else None,
+        run=runs.get(schedule.pk),
         read_with=parent,
     )
 

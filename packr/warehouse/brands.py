@@ -1,18 +1,38 @@
 """Which rows of the mirror a place sees: those of its workspace, and of the brand that is looked at."""
 
-from typing import TypeVar
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import TypeVar, cast
 
 from django.db.models import Exists, Model, OuterRef, Q, QuerySet
 
 from integrations.models import BrandMapping, Connection
 from packr.workspaces.current import Place
 
-from .models import Customer, Order, OrderShipment, ShippingMethod, Warehouse
+from .models import Customer, Mirrored, Order, OrderShipment, ShippingMethod, Warehouse
 
 Row = TypeVar("Row", bound=Model)
 
 # What belongs to no customer in particular shows to every brand that is mapped to the connection.
 SHARED = (Warehouse, ShippingMethod)
+CUSTOMER = "warehouse_customer_id"
+# A brand with more customers than this at one connection sees so much of it that looking for each is no gain.
+FEW_CUSTOMERS = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One of the parts of which all that a place sees is made; no row is in two of them. No customers: all rows."""
+
+    connection: int
+    customers: tuple[str, ...] = ()
+
+    def of(self, model: type[Mirrored]) -> QuerySet[Mirrored]:
+        """The part's rows that are still in the WMS, of a model that has a customer."""
+        rows = model._default_manager.filter(connection=self.connection, removed_at=None)
+        if len(self.customers) == 1:
+            return rows.filter(**{CUSTOMER: self.customers[0]})
+        return rows.filter(**{f"{CUSTOMER}__in": self.customers}) if self.customers else rows
 
 
 def connections(place: Place) -> QuerySet[Connection]:
@@ -21,6 +41,41 @@ def connections(place: Place) -> QuerySet[Connection]:
     if place.brand is None:
         return ours
     return ours.filter(pk__in=BrandMapping.objects.filter(brand=place.brand).values("connection"))
+
+
+def known_connections(place: Place) -> list[Connection]:
+    """The same by name, read once for the place."""
+    return [connection for connection, _ in _mapped(place)]
+
+
+def parts(place: Place) -> list[Part]:
+    """The parts of which all that the place sees is made."""
+    found = []
+    for connection, customers in _mapped(place):
+        if not customers or len(customers) > FEW_CUSTOMERS:
+            found.append(Part(connection.pk, customers))
+        else:
+            found += [Part(connection.pk, (customer,)) for customer in customers]
+    return found
+
+
+def _mapped(place: Place) -> list[tuple[Connection, tuple[str, ...]]]:
+    """Each connection by name with the customers the place sees of it; none: it sees all of it."""
+    if "mapped" not in place.known:
+        place.known["mapped"] = _of_brand(place) if place.brand else _of_workspace(place)
+    return cast("list[tuple[Connection, tuple[str, ...]]]", place.known["mapped"])
+
+
+def _of_workspace(place: Place) -> list[tuple[Connection, tuple[str, ...]]]:
+    return [(connection, ()) for connection in place.workspace.connections.order_by("name")]
+
+
+def _of_brand(place: Place) -> list[tuple[Connection, tuple[str, ...]]]:
+    mappings = BrandMapping.objects.filter(brand=place.brand, connection__workspace=place.workspace)
+    seen: dict[Connection, set[str]] = defaultdict(set)
+    for mapping in mappings.select_related("connection__workspace").order_by("connection__name"):
+        seen[mapping.connection].add(mapping.customer_id)
+    return [(connection, () if "" in customers else tuple(sorted(customers))) for connection, customers in seen.items()]
 
 
 def seen_by(queryset: QuerySet[Row], place: Place) -> QuerySet[Row]:
@@ -36,10 +91,9 @@ def seen_by(queryset: QuerySet[Row], place: Place) -> QuerySet[Row]:
     if issubclass(model, OrderShipment):
         orders = Order.objects.filter(connection=OuterRef("connection"), external_id=OuterRef("order_id"))
         return here.filter(Exists(seen_by(orders, place)))
-    customer = "external_id" if issubclass(model, Customer) else "warehouse_customer_id"
+    customer = "external_id" if issubclass(model, Customer) else CUSTOMER
     allowed = Q(pk__in=())
-    for connection, customer_id in BrandMapping.objects.filter(brand=place.brand).values_list(
-        "connection", "customer_id"
-    ):
-        allowed |= Q(connection=connection, **{customer: customer_id}) if customer_id else Q(connection=connection)
+    for connection, customers in _mapped(place):
+        mine = Q(connection=connection)
+        allowed |= mine & Q(**{f"{customer}__in": customers}) if customers else mine
     return here.filter(allowed)

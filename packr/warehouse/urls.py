@@ -2,11 +2,11 @@ from django.urls import path
 
 from . import screens, views
 
+SCREENS = (screens.ORDERS, screens.INVENTORY, screens.INBOUND_SHIPMENTS, screens.PRODUCTS)
+
 urlpatterns = [
-    path("orders/", views.listing, {"screen": screens.ORDERS}, name="orders"),
+    *(path(f"{screen.path}/", views.listing, {"screen": screen}, name=screen.name) for screen in SCREENS),
+    *(path(f"{screen.path}/export.csv", views.export, {"screen": screen}, name=screen.export) for screen in SCREENS),
     path("orders/<int:pk>/", views.order, name="order"),
-    path("inventory/", views.listing, {"screen": screens.INVENTORY}, name="inventory"),
-    path("inbound-shipments/", views.listing, {"screen": screens.INBOUND_SHIPMENTS}, name="inbound_shipments"),
     path("inbound-shipments/<int:pk>/", views.inbound_shipment, name="inbound_shipment"),
-    path("products/", views.listing, {"screen": screens.PRODUCTS}, name="products"),
 ]

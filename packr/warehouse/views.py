@@ -1,41 +1,39 @@
 """The data screens: lists of what the mirror holds, and the pages of one order or inbound shipment."""
 
-from django.core.paginator import Paginator
-from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse
+from collections.abc import Iterable
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import get_object_or_404, render
 
 from packr.workspaces.current import Place, place
 from packr.workspaces.views import signed_in
 
+from . import listing as lists
+from . import spreadsheet
 from .brands import seen_by
 from .models import Customer, InboundShipment, Mirrored, Order, OrderShipment, Product, Warehouse
-from .screens import PER_PAGE, Screen
+from .screens import Screen
 
 Names = dict[tuple[int, str], str]
 
 
 @signed_in
 def listing(request: HttpRequest, screen: Screen) -> HttpResponse:
-    """One data screen. Search, sort and page are in the address: `q`, `sort` and `page`."""
-    here = place(request)
-    words = request.GET.get("q", "").strip()
-    sort = request.GET.get("sort", "")
-    rows = seen_by(screen.model._default_manager.all(), here)
-    found = rows.filter(screen.search(words)) if words else rows
-    page = Paginator(screen.sorted(_lean(found, screen), sort), PER_PAGE).get_page(request.GET.get("page"))
-    page.object_list = list(page.object_list)
-    return render(
-        request,
-        "warehouse/list.html",
-        {
-            "screen": screen,
-            "page": page,
-            "words": words,
-            "sort": sort,
-            "warehouses": _warehouses(here),
-            "customers": _customers(here),
-        },
+    """One data screen. What is shown of it is in the address: see `listing.asked`."""
+    asked = lists.asked(screen, request.GET)
+    page = lists.page(place(request), asked)
+    return render(request, "warehouse/list.html", {"screen": screen, "page": page, "asked": asked})
+
+
+@signed_in
+def export(request: HttpRequest, screen: Screen) -> StreamingHttpResponse:
+    """The whole of what a data screen shows at the same address, as a CSV file."""
+    here, asked = place(request), lists.asked(screen, request.GET)
+    return StreamingHttpResponse(
+        spreadsheet.rows(here, asked, head=spreadsheet.head(request, here, asked)),
+        content_type="text/csv; charset=utf-8",
+        headers={"Content-Disposition": f'attachment; filename="{spreadsheet.file_name(here, asked)}"'},
     )
 
 
@@ -49,16 +47,17 @@ def order(request: HttpRequest, pk: int) -> HttpResponse:
     products = Product.objects.filter(
         connection=found.connection, external_id__in={line.product_id for line in lines if line.product_id}
     )
+    sent = list(shipments.filter(order_id=found.external_id).order_by("shipped_date", "id"))
     return render(
         request,
         "warehouse/order.html",
         {
             "order": found,
             "lines": lines,
-            "shipments": list(shipments.filter(order_id=found.external_id).order_by("shipped_date", "id")),
+            "shipments": sent,
             "products": dict(seen_by(products, here).values_list("external_id", "name")),
-            "warehouses": _warehouses(here),
-            "customers": _customers(here),
+            "warehouses": _names(Warehouse, found, (found.warehouse_id, *(one.warehouse_id for one in sent)), here),
+            "customers": _names(Customer, found, [found.warehouse_customer_id], here),
         },
     )
 
@@ -74,25 +73,14 @@ def inbound_shipment(request: HttpRequest, pk: int) -> HttpResponse:
         {
             "inbound": found,
             "lines": list(found.lines.all()),
-            "warehouses": _warehouses(here),
-            "customers": _customers(here),
+            "warehouses": _names(Warehouse, found, [found.warehouse_id], here),
+            "customers": _names(Customer, found, [found.warehouse_customer_id], here),
         },
     )
 
 
-def _lean(rows: QuerySet[Mirrored], screen: Screen) -> QuerySet[Mirrored]:
-    """Lists read the columns they show, not the record beside them."""
-    return rows.defer("record", "digest").prefetch_related(*screen.together)
-
-
-def _warehouses(here: Place) -> Names:
-    return _names(seen_by(Warehouse.objects.all(), here))
-
-
-def _customers(here: Place) -> Names:
-    return _names(seen_by(Customer.objects.all(), here))
-
-
-def _names(rows: "QuerySet[Warehouse] | QuerySet[Customer]") -> Names:
-    named = rows.values_list("connection_id", "external_id", "name")
+def _names(model: type[Warehouse] | type[Customer], of: Mirrored, ids: Iterable[str | None], here: Place) -> Names:
+    """The names of warehouses or customers of the record's own connection."""
+    rows: Any = model._default_manager.filter(connection=of.connection_id, external_id__in={one for one in ids if one})
+    named = seen_by(rows, here).values_list("connection_id", "external_id", "name")
     return {(connection, external_id): name or external_id for connection, external_id, name in named}

@@ -6,11 +6,11 @@ Objects of other workspaces do not exist for a person (404); what is there but n
 from typing import Any, TypeVar
 
 from django.core.exceptions import PermissionDenied
-from django.db.models import Model, QuerySet
+from django.db.models import Exists, Model, OuterRef, Q, QuerySet, Value
 from django.http import Http404
 from guardian.core import ObjectPermissionChecker
 
-from .models import Workspace
+from .models import Workspace, WorkspaceGroupObjectPermission, WorkspaceUserObjectPermission
 
 Found = TypeVar("Found", bound=Model)
 
@@ -43,6 +43,15 @@ def allows(user: Any, permission: str, workspace: Workspace) -> bool:
     if not workspaces(user).filter(pk=workspace.pk).exists():
         return False
     return bool(ObjectPermissionChecker(user).has_perm(permission, workspace))
+
+
+def holds(user: Any, permission: str) -> Q | Value:
+    """For a query of the person's workspaces: whether they hold an object permission, as `allows` would say."""
+    if user.is_superuser:
+        return Value(True)
+    here = {"content_object": OuterRef("pk"), "permission__codename": permission}
+    own = WorkspaceUserObjectPermission.objects.filter(user=user, **here)
+    return Exists(own) | Exists(WorkspaceGroupObjectPermission.objects.filter(group__user=user, **here))
 
 
 def workspace_of(found: Model) -> Workspace:

@@ -1,7 +1,7 @@
 """Which workspace, and which of its brands, a request is about."""
 
-from dataclasses import dataclass
-from typing import TypeVar
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
 
 from django.http import Http404, HttpRequest
 
@@ -13,13 +13,17 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Place:
-    """Where a person is: their workspace, the brand they look at (None: all of them), whether they may sync."""
+    """Where a person is: their workspace, the brand they look at (None: all of them), whether they may sync.
+
+    `known` is what was already read about the place, so that the parts of a page read it once.
+    """
 
     workspace: Workspace
     brand: Brand | None
     workspaces: list[Workspace]
     brands: list[Brand]
     may_sync: bool
+    known: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
 
 
 def place(request: HttpRequest) -> Place:
@@ -35,13 +39,15 @@ def place(request: HttpRequest) -> Place:
 
 
 def _place(request: HttpRequest) -> Place:
-    mine = list(access.workspaces(request.user).order_by("name"))
+    mine: list[Any] = list(
+        access.workspaces(request.user).annotate(may_sync=access.holds(request.user, TRIGGER_SYNC)).order_by("name")
+    )
     if not mine:
         raise Http404("You are not in any workspace yet. Ask an admin of yours to add you.")
     workspace = _choose(request, "workspace", {one.slug: one for one in mine}) or mine[0]
     brands = list(workspace.brands.all())
     brand = _choose(request, "brand", {one.slug: one for one in brands})
-    return Place(workspace, brand, mine, brands, access.allows(request.user, TRIGGER_SYNC, workspace))
+    return Place(workspace, brand, mine, brands, workspace.may_sync)
 
 
 def _choose(request: HttpRequest, name: str, choices: dict[str, T]) -> T | None:
@@ -49,7 +55,8 @@ def _choose(request: HttpRequest, name: str, choices: dict[str, T]) -> T | None:
     if asked:
         if asked not in choices:
             raise Http404(f"There is no such {name} here.")
-        request.session[name] = asked
+        if request.session.get(name) != asked:
+            request.session[name] = asked
     elif asked == "":
         request.session.pop(name, None)
     return choices.get(request.session.get(name, ""))

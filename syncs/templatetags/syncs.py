@@ -14,10 +14,10 @@ from django.utils import timezone
 
 from integrations.entities import GROUPS, Entity
 from integrations.models import Connection, Status
-from packr.warehouse.brands import connections
+from packr.warehouse.brands import known_connections
 from packr.workspaces.templatetags.looks import span
 from syncs.models import ACTIVE, EntitySchedule, SyncRun, Trigger
-from syncs.state import EntityState, Freshness, displayed_state, sync_state, worst
+from syncs.state import EntityState, Freshness, displayed_state, sync_state, sync_states, worst
 
 register = template.Library()
 
@@ -109,8 +109,8 @@ def _here(context: Context) -> Here:
     request = context["request"]
     found = getattr(request, "packr_sync_states", None)
     if found is None:
-        ours = list(connections(context["place"]).select_related("workspace").order_by("name"))
-        found = Here(ours, {one.pk: sync_state(one) for one in ours if one.is_live})
+        ours = known_connections(context["place"])
+        found = Here(ours, sync_states([one for one in ours if one.is_live]))
         request.packr_sync_states = found
     return found
 

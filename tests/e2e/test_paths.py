@@ -161,7 +161,7 @@ def test_search_sort_and_pages_keep_their_state_in_the_address(visit: Visit, bui
     expect(page.get_by_role("columnheader", name="Total")).to_have_attribute("aria-sort", "ascending")
     page.get_by_role("link", name="Next").click()
     expect(page.get_by_text("Showing 51 to 100 of 160")).to_be_visible()
-    expect(page).to_have_url(re.compile(r"q=%23NB&sort=total_price&page=2$"))
+    expect(page).to_have_url(re.compile(r"q=%23NB&.*sort=total_price&after=[\w-]+$"))
     page.reload()
     expect(page.get_by_text("Showing 51 to 100 of 160")).to_be_visible()
 

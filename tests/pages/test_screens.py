@@ -1,7 +1,9 @@
 """The data screens: search, sort, pages, their states when empty, and what they cost."""
 
+import re
 from datetime import timedelta
 from decimal import Decimal
+from html import unescape
 from typing import Any
 
 import pytest
@@ -23,6 +25,18 @@ def text(response: Any) -> str:
     return str(response.content.decode())
 
 
+def flat(page: str) -> str:
+    """The page with its lines joined: text runs on over them."""
+    return " ".join(page.split())
+
+
+def follow(client: Client, address: str, rel: str) -> Any:
+    """The page that a page's Next or Previous leads to."""
+    link = re.search(rf'rel="{rel}"\s+href="([^"]*)"', text(client.get(address)))
+    assert link, f"{address} has no link {rel}"
+    return client.get(address.split("?")[0] + unescape(link[1]))
+
+
 def fill(connection: Any, numbers: range) -> None:
     for number in numbers:
         make.order(connection, order_number=f"#A-{number}", warehouse_id="wh", lines=(("MUG", 1, "2.50"),))
@@ -31,19 +45,23 @@ def fill(connection: Any, numbers: range) -> None:
         make.product(connection, f"SKU-{number}")
 
 
+@pytest.mark.parametrize("query", ["", "?q=s", "?q=m", "?q=po", "?brand=acme", "?brand=acme&q=s", "?sort=-sku"])
 @pytest.mark.parametrize("address", ["/orders/", "/inventory/", "/inbound-shipments/", "/products/"])
 def test_a_screen_costs_the_same_for_one_row_as_for_a_page_of_them(
-    admin: Client, connection: Any, address: str
+    admin: Client, workspace: Any, connection: Any, address: str, query: str
 ) -> None:
+    make.brand(workspace, "Acme", (connection, ""))
     make.warehouse(connection, "wh", "Allentown")
     fill(connection, range(1))
-    admin.get(address)
+    admin.get(address + query)
     with CaptureQueriesContext(database) as one:
-        admin.get(address)
-    fill(connection, range(1, 31))
+        admin.get(address + query)
+    for number in range(3):
+        fill(make.connection(workspace, f"Another {number}"), range(5))
+    fill(connection, range(1, 61))
     with CaptureQueriesContext(database) as many:
-        admin.get(address)
-    assert len(one) == len(many) <= 20
+        admin.get(address + query)
+    assert len(one) == len(many) <= 10
 
 
 def test_orders_are_found_by_number_reference_sku_and_name(admin: Client, connection: Any) -> None:
@@ -61,6 +79,27 @@ def test_orders_are_found_by_number_reference_sku_and_name(admin: Client, connec
     assert page.count(">#NB-2<") == 1
 
 
+def test_a_search_that_finds_too_much_says_among_what_it_looked(
+    admin: Client, connection: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(7):
+        lines = (("MUG", 1, "2"),) if number % 2 else ()
+        make.order(connection, order_number=f"#{number}", created_at=now() - timedelta(days=number), lines=lines)
+    monkeypatch.setattr("packr.warehouse.search.MOST", 3)
+    assert "Showing 1 to 3 of 3" in flat(text(admin.get("/orders/", {"q": "mug"})))
+    monkeypatch.setattr("packr.warehouse.search.MOST", 2)
+    monkeypatch.setattr("packr.warehouse.search.FIRST", 4)
+    page = text(admin.get("/orders/", {"q": "MUG"}))
+    assert [number for number in range(7) if f">#{number}<" in page] == [1, 3]
+    assert "Too many orders begin with “MUG”" in flat(page)
+    assert "Showing 1 to 2 of those that match among the newest" in flat(page)
+
+
+def test_a_character_that_no_text_has_finds_nothing(admin: Client, connection: Any) -> None:
+    make.product(connection, "MUG")
+    assert "MUG" in text(admin.get("/products/", {"q": "m\0"}))
+
+
 def test_search_does_not_read_wildcards(admin: Client, connection: Any) -> None:
     make.product(connection, "MUG")
     assert "No products match “%”" in text(admin.get("/products/", {"q": "%"}))
@@ -71,7 +110,7 @@ def test_search_does_not_read_wildcards(admin: Client, connection: Any) -> None:
     [
         ("/inventory/", "blue", "MUG-BLU"),
         ("/products/", "08500", "MUG-BLU"),
-        ("/inbound-shipments/", "2291", "PO-2291"),
+        ("/inbound-shipments/", "po-22", "PO-2291"),
     ],
 )
 def test_the_other_screens_search_too(admin: Client, connection: Any, address: str, words: str, found: str) -> None:
@@ -98,12 +137,12 @@ def test_sorting_by_a_column_goes_both_ways_and_marks_only_its_head(admin: Clien
 def test_pages_keep_search_and_sort(admin: Client, connection: Any) -> None:
     for number in range(120):
         make.product(connection, f"MUG-{number:03}")
-    page = text(admin.get("/products/?q=mug&sort=-sku&page=2"))
-    assert "Showing 51 to 100 of 120" in page
+    page = text(follow(admin, "/products/?q=mug&sort=-sku", "next"))
+    assert "Showing 51 to 100 of 120" in flat(page)
     assert "MUG-069" in page
     assert "MUG-070" not in page
-    assert "q=mug&amp;sort=-sku&amp;page=3" in page
-    assert "Showing 101 to 120 of 120" in text(admin.get("/products/?page=999"))
+    assert "q=mug&amp;sort=-sku&amp;after=" in page
+    assert "q=mug&amp;sort=-sku&amp;before=" in page
 
 
 def test_what_is_no_longer_in_the_wms_is_hidden(admin: Client, connection: Any) -> None:

@@ -1,6 +1,7 @@
 from django.db import models
 
-from .mirrored import Mirrored, Quantity
+from .folding import Folded
+from .mirrored import PRESENT, Mirrored, Quantity, sorts
 
 
 class InboundShipment(Mirrored):
@@ -15,7 +16,23 @@ class InboundShipment(Mirrored):
     expected_arrival_date = models.DateTimeField("expected", null=True)
 
     class Meta(Mirrored.Meta):
-        indexes = [models.Index(fields=["connection", "-created_at", "-id"], name="inbound_newest")]
+        indexes = [
+            models.Index(fields=["connection", "-created_at", "-id"], name="inbound_newest_present", condition=PRESENT),
+            models.Index(
+                fields=["connection", "warehouse_customer_id", "-created_at", "-id"],
+                name="inbound_of_customer",
+                condition=PRESENT,
+            ),
+            models.Index(
+                fields=["connection", "status", "-created_at", "-id"], name="inbound_of_status", condition=PRESENT
+            ),
+            models.Index(
+                fields=["connection", "kind", "-created_at", "-id"], name="inbound_of_kind", condition=PRESENT
+            ),
+            sorts("inbound_by_number", Folded("purchase_order_number")),
+            sorts("inbound_by_supplier", Folded("supplier_name")),
+            sorts("inbound_by_expected", "expected_arrival_date"),
+        ]
 
     def __str__(self) -> str:
         return self.purchase_order_number or self.external_id
@@ -26,7 +43,7 @@ class InboundLine(models.Model):
 
     inbound_shipment = models.ForeignKey(InboundShipment, on_delete=models.CASCADE, related_name="lines")
     position = models.PositiveIntegerField()
-    sku = models.TextField("SKU", null=True, db_index=True)
+    sku = models.TextField("SKU", null=True)
     inventory_item_id = models.TextField(null=True)
     expected_quantity = Quantity("expected")
     received_quantity = Quantity("received")
@@ -35,6 +52,7 @@ class InboundLine(models.Model):
 
     class Meta:
         ordering = ["position"]
+        indexes = [models.Index(Folded("sku"), "inbound_shipment", name="inbound_lines_by_sku")]
 
     def __str__(self) -> str:
         return self.sku or f"line {self.position}"

@@ -1,6 +1,7 @@
 from django.db import models
 
-from .mirrored import ExternalId, Mirrored, Quantity
+from .folding import Folded
+from .mirrored import PRESENT, ExternalId, Mirrored, Quantity, sorts
 
 
 class Order(Mirrored):
@@ -16,7 +17,22 @@ class Order(Mirrored):
     required_ship_date = models.DateTimeField("ship by", null=True)
 
     class Meta(Mirrored.Meta):
-        indexes = [models.Index(fields=["connection", "-created_at", "-id"], name="orders_newest")]
+        indexes = [
+            models.Index(fields=["connection", "-created_at", "-id"], name="orders_newest_present", condition=PRESENT),
+            models.Index(
+                fields=["connection", "warehouse_customer_id", "-created_at", "-id"],
+                name="orders_of_customer",
+                condition=PRESENT,
+            ),
+            models.Index(
+                fields=["connection", "status", "-created_at", "-id"], name="orders_of_status", condition=PRESENT
+            ),
+            sorts("orders_by_number", Folded("order_number")),
+            sorts("orders_by_reference", Folded("reference_id")),
+            sorts("orders_by_ship_to", Folded("ship_to_name")),
+            sorts("orders_by_ship_date", "required_ship_date"),
+            sorts("orders_by_total", "total_price"),
+        ]
 
     def __str__(self) -> str:
         return self.order_number or self.external_id
@@ -27,7 +43,7 @@ class OrderLine(models.Model):
 
     order = models.ForeignKey(Order, on_delete=models.CASCADE, related_name="lines")
     position = models.PositiveIntegerField()
-    sku = models.TextField("SKU", null=True, db_index=True)
+    sku = models.TextField("SKU", null=True)
     product_id = models.TextField(null=True)
     quantity = Quantity()
     unit_price = Quantity()
@@ -36,6 +52,7 @@ class OrderLine(models.Model):
 
     class Meta:
         ordering = ["position"]
+        indexes = [models.Index(Folded("sku"), "order", name="order_lines_by_sku")]
 
     def __str__(self) -> str:
         return self.sku or f"line {self.position}"

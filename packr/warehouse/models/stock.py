@@ -1,6 +1,7 @@
 from django.db import models
 
-from .mirrored import Mirrored, Quantity
+from .folding import Folded
+from .mirrored import PRESENT, Mirrored, Quantity, sorts
 
 
 class InventoryItem(Mirrored):
@@ -16,7 +17,15 @@ class InventoryItem(Mirrored):
     awaiting = Quantity("inbound")
 
     class Meta(Mirrored.Meta):
-        indexes = [models.Index(fields=["connection", "sku", "id"], name="inventory_by_sku")]
+        indexes = [
+            sorts("inventory_of_customer", "warehouse_customer_id"),
+            sorts("inventory_by_folded_sku", Folded("sku")),
+            sorts("inventory_by_name", Folded("name")),
+            sorts("inventory_by_onhand", "onhand"),
+            sorts("inventory_by_fulfillable", "fulfillable"),
+            sorts("inventory_by_committed", "committed"),
+            sorts("inventory_by_awaiting", "awaiting"),
+        ]
 
     def __str__(self) -> str:
         return self.sku or self.external_id
@@ -52,7 +61,15 @@ class Product(Mirrored):
     unit_price = Quantity()
 
     class Meta(Mirrored.Meta):
-        indexes = [models.Index(fields=["connection", "sku", "id"], name="products_by_sku")]
+        indexes = [
+            sorts("products_of_customer", "warehouse_customer_id"),
+            models.Index("connection", "active", Folded("sku"), "id", name="products_by_active", condition=PRESENT),
+            sorts("products_by_folded_sku", Folded("sku")),
+            sorts("products_by_name", Folded("name")),
+            sorts("products_by_gtin", Folded("gtin")),
+            sorts("products_by_updated", "updated_at"),
+            sorts("products_by_price", "unit_price"),
+        ]
 
     def __str__(self) -> str:
         return self.sku or self.external_id

@@ -2,12 +2,22 @@
 
 import json
 from collections.abc import Sequence
+from datetime import datetime, tzinfo
+from functools import lru_cache
 from typing import Any
 
 from django import template
+from django.template import Context
+from django.template.loader import render_to_string
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.http import urlencode
+from django.utils.safestring import SafeString, mark_safe
 
+from packr.warehouse.listing import Asked
 from packr.warehouse.models import Mirrored
-from packr.workspaces.templatetags.looks import money
+from packr.warehouse.screens import Column, Filter, Sort
+from packr.workspaces.templatetags.looks import day, money, quantity, zone_of
 
 register = template.Library()
 
@@ -43,16 +53,52 @@ def worded(code: str | None) -> str:
     return (code or "").replace("_", " ").replace("-", " ").capitalize()
 
 
-@register.filter
-def field(row: Mirrored, name: str) -> Any:
-    """The value of a row's field."""
-    return getattr(row, name)
+@register.simple_tag(takes_context=True)
+def cell(context: Context, row: Mirrored, column: Column) -> str:
+    """What a list's row has in a column.
+
+    Written here and not in a template: a page has hundreds of cells, and an include for each took most of its time.
+    """
+    value = getattr(row, column.field)
+    if column.kind == "link":
+        address = reverse(context["screen"].detail, args=[row.pk])
+        return format_html('<a class="code" href="{}">{}</a>', address, value or row.external_id)
+    if column.kind == "status":
+        return _status_badge(value)
+    if column.kind in ("time", "day"):
+        return _time(value, zone_of(context), only_day=column.kind == "day")
+    return NOT_GIVEN if value is None or value == "" else _written(row, column, value)
 
 
-@register.filter
-def amount(row: Mirrored, name: str) -> str:
-    """The amount in a row's field, with the row's currency where it has one."""
-    return money(getattr(row, name), getattr(row, "invoice_currency_code", None))
+NOT_GIVEN = mark_safe('<span class="muted" aria-hidden="true">–</span><span class="visually-hidden">Not given</span>')
+
+
+def _written(row: Mirrored, column: Column, value: Any) -> str:
+    """A value that is given, by its kind."""
+    if column.kind == "quantity":
+        return quantity(value)
+    if column.kind == "money":
+        return money(value, getattr(row, "invoice_currency_code", None))
+    if column.kind == "flag":
+        return "Yes" if value else "No"
+    if column.kind == "word":
+        return worded(value)
+    if column.kind == "warehouse":
+        return str(getattr(row, "warehouse_name", None) or value)
+    return format_html('<span class="code">{}</span>', value) if column.kind == "code" else str(value)
+
+
+@lru_cache(maxsize=100)
+def _status_badge(status: str | None) -> SafeString:
+    return mark_safe(render_to_string("components/_badge.html", record_status(status)).strip())
+
+
+def _time(value: datetime | None, zone: tzinfo, *, only_day: bool) -> SafeString:
+    """As the tag `stamp`."""
+    if value is None:
+        return mark_safe('<span class="muted">–</span>')
+    clock = "" if only_day else f", {value.astimezone(zone):%H:%M}"
+    return format_html('<time datetime="{}">{}{}</time>', value.isoformat(), day(value, zone), clock)
 
 
 @register.simple_tag
@@ -92,16 +138,24 @@ def line_total(count: Any, price: Any) -> Any:
 
 
 @register.simple_tag
-def heading(screen: Any, column: Any, sort: str) -> dict[str, str]:
+def heading(column: Column, sort: Sort) -> dict[str, str]:
     """What a sortable column head needs: the `sort` its link asks for, and its present `aria` direction."""
     descending = f"-{column.field}"
-    current = sort or _default(screen)
-    direction = {column.field: "ascending", descending: "descending"}.get(current, "")
+    direction = {column.field: "ascending", descending: "descending"}.get(sort.name, "")
     return {"sort": descending if direction == "ascending" else column.field, "aria": direction}
 
 
-def _default(screen: Any) -> str:
-    return str(screen.order[0])
+@register.simple_tag
+def choices(filter: Filter, asked: Asked) -> list[dict[str, Any]]:
+    """The values of a filter: what the address says, the word for it, and whether it is chosen."""
+    chosen = asked.filters.get(filter.field, "")
+    return [{"value": value, "word": worded(value), "chosen": value == chosen} for value, _ in filter.choices]
+
+
+@register.simple_tag
+def unnarrowed(asked: Asked) -> str:
+    """The address of the whole list, in the order it has now."""
+    return f"?{urlencode({'sort': asked.sort.name})}"
 
 
 @register.filter

@@ -1,0 +1,234 @@
+"""How PostgreSQL reads what the pages ask for: by the indexes that are meant, in stretches no longer than the page.
+
+Plans, not times: of 20,000 orders, without what would pay at this size only, which is to read a table whole.
+"""
+
+import json
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from django.db import connection as database
+from django.db import transaction
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+
+from integrations.entities import Entity
+from packr.warehouse import export
+from packr.warehouse.models import InboundShipment, Order
+from packr.workspaces.models import Role
+from tests.kit import factories as make
+from tests.kit import large
+from tests.pages.conftest import signed_in
+
+pytestmark = pytest.mark.skipif(database.vendor != "postgresql", reason="plans are PostgreSQL's")
+Node = dict[str, Any]
+# Sorting more than this is sorting the list. A page of two connections is 2 x 2 stretches of 51 rows.
+PAGE = 400
+SEARCHED = 5_001
+
+
+@pytest.fixture(scope="module")
+def _filled(django_db_setup: None, django_db_blocker: Any) -> Iterator[large.Large]:
+    """Filled once, and gone again when these tests are done."""
+    with django_db_blocker.unblock(), transaction.atomic():
+        made = large.fill(orders=20_000, inventory=10_000, products=5_000, inbound=5_000)
+        make.person("dana", in_=made.workspace, role=Role.ADMIN)
+        yield made
+        transaction.set_rollback(True)
+
+
+@pytest.fixture
+def full(_filled: large.Large, db: None) -> large.Large:
+    with database.cursor() as cursor:
+        for way in ("seqscan", "hashjoin", "mergejoin"):
+            cursor.execute(f"SET LOCAL enable_{way} = off")
+    return _filled
+
+
+Plans = Callable[[str], list[Node]]
+
+
+@pytest.fixture
+def plans(full: large.Large) -> Plans:
+    """The plans of the statements by which a page reads the mirror."""
+    from django.contrib.auth import get_user_model
+
+    client = signed_in(get_user_model().objects.get(username="dana"))
+
+    def ask(address: str) -> list[Node]:
+        return [explained(sql) for sql in statements(client, address)]
+
+    return ask
+
+
+def statements(client: Client, address: str) -> list[str]:
+    with CaptureQueriesContext(database) as asked:
+        response = client.get(address)
+        assert response.status_code == 200
+        if response.streaming:
+            assert b"".join(response.streaming_content)
+    return [query["sql"] for query in asked.captured_queries if '"warehouse_' in query["sql"]]
+
+
+def explained(sql: str, *, analyze: bool = True) -> Node:
+    how = "ANALYZE, FORMAT JSON, TIMING OFF" if analyze else "FORMAT JSON"
+    with database.cursor() as cursor:
+        cursor.execute(f"EXPLAIN ({how}) " + sql.replace("%", "%%"), [])
+        (found,) = cursor.fetchone()
+    root: Node = (json.loads(found) if isinstance(found, str) else found)[0]["Plan"]
+    return root
+
+
+def nodes(plan: Node) -> Iterator[Node]:
+    yield plan
+    for part in plan.get("Plans", ()):
+        yield from nodes(part)
+
+
+def indexes(plan: Node) -> set[str]:
+    return {node["Index Name"] for node in nodes(plan) if "Index Name" in node}
+
+
+def read(node: Node) -> float:
+    """Rows that a node looked at, whether it gave them or not."""
+    return float(node["Actual Loops"] * (node["Actual Rows"] + node.get("Rows Removed by Filter", 0)))
+
+
+def check(plan: Node, most: int) -> None:
+    """Nothing is read from end to end, and no node has looked at more rows than it may."""
+    for node in nodes(plan):
+        assert node["Node Type"] != "Seq Scan", plan
+        if "Scan" in node["Node Type"] and node["Node Type"] != "Subquery Scan":
+            assert read(node) <= most, (node, most)
+
+
+def rows_of(found: list[Node]) -> Node:
+    """The plan of the statement that reads the page's rows."""
+    (plan,) = [plan for plan in found if plan["Node Type"] == "Limit"]
+    return plan
+
+
+@pytest.mark.parametrize(
+    ("address", "index"),
+    [
+        ("/orders/", "orders_newest_present"),
+        ("/orders/?sort=created_at", "orders_newest_present"),
+        ("/orders/?sort=order_number", "orders_by_number"),
+        ("/orders/?sort=-ship_to_name", "orders_by_ship_to"),
+        ("/orders/?sort=required_ship_date", "orders_by_ship_date"),
+        ("/orders/?sort=-total_price", "orders_by_total"),
+        ("/orders/?status=open", "orders_of_status"),
+        ("/inventory/", "inventory_by_folded_sku"),
+        ("/inventory/?sort=-name", "inventory_by_name"),
+        ("/inventory/?sort=-onhand", "inventory_by_onhand"),
+        ("/inventory/?sort=fulfillable", "inventory_by_fulfillable"),
+        ("/inventory/?sort=-committed", "inventory_by_committed"),
+        ("/inventory/?sort=awaiting", "inventory_by_awaiting"),
+        ("/products/", "products_by_folded_sku"),
+        ("/products/?sort=name", "products_by_name"),
+        ("/products/?sort=-gtin", "products_by_gtin"),
+        ("/products/?sort=-updated_at", "products_by_updated"),
+        ("/products/?sort=unit_price", "products_by_price"),
+        ("/products/?active=no", "products_by_active"),
+        ("/inbound-shipments/", "inbound_newest_present"),
+        ("/inbound-shipments/?sort=purchase_order_number", "inbound_by_number"),
+        ("/inbound-shipments/?sort=-supplier_name", "inbound_by_supplier"),
+        ("/inbound-shipments/?sort=-expected_arrival_date", "inbound_by_expected"),
+        ("/inbound-shipments/?status=open", "inbound_of_status"),
+        ("/inbound-shipments/?kind=transfer", "inbound_of_kind"),
+    ],
+)
+def test_a_list_enters_the_index_of_its_sort(plans: Plans, address: str, index: str) -> None:
+    plan = rows_of(plans(address))
+    check(plan, PAGE)
+    assert index in indexes(plan)
+    deep = rows_of(plans(deeper(address)))
+    check(deep, PAGE)
+    assert index in indexes(deep)
+
+
+def test_a_filter_that_nothing_matches_reads_nothing(plans: Plans) -> None:
+    plan = rows_of(plans("/orders/?status=exception"))
+    check(plan, 0)
+    assert "orders_of_status" in indexes(plan)
+
+
+def deeper(address: str) -> str:
+    """A page in the middle of the same list."""
+    from django.http import QueryDict
+
+    from packr.warehouse import listing, paging
+    from packr.warehouse.urls import SCREENS
+
+    path, _, query = address.partition("?")
+    asked = listing.asked(next(one for one in SCREENS if f"/{one.path}/" == path), QueryDict(query))
+    rows = asked.screen.model._default_manager.filter(asked.narrowed, connection__workspace__slug="large")
+    middle = paging.sift(rows, asked.sort, None, rows.count() // 2).rows
+    cursor = listing.cursor_after(middle[-1]) if middle else paging.Cursor(None, 1)
+    return f"{path}?{query}&after={paging.written(asked.sort, cursor)}"
+
+
+def test_a_brand_reads_its_customers_rows(full: large.Large, plans: Plans) -> None:
+    plan = rows_of(plans("/orders/?brand=acme"))
+    check(plan, PAGE)
+    assert "orders_of_customer" in indexes(plan)
+
+
+@pytest.mark.parametrize(
+    ("address", "used"),
+    [
+        ("/orders/?q=NB-123", {"orders_by_number", "orders_by_reference", "orders_by_ship_to", "order_lines_by_sku"}),
+        ("/orders/?q=SKU-04321&sort=-total_price", {"order_lines_by_sku"}),
+        ("/inventory/?q=SKU-00001", {"inventory_by_folded_sku", "inventory_by_name"}),
+        ("/products/?q=0000000000", {"products_by_folded_sku", "products_by_name", "products_by_gtin"}),
+        ("/inbound-shipments/?q=PO-1", {"inbound_by_number", "inbound_by_supplier", "inbound_lines_by_sku"}),
+    ],
+)
+def test_a_search_reads_what_begins_so(plans: Plans, address: str, used: set[str]) -> None:
+    found = plans(address)
+    for plan in found:
+        check(plan, SEARCHED)
+    assert used <= indexes(rows_of(found))
+
+
+def test_a_search_that_finds_too_much_stays_bounded(plans: Plans, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("packr.warehouse.search.MOST", 1_000)
+    monkeypatch.setattr("packr.warehouse.search.FIRST", 1_000)
+    found = plans("/orders/?q=SKU")
+    for plan in found:
+        check(plan, 2 * 1_001 * large.LINES)
+    assert "orders_newest_present" in indexes(rows_of(found))
+
+
+def test_the_count_stops_where_it_is_not_cheap(plans: Plans, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("packr.warehouse.listing.COUNTED", 100)
+    for plan in plans("/orders/"):
+        check(plan, 2 * 101)
+
+
+@pytest.mark.parametrize("model", [Order, InboundShipment])
+def test_one_record_with_its_lines(full: large.Large, plans: Plans, model: Any) -> None:
+    row = model.objects.present().filter(connection=full.connections[0])[7]
+    path = "orders" if model is Order else "inbound-shipments"
+    for brand in ("", full.brand.slug if row.warehouse_customer_id == "c-1" else ""):
+        for plan in plans(f"/{path}/{row.pk}/?brand={brand}"):
+            check(plan, 20)
+
+
+@pytest.mark.parametrize("address", ["/orders/export.csv?status=open", "/inventory/export.csv?sort=-onhand"])
+def test_an_export_reads_a_chunk_at_a_time(plans: Plans, monkeypatch: pytest.MonkeyPatch, address: str) -> None:
+    monkeypatch.setattr("packr.warehouse.spreadsheet.CHUNK", 500)
+    found = plans(address)
+    assert len(found) > 3
+    for plan in found:
+        check(plan, 2 * 2 * 501)
+
+
+def test_the_command_export_reads_in_the_order_of_the_ids(full: large.Large) -> None:
+    with CaptureQueriesContext(database) as asked:
+        assert next(export.lines(full.connections[0], Entity.ORDERS))
+    (sql,) = [query["sql"] for query in asked.captured_queries if '"warehouse_order"' in query["sql"]]
+    plan = explained(sql, analyze=False)
+    assert "Sort" not in {node["Node Type"] for node in nodes(plan)}
+    assert indexes(plan) == {"one_order"}
