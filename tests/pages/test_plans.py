@@ -123,8 +123,6 @@ def rows_of(found: list[Node]) -> Node:
         ("/inventory/?sort=-name", "inventory_by_name"),
         ("/inventory/?sort=-onhand", "inventory_by_onhand"),
         ("/inventory/?sort=fulfillable", "inventory_by_fulfillable"),
-        ("/inventory/?sort=-committed", "inventory_by_committed"),
-        ("/inventory/?sort=awaiting", "inventory_by_awaiting"),
         ("/products/", "products_by_folded_sku"),
         ("/products/?sort=name", "products_by_name"),
         ("/products/?sort=-gtin", "products_by_gtin"),

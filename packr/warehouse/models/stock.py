@@ -23,8 +23,6 @@ class InventoryItem(Mirrored):
             sorts("inventory_by_name", Folded("name")),
             sorts("inventory_by_onhand", "onhand"),
             sorts("inventory_by_fulfillable", "fulfillable"),
-            sorts("inventory_by_committed", "committed"),
-            sorts("inventory_by_awaiting", "awaiting"),
         ]
 
     def __str__(self) -> str:

@@ -8,7 +8,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('integrations', '0001_initial'),
-        ('warehouse', '0001_initial'),
+        ('warehouse', '0002_digests_with_stamps'),
     ]
 
     operations = [
@@ -89,14 +89,6 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name='inventoryitem',
             index=models.Index(models.F('connection'), models.F('fulfillable'), models.F('id'), condition=models.Q(('removed_at', None)), name='inventory_by_fulfillable'),
-        ),
-        migrations.AddIndex(
-            model_name='inventoryitem',
-            index=models.Index(models.F('connection'), models.F('committed'), models.F('id'), condition=models.Q(('removed_at', None)), name='inventory_by_committed'),
-        ),
-        migrations.AddIndex(
-            model_name='inventoryitem',
-            index=models.Index(models.F('connection'), models.F('awaiting'), models.F('id'), condition=models.Q(('removed_at', None)), name='inventory_by_awaiting'),
         ),
         migrations.AddIndex(
             model_name='order',
