@@ -29,12 +29,15 @@ def main() -> None:
     def tell(what: str) -> None:
         sys.stderr.write(f"{time.monotonic() - began:7.1f} s  {what}\n")
 
+    for database in asked.database:
+        DATABASES[database].prepare()
     for number in range(asked.rounds):
         for database in asked.database:
             tell(f"round {number + 1} of {asked.rounds}")
             plan = Plan(tuple(asked.scenarios), tuple(PEERS[name] for name in asked.peers), database, asked.scale)
             results += run(plan, tell)
-    VAR.mkdir(parents=True, exist_ok=True)
+    for database in asked.database:
+        DATABASES[database].discard()
     kept = VAR / f"results-{datetime.now(UTC):%Y%m%d-%H%M%S}.json"
     kept.write_text(json.dumps([asdict(one) for one in results], indent=1))
     sys.stdout.write(f"{_machine(asked)}\n\n{tables(results)}\n")

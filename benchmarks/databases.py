@@ -4,6 +4,9 @@ PACKR_BENCH_POSTGRES names another server, whose user may make databases and rea
 """
 
 import os
+import shutil
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,18 +17,32 @@ from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
 
+from .django_process import environment
+
 ROOT = Path(__file__).resolve().parent.parent
 VAR = Path(os.environ.get("PACKR_DATA_DIR", ROOT / "var")) / "bench"
 TICK = os.sysconf("SC_CLK_TCK")
-WRITTEN = "SELECT coalesce(sum(n_tup_ins + n_tup_upd + n_tup_del), 0) FROM pg_stat_user_tables"
+# Rows written to the tables that hold a WMS's records, and to those of bookkeeping.
+WRITTEN = """
+    SELECT coalesce(sum(written) FILTER (WHERE NOT books), 0)::bigint,
+           coalesce(sum(written) FILTER (WHERE books), 0)::bigint
+    FROM (SELECT n_tup_ins + n_tup_upd + n_tup_del AS written,
+                 relname ~ '^(syncs|integrations|django|_dlt)_' AS books FROM pg_stat_user_tables) AS tables"""
+OPEN = """
+    SELECT count(*) FROM pg_stat_activity
+    WHERE datname = current_database() AND backend_type = 'client backend' AND pid <> pg_backend_pid()"""
 
 
 @dataclass
 class Written:
-    """What was written since a `Meter` was made: WAL bytes, rows, and the server's CPU seconds; None: not known."""
+    """What a block of work had the server write: WAL bytes, rows of data, rows of bookkeeping, and its CPU seconds.
+
+    None: not known.
+    """
 
     wal: int | None = None
     rows: int | None = None
+    books: int | None = None
     cpu: float | None = None
 
 
@@ -33,9 +50,24 @@ class Sqlite:
     """A file of SQLite; what it writes is not metered."""
 
     name = "sqlite"
+    template = VAR / "template.sqlite3"
 
     def __init__(self, folder: Path) -> None:
-        self.url = f"sqlite:///{folder / 'bench.sqlite3'}"
+        file = folder / "bench.sqlite3"
+        shutil.copy(self.template, file)
+        self.url = f"sqlite:///{file}"
+
+    @classmethod
+    def prepare(cls) -> None:
+        """Make the file with Packr's tables that each contestant gets a copy of."""
+        VAR.mkdir(parents=True, exist_ok=True)
+        cls.template.unlink(missing_ok=True)
+        _migrate(f"sqlite:///{cls.template}")
+
+    @classmethod
+    def discard(cls) -> None:
+        """Remove that file."""
+        cls.template.unlink()
 
     @contextmanager
     def meter(self) -> Iterator[Written]:
@@ -54,28 +86,47 @@ class Postgres:
 
     name = "postgres"
 
+    template = "bench_template"
+
     def __init__(self, folder: Path) -> None:
         self.server = server_url()
         self.database = f"bench_{folder.name.lower().replace('-', '_')}"
-        parts = urlsplit(self.server)
-        self.url = urlunsplit(parts._replace(path=f"/{self.database}"))
-        with psycopg.connect(self.server, autocommit=True) as server:
-            server.execute(f"DROP DATABASE IF EXISTS {self.database} WITH (FORCE)")
-            server.execute(f"CREATE DATABASE {self.database}")
+        self.url = _named(self.server, self.database)
+        self._fresh(self.server, self.database, f"TEMPLATE {self.template}")
+
+    @classmethod
+    def prepare(cls) -> None:
+        """Make the database with Packr's tables that each contestant gets a copy of."""
+        server = server_url()
+        cls._fresh(server, cls.template)
+        _migrate(_named(server, cls.template))
+
+    @classmethod
+    def discard(cls) -> None:
+        """Remove that database."""
+        _drop(server_url(), cls.template)
+
+    @staticmethod
+    def _fresh(server: str, name: str, how: str = "") -> None:
+        _drop(server, name)
+        with psycopg.connect(server, autocommit=True) as database:
+            database.execute(f"CREATE DATABASE {name} {how}")
 
     @contextmanager
     def meter(self) -> Iterator[Written]:
-        """Fills what it yields when the block ends; the contestant must rest by then for `rows` to be whole."""
+        """Fills what it yields when the block ends; the contestant must have closed its sessions by then."""
         written = Written()
         with psycopg.connect(self.url, autocommit=True) as database:
             pid = _postmaster(database)
-            lsn, rows, cpu = _one(database, "SELECT pg_current_wal_lsn()"), _one(database, WRITTEN), _server_cpu(pid)
+            rows, books = _row(database, WRITTEN)
+            (lsn,) = _row(database, "SELECT pg_current_wal_lsn()")
+            cpu = _server_cpu(pid)
             yield written
+            _wait_for_sessions(database)
             written.cpu = _server_cpu(pid) - cpu if pid else None
-            written.wal = int(_one(database, "SELECT pg_wal_lsn_diff(pg_current_wal_lsn(), %s)", lsn))
-            time.sleep(0.1)  # sessions that have just ended still hand in their statistics
-            _one(database, "SELECT pg_stat_clear_snapshot()")
-            written.rows = int(_one(database, WRITTEN) - rows)
+            written.wal = int(_row(database, "SELECT pg_wal_lsn_diff(pg_current_wal_lsn(), %s)", lsn)[0])
+            now = _row(database, WRITTEN)
+            written.rows, written.books = now[0] - rows, now[1] - books
 
     def settle(self) -> None:
         """Let what the server puts off be done before it counts: statistics, dirty pages."""
@@ -85,8 +136,7 @@ class Postgres:
 
     def drop(self) -> None:
         """Remove the database."""
-        with psycopg.connect(self.server, autocommit=True) as server:
-            server.execute(f"DROP DATABASE IF EXISTS {self.database} WITH (FORCE)")
+        _drop(self.server, self.database)
 
 
 DATABASES = {"postgres": Postgres, "sqlite": Sqlite}
@@ -109,13 +159,39 @@ def server_url() -> str:
     return f"postgresql://postgres:none@localhost:5432/postgres?host={folder}"
 
 
-def _one(database: Any, query: str, *values: Any) -> Any:
-    return database.execute(query, values).fetchone()[0]
+def _drop(server: str, name: str) -> None:
+    with psycopg.connect(server, autocommit=True) as database:
+        database.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+
+
+def _named(server: str, name: str) -> str:
+    return urlunsplit(urlsplit(server)._replace(path=f"/{name}"))
+
+
+def _migrate(url: str) -> None:
+    """Make Packr's tables: the floor and the hand-written loops fill the same ones."""
+    settings = environment(database=url, folder=str(VAR / "template"))
+    command = [sys.executable, "manage.py", "migrate", "--verbosity", "0"]
+    subprocess.run(command, cwd=ROOT, env={**os.environ, **settings}, check=True)
+
+
+def _row(database: Any, query: str, *values: Any) -> Any:
+    return database.execute(query, values).fetchone()
+
+
+def _wait_for_sessions(database: Any) -> None:
+    """Until the contestant's sessions have ended: only then their statistics and CPU time are all handed in."""
+    give_up = time.monotonic() + 10
+    while _row(database, OPEN)[0]:
+        if time.monotonic() > give_up:
+            raise RuntimeError("a contestant keeps a database session open, so what it wrote is not known")
+        time.sleep(0.02)
+    time.sleep(0.1)
 
 
 def _postmaster(database: Any) -> int | None:
     """The server's main process, when it runs on this machine and lets itself be seen; else None."""
-    file = Path(_one(database, "SHOW data_directory")) / "postmaster.pid"
+    file = Path(_row(database, "SHOW data_directory")[0]) / "postmaster.pid"
     return int(file.read_text().split()[0]) if file.exists() else None
 
 

@@ -2,26 +2,32 @@
 
 import os
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import urlsplit, urlunsplit
 
 FAR = 86_400  # seconds until the next planned run: none comes between
 
 
-def start(setup: dict[str, Any]) -> None:
-    """Set Packr up on the given database, tables made."""
-    os.environ |= {
+def environment(*, database: str, folder: str, wms: str = "") -> dict[str, str]:
+    """Packr's settings for one contestant: production's, on a database of its own."""
+    parts = urlsplit(database)
+    if "host=" in parts.query:  # a socket's folder; Django goes by the host before the query
+        database = urlunsplit(parts._replace(netloc=f"{parts.username}:{parts.password}@"))
+    return {
         "DJANGO_SETTINGS_MODULE": "packr.settings",
-        "DATABASE_URL": setup["database"],
-        "PACKR_DATA_DIR": setup["folder"],
+        "DATABASE_URL": database,
+        "PACKR_DATA_DIR": folder,
         "PACKR_SECRET_KEY": "only-for-benchmarks-0123456789-abcdefghij-0123456789",
         "PACKR_CREDENTIAL_KEYS": "cGFja3ItZGV2ZWxvcGVycy1hbmQtdGVzdHMtb25seSE=",
-        "PACKR_PRIVATE_WMS_HOSTS": urlsplit(setup["url"]).netloc,
+        "PACKR_PRIVATE_WMS_HOSTS": urlsplit(wms).netloc,
     }
-    import django
-    from django.core.management import call_command
 
+
+def start(setup: dict[str, Any]) -> None:
+    """Set Packr up on the given database, whose tables are there."""
+    import django
+
+    os.environ |= environment(database=setup["database"], folder=setup["folder"], wms=setup["url"])
     django.setup()
-    call_command("migrate", verbosity=0)
 
 
 def connection(setup: dict[str, Any]) -> Any:

@@ -71,7 +71,7 @@ class Stage:
         figures = {"wall": found["walls"][0], "cpu": found["cpus"][0], "peak_mb": found["peak_mb"]}
         if "statements" in found:
             figures["statements"] = found["statements"]
-        given = {"wal": written.wal, "written": written.rows, "server_cpu": written.cpu}
+        given = {"wal": written.wal, "rows_written": written.rows, "books": written.books, "server_cpu": written.cpu}
         return figures | {name: value for name, value in given.items() if value is not None}
 
 

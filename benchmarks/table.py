@@ -105,7 +105,8 @@ LOAD: dict[str, Cell] = {
     "CPU µs/row": _per_row("cpu"),
     "server µs/row": _per_row("server_cpu"),
     "WAL MB": _whole("wal", 2, 1e6),
-    "rows written": _whole("written"),
+    "rows written": _whole("rows_written"),
+    "and in books": _whole("books"),
     "peak MB": _own("peak_mb"),
     "statements": _own("statements"),
 }

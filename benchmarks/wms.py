@@ -12,7 +12,7 @@ prints its port as the first line. It is steered by POST, a JSON object each:
     /_control/change   {"kind": "inventory", "share": 0.01, "account": "bench-7"}   new revisions, stamped now
     /_control/latency  {"ms": 100}            every answer of the API waits so long
     /_control/clock    {"ahead": 3600}        the WMS's clock, so that what is recent becomes old
-    /_control/stats    {}                     requests and rows since the last time it was asked
+    /_control/stats    {}                     requests by kind since the last time it was asked
 
 Facts about the API: integrations/connectors/trackstar. The pages of whole lists are prepared before the port is told.
 """
