@@ -11,7 +11,7 @@ def environment(*, database: str, folder: str, wms: str = "") -> dict[str, str]:
     """Packr's settings for one contestant: production's, on a database of its own."""
     parts = urlsplit(database)
     if "host=" in parts.query:  # a socket's folder; Django goes by the host before the query
-        database = urlunsplit(parts._replace(netloc=f"{parts.username}:{parts.password}@"))
+        database = urlunsplit(parts._replace(netloc=f"{parts.username}:{parts.password or ''}@"))
     return {
         "DJANGO_SETTINGS_MODULE": "packr.settings",
         "DATABASE_URL": database,
@@ -53,3 +53,10 @@ def connection(setup: dict[str, Any]) -> Any:
         made = connect(save_workspace("bench", name="Bench"), account, first_sync=False)
         EntitySchedule.objects.exclude(next_due_at=None).update(next_due_at=now() + timedelta(seconds=FAR))
     return made
+
+
+def rest() -> None:
+    """Close Django's sessions with the database."""
+    from django.db import connections
+
+    connections.close_all()

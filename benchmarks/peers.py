@@ -76,6 +76,7 @@ class Worker:
                 self.command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True
             )
         self._say(self.setup)
+        self.rest()  # what setting up wrote is not to be counted
         return self
 
     def __exit__(self, *error: object) -> None:

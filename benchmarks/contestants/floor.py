@@ -23,6 +23,7 @@ class Contestant:
     def __init__(self, setup: dict[str, Any]) -> None:
         django_process.start(setup)  # only for its tables
         django_process.connection(setup)
+        django_process.rest()
         self.reader = Reader(setup)
         self.compares = "digests" in setup["options"]
         self.setup = setup

@@ -34,9 +34,7 @@ class Contestant:
         return {"seen": seen}
 
     def rest(self) -> None:
-        from django.db import connections
-
-        connections.close_all()
+        django_process.rest()
 
 
 def _page(body: bytes) -> tuple[list[Record], str | None]:

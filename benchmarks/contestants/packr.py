@@ -35,6 +35,4 @@ class Contestant:
         return {**figures, "own_cpu": own_cpu, "statements": len(statements), "asking": len(asking)}
 
     def rest(self) -> None:
-        from django.db import connections
-
-        connections.close_all()
+        django_process.rest()

@@ -1,6 +1,7 @@
 """The benchmarks themselves run: every scenario, Packr and the floor, at a two-hundredth."""
 
 import contextlib
+import os
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,7 +9,6 @@ from typing import Any
 
 import psycopg
 import pytest
-from django.conf import settings as django_settings
 from django.db import connection as database
 
 from benchmarks import databases, peers, table
@@ -29,12 +29,7 @@ def ground(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     monkeypatch.setattr(databases.Sqlite, "template", tmp_path / "template.sqlite3")
     monkeypatch.setattr(databases.Postgres, "template", f"bench_template_{tmp_path.name.lower()}".replace("-", "_"))
     if ON_POSTGRES:
-        given = django_settings.DATABASES["default"]
-        where = f"host={given['HOST']}" if given["HOST"].startswith("/") else ""
-        server = given["HOST"] if not where else "localhost"
-        login = f"{given['USER']}:{given['PASSWORD'] or 'none'}"
-        url = f"postgresql://{login}@{server}:{given['PORT'] or 5432}/postgres?{where}"
-        monkeypatch.setenv("PACKR_BENCH_POSTGRES", url)
+        monkeypatch.setenv("PACKR_BENCH_POSTGRES", os.environ["DATABASE_URL"])
     name = database.vendor.replace("postgresql", "postgres")
     databases.DATABASES[name].prepare()
     yield name

@@ -1,7 +1,7 @@
 """The benchmarks' WMS answers as Trackstar does, as far as Packr's connector asks."""
 
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any
 
