@@ -139,7 +139,7 @@ class Postgres:
         _drop(self.server, self.database)
 
 
-DATABASES = {"postgres": Postgres, "sqlite": Sqlite}
+DATABASES: dict[str, type[Postgres] | type[Sqlite]] = {"postgres": Postgres, "sqlite": Sqlite}
 
 
 def server_url() -> str:

@@ -122,8 +122,8 @@ COLUMNS: dict[str, dict[str, Cell]] = {
         "as a process: wall ms": _own("process_wall", 0, 1e-3),
     },
     "memory": {
-        f"{MEMORY_ROWS[0]:,} rows, MB": _own(SMALL, 1),
-        f"{MEMORY_ROWS[1]:,} rows, MB": _own(LARGE, 1),
+        "small load, MB": _own(SMALL, 1),
+        "ten times as large, MB": _own(LARGE, 1),
         "growth": lambda figures, packr: f"{figures[LARGE] / figures[SMALL] - 1:+.1%}",
     },
     "latency": {

@@ -8,9 +8,9 @@ from pathlib import Path
 from .databases import VAR
 
 PACKAGES = {
-    "dlt": ["dlt[postgres]==1.31.*"],
-    "meltanolabs": ["meltanolabs-target-postgres"],
-    "pipelinewise": ["pipelinewise-target-postgres"],
+    "dlt": ["dlt[postgres]==1.31.0"],
+    "meltanolabs": ["meltanolabs-target-postgres==0.8.1"],
+    "pipelinewise": ["pipelinewise-target-postgres==2.1.2"],
 }
 
 
