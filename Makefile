@@ -2,7 +2,7 @@
 PY := .venv/bin/python
 READY := .venv/.ready
 
-.PHONY: check fix test unit unit-postgres e2e real torture shots demo
+.PHONY: check fix test unit unit-postgres e2e real torture shots demo bench
 
 $(READY): requirements.txt requirements-dev.txt
 	python3 -m venv .venv
@@ -52,3 +52,8 @@ shots: $(READY)
 
 demo: $(READY)
 	$(PY) manage.py demo
+
+# Packr beside its floor and its peers: docs/benchmarks.md. An hour or two on a machine that does nothing else;
+# BENCH="idle --scale 0.1 --peers packr floor" for less.
+bench: $(READY)
+	$(PY) -m benchmarks $(BENCH)

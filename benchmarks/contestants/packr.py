@@ -1,0 +1,38 @@
+"""Packr itself: its connector, its engine, its tables, in this process as in a worker's."""
+
+import time
+from typing import Any
+
+from benchmarks import django_process
+
+
+class Contestant:
+    def __init__(self, setup: dict[str, Any]) -> None:
+        django_process.start(setup)
+        self.connection = django_process.connection(setup)
+
+    def sync(self, kind: str, full: bool) -> dict[str, Any]:
+        """One run, slice after slice, as a worker does it, up to its look that finds nothing more to do."""
+        from benchmarks.statements import counted
+        from integrations.entities import Entity
+        from syncs import engine
+        from syncs.models import Mode, Trigger
+        from syncs.services import claim, request_runs
+
+        mode = Mode.FULL if full else Mode.INCREMENTAL
+        with counted() as asking:
+            (requested,) = request_runs(self.connection, [Entity(kind)], mode=mode, trigger=Trigger.MANUAL)
+        cpu = time.process_time()
+        with counted() as statements:
+            while claimed := claim():
+                engine.work(claimed)
+        own_cpu = time.process_time() - cpu
+        run = requested.run
+        run.refresh_from_db()
+        if run.state != "succeeded":
+            raise RuntimeError(f"the run ended {run.state}: {run.message} {run.detail}")
+        figures = {name: getattr(run, name) for name in ("seen", "created", "updated", "unchanged", "pages")}
+        return {**figures, "own_cpu": own_cpu, "statements": len(statements), "asking": len(asking)}
+
+    def rest(self) -> None:
+        django_process.rest()

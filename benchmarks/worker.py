@@ -1,0 +1,77 @@
+"""The measured process: does one step after the other for the harness and tells what each cost.
+
+    python -m benchmarks.worker CONTESTANT     (setup and steps as JSON lines on standard input)
+
+Nothing but the standard library is imported here, so that it runs in a venv that holds only a peer. What a peer prints
+goes to standard error; the answers have standard output for themselves.
+"""
+
+import importlib
+import json
+import os
+import resource
+import sys
+import time
+from pathlib import Path
+from typing import Any, Protocol
+
+
+class Contestant(Protocol):
+    """What a module of `benchmarks.contestants` offers."""
+
+    def __init__(self, setup: dict[str, Any]) -> None:
+        """`setup`: url and token of the WMS, database (its URL), folder (to write into), options."""
+
+    def sync(self, kind: str, full: bool) -> dict[str, Any]:
+        """Bring one kind up to date: everything, or what changed since the last time.
+
+        Returns figures of its own; `own_cpu` is the part of the CPU seconds that a worker spends, asking aside.
+        """
+
+    def rest(self) -> None:
+        """Close what is open to the database, so that the server's statistics are complete."""
+
+
+def measured(contestant: Contestant, kind: str, full: bool, times: int) -> dict[str, Any]:
+    """So many syncs: their wall and CPU seconds, this process's and its children's, and the peak memory so far."""
+    walls, cpus, own = [], [], []
+    found: dict[str, Any] = {}
+    for _ in range(times):
+        wall, cpu = time.perf_counter(), cpu_seconds()
+        found = contestant.sync(kind, full)
+        walls.append(time.perf_counter() - wall)
+        cpus.append(cpu_seconds() - cpu)
+        own += [found.pop("own_cpu")] if "own_cpu" in found else []
+    return {"walls": walls, "cpus": cpus, "peak_mb": peak_mb(), **({"own_cpus": own} if own else {}), **found}
+
+
+def cpu_seconds() -> float:
+    """What this process and its children that have ended have used."""
+    spent = os.times()
+    return time.process_time() + spent.children_user + spent.children_system
+
+
+def peak_mb() -> float:
+    """The most memory that this process held so far, or the largest of its children."""
+    # Not getrusage of itself: that begins with what the parent held.
+    own = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM"))
+    return max(int(own.split()[1]), resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss) / 1024
+
+
+def main() -> None:
+    answers = os.fdopen(os.dup(1), "w", buffering=1)
+    os.dup2(2, 1)
+    module = importlib.import_module(f"benchmarks.contestants.{sys.argv[1]}")
+    contestant: Contestant = module.Contestant(json.loads(sys.stdin.readline()))
+    answers.write("{}\n")
+    for line in sys.stdin:
+        step = json.loads(line)
+        if step["do"] == "rest":
+            contestant.rest()
+            answers.write("{}\n")
+        else:
+            answers.write(json.dumps(measured(contestant, step["kind"], step["full"], step["times"])) + "\n")
+
+
+if __name__ == "__main__":
+    main()

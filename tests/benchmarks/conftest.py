@@ -1,0 +1,50 @@
+"""The benchmarks' WMS, and connections to it that nothing but the test runs."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from django.conf import settings as django_settings
+
+from benchmarks.running import Wms
+from integrations.connectors.trackstar import Trackstar
+from integrations.models import Connection
+from integrations.services import Account, connect
+from packr.workspaces.models import Workspace
+from syncs import clients
+from syncs.models import EntitySchedule
+
+ON_POSTGRES = django_settings.DATABASES["default"]["ENGINE"].endswith("postgresql")
+
+
+@pytest.fixture
+def serve(monkeypatch: pytest.MonkeyPatch, settings: Any) -> Iterator[Callable[..., Wms]]:
+    """Starts a WMS of given sizes; slices never end by the clock here, since what is counted must not depend on it."""
+    settings.SLICE_SECONDS = 3600
+    monkeypatch.setattr(Trackstar, "reads_per_second", None)
+    monkeypatch.setattr(clients, "_idle", type(clients._idle)())
+    started: list[Wms] = []
+
+    def start(**sizes: int) -> Wms:
+        started.append(Wms(**sizes))
+        settings.PRIVATE_WMS_HOSTS = frozenset(wms.host for wms in started)
+        return started[-1]
+
+    yield start
+    for client in clients._idle.values():
+        client.close()
+    for wms in started:
+        wms.__exit__()
+
+
+@pytest.fixture
+def connected(home: Workspace) -> Callable[..., Connection]:
+    """Connects an account of a WMS; its schedules are off until the test says which one is due."""
+
+    def make(wms: Wms, account: int = 1) -> Connection:
+        name = f"{wms.host} {account}"
+        made = connect(home, Account("trackstar", name, Wms.credentials(account), base_url=wms.url), first_sync=False)
+        EntitySchedule.objects.filter(connection=made).update(enabled=False)
+        return made
+
+    return make

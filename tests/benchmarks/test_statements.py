@@ -1,0 +1,149 @@
+"""What a run and a page cost in statements: few, and not more with more rows, entities or connections."""
+
+from collections.abc import Callable, Iterable
+from datetime import timedelta
+from itertools import pairwise
+from typing import Any
+
+import pytest
+from django.utils.timezone import now
+
+from benchmarks.running import Wms
+from benchmarks.statements import counted
+from integrations.entities import Entity
+from integrations.models import Connection
+from syncs import engine
+from syncs.models import EntitySchedule, Mode, State, SyncRun, Trigger
+from syncs.schedule import queue_due
+from syncs.services import claim, request_runs
+from tests.kit.running import counts, sync
+
+from .conftest import ON_POSTGRES
+
+MOST_OF_AN_IDLE_RUN = 12
+AN_HOUR_OR_TWO = 7200
+Connect = Callable[..., Connection]
+Serve = Callable[..., Wms]
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def due(connections: Iterable[Connection], entities: Iterable[Entity] = (Entity.INVENTORY,)) -> list[str]:
+    """The statements by which the clock queues a run for each of these."""
+    schedules = EntitySchedule.objects.filter(connection__in=list(connections), entity__in=list(entities))
+    schedules.update(enabled=True, next_due_at=now() - timedelta(seconds=1), next_reread_at=None, next_wide_at=None)
+    with counted() as statements:
+        queue_due(now())
+    return statements
+
+
+def worked() -> list[list[str]]:
+    """The statements of each run that is ready, from its claim to its end."""
+    runs = []
+    while True:
+        with counted() as statements:
+            claimed = claim()
+            if claimed is None:
+                return runs
+            engine.work(claimed)
+        assert SyncRun.objects.get(pk=claimed.run.pk).state == State.SUCCEEDED
+        runs.append(statements)
+
+
+def whole(connection: Connection, entity: Entity) -> list[str]:
+    """The statements of one full run."""
+    request_runs(connection, [entity], mode=Mode.FULL, trigger=Trigger.MANUAL)
+    (statements,) = worked()
+    return statements
+
+
+def first_synced(wms: Wms, connections: Iterable[Connection], entities: Iterable[Entity]) -> None:
+    """So far that an incremental finds nothing: an hour or two after the first load."""
+    for connection in connections:
+        for entity in entities:
+            assert sync(connection, entity, Mode.FULL).state == State.SUCCEEDED
+    wms.control("clock", ahead=AN_HOUR_OR_TWO)
+
+
+def test_an_idle_run_costs_few_statements(serve: Serve, connected: Connect) -> None:
+    wms = serve(inventory=300)
+    connection = connected(wms)
+    first_synced(wms, [connection], [Entity.INVENTORY])
+    seen = []
+    for _ in range(3):
+        due([connection])
+        (statements,) = worked()
+        seen.append(len(statements))
+        assert counts(SyncRun.objects.latest("pk")) == {}
+    assert len(set(seen)) == 1, seen
+    assert seen[0] <= MOST_OF_AN_IDLE_RUN, "\n".join(statements)
+
+
+def test_an_idle_run_costs_the_same_beside_fifty_others(serve: Serve, connected: Connect) -> None:
+    wms = serve(inventory=100)
+    connections = [connected(wms, number) for number in range(1, 51)]
+    first_synced(wms, connections, [Entity.INVENTORY])
+    asking_one = due(connections[:1])
+    (alone,) = worked()
+    asking_all = due(connections)
+    together = worked()
+    assert len(together) == 50
+    assert {len(run) for run in together} == {len(alone)}
+    # On SQLite Django splits an insert into two where it would have more than 999 parameters.
+    allowed = 0 if ON_POSTGRES else 1
+    assert len(asking_all) - len(asking_one) <= allowed, "\n".join(asking_all)
+
+
+def test_an_idle_run_costs_the_same_beside_other_entities(serve: Serve, connected: Connect) -> None:
+    entities = [Entity.INVENTORY, Entity.ORDERS, Entity.PRODUCTS, Entity.INBOUND_SHIPMENTS]
+    wms = serve(inventory=100, orders=100, products=100, inbound_shipments=100)
+    connection = connected(wms)
+    first_synced(wms, [connection], entities)
+    asking_one = due([connection])
+    (alone,) = worked()
+    asking_all = due([connection], entities)
+    together = worked()
+    assert len(together) == len(entities)
+    assert {len(run) for run in together} == {len(alone)}
+    assert len(asking_all) == len(asking_one), "\n".join(asking_all)
+
+
+@pytest.mark.parametrize(("entity", "kind"), [(Entity.INVENTORY, "inventory"), (Entity.ORDERS, "orders")])
+def test_a_page_costs_the_same_however_many_rows_it_has(
+    serve: Serve, connected: Connect, entity: Entity, kind: str
+) -> None:
+    costs: list[dict[str, int]] = []
+    for rows in (100, 1000):
+        wms = serve(**{kind: rows})
+        connection = connected(wms)
+        cost = {"first": len(whole(connection, entity)), "unchanged": len(whole(connection, entity))}
+        wms.control("clock", ahead=AN_HOUR_OR_TWO)
+        wms.control("change", kind=kind, share=1)
+        due([connection], [entity])
+        (statements,) = worked()
+        assert counts(SyncRun.objects.latest("pk")) == {"seen": rows, "updated": rows}
+        costs.append(cost | {"changed": len(statements)})
+    assert costs[0] == costs[1]
+
+
+def test_each_page_costs_as_much_as_the_one_before(serve: Serve, connected: Connect) -> None:
+    first, unchanged = [], []
+    for pages in (2, 3, 4, 5):
+        connection = connected(serve(inventory=1000 * pages))
+        first.append(len(whole(connection, Entity.INVENTORY)))
+        unchanged.append(len(whole(connection, Entity.INVENTORY)))
+    for costs in (first, unchanged):
+        steps = {later - earlier for earlier, later in pairwise(costs)}
+        assert len(steps) == 1, costs
+
+
+def test_nothing_is_written_to_the_mirror_where_nothing_changed(serve: Serve, connected: Connect) -> None:
+    connection = connected(serve(inventory=1500, orders=1500))
+    for entity in (Entity.INVENTORY, Entity.ORDERS):
+        assert any(_writes_mirror(statement) for statement in whole(connection, entity))
+        assert not any(_writes_mirror(statement) for statement in whole(connection, entity))
+
+
+def _writes_mirror(statement: Any) -> bool:
+    verb = statement.lstrip().split(None, 1)[0].upper()
+    return verb in ("INSERT", "UPDATE", "DELETE", "COPY", "CREATE", "MERGE", "WITH") and "warehouse_" in statement

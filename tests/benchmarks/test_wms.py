@@ -1,0 +1,91 @@
+"""The benchmarks' WMS answers as Trackstar does, as far as Packr's connector asks."""
+
+from collections.abc import Iterator
+from datetime import UTC, timedelta
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+import pytest
+import requests
+
+from benchmarks.running import Wms
+
+RECENTLY = timedelta(minutes=15)
+Ask = dict[str, Any]
+
+
+@pytest.fixture(scope="module")
+def wms() -> Iterator[Wms]:
+    with Wms(inventory=2500, orders=10) as running:
+        yield running
+
+
+def get(wms: Wms, path: str, account: int = 1, **params: Any) -> requests.Response:
+    headers = {"x-trackstar-api-key": "any", "x-trackstar-access-token": f"bench-{account}"}
+    with requests.Session() as session:
+        return session.get(wms.url + path, params=params, headers=headers, timeout=10)
+
+
+def since(wms: Wms, account: int = 1, kind: str = "inventory") -> list[Any]:
+    """What changed in the last quarter of an hour by the WMS's own clock."""
+    moment = parsedate_to_datetime(get(wms, "/wms/warehouses").headers["Date"]).astimezone(UTC) - RECENTLY
+    asked = {"trackstar_updated_date[gte]": moment.strftime("%Y-%m-%dT%H:%M:%SZ")}
+    records: list[Any] = get(wms, f"/wms/{kind}", account, **asked).json()["data"]
+    return records
+
+
+def test_a_list_comes_in_pages_to_its_end(wms: Wms) -> None:
+    token, seen = None, []
+    while token is not None or not seen:
+        page = get(wms, "/wms/inventory", **({"page_token": token} if token else {})).json()
+        seen.append([record["id"] for record in page["data"]])
+        token = page["next_token"]
+    assert [len(page) for page in seen] == [1000, 1000, 500]
+    assert len({one for page in seen for one in page}) == 2500
+
+
+def test_only_what_changed_recently_is_in_an_incremental(wms: Wms) -> None:
+    assert since(wms) == []
+    assert wms.control("change", kind="inventory", share=0.1) == {"changed": 250}
+    changed = since(wms)
+    assert len(changed) == 250
+    whole = get(wms, "/wms/inventory").json()["data"]
+    assert [one for one in whole if one in changed] == changed[:100]
+    wms.control("clock", ahead=7200)
+    assert since(wms) == []
+
+
+def test_an_account_changes_by_itself(wms: Wms) -> None:
+    wms.control("change", kind="orders", share=0.5, account="bench-2")
+    assert (len(since(wms, 1, "orders")), len(since(wms, 2, "orders"))) == (0, 5)
+
+
+def test_records_are_found_by_id(wms: Wms) -> None:
+    found = get(wms, "/wms/orders", **{"ids[in]": "orders-3,orders-10,inventory-1,x"}).json()
+    assert ([one["id"] for one in found["data"]], found["next_token"]) == (["orders-3"], None)
+    assert get(wms, "/wms/orders/orders-9").json()["data"]["id"] == "orders-9"
+
+
+@pytest.mark.parametrize(
+    ("path", "asked", "status"),
+    [
+        ("/wms/orders/orders-10", {}, 404),
+        ("/wms/nothing", {}, 404),
+        ("/wms/orders", {"status": "open"}, 422),
+        ("/wms/orders", {"limit": "1001"}, 422),
+    ],
+)
+def test_what_it_does_not_have_is_refused(wms: Wms, path: str, asked: Ask, status: int) -> None:
+    assert get(wms, path, **asked).status_code == status
+
+
+def test_a_stranger_is_refused(wms: Wms) -> None:
+    assert requests.get(f"{wms.url}/wms/orders", timeout=10).status_code == 401
+
+
+def test_it_counts_what_it_was_asked(wms: Wms) -> None:
+    wms.control("stats")
+    get(wms, "/wms/orders")
+    get(wms, "/wms/orders/orders-1")
+    get(wms, "/connections/any")
+    assert wms.control("stats") == {"orders": 2, "connections": 1}
