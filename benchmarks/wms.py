@@ -37,6 +37,8 @@ HOST = "127.0.0.1"
 MOST = 1000  # of a page
 SIZES = dict.fromkeys(MAKERS, 0) | {"warehouses": 2, "warehouse-customers": 20, "shipping-methods": 4}
 SINCE = ("trackstar_updated_date[gte]", "updated_date[gte]")
+# Nothing changes later than now, so an end that lies ahead leaves nothing out; others are not understood.
+UNTIL = ("trackstar_updated_date[lte]", "updated_date[lte]")
 TOKEN = re.compile(rb"\r\nx-trackstar-access-token: *([^\r\n]*-\d+)\r\n", re.IGNORECASE)
 LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)\r\n", re.IGNORECASE)
 CRAWLS = [kind.replace("-", "_") for kind in MAKERS]
@@ -209,7 +211,8 @@ def _list(shelf: Shelf, query: dict[str, str]) -> bytes:
     if "ids[in]" in query:
         numbers = [shelf.number_of(one) for one in query["ids[in]"].split(",")]
         return shelf.body([number for number in numbers if number is not None], None)
-    unknown = query.keys() - {"limit", "page_token", *SINCE}
+    ahead = iso(datetime.now(UTC))
+    unknown = query.keys() - {"limit", "page_token", *SINCE} - {name for name in UNTIL if query.get(name, "") >= ahead}
     limit, start = query.get("limit", str(MOST)), query.get("page_token", "0")
     if unknown or not limit.isdecimal() or not 1 <= int(limit) <= MOST or not start.isdecimal():
         raise Refused(422, f"not understood: {sorted(unknown) or query}")

@@ -6,6 +6,7 @@ A full run is compared with the mirror by them; and a list that goes round for e
 from array import array
 from collections.abc import Iterable, Sequence
 from hashlib import blake2b
+from itertools import chain
 
 import msgspec
 from django.db.models import Exists, QuerySet
@@ -19,6 +20,8 @@ MOST_PAGES = 100_000
 # So many pages in a row without an id that the pages before them did not have: the list goes round for ever.
 IDLE_PAGES = 5
 CHUNK = 2000
+
+Packed = bytes | memoryview
 
 
 def keep(run: SyncRun, page: Page, keys: "array[int]", doubtful: Sequence[str]) -> None:
@@ -42,15 +45,19 @@ def _refuse_circle(run: SyncRun, digest: str, keys: set[int]) -> None:
             "support.",
         )
     came_before = Exists(SeenPage.objects.filter(run=run, cursor_digest=digest))
-    last = SeenPage.objects.filter(run=run).order_by("-number").values_list("keys", came_before)
-    pages = list(last[: 2 * IDLE_PAGES - 1])
-    if pages and pages[0][1]:
+    last = _pages(run).order_by("-number").values_list("keys", came_before)
+    # The few pages before and, each time the number of pages has doubled, all: so a circle of any length is found, at
+    # little cost.
+    has_doubled = run.pages & (run.pages - 1) == 0
+    pages = last.iterator(100) if has_doubled else iter(last[: 2 * IDLE_PAGES - 1])
+    newest, again = next(pages, (None, False))
+    if again:
         raise ConnectorError(
             Kind.CONTRACT,
             "The WMS sent the same page marker twice, so its list would never end. What was read so far is kept, "
             "and the next sync tries again; contact the WMS's support if this lasts.",
         )
-    if _is_idle(run, keys, [packed for packed, _ in pages]):
+    if newest is not None and _is_idle(keys, chain([newest], (packed for packed, _ in pages))):
         raise ConnectorError(
             Kind.CONTRACT,
             f"The WMS sent {IDLE_PAGES} pages in a row without anything new, so its list would never end. What was "
@@ -58,16 +65,10 @@ def _refuse_circle(run: SyncRun, digest: str, keys: set[int]) -> None:
         )
 
 
-def _is_idle(run: SyncRun, new: set[int], last: Iterable[bytes | memoryview]) -> bool:
-    """Whether this page and the last ones bring no row key that earlier pages did not have.
-
-    Compared with the few pages before them and, each time the number of pages has doubled, with all: so a circle of
-    any length is found, at little cost.
-    """
-    if run.pages & (run.pages - 1) == 0:
-        last = _pages(run).order_by("-number").values_list("keys", flat=True).iterator(100)
+def _is_idle(new: set[int], earlier: Iterable[Packed]) -> bool:
+    """Whether this page and the last ones bring no row key that the pages before those did not have."""
     count = 1
-    for packed in last:
+    for packed in earlier:
         count += 1
         before = array("q", bytes(packed))
         new = new.union(before) if count <= IDLE_PAGES else new.difference(before)

@@ -24,6 +24,7 @@ from .schedule import EVERY, lanes_of, queue_due
 # A person who waits goes before the clock by this much.
 PERSON_AHEAD = timedelta(minutes=5)
 MOST_CLAIMS = 5
+MOST_TRIES = 5
 
 
 class Refused(Exception):
@@ -168,33 +169,42 @@ def claim(*, connection: Connection | None = None) -> Claim | None:
     ready = ready_runs(moment)
     if connection is not None:
         ready = ready.filter(connection=connection)
-    for pk, lane_id in ready.values_list("pk", "lane_id")[:5]:
-        token = uuid4()
+    # Lanes that others are taking at this moment are passed over: nobody waits for a worker that froze as it took one.
+    ready = ready.select_for_update(skip_locked=True, of=("lane",))
+    for _ in range(MOST_TRIES):
         with transaction.atomic():
-            if not _lease(lane_id, token, moment):
-                continue
-            taken = SyncRun.objects.filter(pk=pk, state__in=ACTIVE, ready_at__lte=moment).update(
-                state=State.RUNNING,
-                claims=F("claims") + 1,
-                started_at=Coalesce("started_at", Value(moment, DateTimeField())),
-                beat_at=moment,
-                message="",
-                failure="",
-                detail="",
-            )
-            if not taken:
-                _release(lane_id, token)
-                continue
-        return Claim(SyncRun.objects.select_related("connection__workspace", "lane", "checkpoint").get(pk=pk), token)
+            first = ready.values_list("pk", "lane_id").first()
+            token = _lease(first[0], first[1], moment) if first else None
+        if token and first:
+            # Only now: what was read before the lane was taken may be from before another worker's last page.
+            run = SyncRun.objects.select_related("connection__workspace", "lane", "checkpoint").get(pk=first[0])
+            return Claim(run, token)
+        if first is None:
+            return None
     return None
 
 
-def _lease(lane_id: int, token: UUID, moment: datetime) -> bool:
-    """Take the lane for a lease; False while another worker holds it."""
-    free = Q(leased_until=None) | Q(leased_until__lt=moment)
+def _lease(run_id: int, lane_id: int, moment: datetime) -> UUID | None:
+    """Take a run and its lane; None when another worker was faster."""
+    token = uuid4()
     worker = f"{socket.gethostname()}:{os.getpid()}"[:100]
+    free = Q(leased_until=None) | Q(leased_until__lt=moment)
     lane = Lane.objects.filter(free, pk=lane_id)
-    return lane.update(token=token, leased_until=lease_end(), worker=worker, waits_until=None) == 1
+    if not lane.update(token=token, leased_until=lease_end(), worker=worker, waits_until=None):
+        return None
+    taken = SyncRun.objects.filter(pk=run_id, state__in=ACTIVE, ready_at__lte=moment).update(
+        state=State.RUNNING,
+        claims=F("claims") + 1,
+        started_at=Coalesce("started_at", Value(moment, DateTimeField())),
+        beat_at=moment,
+        message="",
+        failure="",
+        detail="",
+    )
+    if not taken:
+        _release(lane_id, token)
+        return None
+    return token
 
 
 def _release(lane_id: int, token: UUID) -> None:
