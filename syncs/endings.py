@@ -27,7 +27,14 @@ def end(turn: Turn, doubt: absence.Verdict = absence.SURE) -> None:
         old.filter(last_seen_at__lt=run.started_at).delete()
     if not doubt.state:
         _move_watermark(turn)
-    complete(run, state, {**turn.progress(), "held": doubt.held}, message=message, has_trail=not turn.is_new)
+    complete(
+        run,
+        state,
+        {**turn.progress(), "held": doubt.held},
+        message=message,
+        has_trail=not turn.is_new,
+        due=turn.schedule.next_due_at,
+    )
 
 
 def _outcome(run: SyncRun) -> tuple[State, str]:

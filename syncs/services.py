@@ -10,16 +10,15 @@ from uuid import UUID, uuid4
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
-from django.db.models import DateTimeField, F, Q, Value
-from django.db.models.functions import Coalesce
+from django.db.models import Q
 from django.utils.timezone import now
 
 from integrations.entities import Entity
 from integrations.models import Connection
 
-from . import seen, wakeups
+from . import seen, statements, wakeups
 from .models import ACTIVE, Checkpoint, EntitySchedule, Lane, Mode, State, SyncRun, Trigger
-from .schedule import EVERY, lanes_of, queue_due
+from .schedule import EVERY, HORIZON, lanes_of, queue_due
 
 # A person who waits goes before the clock by this much.
 PERSON_AHEAD = timedelta(minutes=5)
@@ -155,65 +154,36 @@ def lease_end() -> datetime:
     return now() + timedelta(seconds=settings.LEASE_SECONDS)
 
 
-def ready_runs(moment: datetime) -> Any:
-    """The active runs that a worker may take now, the most urgent first."""
-    unleased = Q(lane__leased_until=None) | Q(lane__leased_until__lt=moment)
-    calm = Q(lane__waits_until=None) | Q(lane__waits_until__lte=moment)
-    ready = SyncRun.objects.filter(unleased, calm, state__in=ACTIVE, ready_at__lte=moment)
-    return ready.order_by("urgency", "id")
-
-
 def claim(*, connection: Connection | None = None) -> Claim | None:
     """Take the lane with the most urgent ready run, and that run. None when there is nothing to do."""
     moment = now()
-    ready = ready_runs(moment)
-    if connection is not None:
-        ready = ready.filter(connection=connection)
-    # Lanes that others are taking at this moment are passed over: nobody waits for a worker that froze as it took one.
-    ready = ready.select_for_update(skip_locked=True, of=("lane",))
     for _ in range(MOST_TRIES):
         with transaction.atomic():
-            first = ready.values_list("pk", "lane_id").first()
-            token = _lease(first[0], first[1], moment) if first else None
-        if token and first:
-            # Only now: what was read before the lane was taken may be from before another worker's last page.
-            run = SyncRun.objects.select_related("connection__workspace", "lane", "checkpoint").get(pk=first[0])
-            return Claim(run, token)
-        if first is None:
+            found = statements.next_ready(moment, connection.pk if connection else None)
+            token = _take(*found, moment) if found else None
+        if found is None:
             return None
+        if token:
+            # Only now: what was read before the lane was taken may be from before another worker's last page.
+            return Claim(SyncRun.objects.select_related("connection", "checkpoint").get(pk=found[0]), token)
     return None
 
 
-def _lease(run_id: int, lane_id: int, moment: datetime) -> UUID | None:
+def _take(run_id: int, lane_id: int, moment: datetime) -> UUID | None:
     """Take a run and its lane; None when another worker was faster."""
     token = uuid4()
     worker = f"{socket.gethostname()}:{os.getpid()}"[:100]
-    free = Q(leased_until=None) | Q(leased_until__lt=moment)
-    lane = Lane.objects.filter(free, pk=lane_id)
-    if not lane.update(token=token, leased_until=lease_end(), worker=worker, waits_until=None):
+    if not statements.lease(lane_id, token, lease_end(), worker, moment):
         return None
-    taken = SyncRun.objects.filter(pk=run_id, state__in=ACTIVE, ready_at__lte=moment).update(
-        state=State.RUNNING,
-        claims=F("claims") + 1,
-        started_at=Coalesce("started_at", Value(moment, DateTimeField())),
-        beat_at=moment,
-        message="",
-        failure="",
-        detail="",
-    )
-    if not taken:
-        _release(lane_id, token)
+    if not statements.start(run_id, moment):
+        statements.renew(lane_id, token, None)
         return None
     return token
 
 
-def _release(lane_id: int, token: UUID) -> None:
-    Lane.objects.filter(pk=lane_id, token=token).update(leased_until=None)
-
-
 def release(claimed: Claim) -> None:
     """Give the lane back."""
-    _release(claimed.run.lane_id, claimed.token)
+    statements.renew(claimed.run.lane_id, claimed.token, None)
 
 
 class LeaseLost(Exception):
@@ -230,8 +200,7 @@ class Cancelled(Exception):
 
 def fence(claimed: Claim) -> None:
     """Renew the lease; LeaseLost when it is another's. First statement of everything a worker writes."""
-    mine = Lane.objects.filter(pk=claimed.run.lane_id, token=claimed.token)
-    if not mine.update(leased_until=lease_end()):
+    if not statements.renew(claimed.run.lane_id, claimed.token, lease_end()):
         raise LeaseLost
 
 
@@ -242,17 +211,23 @@ def unwanted(run: SyncRun) -> Gone | Cancelled:
 
 
 def complete(
-    run: SyncRun, state: State, values: Mapping[str, Any], *, message: str = "", has_trail: bool = True
+    run: SyncRun,
+    state: State,
+    values: Mapping[str, Any],
+    *,
+    message: str = "",
+    has_trail: bool = True,
+    due: datetime | None = None,
 ) -> None:
     """End a run that a worker has read to its end, `values` in its row. Raises Gone, and Cancelled when asked to.
 
-    `has_trail`: something was kept to resume it from.
+    `has_trail`: something was kept to resume it from. `due`: when its schedule falls due next, as far as is known.
     """
     wanted = SyncRun.objects.filter(pk=run.pk, state=State.RUNNING, cancel_asked=False)
     # The usual end in one statement: nobody asked for anything meanwhile.
     _end(run, state, message=message)
     if wanted.filter(then_full=False).update(**_ending(run), **values):
-        return _after(run, then_full=False, has_trail=has_trail)
+        return _after(run, then_full=False, has_trail=has_trail, due=due)
     if not wanted.update(**_ending(run), **values):
         raise unwanted(run)
     return _after(run, then_full=True, has_trail=has_trail)
@@ -275,7 +250,7 @@ def _ending(run: SyncRun) -> dict[str, Any]:
     return {name: getattr(run, name) for name in ("state", "completed_at", "message", "failure", "detail")}
 
 
-def _after(run: SyncRun, *, then_full: bool, has_trail: bool = True) -> None:
+def _after(run: SyncRun, *, then_full: bool, has_trail: bool = True, due: datetime | None = None) -> None:
     """What a run leaves behind goes, and what comes after it is queued."""
     if has_trail:
         Checkpoint.objects.filter(run=run).delete()
@@ -283,7 +258,9 @@ def _after(run: SyncRun, *, then_full: bool, has_trail: bool = True) -> None:
     if then_full and run.connection.is_live:
         follower = _new_run(run.connection, run.lane, Entity(run.entity), Mode.FULL, Trigger(run.trigger), None)
         SyncRun.objects.filter(pk=run.pk).update(followed_by=follower)
-    queue_due(now(), only=Q(connection=run.connection_id, entity=run.entity))
+    moment = now()
+    if due is None or due <= moment + HORIZON:  # later ones are the tick's
+        queue_due(moment, only=Q(connection=run.connection_id, entity=run.entity))
 
 
 def stop_all(connection: Connection, message: str, *, state: State = State.CANCELLED, failure: str = "") -> None:

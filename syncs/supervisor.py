@@ -23,9 +23,8 @@ from django_q.cluster import Cluster
 from django_q.signals import post_execute, pre_execute
 from redis.exceptions import RedisError
 
-from . import beats, stopping, wakeups, watchdog
+from . import beats, statements, stopping, wakeups, watchdog
 from .models import Lane
-from .services import ready_runs
 from .ticking import make_tick
 
 log = logging.getLogger(__name__)
@@ -157,7 +156,7 @@ class Supervisor:
         """Send a wake-up when a run is ready and none is on its way; note since when nothing moves."""
         try:
             moment = now()
-            ready = ready_runs(moment).exists()
+            ready = statements.is_any_ready(moment)
             queued = get_broker().queue_size()
             if ready and not queued:
                 wakeups.wake()

@@ -16,12 +16,11 @@ from django.utils import timezone
 from integrations.entities import Entity
 from integrations.models import Connection, Status
 
-from . import beats
+from . import beats, statements
 from .aging import old_data
 from .incidents import Finding, Register, open_incidents
 from .models import ACTIVE, Beat, EntitySchedule, Incident, Problem, State, SyncRun
 from .repairs import live, of_its_own, repair
-from .services import ready_runs
 from .state import undecided
 from .ticking import make_tick
 
@@ -83,7 +82,7 @@ class _Look:
             )
 
     def _is_work_left(self) -> bool:
-        return bool(ready_runs(self.now - beats.ALIVE).exists())
+        return statements.is_any_ready(self.now - beats.ALIVE)
 
     def _tick(self) -> Iterator[Finding]:
         mended = make_tick(self.now)

@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from packr.admin import Fact, Tone, now_panel, when, when_exactly
 
-from .. import services
+from .. import statements
 from ..beats import PROCESSES
 from ..models import ACTIVE, Beat, EntitySchedule, Incident, Problem, State, SyncRun
 from ..state import Freshness, undecided
@@ -78,7 +78,7 @@ def workers_now() -> Fact:
     worked = SyncRun.objects.filter(pk__in=list(recent.values_list("pk", flat=True))).aggregate(at=Max("beat_at"))["at"]
     beat = Beat.objects.filter(PROCESSES).aggregate(at=Max("at"))["at"]
     sign = max(filter(None, [worked, beat]), default=None)
-    waiting = services.ready_runs(moment - SILENT).count()
+    waiting = statements.count_ready(moment - SILENT)
     last = f"Last sign of life {when_exactly(sign)}" if sign else "No worker has run anything yet"
     if waiting:
         due = f"{waiting} due run{' waits' if waiting == 1 else 's wait'} for one"

@@ -1,0 +1,87 @@
+"""The statements of every turn, written out: they run thousands of times an hour, and making them anew each time would
+cost more than running them.
+"""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.db import connection as database
+
+from .models import ACTIVE, Lane, State, SyncRun
+
+RUN, LANE = SyncRun._meta.db_table, Lane._meta.db_table
+IS_ACTIVE = f"state IN ({', '.join(repr(state.value) for state in ACTIVE)})"
+READY = f"""
+    SELECT run.id, run.lane_id FROM {RUN} AS run JOIN {LANE} AS lane ON lane.id = run.lane_id
+    WHERE run.{IS_ACTIVE} AND run.ready_at <= %s
+        AND (lane.leased_until IS NULL OR lane.leased_until < %s)
+        AND (lane.waits_until IS NULL OR lane.waits_until <= %s)"""
+MOST_URGENT = " ORDER BY run.urgency, run.id LIMIT 1"
+LEASE = f"""
+    UPDATE {LANE} SET token = %s, leased_until = %s, worker = %s, waits_until = NULL
+    WHERE id = %s AND (leased_until IS NULL OR leased_until < %s)"""
+START = f"""
+    UPDATE {RUN} SET state = '{State.RUNNING.value}', claims = claims + 1, started_at = COALESCE(started_at, %s),
+        beat_at = %s, message = '', failure = '', detail = ''
+    WHERE id = %s AND {IS_ACTIVE} AND ready_at <= %s"""
+RENEW = f"UPDATE {LANE} SET leased_until = %s WHERE id = %s AND token = %s"
+
+
+def next_ready(moment: datetime, connection_id: int | None = None) -> tuple[int, int] | None:
+    """The most urgent run that a worker may take now, and its lane, which is locked on PostgreSQL.
+
+    Lanes that others are taking at this moment are passed over: nobody waits for a worker that froze as it took one.
+    """
+    statement = READY if connection_id is None else f"{READY} AND run.connection_id = {connection_id:d}"
+    lock = " FOR UPDATE OF lane SKIP LOCKED" if database.vendor == "postgresql" else ""
+    with database.cursor() as cursor:
+        cursor.execute(statement + MOST_URGENT + lock, [_time(moment)] * 3)
+        found: tuple[int, int] | None = cursor.fetchone()
+    return found
+
+
+def is_any_ready(moment: datetime) -> bool:
+    """Whether there is a run that a worker may take now."""
+    with database.cursor() as cursor:
+        cursor.execute(f"{READY} LIMIT 1", [_time(moment)] * 3)
+        return cursor.fetchone() is not None
+
+
+def count_ready(moment: datetime) -> int:
+    """How many runs a worker could have taken at a moment."""
+    with database.cursor() as cursor:
+        cursor.execute(f"SELECT COUNT(*) FROM ({READY}) AS ready", [_time(moment)] * 3)
+        count: int = cursor.fetchone()[0]
+    return count
+
+
+def lease(lane_id: int, token: UUID, until: datetime, worker: str, moment: datetime) -> bool:
+    """Take a lane; False while another worker holds it."""
+    return _execute(LEASE, _token(token), _time(until), worker, lane_id, _time(moment)) == 1
+
+
+def start(run_id: int, moment: datetime) -> bool:
+    """Set a run running; False when it is no longer to be worked on now."""
+    return _execute(START, _time(moment), _time(moment), run_id, _time(moment)) == 1
+
+
+def renew(lane_id: int, token: UUID, until: datetime | None) -> bool:
+    """Set the end of a lease, None to give the lane back; False when the lane is another worker's."""
+    return _execute(RENEW, _time(until), lane_id, _token(token)) == 1
+
+
+def _execute(statement: str, *values: Any) -> int:
+    with database.cursor() as cursor:
+        cursor.execute(statement, values)
+        count: int = cursor.rowcount
+    return count
+
+
+def _time(moment: datetime | None) -> Any:
+    return database.ops.adapt_datetimefield_value(moment)
+
+
+def _token(token: UUID) -> Any:
+    """As the token's column keeps it: SQLite has no type for it."""
+    return token if database.features.has_native_uuid_field else token.hex
