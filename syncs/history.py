@@ -11,7 +11,7 @@ from django.db import transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
 from django.utils import timezone
 
-from . import beats, stopping
+from . import beats, spool, stopping
 from .models import ACTIVE, Beat, DailyTally, Incident, Mode, RejectedRecord, State, SyncRun, Trigger
 
 IDLE_KEPT, KEPT = timedelta(days=2), timedelta(days=90)
@@ -54,6 +54,7 @@ def prune(now: datetime | None = None, *, seconds: float | None = None) -> Prune
 
 def prune_in_turn(now: datetime) -> None:
     """Prune for some seconds if nobody did within the last hour; what is left is gone on with at the next call."""
+    spool.sweep()
     if beats.take_turn("prune", EVERY, now) and not prune(now, seconds=WORKS_FOR).finished:
         beats.give_turn_back("prune", EVERY, now)
 

@@ -15,7 +15,7 @@ from integrations.sandbox.server import Sandbox
 from integrations.services import Account, connect
 from packr.warehouse import writer
 from packr.warehouse.models import Order
-from syncs import clients, engine, spool
+from syncs import clients, engine, spool, tasks
 from syncs.models import State, SyncRun, Trigger
 from syncs.services import claim, request_runs
 from tests.kit.running import counts, drain, lapse
@@ -107,13 +107,13 @@ def test_what_is_old_is_not_taken_and_swept_away(settings, tmp_path, run):
     long_ago = (now() - timedelta(minutes=16)).timestamp()
     os.utime(file, (long_ago, long_ago))
     assert spool.take(run, None) == {}
-    spool.sweep()
+    tasks.tick()
     assert not file.exists()
 
 
 def test_what_is_young_is_not_swept_away(run):
     spool.keep(run, None, TOLD)
-    spool.sweep()
+    tasks.tick()
     assert spool.take(run, None) == TOLD
 
 
