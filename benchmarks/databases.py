@@ -117,13 +117,13 @@ class Postgres:
         """Fills what it yields when the block ends; the contestant must have closed its sessions by then."""
         written = Written()
         with psycopg.connect(self.url, autocommit=True) as database:
-            pid = _postmaster(database)
+            pid = postmaster(database)
             rows, books = _row(database, WRITTEN)
             (lsn,) = _row(database, "SELECT pg_current_wal_lsn()")
-            cpu = _server_cpu(pid)
+            cpu = server_cpu(pid)
             yield written
             _wait_for_sessions(database)
-            written.cpu = _server_cpu(pid) - cpu if pid else None
+            written.cpu = server_cpu(pid) - cpu if pid else None
             written.wal = int(_row(database, "SELECT pg_wal_lsn_diff(pg_current_wal_lsn(), %s)", lsn)[0])
             now = _row(database, WRITTEN)
             written.rows, written.books = now[0] - rows, now[1] - books
@@ -189,13 +189,13 @@ def _wait_for_sessions(database: Any) -> None:
     time.sleep(0.1)
 
 
-def _postmaster(database: Any) -> int | None:
+def postmaster(database: Any) -> int | None:
     """The server's main process, when it runs on this machine and lets itself be seen; else None."""
     file = Path(_row(database, "SHOW data_directory")[0]) / "postmaster.pid"
     return int(file.read_text().split()[0]) if file.exists() else None
 
 
-def _server_cpu(postmaster: int | None) -> float:
+def server_cpu(postmaster: int | None) -> float:
     """CPU seconds of the server's processes, those that ended included."""
     if postmaster is None:
         return 0.0

@@ -143,7 +143,7 @@ class SyncRun(models.Model):
     """One attempt to bring one entity of one connection up to date. The table is the queue.
 
     `ready_at`: the moment from which a worker may take it (due, or the end of a wait, or its turn after a slice).
-    `urgency` orders what is ready: the smaller the sooner. `claims`, `waits`: how often it was taken, and had to wait,
+    `urgency` orders what is ready: the smaller the sooner; it is never later than `ready_at`. `claims`, `waits`: how often it was taken, and had to wait,
     since a page was last written. `beat_at`: when a worker last showed that it is alive.
     """
 
@@ -211,7 +211,8 @@ class SyncRun(models.Model):
             )
         ]
         indexes = [
-            models.Index(fields=["ready_at"], condition=Q(state__in=ACTIVE), name="runs_ready"),
+            # In the order in which runs are taken: the next one is found at once, however many stand behind it.
+            models.Index(fields=["urgency", "id"], condition=Q(state__in=ACTIVE), name="runs_urgent"),
             models.Index(fields=["connection", "entity", "-id"], name="runs_latest"),
             models.Index(
                 fields=["connection", "entity"], condition=Q(state=State.NEEDS_REVIEW, review=""), name="runs_undecided"

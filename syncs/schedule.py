@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from hashlib import sha256
 from zoneinfo import ZoneInfo
 
+from django.db import connection as database
 from django.db import transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
@@ -167,6 +168,9 @@ def queue_due(now: datetime, *, only: Q | None = None) -> None:
     An entity with an active run gets no second one: that occurrence is skipped. `only` limits it to some schedules,
     those of a run that has just ended: what fell due before that run started has been met by it.
     """
+    # Most runs end long before their schedule falls due again: one plain question, and nothing is locked.
+    if only is not None and not EntitySchedule.objects.filter(only, next_due_at__lte=now + HORIZON).exists():
+        return
     with transaction.atomic(savepoint=False):
         schedules = due_schedules(now).select_related("connection__workspace").select_for_update(of=("self",))
         if only is not None:
@@ -218,13 +222,26 @@ def _run(schedule: EntitySchedule, lane: Lane) -> SyncRun:
 
 def _advance(due: Sequence[EntitySchedule], run: Sequence[EntitySchedule], now: datetime) -> None:
     """Plan the next occurrence of each; a re-read that was skipped, since a run was active, stays due."""
+    runs = {schedule.pk for schedule in run}
     for schedule in due:
         previous = schedule.next_due_at
         assert previous is not None
-        if schedule in run and schedule.next_reread_at is not None and schedule.next_reread_at <= previous:
+        if schedule.pk in runs and schedule.next_reread_at is not None and schedule.next_reread_at <= previous:
             schedule.next_reread_at = _next_reread(schedule, max(now, previous))
         schedule.next_due_at = next_due(schedule, max(now, previous))
-    EntitySchedule.objects.bulk_update(due, ["next_due_at", "next_reread_at"])
+    _store(due)
+
+
+def _store(planned: Sequence[EntitySchedule]) -> None:
+    """Store the next moments of these schedules, which are locked, in one batch.
+
+    Django's bulk_update would send one statement that grows with the square of their number.
+    """
+    value = database.ops.adapt_datetimefield_value
+    rows = [(value(one.next_due_at), value(one.next_reread_at), one.pk) for one in planned]
+    table = database.ops.quote_name(EntitySchedule._meta.db_table)
+    with database.cursor() as cursor:
+        cursor.executemany(f"UPDATE {table} SET next_due_at = %s, next_reread_at = %s WHERE id = %s", rows)
 
 
 def is_default(schedule: EntitySchedule) -> bool:

@@ -83,6 +83,10 @@ class Redis:
         self._process.kill()
         self._process.wait()
 
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
     def freeze(self) -> None:
         """Let it take connections and answer nothing, as a host that swaps does."""
         self._process.send_signal(signal.SIGSTOP)

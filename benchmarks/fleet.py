@@ -1,0 +1,213 @@
+"""A fleet at work: N connections at their usual cadences, real clusters, a WMS with latency, one machine.
+
+    python -m benchmarks.fleet [--connections N] [--minutes M] [--latency-ms 200] [--clusters K] [--lanes L]
+                               [--workers W] [--broker redis|orm] [--first-syncs 100] [--due-at-once 10000]
+
+Prints a table with a column for each phase: steady state; the same while so many connections do a first sync; the
+same while so many runs have fallen due at one moment. Somebody presses Run every few seconds all the time.
+docs/scaling.md says what the figures mean.
+"""
+
+import argparse
+import json
+import os
+import platform
+import shutil
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+
+from . import databases, django_process
+from .fleet_processes import Cluster, Meter
+from .fleet_report import table
+from .running import Wms
+
+if TYPE_CHECKING:
+    from .fleet_measure import Person
+
+LOOKS_EVERY = 2.0  # seconds
+# What a connection has that does its first sync. Those of the fleet have read all of it before.
+GOODS = {"inventory": 5_000, "orders": 2_000, "products": 5_000, "inbound_shipments": 200}
+Row = dict[str, Any]
+
+
+def main() -> None:
+    asked = arguments(sys.argv[1:])
+    began = time.monotonic()
+
+    def tell(what: str) -> None:
+        sys.stderr.write(f"{time.monotonic() - began:7.1f} s  {what}\n")
+
+    phases = list(live(asked, tell))
+    kept = databases.VAR / f"fleet-{datetime.now(UTC):%Y%m%d-%H%M%S}.json"
+    kept.write_text(json.dumps({"asked": vars(asked), "phases": phases}, indent=1))
+    tell(f"kept in {kept}")
+    sys.stdout.write(f"{json.dumps(phases) if asked.json else table(phases, _title(asked))}\n")
+
+
+def arguments(given: list[str]) -> argparse.Namespace:
+    """What was asked for."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.fleet", description=(__doc__ or "").split("\n")[0])
+    parser.add_argument("--connections", type=int, default=1000, metavar="N", help="with 7 entities each, 1000")
+    parser.add_argument("--minutes", type=float, default=3, metavar="M", help="of each phase, 3")
+    parser.add_argument("--warm-up", type=float, default=60, metavar="S", help="seconds that are not measured, 60")
+    parser.add_argument("--latency-ms", type=float, default=200, help="of each answer of the WMS, 200")
+    parser.add_argument("--clusters", type=int, default=1, metavar="K", help="process groups, each a qcluster, 1")
+    parser.add_argument("--workers", type=int, default=2, metavar="W", help="of each cluster, 2")
+    parser.add_argument("--lanes", type=int, metavar="L", help="threads of each worker; Packr's default")
+    parser.add_argument("--broker", choices=("redis", "orm"), default="redis")
+    parser.add_argument("--first-syncs", type=int, default=0, metavar="N", help="connections that join in a 2nd phase")
+    parser.add_argument("--due-at-once", type=int, default=0, metavar="N", help="runs that fall due in a last phase")
+    parser.add_argument("--kill-one", action="store_true", help="kill -9 a cluster in the middle of the last phase")
+    parser.add_argument("--person-every", type=float, default=3, metavar="S", help="seconds between two requests, 3")
+    parser.add_argument("--profiled", action="store_true", help="cProfile in the workers; costs twice the CPU")
+    parser.add_argument("--json", action="store_true", help="the figures instead of a table")
+    asked = parser.parse_args(given)
+    if asked.kill_one and (asked.clusters < 2 or not asked.due_at_once):
+        parser.error("--kill-one needs two clusters at least, and --due-at-once")
+    return asked
+
+
+def live(asked: argparse.Namespace, tell: Any) -> Iterator[Row]:
+    """Set everything up, go through the phases and yield what each showed."""
+    databases.Postgres.prepare()
+    folder = databases.VAR / f"fleet-{os.getpid()}"
+    folder.mkdir(parents=True)
+    with ExitStack() as stack:
+        stack.callback(shutil.rmtree, folder)
+        wms = stack.enter_context(Wms(latency_ms=asked.latency_ms, **GOODS))
+        database = databases.Postgres(folder)
+        stack.callback(database.drop)
+        broker = stack.enter_context(_broker(asked.broker))
+        environment = django_process.environment(database=database.url, folder=str(folder), wms=wms.url)
+        environment |= {"Q_BROKER_URL": broker.url if broker else "", "PACKR_WORKERS": str(asked.workers)}
+        environment |= {"PACKR_LANES": str(asked.lanes)} if asked.lanes else {}
+        _django(environment)
+        stack.callback(django_process.rest)
+        from . import fleet_world
+
+        fleet_world.settle(wms, asked.connections)
+        tell(f"{asked.connections} connections are made")
+        clusters = [
+            stack.enter_context(Cluster(environment, folder / f"cluster-{number}", profiled=asked.profiled))
+            for number in range(1, asked.clusters + 1)
+        ]
+        others = {"PostgreSQL": _postmaster(database), "the WMS": wms.process.pid}
+        others |= {"Redis": broker.pid} if broker else {}
+        yield from Fleet(asked, wms, clusters, others, tell).phases()
+        for cluster in clusters if asked.profiled else ():
+            shutil.copytree(cluster.log.parent, databases.VAR / "profiles" / folder.name / cluster.log.parent.name)
+
+
+class Fleet:
+    """A fleet whose clusters have been started."""
+
+    def __init__(
+        self, asked: argparse.Namespace, wms: Wms, clusters: list[Cluster], others: dict[str, int], tell: Any
+    ) -> None:
+        self.asked, self.wms, self.clusters, self.others, self.tell = asked, wms, clusters, others, tell
+
+    def phases(self) -> Iterator[Row]:
+        """What each phase showed."""
+        from integrations.models import Connection
+
+        self.last = Connection.objects.latest("pk").pk
+        time.sleep(self.asked.warm_up)
+        if self.asked.minutes:
+            yield self._steady()
+        if self.asked.first_syncs:
+            yield self._joined()
+        if self.asked.due_at_once:
+            yield self._at_once()
+
+    @contextmanager
+    def _phase(self, name: str, every: float) -> Iterator[tuple[Any, "Person"]]:
+        from . import fleet_measure
+
+        self.tell(f"phase: {name}")
+        running = [one for one in self.clusters if one.process.poll() is None]
+        meter = Meter(running, self.others, fleet_measure.workers)
+        with fleet_measure.Person(every, self.last) as somebody:
+            yield fleet_measure.Phase(name, meter, self.last), somebody
+
+    def _steady(self) -> Row:
+        with self._phase("steady state", self.asked.person_every) as (phase, somebody):
+            self._wait(phase, lambda: True)
+            return phase.figures(somebody)
+
+    def _joined(self) -> Row:
+        from . import fleet_measure, fleet_world
+
+        joined = fleet_world.join(self.wms, self.asked.first_syncs)
+        with self._phase(f"{len(joined)} first syncs", self.asked.person_every) as (phase, somebody):
+            self._wait(phase, lambda: fleet_measure.unfinished(joined) > 0)
+            figures = phase.figures(somebody)
+            return figures | {"first syncs left": fleet_measure.unfinished(joined)}
+
+    def _at_once(self) -> Row:
+        from syncs import wakeups
+
+        from . import fleet_measure
+
+        count = self.asked.due_at_once
+        with self._phase(f"{count} due at once", min(1.0, self.asked.person_every)) as (phase, somebody):
+            moment = fleet_measure.fall_due(count)
+            wakeups.tick()
+            if self.asked.kill_one:
+                self._wait(phase, lambda: fleet_measure.left_of(moment, count) > count / 2)
+                self.clusters[0].kill()
+                self.tell("killed a cluster")
+            self._wait(phase, lambda: fleet_measure.left_of(moment, count) > 0)
+            figures = phase.figures(somebody)
+            return figures | {"left of them": fleet_measure.left_of(moment, count)} | fleet_measure.at_once(moment)
+
+    def _wait(self, phase: Any, goes_on: Any) -> None:
+        """Until there is nothing more to see, at most the minutes that a phase has."""
+        ends = time.monotonic() + self.asked.minutes * 60
+        while time.monotonic() < ends and goes_on():
+            phase.meter.look()
+            time.sleep(min(LOOKS_EVERY, max(0.0, ends - time.monotonic())))
+
+
+@contextmanager
+def _broker(kind: str) -> Iterator[Any]:
+    """A Redis of our own; None where the database carries the wake-ups."""
+    from tests.servers import Redis
+
+    if kind == "orm":
+        yield None
+        return
+    with Redis() as running:
+        yield running
+
+
+def _django(environment: dict[str, str]) -> None:
+    import django
+
+    os.environ |= environment
+    django.setup()
+
+
+def _postmaster(database: databases.Postgres) -> int:
+    with psycopg.connect(database.url) as session:
+        found = databases.postmaster(session)
+    if found is None:
+        raise RuntimeError("PostgreSQL does not run on this machine, so what it costs can't be seen")
+    return found
+
+
+def _title(asked: argparse.Namespace) -> str:
+    names = ("connections", "clusters", "workers", "lanes", "broker", "latency_ms")
+    setting = ", ".join(f"{name.replace('_', ' ')} {vars(asked)[name] or 'default'}" for name in names)
+    return (
+        f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC, Python {platform.python_version()}, {os.cpu_count()} cores; {setting}"
+    )
+
+
+if __name__ == "__main__":
+    main()

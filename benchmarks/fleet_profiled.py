@@ -1,0 +1,45 @@
+"""`manage.py qcluster` whose workers write down where their CPU goes: `profile-PID` in the data folder, for pstats.
+
+Threads are profiled each by itself, by the CPU time of that thread: waiting costs nothing here either.
+"""
+
+import cProfile
+import os
+import pstats
+import sys
+import threading
+import time
+from pathlib import Path
+
+import django
+from django.core.management import execute_from_command_line
+
+
+def main() -> None:
+    django.setup()
+    from syncs import tasks
+
+    work, run = tasks.work, tasks.Crew._run
+    profiles: list[cProfile.Profile] = []
+    lock = threading.Lock()
+
+    def profiled(crew: tasks.Crew) -> None:
+        profile = cProfile.Profile(time.thread_time)
+        try:
+            profile.runcall(run, crew)
+        finally:
+            with lock:
+                profiles.append(profile)
+
+    def kept() -> None:
+        work()
+        file = Path(os.environ["PACKR_DATA_DIR"]) / f"profile-{os.getpid()}"
+        if profiles:
+            pstats.Stats(*profiles).dump_stats(file)
+
+    tasks.Crew._run, tasks.work = profiled, kept  # type: ignore[method-assign]
+    execute_from_command_line([sys.argv[0], "qcluster"])
+
+
+if __name__ == "__main__":
+    main()

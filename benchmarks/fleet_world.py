@@ -1,0 +1,120 @@
+"""A fleet of connections as it is after some days of work: made by bulk inserts, all of it read, nothing due yet.
+
+Django must be set up, on PostgreSQL. Schedules are the product's own defaults, so dues lie spread over each cadence.
+The lists that are always read whole are in the mirror already: the first connection reads them, the others get copies.
+"""
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+from django.contrib.auth import get_user_model
+from django.db import connection as database
+from django.db.models import F
+from django.utils.timezone import now
+
+from integrations.connectors.trackstar import Trackstar
+from integrations.credentials import seal
+from integrations.models import Connection
+from packr.warehouse.tables import TABLES
+from packr.workspaces.models import Workspace
+from packr.workspaces.services import save_workspace
+from syncs import engine
+from syncs.models import EntitySchedule, Lane, Trigger
+from syncs.receivers import plan
+from syncs.schedule import default_schedule
+from syncs.services import claim, request_runs
+
+from .running import Wms
+
+BATCH = 1_000
+WHOLE = tuple(entity for entity, resource in Trackstar.resources.items() if not resource.incremental)
+SLUG = PERSON = "fleet"
+
+
+def settle(wms: Wms, count: int) -> None:
+    """Make a fleet of so many connections that has been read and whose schedules go on from now."""
+    began = now()
+    workspace = save_workspace(SLUG, timezone=_where_it_is_noon(began), admins=[PERSON])
+    for first in range(1, count + 1, BATCH):
+        connections = _connect(workspace, wms, range(first, min(first + BATCH, count + 1)), began)
+        schedules = [one for connection in connections for one in _schedules(connection, began)]
+        EntitySchedule.objects.bulk_create(schedules)
+    _read_whole(Connection.objects.earliest("pk"))
+    _analyse()
+    passed = now() - began
+    EntitySchedule.objects.update(
+        next_due_at=F("next_due_at") + passed, watermark=F("watermark") + passed, as_of=F("as_of") + passed
+    )
+
+
+def join(wms: Wms, count: int) -> list[int]:
+    """So many new connections that begin with a first sync of everything; their keys."""
+    numbers = range(Connection.objects.count() + 1, Connection.objects.count() + count + 1)
+    connections = _connect(Workspace.objects.get(slug=SLUG), wms, numbers, now())
+    for connection in connections:
+        plan(Connection, connection=connection, first_sync=True)
+    return [connection.pk for connection in connections]
+
+
+def person() -> "object":
+    """Somebody who presses Run."""
+    return get_user_model().objects.get(username=PERSON)
+
+
+def _where_it_is_noon(moment: datetime) -> str:
+    """A time zone in which no re-read of the night falls due meanwhile."""
+    return f"Etc/GMT{moment.hour - 12:+d}"
+
+
+def _connect(workspace: Workspace, wms: Wms, numbers: range, moment: datetime) -> list[Connection]:
+    made = [_connection(workspace, wms, number, moment) for number in numbers]
+    Lane.objects.bulk_create([Lane(account_key=one.account_key) for one in made])
+    return Connection.objects.bulk_create(made)
+
+
+def _connection(workspace: Workspace, wms: Wms, number: int, moment: datetime) -> Connection:
+    credentials = wms.credentials(number)
+    return Connection(
+        workspace=workspace,
+        wms=Trackstar.slug,
+        name=f"Account {number}",
+        base_url=wms.url,
+        sealed_credentials=seal(credentials),
+        account_key=Trackstar.account_key(wms.url, credentials),
+        border=moment - timedelta(days=30),
+        connected_at=moment,
+    )
+
+
+def _schedules(connection: Connection, moment: datetime) -> Iterator[EntitySchedule]:
+    for entity in Trackstar.entities():
+        schedule = default_schedule(connection, entity, moment)
+        if entity in Trackstar.read_with:
+            schedule.next_due_at = schedule.next_reread_at = schedule.next_wide_at = None
+        schedule.watermark = schedule.as_of = moment
+        yield schedule
+
+
+def _read_whole(first: Connection) -> None:
+    """What one connection reads of the whole lists is what all have."""
+    request_runs(first, WHOLE, trigger=Trigger.FIRST)
+    while claimed := claim(connection=first):
+        engine.work(claimed)
+    for entity in WHOLE:
+        model = TABLES[entity].model
+        names = [field.column for field in model._meta.concrete_fields if field.column not in ("id", "connection_id")]
+        columns = ", ".join(f'"{name}"' for name in names)
+        with database.cursor() as cursor:
+            cursor.execute(
+                f'INSERT INTO "{model._meta.db_table}" (connection_id, {columns})'
+                f" SELECT other.id, {', '.join(f'mine.{name}' for name in names)}"
+                f' FROM "{model._meta.db_table}" mine, integrations_connection other'
+                " WHERE mine.connection_id = %s AND other.id <> %s",
+                [first.pk, first.pk],
+            )
+
+
+def _analyse() -> None:
+    """What autovacuum would have done long ago."""
+    with database.cursor() as cursor:
+        cursor.execute("VACUUM ANALYZE")
