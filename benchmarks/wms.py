@@ -1,9 +1,9 @@
 """A WMS so fast that it is no part of what is measured: ready bytes behind a plain HTTP server, a process of its own.
 
 It speaks as much of the Trackstar API as Packr's connector reads, unchanged: seven lists with `limit`, `page_token`,
-`trackstar_updated_date[gte]`, `updated_date[gte]` and `ids[in]`, single records, `/connections/{id}`. Any API key will
-do; an access token is any name, a dash and a number (`bench-7`), and each is an account. All accounts hold the same
-goods until one of them is changed by itself.
+`ids[in]`, and `[gte]` and `[lte]` of `trackstar_updated_date` and `updated_date`; single records; `/connections/{id}`.
+Any API key will do; an access token is any name, a dash and a number (`bench-7`), and each is an account. All accounts
+hold the same goods until one of them is changed by itself.
 
     python -m benchmarks.wms [--port 0] [--size inventory=200000 …] [--latency-ms 200]
 
@@ -37,7 +37,6 @@ HOST = "127.0.0.1"
 MOST = 1000  # of a page
 SIZES = dict.fromkeys(MAKERS, 0) | {"warehouses": 2, "warehouse-customers": 20, "shipping-methods": 4}
 SINCE = ("trackstar_updated_date[gte]", "updated_date[gte]")
-# Nothing changes later than now, so an end that lies ahead leaves nothing out; others are not understood.
 UNTIL = ("trackstar_updated_date[lte]", "updated_date[lte]")
 TOKEN = re.compile(rb"\r\nx-trackstar-access-token: *([^\r\n]*-\d+)\r\n", re.IGNORECASE)
 LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)\r\n", re.IGNORECASE)
@@ -98,10 +97,18 @@ class Shelf:
         """The body of a page, made once."""
         key = (first, start, limit)
         if key not in self.pages:
-            numbers = self._numbers(first)
-            token = str(start + limit) if start + limit < len(numbers) else None
-            self.pages[key] = self.body(numbers[start : start + limit], token)
+            self.pages[key] = self._page(self._numbers(first), start, limit)
         return self.pages[key]
+
+    def page_until(self, first: int, until: str, start: int, limit: int) -> bytes:
+        """The same without what is stamped later; a page of its own only where something is."""
+        if until >= max([self.created, *(moment for moment, _ in self.batches)]):
+            return self.page(first, start, limit)
+        return self._page([one for one in self._numbers(first) if self._state(one)[1] <= until], start, limit)
+
+    def _page(self, numbers: Sequence[int], start: int, limit: int) -> bytes:
+        token = str(start + limit) if start + limit < len(numbers) else None
+        return self.body(numbers[start : start + limit], token)
 
     def _numbers(self, first: int) -> Sequence[int]:
         """The numbers of the records that changed in the batches from `first` on."""
@@ -117,8 +124,12 @@ class Shelf:
 
     def record(self, number: int) -> bytes:
         """One record as it is now."""
-        revision, stamp = self.revisions.get(number, (0, self.created))
+        revision, stamp = self._state(number)
         return encoded(self.kind, number, revision=revision, created=self.created, stamp=stamp)
+
+    def _state(self, number: int) -> tuple[int, str]:
+        """A record's revision and when that was made."""
+        return self.revisions.get(number, (0, self.created))
 
     def number_of(self, external_id: str) -> int | None:
         """The number of the record with this id; None when there is none."""
@@ -211,12 +222,14 @@ def _list(shelf: Shelf, query: dict[str, str]) -> bytes:
     if "ids[in]" in query:
         numbers = [shelf.number_of(one) for one in query["ids[in]"].split(",")]
         return shelf.body([number for number in numbers if number is not None], None)
-    ahead = iso(datetime.now(UTC))
-    unknown = query.keys() - {"limit", "page_token", *SINCE} - {name for name in UNTIL if query.get(name, "") >= ahead}
+    unknown = query.keys() - {"limit", "page_token", *SINCE, *UNTIL}
     limit, start = query.get("limit", str(MOST)), query.get("page_token", "0")
     if unknown or not limit.isdecimal() or not 1 <= int(limit) <= MOST or not start.isdecimal():
         raise Refused(422, f"not understood: {sorted(unknown) or query}")
     since = next((query[name] for name in SINCE if name in query), None)
+    until = next((query[name] for name in UNTIL if name in query), None)
+    if until is not None:
+        return shelf.page_until(shelf.first_batch(since), until, int(start), int(limit))
     return shelf.page(shelf.first_batch(since), int(start), int(limit))
 
 

@@ -55,6 +55,16 @@ def test_only_what_changed_recently_is_in_an_incremental(wms: Wms) -> None:
     assert since(wms) == []
 
 
+def test_nothing_is_sent_that_is_stamped_later(wms: Wms) -> None:
+    changed = [one["trackstar_updated_date"] for one in get(wms, "/wms/inventory").json()["data"]]
+    earliest = min(changed)
+    assert earliest < max(changed)
+    early = get(wms, "/wms/inventory", **{"trackstar_updated_date[lte]": earliest}).json()["data"]
+    assert {one["trackstar_updated_date"] for one in early} == {earliest}
+    latest = get(wms, "/wms/inventory", **{"trackstar_updated_date[lte]": max(changed)}).json()["data"]
+    assert len(latest) == 1000
+
+
 def test_an_account_changes_by_itself(wms: Wms) -> None:
     wms.control("change", kind="orders", share=0.5, account="bench-2")
     assert (len(since(wms, 1, "orders")), len(since(wms, 2, "orders"))) == (0, 5)
