@@ -143,8 +143,9 @@ class SyncRun(models.Model):
     """One attempt to bring one entity of one connection up to date. The table is the queue.
 
     `ready_at`: the moment from which a worker may take it (due, or the end of a wait, or its turn after a slice).
-    `urgency` orders what is ready: the smaller the sooner; it is never later than `ready_at`. `claims`, `waits`: how often it was taken, and had to wait,
-    since a page was last written. `beat_at`: when a worker last showed that it is alive.
+    `urgency` orders what is ready: the smaller the sooner; it is never later than `ready_at`. `claims`, `waits`: how
+    often it was taken, and had to wait, since a page was last written. `beat_at`: when a worker last showed that it is
+    alive.
     """
 
     connection = models.ForeignKey(Connection, on_delete=models.CASCADE, related_name="runs")
