@@ -42,6 +42,7 @@ def read(turn: Turn, client: Client) -> None:
         fetched = _fetch(turn, client, checkpoint.cursor)
     with ExitStack() as stack:
         stack.callback(spool.drop, turn.run)
+        stack.callback(client.recall, {})
         pool = stack.enter_context(ThreadPoolExecutor(1))
         while fetched:
             client.learned |= fetched.page.learned
@@ -74,7 +75,8 @@ def _fetch_ahead(turn: Turn, client: Client, pool: ThreadPoolExecutor, fetched: 
     page = fetched.page
     if page.cursor is None:
         return None
-    spool.keep(turn.run, turn.checkpoint.cursor, fetched.told)
+    if not spool.keep(turn.run, turn.checkpoint.cursor, fetched.told):
+        return None
     return pool.submit(_fetch, turn, client, page.cursor)
 
 

@@ -4,6 +4,7 @@ A worker that is killed then has lost two pages: the one in hand and the one on 
 same machine, finds the first one here and asks for the other only. Elsewhere both are asked for again.
 """
 
+import contextlib
 import logging
 import time
 from datetime import datetime
@@ -39,14 +40,22 @@ class _Page(msgspec.Struct, array_like=True):
 _decoder = msgspec.msgpack.Decoder(_Page)
 
 
-def keep(run: SyncRun, cursor: Any, told: Told) -> None:
-    """Keep what was answered at the place `cursor` of the run's walk, in place of what was kept before."""
+def keep(run: SyncRun, cursor: Any, told: Told) -> bool:
+    """Keep what was answered at the place `cursor` of the run's walk, in place of what was kept before.
+
+    False when the disk does not take it; then nothing should be fetched ahead.
+    """
     answers = {question: _Answer(one.status, dict(one.headers), one.body, one.clock) for question, one in told.items()}
     file = _file(run)
-    file.parent.mkdir(mode=0o700, exist_ok=True)
     draft = file.with_suffix(".draft")
-    draft.write_bytes(msgspec.msgpack.encode(_Page(_place(cursor), answers)))
-    draft.replace(file)
+    try:
+        file.parent.mkdir(mode=0o700, exist_ok=True)
+        draft.write_bytes(msgspec.msgpack.encode(_Page(_place(cursor), answers)))
+        draft.replace(file)
+    except OSError as error:
+        log.warning("Run %s: its page can't be kept in %s (%s), so none is fetched ahead.", run.pk, file.parent, error)
+        return False
+    return True
 
 
 def take(run: SyncRun, cursor: Any) -> Told:
@@ -58,7 +67,7 @@ def take(run: SyncRun, cursor: Any) -> Told:
         page = _decoder.decode(file.read_bytes())
     except FileNotFoundError:
         return {}
-    except msgspec.MsgspecError as error:
+    except (OSError, msgspec.MsgspecError) as error:
         log.warning("Run %s: the answers kept for it can't be read (%s); they are asked for again.", run.pk, error)
         return {}
     if page.place != _place(cursor):
@@ -68,7 +77,8 @@ def take(run: SyncRun, cursor: Any) -> Told:
 
 def drop(run: SyncRun) -> None:
     """Forget what was kept: it is written, or will be asked for again."""
-    _file(run).unlink(missing_ok=True)
+    with contextlib.suppress(OSError):  # what stays is never taken for another place, and swept away
+        _file(run).unlink()
 
 
 def sweep() -> None:

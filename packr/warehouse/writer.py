@@ -286,6 +286,13 @@ def _shipments(order: Record) -> list[OrderShipment] | None:
     return order.shipments if isinstance(order, Order) and isinstance(order.shipments, list) else None
 
 
+def take_stock(entity: Entity) -> None:
+    """Let the database look at an entity's tables after many rows came at once, so that it plans well with them."""
+    table = TABLES[entity]
+    for model in (table.model, *(lines.model for lines in table.lines)):
+        sql.analyze(model)
+
+
 def remove(
     connection_id: int, entity: Entity, row_ids: Sequence[int], *, now: datetime, asked: datetime | None = None
 ) -> int:

@@ -125,6 +125,16 @@ def test_a_broken_file_is_asked_for_again(caplog, run):
     assert "asked for again" in caplog.text
 
 
+def test_a_disk_that_takes_nothing_fails_no_run(settings, tmp_path, sandbox, run, caplog):
+    """Then no page is fetched ahead, and the log says why."""
+    settings.DATA_DIR = tmp_path / "file"
+    settings.DATA_DIR.write_text("in the way")
+    drain()
+    run.refresh_from_db()
+    assert (run.state, counts(run)) == (State.SUCCEEDED, {"seen": 60, "created": 60})
+    assert "none is fetched ahead" in caplog.text
+
+
 def test_nobody_else_may_read_the_spool(run):
     spool.keep(run, None, TOLD)
     assert spool._folder().stat().st_mode & 0o077 == 0
