@@ -6,6 +6,7 @@ It keeps its own clock (`skew`), pages by place as many a real WMS does, and fil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any, ClassVar
 
 from integrations import records
@@ -84,7 +85,7 @@ class ModelWms:
             return page
         start = cursor["start"] if cursor else 0
         asked = ask.since or (ask.border if entity.is_history else None)
-        wanted = [one for one in self.rows[entity].values() if not self.filters or _at_least(one, asked)]
+        wanted = [one for one in self.rows[entity].values() if not self.filters or _between(one, asked, ask.until)]
         end = start + self.page_size
         return self._page(entity, wanted[start:end], {"start": end} if end < len(wanted) else None)
 
@@ -108,16 +109,23 @@ class ModelWms:
         )
 
 
-def _at_least(record: Record, moment: datetime | None) -> bool:
-    return moment is None or not record.updated_at or record.updated_at >= moment
+def _between(record: Record, since: datetime | None, until: datetime | None) -> bool:
+    stamp = record.updated_at
+    return not stamp or ((since is None or stamp >= since) and (until is None or stamp <= until))
 
 
 def connector_for(wms: ModelWms, *, whole: Sequence[Entity] = (), **attributes: Any) -> type[Connector]:
     """A connector class that speaks to this model; the entities of `whole` can't be asked for changes only."""
 
+    def fetch(entity: Entity, client: Client, ask: Ask, cursor: Cursor | None) -> Page:
+        page = wms.fetch(entity, ask, cursor)
+        if page.clock:  # as the client itself notes it when it talks to a network
+            client.ahead = page.clock - datetime.now(UTC)
+        return page
+
     def resource(entity: Entity) -> Resource:
         return Resource(
-            fetch=lambda client, ask, cursor: wms.fetch(entity, ask, cursor),
+            fetch=partial(fetch, entity),
             lookup=lambda client, ids: wms.lookup(entity, ids),
             incremental=entity not in whole,
             lookup_size=100,

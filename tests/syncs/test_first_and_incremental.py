@@ -7,6 +7,7 @@ from django.utils.timezone import now
 
 from integrations.connector import Page
 from integrations.entities import Entity
+from integrations.errors import CursorExpired
 from integrations.models import Connection
 from syncs.models import Checkpoint, EntitySchedule, Mode, SeenPage, State, Trigger
 from syncs.schedule import queue_due
@@ -310,3 +311,84 @@ def test_smart_reads_a_fraction_of_what_full_reads(clock, wms, connection):
     wms.calls.clear()
     full = sync(connection, INVENTORY, Mode.FULL)
     assert (full.seen, full.unchanged, len(wms.asked("fetch", INVENTORY))) == (400, 400, 20)
+
+
+# --- The end of what an incremental asks for -------------------------------------------------------------------------
+
+
+def last_ask(wms):
+    return wms.asked(entity=ORDERS)[-1].ask
+
+
+@pytest.mark.parametrize("skew", [timedelta(0), timedelta(minutes=10), timedelta(minutes=-10)])
+def test_an_incremental_ends_a_minute_past_the_known_clock(clock, wms, connection, skew):
+    """Its window is closed at both ends, by the WMS's clock as an earlier answer told it; a full's never is."""
+    wms.skew = skew
+    full = sync(connection)
+    assert (full.until, last_ask(wms).until) == (None, None)
+    clock.shift(timedelta(minutes=5))
+    run = sync(connection)
+    assert last_ask(wms).until == run.until == now() + skew + timedelta(minutes=1)
+    wms.put(ORDERS, order("later", wms.now() + timedelta(minutes=2)))
+    assert counts(sync(connection)) == {}
+    clock.shift(timedelta(minutes=5))
+    assert counts(sync(connection)) == {"seen": 1, "created": 1}
+
+
+def test_without_a_known_clock_an_incremental_has_no_end(clock, wms, connection):
+    """A worker that has not spoken with the WMS yet does not guess what time it is there."""
+    from syncs import clients
+
+    sync(connection)
+    clients._idle.clear()
+    assert sync(connection).until is None
+
+
+def test_the_nightly_wide_one_has_no_end(clock, wms, connection):
+    """So that what is stamped far ahead comes at least once a night."""
+    sync(connection)
+    EntitySchedule.objects.filter(connection=connection, entity=ORDERS).update(next_wide_at=now())
+    wms.put(ORDERS, order("far", now() + timedelta(days=365_000)))
+    run = sync(connection)
+    assert (run.until, counts(run)) == (None, {"seen": 1, "created": 1})
+
+
+def test_a_clock_that_jumped_past_the_end_is_asked_again_without_one(clock, wms, connection):
+    """Trap 3.4: a change of this moment is not left to the next run because the WMS's clock was set meanwhile."""
+    wms.skew = timedelta(minutes=-10)
+    sync(connection)
+    wms.skew = timedelta(0)
+    wms.put(ORDERS, order("new", wms.now()))
+    run = sync(connection)
+    assert (run.until, counts(run)) == (None, {"seen": 1, "created": 1})
+    assert schedule(connection).watermark == wms.now() - timedelta(seconds=1)
+
+
+def test_the_watermark_never_passes_the_end(clock, wms, connection):
+    """A window that is started again minutes later still ends where it ended: what lies beyond was not asked for."""
+    sync(connection)
+    clock.shift(timedelta(minutes=5))
+    wms.put(ORDERS, *(order(f"o{number}", wms.now()) for number in range(4)))
+    until = now() + timedelta(minutes=1)
+
+    def forgets(call):
+        clock.shift(timedelta(minutes=5))
+        raise CursorExpired("Forgotten.")
+
+    wms.faults = [None, forgets]
+    run = sync(connection)
+    assert (run.state, run.until) == (State.SUCCEEDED, until)
+    assert schedule(connection).watermark == until
+
+
+# --- Stamps that can't be believed -----------------------------------------------------------------------------------
+
+
+def test_a_stamp_far_ahead_does_not_keep_corrections_out(clock, wms, connection):
+    """R3: it is stored, but nothing follows from it; an incremental takes the corrected record at once."""
+    wms.put(ORDERS, order("o1", now() + timedelta(days=365_000), status="wrong"))
+    sync(connection)
+    clock.shift(timedelta(minutes=5))
+    wms.put(ORDERS, order("o1", wms.now(), status="right"))
+    run = sync(connection)
+    assert counts(run) == {"seen": 1, "updated": 1}

@@ -310,7 +310,7 @@ class World:
                 # A full run looks up what it did not see: of history that may be what is older than the border.
                 more = sum(not self._in_scope(entity, record) for record in inside) if run.mode == Mode.FULL else 0
                 assert read <= run.seen <= read + more, "a record was counted twice, or not at all"
-            missing = self._missing(entity, whole=run.mode == Mode.FULL)
+            missing = self._missing(entity, whole=run.mode == Mode.FULL, until=run.until)
             assert missing == {}, f"after {run}, {run.mode}"
             if run.mode == Mode.FULL:
                 self._forget_stamps(entity)
@@ -341,14 +341,16 @@ class World:
             if isinstance(record.updated_at, datetime):
                 self.newest[entity, external_id] = record.updated_at
 
-    def _missing(self, entity: Entity, *, whole: bool) -> dict[str, Any]:
-        """Where mirror and source differ: as a whole, or in what an incremental owes."""
+    def _missing(self, entity: Entity, *, whole: bool, until: datetime | None = None) -> dict[str, Any]:
+        """Where mirror and source differ: as a whole, or in what an incremental owes that asked up to `until`."""
         rows = self._rows(entity)
         expected = {
             external_id: record
             for external_id, record in self.source.rows[entity].items()
             if external_id not in self.source.bad[entity]
-            and (self._in_scope(entity, record) if whole else self._is_owed(entity, record))
+            and (
+                self._in_scope(entity, record) if whole else self._is_owed(entity, record) and not _after(record, until)
+            )
         }
         wrong: dict[str, Any] = {
             external_id: (record, rows.get(external_id))
@@ -427,6 +429,10 @@ def is_older(record: Record, than: Record | None) -> bool:
     """Whether both have a stamp, and the record's is the earlier one."""
     mine, other = record.updated_at, than.updated_at if than else None
     return isinstance(mine, datetime) and isinstance(other, datetime) and mine < other
+
+
+def _after(record: Record, until: datetime | None) -> bool:
+    return until is not None and isinstance(record.updated_at, datetime) and record.updated_at > until
 
 
 def plain(record: Record) -> dict[str, Any]:
