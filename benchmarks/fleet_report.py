@@ -70,6 +70,7 @@ EXTRAS: dict[str, Callable[[Row], str]] = {
     "rows read": lambda phase: f"{phase['rows read']:,}",
     "first syncs: runs ended": lambda phase: f"{phase['first syncs ended']}",
     "first syncs: runs left": _extra("first syncs left"),
+    "in the hands of the killed cluster": _extra("in the hands of the killed"),
     "of those due at once: left": _extra("left of them"),
     "of those due at once: planned within, s": _extra("planned within"),
     "of those due at once: ended within, s": _extra("ended within"),
