@@ -98,6 +98,7 @@ class Phase:
             "phase": self.name,
             "seconds": seconds,
             "due": late["due"],
+            "by cadence": runs_per_second(Connection.objects.filter(pk__lte=self.last).count()),
             "done": sum(row["count"] for row in ours),
             "not well": sum(row["count"] for row in done if row["state"] != "succeeded"),
             "rows read": sum(row["sum"] for row in done),

@@ -54,7 +54,8 @@ def _waits(phase: Row) -> str:
 
 LINES: dict[str, Callable[[Row], str]] = {
     "seconds": lambda phase: f"{phase['seconds']:.0f}",
-    "runs/s due": lambda phase: f"{phase['due'] / phase['seconds']:.1f}",
+    "runs/s by the cadences": lambda phase: f"{phase['by cadence']:.1f}",
+    "runs/s that fell due": lambda phase: f"{phase['due'] / phase['seconds']:.1f}",
     "runs/s done": lambda phase: f"{phase['done'] / phase['seconds']:.1f}",
     "ended otherwise than well": lambda phase: f"{phase['not well']}",
     "lateness p50, s": _late(0),
