@@ -15,25 +15,26 @@ import platform
 import shutil
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import psycopg
 
-from . import databases, django_process
+from . import databases, django_process, processes
 from .fleet_processes import Cluster, Meter
 from .fleet_report import table
 from .running import Wms
 
 if TYPE_CHECKING:
-    from .fleet_measure import Person
+    from .fleet_measure import Person, Phase
 
 LOOKS_EVERY = 2.0  # seconds
 # What a connection has that does its first sync. Those of the fleet have read all of it before.
 GOODS = {"inventory": 5_000, "orders": 2_000, "products": 5_000, "inbound_shipments": 200}
 Row = dict[str, Any]
+Tell = Callable[[str], None]
 
 
 def main() -> None:
@@ -43,6 +44,7 @@ def main() -> None:
     def tell(what: str) -> None:
         sys.stderr.write(f"{time.monotonic() - began:7.1f} s  {what}\n")
 
+    databases.VAR.mkdir(parents=True, exist_ok=True)
     phases = list(live(asked, tell))
     kept = databases.VAR / f"fleet-{datetime.now(UTC):%Y%m%d-%H%M%S}.json"
     kept.write_text(json.dumps({"asked": vars(asked), "phases": phases}, indent=1))
@@ -61,6 +63,7 @@ def arguments(given: list[str]) -> argparse.Namespace:
     parser.add_argument("--workers", type=int, default=2, metavar="W", help="of each cluster, 2")
     parser.add_argument("--lanes", type=int, metavar="L", help="threads of each worker; Packr's default")
     parser.add_argument("--broker", choices=("redis", "orm"), default="redis")
+    parser.add_argument("--no-steady", action="store_true", help="leave the first phase out")
     parser.add_argument("--first-syncs", type=int, default=0, metavar="N", help="connections that join in a 2nd phase")
     parser.add_argument("--due-at-once", type=int, default=0, metavar="N", help="runs that fall due in a last phase")
     parser.add_argument("--kill-one", action="store_true", help="kill -9 a cluster in the middle of the last phase")
@@ -73,15 +76,16 @@ def arguments(given: list[str]) -> argparse.Namespace:
     return asked
 
 
-def live(asked: argparse.Namespace, tell: Any) -> Iterator[Row]:
+def live(asked: argparse.Namespace, tell: Tell) -> Iterator[Row]:
     """Set everything up, go through the phases and yield what each showed."""
-    databases.Postgres.prepare()
+    _Database.prepare()
     folder = databases.VAR / f"fleet-{os.getpid()}"
     folder.mkdir(parents=True)
     with ExitStack() as stack:
         stack.callback(shutil.rmtree, folder)
+        stack.callback(_Database.discard)
         wms = stack.enter_context(Wms(latency_ms=asked.latency_ms, **GOODS))
-        database = databases.Postgres(folder)
+        database = _Database(folder)
         stack.callback(database.drop)
         broker = stack.enter_context(_broker(asked.broker))
         environment = django_process.environment(database=database.url, folder=str(folder), wms=wms.url)
@@ -104,11 +108,22 @@ def live(asked: argparse.Namespace, tell: Any) -> Iterator[Row]:
             shutil.copytree(cluster.log.parent, databases.VAR / "profiles" / folder.name / cluster.log.parent.name)
 
 
+class _Database(databases.Postgres):
+    """Made from a template of its own: two fleets don't get in each other's way."""
+
+    template = f"bench_template_{os.getpid()}"
+
+
 class Fleet:
     """A fleet whose clusters have been started."""
 
     def __init__(
-        self, asked: argparse.Namespace, wms: Wms, clusters: list[Cluster], others: dict[str, int], tell: Any
+        self,
+        asked: argparse.Namespace,
+        wms: Wms,
+        clusters: list[Cluster],
+        others: dict[str, int],
+        tell: Tell,
     ) -> None:
         self.asked, self.wms, self.clusters, self.others, self.tell = asked, wms, clusters, others, tell
 
@@ -118,7 +133,7 @@ class Fleet:
 
         self.last = Connection.objects.latest("pk").pk
         time.sleep(self.asked.warm_up)
-        if self.asked.minutes:
+        if not self.asked.no_steady:
             yield self._steady()
         if self.asked.first_syncs:
             yield self._joined()
@@ -126,7 +141,7 @@ class Fleet:
             yield self._at_once()
 
     @contextmanager
-    def _phase(self, name: str, every: float) -> Iterator[tuple[Any, "Person"]]:
+    def _phase(self, name: str, every: float) -> Iterator[tuple["Phase", "Person"]]:
         from . import fleet_measure
 
         self.tell(f"phase: {name}")
@@ -158,15 +173,25 @@ class Fleet:
         with self._phase(f"{count} due at once", min(1.0, self.asked.person_every)) as (phase, somebody):
             moment = fleet_measure.fall_due(count)
             wakeups.tick()
-            if self.asked.kill_one:
-                self._wait(phase, lambda: fleet_measure.left_of(moment, count) > count / 2)
-                self.clusters[0].kill()
-                self.tell("killed a cluster")
+            orphaned = {"in the hands of the killed": self._kill(phase, moment)} if self.asked.kill_one else {}
             self._wait(phase, lambda: fleet_measure.left_of(moment, count) > 0)
             figures = phase.figures(somebody)
-            return figures | {"left of them": fleet_measure.left_of(moment, count)} | fleet_measure.at_once(moment)
+            left = {"left of them": fleet_measure.left_of(moment, count)}
+            return figures | left | fleet_measure.at_once(moment) | orphaned
 
-    def _wait(self, phase: Any, goes_on: Any) -> None:
+    def _kill(self, phase: "Phase", moment: datetime) -> int:
+        """Kill a cluster once half of the work is done; how many runs it had in hands."""
+        from . import fleet_measure
+
+        half = self.asked.due_at_once / 2
+        self._wait(phase, lambda: fleet_measure.left_of(moment, self.asked.due_at_once) > half)
+        cluster = self.clusters[0]
+        pids = processes.below(cluster.process.pid, processes.look())
+        cluster.kill()
+        self.tell("a cluster is killed")
+        return fleet_measure.in_hands_of(pids)
+
+    def _wait(self, phase: "Phase", goes_on: Callable[[], bool]) -> None:
         """Until there is nothing more to see, at most the minutes that a phase has."""
         ends = time.monotonic() + self.asked.minutes * 60
         while time.monotonic() < ends and goes_on():

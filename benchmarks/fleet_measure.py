@@ -8,6 +8,7 @@ import os
 import random
 import socket
 import threading
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -19,7 +20,7 @@ from django.utils.timezone import now
 from integrations.connectors.trackstar import Trackstar
 from integrations.entities import Entity
 from integrations.models import Connection
-from syncs.models import Beat, SyncRun, Trigger
+from syncs.models import Beat, State, SyncRun, Trigger
 from syncs.schedule import EVERY
 from syncs.services import request_runs
 
@@ -41,6 +42,13 @@ LATENESS = """
           JOIN syncs_entityschedule schedule USING (connection_id, entity)
           WHERE run.trigger = 'schedule' AND run.due_at >= %(began)s AND run.due_at < %(ended)s
             AND run.connection_id <= %(last)s) AS runs"""
+FALL_DUE = """
+    UPDATE syncs_entityschedule SET next_due_at = %(moment)s WHERE id IN (
+        SELECT id FROM syncs_entityschedule plan
+        WHERE every_seconds IS NOT NULL AND next_due_at > %(moment)s AND NOT EXISTS (
+            SELECT FROM syncs_syncrun run
+            WHERE completed_at IS NULL AND run.connection_id = plan.connection_id AND run.entity = plan.entity)
+        LIMIT %(count)s)"""
 FORGOTTEN = """
     SELECT count(*) FROM syncs_entityschedule
     WHERE enabled AND next_due_at < %(ended)s - make_interval(secs => 2 * coalesce(every_seconds, 86400))"""
@@ -77,8 +85,9 @@ class Phase:
 
     def figures(self, asked: "Person") -> Row:
         """Everything about the time since it began."""
-        bounds = {"began": self.began, "ended": now(), "last": self.last}
-        seconds = (bounds["ended"] - self.began).total_seconds()
+        ended = now()
+        bounds = {"began": self.began, "ended": ended, "last": self.last}
+        seconds = (ended - self.began).total_seconds()
         (late,) = _rows(LATENESS, bounds)
         ((forgotten,),) = [row.values() for row in _rows(FORGOTTEN, bounds)]
         done = _rows(DONE, bounds)
@@ -89,6 +98,7 @@ class Phase:
             "phase": self.name,
             "seconds": seconds,
             "due": late["due"],
+            "by cadence": runs_per_second(Connection.objects.filter(pk__lte=self.last).count()),
             "done": sum(row["count"] for row in ours),
             "not well": sum(row["count"] for row in done if row["state"] != "succeeded"),
             "rows read": sum(row["sum"] for row in done),
@@ -148,15 +158,10 @@ class Person(threading.Thread):
 
 
 def fall_due(count: int) -> datetime:
-    """Let so many entities that rest fall due at this moment; the moment."""
+    """Let so many entities that rest, the daily ones aside, fall due at this moment; the moment."""
     moment = now()
     with connection.cursor() as cursor:
-        cursor.execute(
-            "UPDATE syncs_entityschedule SET next_due_at = %s WHERE id IN (SELECT id FROM syncs_entityschedule plan"
-            " WHERE next_due_at > %s AND NOT EXISTS (SELECT FROM syncs_syncrun run WHERE completed_at IS NULL"
-            " AND run.connection_id = plan.connection_id AND run.entity = plan.entity) LIMIT %s)",
-            [moment, moment, count],
-        )
+        cursor.execute(FALL_DUE, {"moment": moment, "count": count})
         if cursor.rowcount != count:
             raise ValueError(f"only {cursor.rowcount} entities rest; make the fleet larger than --due-at-once")
     return moment
@@ -165,6 +170,12 @@ def fall_due(count: int) -> datetime:
 def left_of(moment: datetime, count: int) -> int:
     """How many of the runs that fell due at the moment have not ended."""
     return count - SyncRun.objects.filter(due_at=moment, completed_at__isnull=False).count()
+
+
+def in_hands_of(pids: Iterable[int]) -> int:
+    """How many runs these processes are working on."""
+    names = [f"{socket.gethostname()}:{pid}" for pid in pids]
+    return SyncRun.objects.filter(state=State.RUNNING, lane__worker__in=names, lane__leased_until__gt=now()).count()
 
 
 AT_ONCE = """

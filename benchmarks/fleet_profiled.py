@@ -37,7 +37,7 @@ def main() -> None:
         if profiles:
             pstats.Stats(*profiles).dump_stats(file)
 
-    tasks.Crew._run, tasks.work = profiled, kept  # type: ignore[method-assign]
+    tasks.Crew._run, tasks.work = profiled, kept  # type: ignore[assignment,method-assign]
     execute_from_command_line([sys.argv[0], "qcluster"])
 
 

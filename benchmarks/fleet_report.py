@@ -54,7 +54,8 @@ def _waits(phase: Row) -> str:
 
 LINES: dict[str, Callable[[Row], str]] = {
     "seconds": lambda phase: f"{phase['seconds']:.0f}",
-    "runs/s due": lambda phase: f"{phase['due'] / phase['seconds']:.1f}",
+    "runs/s by the cadences": lambda phase: f"{phase['by cadence']:.1f}",
+    "runs/s that fell due": lambda phase: f"{phase['due'] / phase['seconds']:.1f}",
     "runs/s done": lambda phase: f"{phase['done'] / phase['seconds']:.1f}",
     "ended otherwise than well": lambda phase: f"{phase['not well']}",
     "lateness p50, s": _late(0),
@@ -70,6 +71,7 @@ EXTRAS: dict[str, Callable[[Row], str]] = {
     "rows read": lambda phase: f"{phase['rows read']:,}",
     "first syncs: runs ended": lambda phase: f"{phase['first syncs ended']}",
     "first syncs: runs left": _extra("first syncs left"),
+    "in the hands of the killed cluster": _extra("in the hands of the killed"),
     "of those due at once: left": _extra("left of them"),
     "of those due at once: planned within, s": _extra("planned within"),
     "of those due at once: ended within, s": _extra("ended within"),

@@ -6,6 +6,7 @@ The lists that are always read whole are in the mirror already: the first connec
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.contrib.auth import get_user_model
 from django.db import connection as database
@@ -36,9 +37,7 @@ def settle(wms: Wms, count: int) -> None:
     began = now()
     workspace = save_workspace(SLUG, timezone=_where_it_is_noon(began), admins=[PERSON])
     for first in range(1, count + 1, BATCH):
-        connections = _connect(workspace, wms, range(first, min(first + BATCH, count + 1)), began)
-        schedules = [one for connection in connections for one in _schedules(connection, began)]
-        EntitySchedule.objects.bulk_create(schedules)
+        add(workspace, wms.url, range(first, min(first + BATCH, count + 1)), began)
     _read_whole(Connection.objects.earliest("pk"))
     _analyse()
     passed = now() - began
@@ -47,16 +46,22 @@ def settle(wms: Wms, count: int) -> None:
     )
 
 
+def add(workspace: Workspace, url: str, numbers: range, moment: datetime) -> None:
+    """Connections to these accounts of the WMS, all read up to the moment."""
+    connections = _connect(workspace, url, numbers, moment)
+    EntitySchedule.objects.bulk_create([one for connection in connections for one in _schedules(connection, moment)])
+
+
 def join(wms: Wms, count: int) -> list[int]:
     """So many new connections that begin with a first sync of everything; their keys."""
     numbers = range(Connection.objects.count() + 1, Connection.objects.count() + count + 1)
-    connections = _connect(Workspace.objects.get(slug=SLUG), wms, numbers, now())
+    connections = _connect(Workspace.objects.get(slug=SLUG), wms.url, numbers, now())
     for connection in connections:
         plan(Connection, connection=connection, first_sync=True)
     return [connection.pk for connection in connections]
 
 
-def person() -> "object":
+def person() -> Any:
     """Somebody who presses Run."""
     return get_user_model().objects.get(username=PERSON)
 
@@ -66,21 +71,21 @@ def _where_it_is_noon(moment: datetime) -> str:
     return f"Etc/GMT{moment.hour - 12:+d}"
 
 
-def _connect(workspace: Workspace, wms: Wms, numbers: range, moment: datetime) -> list[Connection]:
-    made = [_connection(workspace, wms, number, moment) for number in numbers]
+def _connect(workspace: Workspace, url: str, numbers: range, moment: datetime) -> list[Connection]:
+    made = [_connection(workspace, url, number, moment) for number in numbers]
     Lane.objects.bulk_create([Lane(account_key=one.account_key) for one in made])
     return Connection.objects.bulk_create(made)
 
 
-def _connection(workspace: Workspace, wms: Wms, number: int, moment: datetime) -> Connection:
-    credentials = wms.credentials(number)
+def _connection(workspace: Workspace, url: str, number: int, moment: datetime) -> Connection:
+    credentials = Wms.credentials(number)
     return Connection(
         workspace=workspace,
         wms=Trackstar.slug,
         name=f"Account {number}",
-        base_url=wms.url,
+        base_url=url,
         sealed_credentials=seal(credentials),
-        account_key=Trackstar.account_key(wms.url, credentials),
+        account_key=Trackstar.account_key(url, credentials),
         border=moment - timedelta(days=30),
         connected_at=moment,
     )

@@ -12,9 +12,11 @@ from .models import ACTIVE, Lane, State, SyncRun
 
 RUN, LANE = SyncRun._meta.db_table, Lane._meta.db_table
 IS_ACTIVE = f"state IN ({', '.join(repr(state.value) for state in ACTIVE)})"
+# Urgency is never later than ready_at: said so that the index by urgency is read no further than to this moment, and
+# not through all that is planned.
 READY = f"""
     SELECT run.id, run.lane_id FROM {RUN} AS run JOIN {LANE} AS lane ON lane.id = run.lane_id
-    WHERE run.{IS_ACTIVE} AND run.ready_at <= %s
+    WHERE run.{IS_ACTIVE} AND run.urgency <= %s AND run.ready_at <= %s
         AND (lane.leased_until IS NULL OR lane.leased_until < %s)
         AND (lane.waits_until IS NULL OR lane.waits_until <= %s)"""
 MOST_URGENT = " ORDER BY run.urgency, run.id LIMIT 1"
@@ -36,7 +38,7 @@ def next_ready(moment: datetime, connection_id: int | None = None) -> tuple[int,
     statement = READY if connection_id is None else f"{READY} AND run.connection_id = {connection_id:d}"
     lock = " FOR UPDATE OF lane SKIP LOCKED" if database.vendor == "postgresql" else ""
     with database.cursor() as cursor:
-        cursor.execute(statement + MOST_URGENT + lock, [_time(moment)] * 3)
+        cursor.execute(statement + MOST_URGENT + lock, [_time(moment)] * 4)
         found: tuple[int, int] | None = cursor.fetchone()
     return found
 
@@ -44,14 +46,14 @@ def next_ready(moment: datetime, connection_id: int | None = None) -> tuple[int,
 def is_any_ready(moment: datetime) -> bool:
     """Whether there is a run that a worker may take now."""
     with database.cursor() as cursor:
-        cursor.execute(f"{READY} LIMIT 1", [_time(moment)] * 3)
+        cursor.execute(f"{READY} LIMIT 1", [_time(moment)] * 4)
         return cursor.fetchone() is not None
 
 
 def count_ready(moment: datetime) -> int:
     """How many runs a worker could have taken at a moment."""
     with database.cursor() as cursor:
-        cursor.execute(f"SELECT COUNT(*) FROM ({READY}) AS ready", [_time(moment)] * 3)
+        cursor.execute(f"SELECT COUNT(*) FROM ({READY}) AS ready", [_time(moment)] * 4)
         count: int = cursor.fetchone()[0]
     return count
 

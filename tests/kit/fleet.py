@@ -1,0 +1,25 @@
+"""The fleet simulator as a process, for tests of what it shows."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from tests.kit.processes import ROOT
+from tests.servers import postgres_url
+
+
+def fleet(folder: Path, *options: str, lease: int = 60) -> list[dict[str, Any]]:
+    """Run it on the tests' PostgreSQL; the figures of each phase. `folder` is where it keeps what it needs."""
+    told = {"PACKR_BENCH_POSTGRES": postgres_url(), "PACKR_DATA_DIR": str(folder), "PACKR_LEASE_SECONDS": str(lease)}
+    # The settings of this process are a test's.
+    outside = {name: value for name, value in os.environ.items() if not name.startswith(("PACKR_", "DJANGO_"))}
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks.fleet", "--json", *options],
+        cwd=ROOT, env=outside | told, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    phases: list[dict[str, Any]] = json.loads(done.stdout)
+    return phases

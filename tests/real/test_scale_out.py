@@ -1,0 +1,25 @@
+"""Several clusters on one PostgreSQL and one Redis: when one is killed, the others do its work."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.kit.fleet import fleet
+
+pytestmark = pytest.mark.real
+
+# Each one works on eight accounts at a time, a second for each, so that there are some in its hands when it is killed.
+CLUSTERS = ("--clusters", "2", "--workers", "1", "--lanes", "8", "--latency-ms", "1000")
+DUE = 120
+
+
+def test_the_work_of_a_killed_cluster_is_done_by_the_other(tmp_path: Path, tell: Callable[[str], None]) -> None:
+    work = ("--connections", "40", "--due-at-once", str(DUE), "--kill-one")
+    (phase,) = fleet(tmp_path, *CLUSTERS, *work, "--warm-up", "5", "--no-steady", "--minutes", "2", lease=5)
+    tell(f"{phase['in the hands of the killed']} runs in hand when killed; all ended in {phase['ended within']} s")
+    assert phase["in the hands of the killed"] > 0
+    assert phase["left of them"] == 0
+    assert phase["doubled"] == 0
+    assert phase["not well"] == 0
+    assert phase["done"] >= DUE

@@ -1,0 +1,119 @@
+"""The threads of a worker: how many look for work, when they rest, and when they end."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from syncs import crew, stopping
+from syncs.crew import Crew
+
+LONG = 60.0  # seconds; none of these lasts so long unless it hangs
+
+
+class Work:
+    """So many pieces of work in place of the table of runs. `hold` is called with each piece that is being done."""
+
+    def __init__(self, pieces: int, hold: Callable[[int], None] = lambda piece: None) -> None:
+        self.left, self.hold = list(range(pieces)), hold
+        self.done: list[int] = []
+        self.threads: set[int] = set()
+        self.closed = 0
+
+    def claim(self) -> Any:
+        self.threads.add(threading.get_ident())
+        return (self.left.pop(),) if self.left else None
+
+    def work(self, claimed: tuple[int]) -> None:
+        self.hold(claimed[0])
+        self.done.append(claimed[0])
+
+
+@pytest.fixture
+def given(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Work], Work]]:
+    def give(work: Work) -> Work:
+        monkeypatch.setattr(crew, "claim", work.claim)
+        monkeypatch.setattr(crew.engine, "work", work.work)
+        monkeypatch.setattr(crew, "_show_life", time.monotonic)
+        monkeypatch.setattr(crew, "LOOKS_EVERY", 0.01)
+        return work
+
+    yield give
+    stopping.ask(False)
+
+
+def until_done(size: int) -> Crew:
+    """Let a crew work to its end."""
+    working = Crew(time.monotonic() + LONG, size)
+    working.work()
+    assert (working.there, working.resting) == (0, 0)
+    return working
+
+
+def test_it_does_all_there_is_and_ends(given: Callable[[Work], Work]) -> None:
+    work = given(Work(50))
+    until_done(4)
+    assert sorted(work.done) == list(range(50))
+
+
+def test_it_ends_at_once_when_there_is_nothing(given: Callable[[Work], Work]) -> None:
+    work = given(Work(0))
+    until_done(4)
+    assert len(work.threads) == 1
+
+
+def test_as_many_work_side_by_side_as_there_are_lanes(given: Callable[[Work], Work]) -> None:
+    side_by_side = threading.Barrier(4, timeout=LONG)
+    work = given(Work(8, hold=lambda piece: void(side_by_side.wait())))
+    until_done(4)
+    assert len(work.done) == 8
+    assert len(work.threads) == 4
+
+
+def test_who_rests_is_called_for_new_work(given: Callable[[Work], Work]) -> None:
+    """One is busy, the other has found nothing; what comes then is done while the first is still busy."""
+    came = threading.Event()
+
+    def hold(piece: int) -> None:
+        if piece == 0:
+            work.left += [1, 2, 3]
+            assert came.wait(LONG)
+        elif not work.left:
+            came.set()
+
+    work = given(Work(1, hold=hold))
+    until_done(2)
+    assert work.done == [3, 2, 1, 0]
+    assert len(work.threads) == 2
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_one_that_fails_keeps_nobody_from_ending(given: Callable[[Work], Work]) -> None:
+    def hold(piece: int) -> None:
+        if piece % 3 == 0:
+            raise ValueError
+
+    work = given(Work(30, hold=hold))
+    working = Crew(time.monotonic() + LONG, 4)
+    working.work()
+    assert working.there == 0
+    assert {piece % 3 for piece in work.done} <= {1, 2}
+
+
+def test_it_takes_nothing_more_when_it_is_told_to_stop(given: Callable[[Work], Work]) -> None:
+    work = given(Work(50, hold=lambda piece: stopping.ask()))
+    until_done(1)
+    assert len(work.done) == 1
+
+
+def test_it_takes_nothing_more_when_its_time_is_over(given: Callable[[Work], Work]) -> None:
+    work = given(Work(50))
+    working = Crew(time.monotonic(), 4)
+    working.work()
+    assert work.done == []
+
+
+def void(result: object) -> None:
+    """Take no notice of a result."""
