@@ -31,17 +31,19 @@ def main() -> None:
 
     for database in asked.database:
         DATABASES[database].prepare()
+    VAR.mkdir(parents=True, exist_ok=True)
+    kept = VAR / f"results-{datetime.now(UTC):%Y%m%d-%H%M%S}.jsonl"
     for number in range(asked.rounds):
         for database in asked.database:
-            tell(f"round {number + 1} of {asked.rounds}")
+            tell(f"round {number + 1} of {asked.rounds}; kept in {kept}")
             plan = Plan(tuple(asked.scenarios), tuple(PEERS[name] for name in asked.peers), database, asked.scale)
-            results += run(plan, tell)
+            for result in run(plan, tell):
+                results.append(result)
+                with kept.open("a") as lines:  # at once: a run takes hours, and may be cut short
+                    lines.write(json.dumps(asdict(result)) + "\n")
     for database in asked.database:
         DATABASES[database].discard()
-    kept = VAR / f"results-{datetime.now(UTC):%Y%m%d-%H%M%S}.json"
-    kept.write_text(json.dumps([asdict(one) for one in results], indent=1))
     sys.stdout.write(f"{_machine(asked)}\n\n{tables(results)}\n")
-    tell(f"kept in {kept}")
 
 
 def _arguments() -> argparse.Namespace:

@@ -27,7 +27,7 @@ def ground(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     monkeypatch.setattr(databases, "VAR", tmp_path)
     monkeypatch.setattr(peers, "VAR", tmp_path)
     monkeypatch.setattr(databases.Sqlite, "template", tmp_path / "template.sqlite3")
-    monkeypatch.setattr(databases.Postgres, "template", f"bench_template_{tmp_path.name.lower()}".replace("-", "_"))
+    monkeypatch.setattr(databases.Postgres, "template", f"bench_template_{os.getpid()}")
     if ON_POSTGRES:
         monkeypatch.setenv("PACKR_BENCH_POSTGRES", os.environ["DATABASE_URL"])
     name = database.vendor.replace("postgresql", "postgres")
