@@ -1,6 +1,5 @@
 """What a full run did not see: which rows are missing, and whether that can be believed."""
 
-from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
@@ -94,9 +93,12 @@ def _scope(run: SyncRun) -> QuerySet[Any]:
 def _missing(run: SyncRun, after: int = 0) -> Iterator[tuple[int, str]]:
     """The rows the walk did not see, by row key; what came into the mirror since the run began is none of them."""
     keys = seen.keys(run)
+    key = next(keys, None)
     while known := list(_scope(run).filter(pk__gt=after).order_by("pk").values_list("pk", flat=True)[:CHUNK]):
-        here = keys[bisect_left(keys, known[0]) : bisect_right(keys, known[-1])]
-        absent = set(known).difference(here)
+        absent = set(known)
+        while key is not None and key <= known[-1]:
+            absent.discard(key)
+            key = next(keys, None)
         if absent:
             rows = _scope(run).filter(pk__in=absent).order_by("pk")
             if run.started_at is not None:

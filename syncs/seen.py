@@ -4,8 +4,9 @@ A full run is compared with the mirror by them; and a list that goes round for e
 """
 
 from array import array
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from hashlib import blake2b
+from heapq import merge
 from itertools import chain
 
 import msgspec
@@ -19,7 +20,8 @@ from .models import COMPLETE, Mode, SeenPage, State, SyncRun
 MOST_PAGES = 100_000
 # So many pages in a row without an id that the pages before them did not have: the list goes round for ever.
 IDLE_PAGES = 5
-CHUNK = 2000
+CHUNK = 100
+PART = 50_000
 
 Packed = bytes | memoryview
 
@@ -81,12 +83,16 @@ def _mark(rejected: Rejected) -> int:
     return -1 - (int.from_bytes(blake2b(text, digest_size=8).digest()) >> 1)
 
 
-def keys(run: SyncRun) -> "array[int]":
-    """The keys of all rows the run saw, sorted."""
-    found: array[int] = array("q")
+def keys(run: SyncRun) -> Iterator[int]:
+    """The keys of all rows the run saw, ascending. Sorted in parts: a list of millions of numbers would be large."""
+    parts: list[array[int]] = []
+    part: array[int] = array("q")
     for packed in _pages(run).values_list("keys", flat=True).iterator(CHUNK):
-        found.frombytes(bytes(packed))
-    return array("q", sorted(found))
+        part.frombytes(bytes(packed))
+        if len(part) >= PART:
+            parts.append(array("q", sorted(part)))
+            part = array("q")
+    return merge(*parts, sorted(part))
 
 
 def is_known(run: SyncRun) -> bool:

@@ -353,3 +353,20 @@ def test_inventory_keeps_its_digest_through_a_full_reread(clock, wms, connection
     wms.put(INVENTORY, item("A", "7", now()), item("B", "10", now()))
     sync(connection, INVENTORY)
     assert counts(sync(connection, INVENTORY, FULL)) == {"seen": 2, "unchanged": 2}
+
+
+def test_what_was_seen_is_compared_in_parts(monkeypatch, clock, wms, connection):
+    """Millions of keys are neither sorted nor compared at once; whatever the parts, the same rows are missing."""
+    from syncs import absence, seen
+
+    monkeypatch.setattr(seen, "PART", 4)
+    monkeypatch.setattr(absence, "CHUNK", 3)
+    wms.put(ORDERS, *(order(f"o{number}", now()) for number in range(20)))
+    sync(connection, ORDERS)
+    clock.shift(timedelta(hours=1))
+    # Listed in another order, so that the keys of a page lie apart.
+    wms.rows[ORDERS] = dict(sorted(wms.rows[ORDERS].items(), key=lambda row: row[0][::-1]))
+    wms.drop(ORDERS, "o0", "o7", "o19")
+    run = sync(connection, ORDERS, Mode.FULL)
+    assert counts(run) == {"seen": 17, "unchanged": 17, "removed": 3}
+    assert present(connection) == sorted(f"o{number}" for number in range(20) if number not in (0, 7, 19))
