@@ -9,11 +9,11 @@ from django.utils.timezone import now
 from integrations.entities import Entity
 from integrations.errors import ConnectorError, Kind
 from integrations.models import Connection, Status
-from syncs import failures
+from syncs import engine, failures
 from syncs.models import EntitySchedule, Lane, Mode, State, SyncRun, Trigger
 from syncs.schedule import queue_due
 from syncs.services import cancel, claim, request_runs
-from tests.kit.model_wms import order
+from tests.kit.model_wms import item, order
 from tests.kit.running import counts, drain, last_run, sync
 
 ORDERS, INVENTORY = Entity.ORDERS, Entity.INVENTORY
@@ -92,8 +92,6 @@ def test_a_run_between_two_slices_fails_with_the_connection(settings, clock, wms
     """A run whose slice was over when the login was refused did not get cancelled by anybody: it failed."""
     settings.SLICE_SECONDS = 0
     request_runs(seven, [ORDERS], trigger=Trigger.MANUAL)
-    from syncs import engine
-
     engine.work(claim())
     clock.shift(1)
     request_runs(seven, [INVENTORY], trigger=Trigger.MANUAL, person=User.objects.get(username="ada"))
@@ -128,6 +126,27 @@ def test_a_wait_is_a_row_and_ends_when_the_wms_said(clock, wms, seven, seconds):
     run.refresh_from_db()
     assert (run.state, run.waits, run.waiting_since, run.message) == (State.SUCCEEDED, 0, None, "")
     assert [call.cursor for call in wms.asked(entity=ORDERS)] == [None, {"start": 3}, {"start": 3}, {"start": 6}]
+
+
+def test_what_else_is_under_way_on_the_account_waits_as_well(settings, clock, wms, seven):
+    """A run between two slices is not left running without a heartbeat while its account may not be asked."""
+    settings.SLICE_SECONDS = 0
+    wms.put(INVENTORY, *(item(f"i{n}", "1", now()) for n in range(7)))
+    request_runs(seven, [ORDERS], trigger=Trigger.MANUAL)
+    engine.work(claim())
+    request_runs(seven, [INVENTORY], trigger=Trigger.MANUAL, person=User.objects.get(username="ada"))
+    until = now() + timedelta(minutes=3)
+    wms.faults = [ConnectorError(Kind.RATE_LIMITED, "Slow down.", retry_at=until)]
+    engine.work(claim())
+    waiting = SyncRun.objects.filter(state=State.WAITING)
+    assert {(run.entity, run.ready_at, run.message) for run in waiting} == {
+        ("orders", until, "Slow down."),
+        ("inventory", until, "Slow down."),
+    }
+    assert last_run(seven, ORDERS).waits == 0
+    clock.shift(timedelta(minutes=3))
+    drain()
+    assert {run.state for run in SyncRun.objects.all()} == {State.SUCCEEDED}
 
 
 def test_a_wait_longer_than_a_day_fails_and_says_so(clock, wms, seven):

@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
+from django.db import OperationalError, transaction
 from django.db import connection as database
-from django.db import transaction
 from django.test.utils import CaptureQueriesContext
 from msgspec import UNSET
 
@@ -366,6 +366,38 @@ def test_another_door_between_reading_and_writing(connection, monkeypatch):
     monkeypatch.setattr(sql, "next_change_no", meanwhile)
     assert apply(connection, ORDERS, order("o1", THEN + timedelta(hours=1), status="packed")) == (0, 0, 0, 1)
     assert (Order.objects.get().status, OrderLine.objects.get().sku) == ("shipped", "NEW")
+
+
+@pytest.mark.parametrize("handful", [50, 1])
+def test_a_row_that_moved_since_it_was_compared_rolls_the_page_back(connection, monkeypatch, handful):
+    """Trap 3.15: compared in the statement itself, and the page is read again rather than half written."""
+    monkeypatch.setattr(sql, "HANDFUL", handful)
+    apply(connection, ORDERS, order("o1", THEN), order("o2", THEN))
+    real = sql.update
+
+    def beside(table, rows, digests):
+        Order.objects.filter(external_id="o2").update(digest=b"another door's")
+        real(table, rows, digests)
+
+    monkeypatch.setattr(sql, "update", beside)
+    later = THEN + timedelta(hours=1)
+    with pytest.raises(OperationalError):
+        apply(connection, ORDERS, *(order(one, later, status="shipped") for one in ("o1", "o2", "o3")))
+    assert sorted(Order.objects.values_list("external_id", "status")) == [("o1", "open"), ("o2", "open")]
+
+
+def test_a_stamp_of_a_row_that_moved_rolls_the_page_back(connection, monkeypatch):
+    apply(connection, ORDERS, order("o1", THEN, created_at=THEN))
+    real = sql.restamp
+
+    def beside(model, rows):
+        Order.objects.update(digest=b"another door's")
+        real(model, rows)
+
+    monkeypatch.setattr(sql, "restamp", beside)
+    with pytest.raises(OperationalError):
+        apply(connection, ORDERS, order("o1", THEN + timedelta(hours=1), created_at=THEN))
+    assert Order.objects.get().updated_at == THEN
 
 
 def test_connections_do_not_share_rows(connection, home):
