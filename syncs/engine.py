@@ -14,7 +14,7 @@ from integrations.errors import ConnectorError, CursorExpired, Kind
 from integrations.http import Client
 from integrations.models import Connection
 
-from . import clients, failures, second_look, seen, spool, stopping
+from . import clients, failures, second_look, seen, stopping
 from .models import Mode, Phase, State, SyncRun
 from .reading import read
 from .schedule import WIDE
@@ -144,7 +144,6 @@ def _start_window_again(turn: Turn, error: CursorExpired) -> None:
             "kept, and the next sync tries again; contact support if this lasts.",
             detail=error.detail,
         ) from error
-    spool.drop(turn.run)
     with turn.writing():
         seen.forget_pages(turn.run)
         checkpoint = turn.checkpoint

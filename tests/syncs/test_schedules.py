@@ -50,6 +50,17 @@ def kept(clock, wms, home):
     return made
 
 
+@pytest.mark.parametrize(("seconds", "planned"), [(80, True), (100, False)])
+def test_a_run_that_ends_plans_its_next_one_when_that_is_near(clock, wms, kept, seconds, planned):
+    """DESIGN 1: nothing waits for the next tick that falls due before it; what is further away is the tick's."""
+    due = now() + timedelta(seconds=seconds)
+    EntitySchedule.objects.filter(connection=kept, entity=ORDERS).update(next_due_at=due)
+    SyncRun.objects.filter(entity=ORDERS, state=State.QUEUED).delete()
+    sync(kept, ORDERS)
+    queued = SyncRun.objects.filter(entity=ORDERS, state=State.QUEUED)
+    assert list(queued.values_list("due_at", flat=True)) == ([due] if planned else [])
+
+
 def test_a_day_of_the_default_cadences(clock, wms, kept):
     """P1, P3, P4, P5, P6, P7, P8, P9, B4: nobody acts; each entity runs on its own cadence, and nothing drifts."""
     live(clock, timedelta(hours=24))
