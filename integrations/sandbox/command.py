@@ -3,7 +3,7 @@
 import argparse
 import signal
 import sys
-import threading
+import time
 from pathlib import Path
 
 from .server import Sandbox
@@ -21,9 +21,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def serve(*, port: int, seed: int, orders: int, still: bool, no_limit: bool, keep: Path | None) -> None:
     """Serve until SIGTERM or SIGINT. ValueError, with a sentence for the reader, when it can't begin."""
-    ended = threading.Event()
+    # Not an Event: a signal that comes as the main thread begins to wait for it would wait for its lock for ever.
+    signals: list[int] = []
     for name in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(name, lambda number, frame: ended.set())
+        signal.signal(name, lambda number, frame: signals.append(number))
     if orders < 0 or not 0 <= port <= 65_535:
         raise ValueError("--orders can't be negative, and --port is a number from 0 to 65535.")
     try:
@@ -33,4 +34,5 @@ def serve(*, port: int, seed: int, orders: int, still: bool, no_limit: bool, kee
     with sandbox:
         sys.stdout.write(f"Sandbox WMS is ready at {sandbox.url}\n")
         sys.stdout.flush()
-        ended.wait()
+        while not signals:
+            time.sleep(0.1)

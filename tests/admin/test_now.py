@@ -117,7 +117,8 @@ def test_a_run_nobody_takes_makes_the_workers_a_problem(desk: Client, orders: En
     assert "10 min ago" in value
     assert tone == "positive"
     waiting = factories.run(orders.connection, Entity.PRODUCTS, state=State.QUEUED)
-    SyncRun.objects.filter(pk=waiting.pk).update(ready_at=now() - timedelta(minutes=3))
+    due = now() - timedelta(minutes=3)
+    SyncRun.objects.filter(pk=waiting.pk).update(ready_at=due, urgency=due)
     value, tone = panel(desk)["Workers"]
     assert "1 due run waits for one" in value
     assert tone == "critical"

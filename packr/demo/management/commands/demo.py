@@ -1,6 +1,5 @@
 import os
 import signal
-import threading
 import time
 import urllib.error
 import urllib.request
@@ -17,6 +16,7 @@ from integrations.errors import ConnectorError
 from packr.demo import story
 from packr.demo.environment import SANDBOX
 from packr.demo.processes import Child
+from syncs import stopping
 
 FIRST_DATA_WITHIN = 120.0  # seconds
 MANAGE = str(settings.BASE_DIR / "manage.py")
@@ -29,10 +29,9 @@ class Command(BaseCommand):
         parser.add_argument("--port", type=int, default=8000)
 
     def handle(self, *args: Any, port: int, **options: Any) -> None:
-        self.ended = threading.Event()
         self.sandbox = os.environ[SANDBOX]
-        signal.signal(signal.SIGINT, lambda *args: self.ended.set())
-        signal.signal(signal.SIGTERM, lambda *args: self.ended.set())
+        signal.signal(signal.SIGINT, lambda *args: stopping.ask())
+        signal.signal(signal.SIGTERM, lambda *args: stopping.ask())
         logs = settings.DATA_DIR / "logs"
         logs.mkdir(exist_ok=True)
         children = _children(port, self.sandbox, logs)
@@ -59,17 +58,19 @@ class Command(BaseCommand):
             raise CommandError(f"The sandbox can't be connected. {error.message}") from None
         self._wait_for(f"http://127.0.0.1:{port}/accounts/login/", web)
         until = time.monotonic() + FIRST_DATA_WITHIN
-        while not story.is_filled(connection) and time.monotonic() < until and not self.ended.wait(0.2):
+        while not story.is_filled(connection) and time.monotonic() < until and not stopping.asked():
             _revive(children)
+            time.sleep(0.2)
         story.map_brands(connection)
-        if not self.ended.is_set():
+        if not stopping.asked():
             self._welcome(port)
-        while not self.ended.wait(1.0):
+        while not stopping.asked():
             _revive(children)
+            time.sleep(0.5)
 
     def _wait_for(self, url: str, child: Child) -> None:
         until = time.monotonic() + 60
-        while not self.ended.is_set():
+        while not stopping.asked():
             try:
                 urllib.request.urlopen(url, timeout=2).close()
                 return
