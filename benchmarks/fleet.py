@@ -45,11 +45,15 @@ def main() -> None:
         sys.stderr.write(f"{time.monotonic() - began:7.1f} s  {what}\n")
 
     databases.VAR.mkdir(parents=True, exist_ok=True)
-    phases = list(live(asked, tell))
-    kept = databases.VAR / f"fleet-{datetime.now(UTC):%Y%m%d-%H%M%S}.json"
-    kept.write_text(json.dumps({"asked": vars(asked), "phases": phases}, indent=1))
-    tell(f"kept in {kept}")
-    sys.stdout.write(f"{json.dumps(phases) if asked.json else table(phases, _title(asked))}\n")
+    phases: list[Row] = []
+    try:
+        for phase in live(asked, tell):
+            phases.append(phase)
+    finally:  # what was measured is told, whatever happened after it
+        kept = databases.VAR / f"fleet-{datetime.now(UTC):%Y%m%d-%H%M%S}.json"
+        kept.write_text(json.dumps({"asked": vars(asked), "phases": phases}, indent=1))
+        tell(f"kept in {kept}")
+        sys.stdout.write(f"{json.dumps(phases) if asked.json else table(phases, _title(asked))}\n")
 
 
 def arguments(given: list[str]) -> argparse.Namespace:

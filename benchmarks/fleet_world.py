@@ -10,6 +10,7 @@ from typing import Any
 
 from django.contrib.auth import get_user_model
 from django.db import connection as database
+from django.db import transaction
 from django.db.models import F
 from django.utils.timezone import now
 
@@ -55,10 +56,16 @@ def add(workspace: Workspace, url: str, numbers: range, moment: datetime) -> Non
 def join(wms: Wms, count: int) -> list[int]:
     """So many new connections that begin with a first sync of everything; their keys."""
     numbers = range(Connection.objects.count() + 1, Connection.objects.count() + count + 1)
-    connections = _connect(Workspace.objects.get(slug=SLUG), wms.url, numbers, now())
-    for connection in connections:
+    workspace = Workspace.objects.get(slug=SLUG)
+    return [_join(workspace, wms.url, number) for number in numbers]
+
+
+def _join(workspace: Workspace, url: str, number: int) -> int:
+    """At once with its schedules: a watchdog would make them."""
+    with transaction.atomic():
+        (connection,) = _connect(workspace, url, range(number, number + 1), now())
         plan(Connection, connection=connection, first_sync=True)
-    return [connection.pk for connection in connections]
+    return connection.pk
 
 
 def person() -> Any:

@@ -6,6 +6,7 @@ Lost, late or doubled ones cost nothing: the tick and the once-a-second look of 
 import logging
 
 from django.db import DatabaseError
+from django_q.brokers import get_broker
 from django_q.tasks import async_task
 from redis.exceptions import RedisError
 
@@ -13,8 +14,11 @@ log = logging.getLogger(__name__)
 
 
 def wake() -> None:
-    """Ask the cluster to look for work at once. A broker that is down delays the start, it does not lose the run."""
-    _send("syncs.tasks.work")
+    """Ask the cluster to look for work at once. A broker that is down delays the start, it does not lose the run.
+
+    Where a message waits already nobody is free, and a second one would only stand before the next tick.
+    """
+    _send("syncs.tasks.work", unless_queued=True)
 
 
 def tick() -> None:
@@ -22,8 +26,9 @@ def tick() -> None:
     _send("syncs.tasks.tick")
 
 
-def _send(task: str) -> None:
+def _send(task: str, *, unless_queued: bool = False) -> None:
     try:
-        async_task(task, save=False)
+        if not (unless_queued and get_broker().queue_size()):
+            async_task(task, save=False)
     except (OSError, RedisError, DatabaseError) as error:
         log.warning("The message broker can't be reached (%s); what is due is found with the next tick.", error)

@@ -1,0 +1,28 @@
+"""What waits in the message queue: never more wake-ups than one, and so nothing for long before the tick."""
+
+import pytest
+from django_q.models import OrmQ
+
+from syncs import wakeups
+
+pytestmark = pytest.mark.django_db
+
+
+def queued() -> list[str]:
+    return [message.func() for message in OrmQ.objects.order_by("pk")]
+
+
+def test_however_often_a_sync_is_asked_for_one_wake_up_waits() -> None:
+    for _ in range(100):
+        wakeups.wake()
+    wakeups.tick()
+    assert queued() == ["syncs.tasks.work", "syncs.tasks.tick"]
+
+
+def test_what_waits_already_makes_a_worker_look() -> None:
+    wakeups.tick()
+    wakeups.wake()
+    assert queued() == ["syncs.tasks.tick"]
+    OrmQ.objects.all().delete()
+    wakeups.wake()
+    assert queued() == ["syncs.tasks.work"]
