@@ -51,15 +51,17 @@ def _refuse_circle(run: SyncRun, digest: str, keys: set[int]) -> None:
     # The few pages before and, each time the number of pages has doubled, all: so a circle of any length is found, at
     # little cost.
     has_doubled = run.pages & (run.pages - 1) == 0
-    pages = last.iterator(100) if has_doubled else iter(last[: 2 * IDLE_PAGES - 1])
+    pages = last.iterator(CHUNK) if has_doubled else iter(last[: 2 * IDLE_PAGES - 1])
     newest, again = next(pages, (None, False))
+    # Read to the end in any case: a cursor that is left open would outlive the transaction that an error ends.
+    is_idle = newest is not None and _is_idle(keys, chain([newest], (packed for packed, _ in pages)))
     if again:
         raise ConnectorError(
             Kind.CONTRACT,
             "The WMS sent the same page marker twice, so its list would never end. What was read so far is kept, "
             "and the next sync tries again; contact the WMS's support if this lasts.",
         )
-    if newest is not None and _is_idle(keys, chain([newest], (packed for packed, _ in pages))):
+    if is_idle:
         raise ConnectorError(
             Kind.CONTRACT,
             f"The WMS sent {IDLE_PAGES} pages in a row without anything new, so its list would never end. What was "

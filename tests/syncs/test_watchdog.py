@@ -222,6 +222,8 @@ def test_a_schedule_switched_off_behind_the_products_back(clock, house):
     schedule = the_schedule()
     schedule.enabled = True
     reschedule(schedule, now())
+    assert (Problem.NOT_SCHEDULED, "Kept", ORDERS) not in found()
+    go(clock, timedelta(minutes=6))  # its next turn, wherever that lies within the cadence
     assert found() == []
 
 
