@@ -50,7 +50,7 @@ def keep(run: SyncRun, cursor: Any, told: Told) -> bool:
     draft = file.with_suffix(".draft")
     try:
         file.parent.mkdir(mode=0o700, exist_ok=True)
-        draft.write_bytes(msgspec.msgpack.encode(_Page(_place(cursor), answers)))
+        draft.write_bytes(msgspec.msgpack.encode(_Page(_place(run, cursor), answers)))
         draft.replace(file)
     except OSError as error:
         log.warning("Run %s: its page can't be kept in %s (%s), so none is fetched ahead.", run.pk, file.parent, error)
@@ -70,7 +70,7 @@ def take(run: SyncRun, cursor: Any) -> Told:
     except (OSError, msgspec.MsgspecError) as error:
         log.warning("Run %s: the answers kept for it can't be read (%s); they are asked for again.", run.pk, error)
         return {}
-    if page.place != _place(cursor):
+    if page.place != _place(run, cursor):
         return {}
     return {question: Answer(one.status, one.headers, one.body, one.clock) for question, one in page.told.items()}
 
@@ -88,8 +88,10 @@ def sweep() -> None:
             file.unlink(missing_ok=True)
 
 
-def _place(cursor: Any) -> bytes:
-    return blake2b(msgspec.json.encode(cursor, order="sorted"), digest_size=16).digest()
+def _place(run: SyncRun, cursor: Any) -> bytes:
+    """One place of one run's walk; another database may have a run of the same number."""
+    place = [run.connection.base_url, run.connection.account_key, run.created_at, cursor]
+    return blake2b(msgspec.json.encode(place, order="sorted"), digest_size=16).digest()
 
 
 def _file(run: SyncRun) -> Path:

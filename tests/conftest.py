@@ -1,6 +1,7 @@
 """What tests of all apps share: a database that threads can use too, and a model WMS with a connection to it."""
 
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -26,6 +27,12 @@ def django_db_modify_db_settings(
     if settings.DATABASES["default"]["ENGINE"].endswith("sqlite3"):
         name = str(tmp_path_factory.mktemp("database") / "test.sqlite3")
         settings.DATABASES["default"].setdefault("TEST", {})["NAME"] = name
+
+
+@pytest.fixture(autouse=True)
+def own_folder(settings: Any, tmp_path: Path) -> None:
+    """What a test leaves on disk, such as a spooled page, is no other test's, nor a worker's beside it."""
+    settings.DATA_DIR = tmp_path
 
 
 @pytest.fixture
