@@ -26,6 +26,7 @@ class Crew:
         self.until, self.size = until, size
         self.changed = threading.Condition()
         self.there = self.resting = self.calls = 0
+        self.threads: list[threading.Thread] = []
         self.is_over = False
 
     def work(self) -> None:
@@ -37,6 +38,8 @@ class Crew:
             self.call()
             if time.monotonic() - beat_at >= BEATS_EVERY:
                 beat_at = _show_life()
+        for thread in self.threads:
+            thread.join()
 
     def call(self) -> None:
         """Let one more look for work: one that rests or, if there is room and time, a new one."""
@@ -47,7 +50,8 @@ class Crew:
                 self.calls += 1
                 self.changed.notify_all()
             elif not self.calls and self.there < self.size:
-                threading.Thread(target=self._run, daemon=True).start()
+                self.threads.append(threading.Thread(target=self._run, daemon=True))
+                self.threads[-1].start()
                 self.there += 1
 
     def _ends_within(self, seconds: float) -> bool:

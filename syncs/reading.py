@@ -75,6 +75,9 @@ def _fetch_ahead(turn: Turn, client: Client, pool: ThreadPoolExecutor, fetched: 
     page = fetched.page
     if page.cursor is None:
         return None
+    # The first worker of such a run chose the moment its window ends; should it die now, the next one chooses another.
+    if turn.is_new and turn.run.until:
+        return None
     if not spool.keep(turn.run, turn.checkpoint.cursor, fetched.told):
         return None
     return pool.submit(_fetch, turn, client, page.cursor)

@@ -168,9 +168,6 @@ def queue_due(now: datetime, *, only: Q | None = None) -> None:
     An entity with an active run gets no second one: that occurrence is skipped. `only` limits it to some schedules,
     those of a run that has just ended: what fell due before that run started has been met by it.
     """
-    # Most runs end long before their schedule falls due again: one plain question, and nothing is locked.
-    if only is not None and not EntitySchedule.objects.filter(only, next_due_at__lte=now + HORIZON).exists():
-        return
     with transaction.atomic(savepoint=False):
         schedules = due_schedules(now).select_related("connection__workspace").select_for_update(of=("self",))
         if only is not None:

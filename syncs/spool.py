@@ -84,8 +84,9 @@ def drop(run: SyncRun) -> None:
 def sweep() -> None:
     """Remove what killed workers left and no run came back for."""
     for file in _folder().glob("*"):
-        if time.time() - file.stat().st_mtime > LASTS:
-            file.unlink(missing_ok=True)
+        with contextlib.suppress(FileNotFoundError):  # its run has ended this moment
+            if time.time() - file.stat().st_mtime > LASTS:
+                file.unlink()
 
 
 def _place(run: SyncRun, cursor: Any) -> bytes:

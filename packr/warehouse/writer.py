@@ -134,8 +134,8 @@ def _apply(page: _Page, change_no: int | None = None) -> Applied:
 
 
 def _compare(page: _Page, stored: Mapping[str, Stored]) -> _Plan:
-    plan, applied = _Plan(), Applied()
-    plan.applied = applied
+    plan = _Plan()
+    applied = plan.applied
     older: list[tuple[Change, Stored]] = []
     for change in _changes(page, stored):
         known = change.known

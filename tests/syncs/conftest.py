@@ -1,10 +1,18 @@
-"""Every run of every test has to add up."""
+"""Every run of every test has to add up; and a connection to a sandbox that really is asked over the network."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
+from integrations.connectors.trackstar import Trackstar
+from integrations.connectors.trackstar import reading as trackstar
+from integrations.models import Connection
+from integrations.sandbox.server import Sandbox
+from integrations.services import Account
+from integrations.services import connect as connect_account
+from packr.workspaces.models import Workspace
+from syncs import clients
 from syncs.models import SyncRun
 from tests.kit.running import adds_up
 
@@ -17,3 +25,27 @@ def _adds_up(request: pytest.FixtureRequest) -> Iterator[None]:
     yield
     if uses:
         assert [run.pk for run in SyncRun.objects.all() if not adds_up(run)] == []
+
+
+@pytest.fixture
+def sandbox() -> Iterator[Sandbox]:
+    with Sandbox(port=0, seed=1, orders=60, still=True, limit=False) as running:
+        yield running
+
+
+@pytest.fixture
+def connected(
+    monkeypatch: pytest.MonkeyPatch, settings, sandbox: Sandbox, home: Workspace
+) -> Callable[[int], Connection]:
+    """Connects the sandbox, its whole history, with so many records a page."""
+
+    def make(page_size: int) -> Connection:
+        settings.PRIVATE_WMS_HOSTS = frozenset({sandbox.url.removeprefix("http://")})
+        monkeypatch.setattr(trackstar, "LIMIT", str(page_size))
+        monkeypatch.setattr(Trackstar, "reads_per_second", None)
+        monkeypatch.setattr(clients, "_idle", type(clients._idle)())
+        credentials = {"api_key": "sandbox", "access_token": "sandbox-1"}
+        account = Account("trackstar", "Main", credentials, base_url=sandbox.url, lookback_days=3650)
+        return connect_account(home, account, first_sync=False)
+
+    return make

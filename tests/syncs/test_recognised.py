@@ -2,16 +2,12 @@
 
 import pytest
 
-from integrations.connectors.trackstar import Trackstar, shapes
-from integrations.connectors.trackstar import reading as trackstar
+from integrations.connectors.trackstar import shapes
 from integrations.decoding import Shape
 from integrations.entities import Entity
 from integrations.records import InventoryItem as InventoryRecord
-from integrations.sandbox.server import Sandbox
-from integrations.services import Account, connect
 from packr.warehouse import writer
 from packr.warehouse.models import InventoryItem
-from syncs import clients
 from syncs.models import Mode, RejectedRecord, State
 from tests.kit.running import counts, mirrored, sync
 
@@ -19,21 +15,9 @@ INVENTORY = Entity.INVENTORY
 
 
 @pytest.fixture
-def sandbox():
-    with Sandbox(port=0, seed=1, orders=10, still=True, limit=False) as running:
-        yield running
-
-
-@pytest.fixture
-def stocked(monkeypatch, settings, tmp_path, sandbox, home):
+def stocked(connected):
     """A connection whose inventory has been read once."""
-    settings.DATA_DIR = tmp_path
-    settings.PRIVATE_WMS_HOSTS = frozenset({sandbox.url.removeprefix("http://")})
-    monkeypatch.setattr(trackstar, "LIMIT", "100")
-    monkeypatch.setattr(Trackstar, "reads_per_second", None)
-    monkeypatch.setattr(clients, "_idle", type(clients._idle)())
-    credentials = {"api_key": "sandbox", "access_token": "sandbox-1"}
-    connection = connect(home, Account("trackstar", "Main", credentials, base_url=sandbox.url), first_sync=False)
+    connection = connected(100)
     sync(connection, INVENTORY)
     return connection
 

@@ -7,16 +7,12 @@ from datetime import timedelta
 import pytest
 from django.utils.timezone import now
 
-from integrations.connectors.trackstar import Trackstar
-from integrations.connectors.trackstar import reading as trackstar
 from integrations.entities import Entity
 from integrations.http import Answer
-from integrations.sandbox.server import Sandbox
-from integrations.services import Account, connect
 from packr.warehouse import writer
 from packr.warehouse.models import Order
 from syncs import clients, engine, spool, tasks
-from syncs.models import State, SyncRun, Trigger
+from syncs.models import EntitySchedule, State, SyncRun, Trigger
 from syncs.services import claim, request_runs
 from tests.kit.running import counts, drain, lapse
 
@@ -29,23 +25,9 @@ class Killed(BaseException):
 
 
 @pytest.fixture
-def sandbox():
-    with Sandbox(port=0, seed=1, orders=60, still=True, limit=False) as running:
-        yield running
-
-
-@pytest.fixture
-def run(monkeypatch, settings, tmp_path, sandbox, home):
+def run(connected):
     """A full run of six pages that waits to be done."""
-    settings.DATA_DIR = tmp_path
-    settings.PRIVATE_WMS_HOSTS = frozenset({sandbox.url.removeprefix("http://")})
-    monkeypatch.setattr(trackstar, "LIMIT", "10")
-    monkeypatch.setattr(Trackstar, "reads_per_second", None)
-    monkeypatch.setattr(clients, "_idle", type(clients._idle)())
-    credentials = {"api_key": "sandbox", "access_token": "sandbox-1"}
-    account = Account("trackstar", "Main", credentials, base_url=sandbox.url, lookback_days=3650)
-    connection = connect(home, account, first_sync=False)
-    ((requested),) = request_runs(connection, [ORDERS], trigger=Trigger.MANUAL)
+    (requested,) = request_runs(connected(10), [ORDERS], trigger=Trigger.MANUAL)
     return requested.run
 
 
@@ -84,6 +66,20 @@ def test_a_kill_costs_one_page_and_not_the_one_ahead_as_well(monkeypatch, sandbo
     assert list((spool._folder()).glob("*")) == []
 
 
+def test_the_first_page_of_an_incremental_is_not_fetched_past(monkeypatch, sandbox, run):
+    """The next worker ends its window at another moment, so it can't use what the first one was told."""
+    drain()
+    sandbox.log.clear()
+    (requested,) = request_runs(run.connection, [ORDERS], trigger=Trigger.MANUAL)
+    SyncRun.objects.filter(pk=requested.run.pk).update(mode="incremental")
+    EntitySchedule.objects.filter(entity=ORDERS).update(watermark=now() - timedelta(days=3650), next_wide_at=None)
+    warm = clients.take(run.connection)  # it has spoken with the WMS, and so knows its clock
+    warm.get("/wms/warehouses", {"limit": "1"})
+    clients.give_back(run.connection, warm)
+    killed_as_it_writes(monkeypatch, 1)
+    assert sum(asked(sandbox).values()) == 1
+
+
 def test_on_another_machine_both_pages_are_asked_for_again(monkeypatch, sandbox, run):
     """The spool is a saving, not a promise: without it nothing is lost either."""
     killed_as_it_writes(monkeypatch, 3)
@@ -94,8 +90,7 @@ def test_on_another_machine_both_pages_are_asked_for_again(monkeypatch, sandbox,
     assert sorted(asked(sandbox).values()) == [1, 1, 1, 1, 2, 2]
 
 
-def test_what_was_kept_for_another_place_is_not_taken(settings, tmp_path, run):
-    settings.DATA_DIR = tmp_path
+def test_what_was_kept_for_another_place_is_not_taken(run):
     spool.keep(run, {"token": "a"}, TOLD)
     assert spool.take(run, {"token": "b"}) == {}
     assert spool.take(run, {"token": "a"}) == TOLD
