@@ -27,6 +27,7 @@ PIECE = 64 * 1024
 LONGEST_WAIT = timedelta(days=30)
 # What an answer that could not be used means for the reader, and what happens next by itself.
 GOES_ON = "Earlier data stays; Packr tries again by itself."
+STANDS_STILL = "No data is updated until a workspace admin enters working credentials; nothing is lost."
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,8 +230,7 @@ def explain(answer: Answer) -> ConnectorError:
         case 401:
             return ConnectorError(
                 Kind.CREDENTIALS,
-                "The WMS refused the login. No data is updated until a workspace admin enters working credentials; "
-                "nothing is lost.",
+                f"The WMS refused the login. {STANDS_STILL}",
                 detail=detail,
             )
         case 403:
