@@ -13,14 +13,15 @@ from django.utils.timezone import now
 
 from packr.workspaces.models import Workspace
 
+from . import events
 from .connector import Connector, Health
 from .credentials import Unreadable, seal
 from .entities import Entity
 from .errors import ConnectorError, Kind
 from .http import GOES_ON, STANDS_STILL, Client
-from .models import Connection, Status
+from .models import Connection, EventKind, Status
 from .registry import CONNECTORS
-from .signals import connection_ended, connection_made, connection_resumed
+from .signals import connection_ended, connection_made, connection_resumed, lookback_raised
 
 LONGEST_REQUEST = 30  # seconds
 NOTHING_STORED = "Nothing was stored; try again when that is mended."
@@ -104,6 +105,7 @@ def connect(workspace: Workspace, account: Account, *, person: Any = None, first
     try:
         with transaction.atomic():
             connection.save(force_insert=True)
+            events.note(connection, EventKind.CONNECTION, f"Connected to {connection.connector.label}.", person=person)
             connection_made.send(Connection, connection=connection, first_sync=first_sync, off=account.off)
     except IntegrityError:
         raise Refused(_name_taken(connection)) from None
@@ -175,14 +177,24 @@ def reconnect(
     with transaction.atomic():
         stored = Connection.objects.select_for_update(of=("self",)).select_related("workspace").get(pk=connection.pk)
         moment = now()
-        if not stored.is_live:
+        was_live = stored.is_live
+        if not was_live:
             stored.connected_at, stored.connected_by, stored.disconnected_at = moment, person, None
         stored.base_url, stored.sealed_credentials, stored.account_key = address, trial.sealed_credentials, key
         stored.learned = learned if is_other else {**stored.learned, **learned}
         stored.status, stored.status_message, stored.checked_at = Status.CONNECTED, health.warning, moment
         stored.save(update_fields=RECONNECTED)
+        _note_reconnected(stored, was_live=was_live, is_other=is_other, person=person)
         connection_resumed.send(Connection, connection=stored, person=person, other_account=is_other)
     return stored
+
+
+def _note_reconnected(connection: Connection, *, was_live: bool, is_other: bool, person: Any) -> None:
+    label = connection.connector.label
+    text = f"New credentials, which {label} accepted." if was_live else f"Connected to {label} again."
+    other = " They are of another login than before: everything is read from the start." if is_other else ""
+    kind = EventKind.CREDENTIALS if was_live else EventKind.CONNECTION
+    events.note(connection, kind, text + other, person=person)
 
 
 def _connector(wms: str) -> type[Connector]:
@@ -259,8 +271,52 @@ def set_status(connection: Connection, status: Status, message: str = "") -> Non
     if (connection.status, connection.status_message) == (status, message):
         return
     live = Connection.objects.filter(pk=connection.pk).exclude(status=Status.DISCONNECTED)
-    if live.update(status=status, status_message=message):
-        connection.status, connection.status_message = status, message
+    with transaction.atomic():
+        before = live.select_for_update().values_list("status", flat=True).first()
+        if before is None:
+            return
+        live.update(status=status, status_message=message)
+        _note_login(connection, before, status)
+    connection.status, connection.status_message = status, message
+
+
+def _note_login(connection: Connection, before: str, status: Status) -> None:
+    """Keep that the WMS refused the login, and that it takes it again."""
+    refused = Status.NEEDS_ATTENTION
+    if refused in (before, status) and before != status:
+        text = "The WMS refused the login." if status == refused else "The WMS no longer refuses the login."
+        events.note(connection, EventKind.CREDENTIALS, text)
+
+
+LONGEST_LOOKBACK = 3650  # days
+
+
+def change_lookback(connection: Connection, days: int, *, person: Any = None) -> None:
+    """Read so many days of history before connecting; what is missing of them is read soon. Raises Refused.
+
+    It can only grow: what was read stays, so there is nothing that less could mean.
+    """
+    with transaction.atomic():
+        current = Connection.objects.select_for_update().get(pk=connection.pk)
+        if not current.lookback_days <= days <= LONGEST_LOOKBACK:
+            raise Refused(
+                f"Packr has read {current.lookback_days} days before the connection was made, and keeps them. Choose "
+                f"from {current.lookback_days} to {LONGEST_LOOKBACK} days."
+            )
+        if days > current.lookback_days:
+            _raise_lookback(current, days, person)
+    connection.lookback_days, connection.border = current.lookback_days, current.border
+
+
+def _raise_lookback(connection: Connection, days: int, person: Any) -> None:
+    before, until = connection.lookback_days, connection.border
+    connection.border -= timedelta(days=days - before)
+    connection.lookback_days = days
+    connection.save(update_fields=["lookback_days", "border"])
+    text = f"The lookback was raised from {before} to {days} days."
+    events.note(connection, EventKind.CONFIGURATION, text, person=person)
+    if connection.is_live:
+        lookback_raised.send(Connection, connection=connection, until=until, person=person)
 
 
 def disconnect(connection: Connection, *, delete_data: bool = False, person: Any = None) -> None:
@@ -270,6 +326,8 @@ def disconnect(connection: Connection, *, delete_data: bool = False, person: Any
             status=Status.DISCONNECTED, status_message="", disconnected_at=now(), sealed_credentials=seal({})
         )
         connection.refresh_from_db()
+        kept = "Its data was deleted." if delete_data else "Its data was kept."
+        events.note(connection, EventKind.CONNECTION, f"Disconnected. {kept}", person=person)
         connection_ended.send(Connection, connection=connection, person=person)
     if delete_data:
         _delete(connection.pk)

@@ -15,7 +15,7 @@ from packr.workspaces.models import Workspace
 from .connector import Connector
 from .entities import Entity
 from .errors import ConnectorError, Kind
-from .http import GOES_ON, Client
+from .http import GOES_ON, NO_ACCESS, NOT_OFFERED, Client
 from .services import NOTHING_STORED, Account, Off, Refused, checked, draft
 
 PROBING = timedelta(seconds=20)  # after that, what was not asked for yet is left to the first sync
@@ -105,8 +105,15 @@ def _reading(connector: type[Connector], client: Client, entity: Entity, clock: 
     except ConnectorError as error:
         if error.kind == Kind.CREDENTIALS:
             raise
-        return Reading(entity, REFUSALS.get(error.kind, Access.UNKNOWN), error.message.replace(GOES_ON, "").strip())
+        return Reading(entity, REFUSALS.get(error.kind, Access.UNKNOWN), _at_first(error.message))
     return Reading(entity, Access.READABLE)
+
+
+def _at_first(message: str) -> str:
+    """What an error says, without what it means for data that is not there yet."""
+    for words in (GOES_ON, NO_ACCESS, NOT_OFFERED):
+        message = message.replace(f" {words}", "")
+    return message
 
 
 def count_check(workspace: Workspace) -> None:

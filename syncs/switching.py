@@ -8,7 +8,7 @@ from django.utils.timezone import now
 
 from integrations import events
 from integrations.entities import Entity
-from integrations.models import Connection
+from integrations.models import Connection, EventKind
 from packr.workspaces.templatetags.looks import named
 
 from .models import Trigger
@@ -37,7 +37,7 @@ def switch(connection: Connection, wanted: Collection[Entity], *, person: Any) -
     for words, entities in (("on", on), ("off", [one for one in changed if one not in wanted])):
         if entities:
             names = ", ".join(one.label.lower() for one in entities)
-            events.note(connection, events.Kind.CONFIGURATION, f"Switched {words}: {names}.", person=person)
+            events.note(connection, EventKind.CONFIGURATION, f"Switched {words}: {names}.", person=person)
     if on and connection.is_live:
         request_runs(connection, on, trigger=Trigger.MANUAL, person=person)
     return changed

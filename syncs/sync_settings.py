@@ -62,26 +62,22 @@ def sync_settings(request: HttpRequest, pk: int) -> HttpResponse:
 def _save(request: HttpRequest, connection: Connection, form: SettingsForm) -> bool:
     """Whether what was asked for could be done; else the form says why not."""
     days = form.cleaned_data["lookback_days"]
+    raised = days != connection.lookback_days
     try:
-        longer = days > connection.lookback_days
-        moved = days != connection.lookback_days
-        if moved:
-            change_lookback(connection, days, request.user)
+        change_lookback(connection, days, person=request.user)
         changed = switch(connection, form.wanted, person=request.user)
     except Refused as refused:
         form.add_error("lookback_days", str(refused))
         return False
-    messages.success(request, _said(moved, longer, changed, form.wanted, connection))
+    messages.success(request, _said(raised, changed, form.wanted, connection))
     return True
 
 
-def _said(moved: bool, longer: bool, changed: list[Entity], wanted: set[Entity], connection: Connection) -> str:
+def _said(raised: bool, changed: list[Entity], wanted: set[Entity], connection: Connection) -> str:
     """What was done and what follows, in words."""
     said = []
-    if moved and longer:
-        said.append("The older history is read now; that may take a while.")
-    elif moved:
-        said.append("Less history is read from now on; what was read stays.")
+    if raised:
+        said.append("The older history is read next; that may take a while.")
     if on := [one.label.lower() for one in changed if one in wanted]:
         now = ", and synced now" if connection.is_live else ""
         said.append(f"On{now}: {', '.join(on)}.")

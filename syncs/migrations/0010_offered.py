@@ -9,7 +9,7 @@ def as_it_was_shown(apps, schema_editor):
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("syncs", "0006_runs_by_urgency"),
+        ("syncs", "0007_date_windows"),
     ]
 
     operations = [
