@@ -156,7 +156,7 @@ class DisconnectForm(forms.Form):
     def clean(self) -> dict[str, Any]:
         cleaned: dict[str, Any] = super().clean() or self.cleaned_data
         if cleaned.get("outcome") == DELETE and cleaned.get("name") != self.connection.name:
-            self.add_error("name", f"To delete the data, type the connection’s name: {self.connection.name}")
+            self.add_error("name", f"This is not its name. Nothing was deleted; type {self.connection.name} to go on.")
         return cleaned
 
     @property

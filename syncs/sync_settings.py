@@ -21,6 +21,11 @@ from packr.workspaces.views import sent, signed_in
 from .state import EntityState, sync_state
 from .switching import switch
 
+LOOKBACK_HELP = (
+    "How far back orders, shipments and returns are read, counted from when the WMS was connected; up to 3,650. With "
+    "more days the missing part is read by itself. It can’t be fewer, since what was read stays."
+)
+
 
 class SettingsForm(forms.Form):
     """What an admin of the workspace decides; intervals are support's."""
@@ -31,7 +36,9 @@ class SettingsForm(forms.Form):
     def __init__(self, connection: Connection, states: list[EntityState], *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         own = [state for state in states if state.read_with is None]
-        self.fields["lookback_days"].initial = connection.lookback_days
+        lookback = self.fields["lookback_days"]
+        lookback.initial = lookback.widget.attrs["min"] = connection.lookback_days
+        lookback.help_text = LOOKBACK_HELP
         field = self.fields["entities"]
         assert isinstance(field, forms.MultipleChoiceField)
         field.choices = [(one.entity.value, one.entity.label) for one in own]

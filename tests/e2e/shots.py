@@ -108,7 +108,7 @@ def connections(page: Page, address: str) -> Iterator[str]:
     card = ".connection:has-text('Overflow')"
     for name, link in (
         ("sync-settings", "Sync Settings"),
-        ("reconnect", "Enter credentials"),
+        ("reconnect", "Reconnect"),
         ("disconnect", "Disconnect"),
     ):
         page.goto(f"{address}/settings/integrations/")

@@ -282,6 +282,8 @@ def test_the_word_connects_and_the_first_syncs_run(
     assert (response.status_code, response.headers["Location"]) == (303, f"{HERE}#connection-{made.pk}")
     assert (made.name, made.lookback_days, made.connected_by) == ("Main", 90, admin_user)
     assert made.credentials() == {"key": SECRET, "shop": "north"}
+    (event,) = made.events.all()
+    assert (event.text, event.person) == ("Connected to Model WMS.", admin_user)
     runs = SyncRun.objects.filter(connection=made)
     assert {run.entity for run in runs} == set(EVERYTHING)
     assert {(run.mode, run.trigger, run.state) for run in runs} == {(Mode.FULL, Trigger.FIRST, State.QUEUED)}

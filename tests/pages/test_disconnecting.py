@@ -54,8 +54,8 @@ def test_nothing_is_chosen_beforehand_and_each_choice_says_what_it_means(admin: 
     [
         ({}, "Choose what becomes of the data."),
         ({"outcome": "both"}, "Select a valid choice"),
-        ({"outcome": "delete"}, "To delete the data, type the connection’s name: Sandbox"),
-        ({"outcome": "delete", "name": "sandbox"}, "To delete the data, type the connection’s name: Sandbox"),
+        ({"outcome": "delete"}, "Nothing was deleted; type Sandbox to go on."),
+        ({"outcome": "delete", "name": "sandbox"}, "Nothing was deleted; type Sandbox to go on."),
     ],
 )
 def test_without_a_clear_choice_nothing_happens(admin: Client, address: str, given: dict[str, str], said: str) -> None:

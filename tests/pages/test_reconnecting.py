@@ -10,7 +10,7 @@ from django.utils.timezone import now
 from integrations.entities import Entity
 from integrations.errors import ConnectorError, Kind
 from integrations.http import GOES_ON, STANDS_STILL
-from integrations.models import Connection, Status
+from integrations.models import Connection, EventKind, Status
 from integrations.services import Account, connect, disconnect, set_status
 from packr.warehouse.models import Customer
 from syncs.models import EntitySchedule, Incident, Mode, Problem, State, SyncRun, Trigger
@@ -93,6 +93,12 @@ def test_the_same_account_goes_on_at_once(admin: Client, admin_user: Any, made: 
     assert (stored.status, stored.status_message) == (Status.CONNECTED, "")
     assert stored.credentials() == {"key": OLD, "shop": "south"}
     assert stored.connected_at == made.connected_at, "it is the same connection"
+    event = made.events.latest("pk")
+    assert (event.text, event.kind, event.person) == (
+        "New credentials, which Model WMS accepted.",
+        EventKind.CREDENTIALS,
+        admin_user,
+    )
     runs = SyncRun.objects.all()
     assert {run.entity for run in runs} == set(stored.connector.resources)
     assert {(run.trigger, run.requested_by, run.state) for run in runs} == {(Trigger.MANUAL, admin_user, State.QUEUED)}
@@ -150,6 +156,7 @@ def test_another_account_is_read_from_the_start(admin: Client, made: Connection,
     assert {run.entity for run in runs} == set(stored.connector.resources)
     assert {(run.mode, run.lane.account_key) for run in runs} == {(Mode.FULL, stored.account_key)}
     assert set(EntitySchedule.objects.values_list("watermark", flat=True)) == {None}
+    assert "of another login than before" in made.events.latest("pk").text
     assert admin.post(f"{address(made)}check/").headers["Location"] == address(made), "the login was used up"
     drain()
     assert set(SyncRun.objects.values_list("state", flat=True)) == {State.SUCCEEDED}
@@ -193,6 +200,7 @@ def test_a_disconnected_connection_is_connected_again_in_place(
     stored = Connection.objects.get()
     assert (stored.pk, stored.status, stored.disconnected_at) == (made.pk, Status.CONNECTED, None)
     assert (stored.connected_by, stored.border) == (admin_user, made.border)
+    assert made.events.latest("pk").text == "Connected to Model WMS again."
     assert "Connected: just now" in words(page(admin))
     assert SyncRun.objects.get(entity="orders", state=State.QUEUED).mode == Mode.INCREMENTAL
     drain()

@@ -8,8 +8,8 @@ from django.test import Client
 from django.utils.timezone import now
 
 from integrations.entities import Entity
-from integrations.models import Connection, Status
-from syncs.models import EntitySchedule, State, SyncRun, Trigger
+from integrations.models import Connection, Event, EventKind, Status
+from syncs.models import EntitySchedule, Mode, State, SyncRun, Trigger
 from syncs.state import Freshness, entity_state
 from tests.kit import factories as make
 
@@ -119,6 +119,44 @@ def test_a_lookback_that_makes_no_sense(admin: Client, connection: Any, address:
     assert "Enter 1 to 3,650 days." in html
     assert schedule("products").enabled, "nothing of the form was followed"
     assert " checked" not in html.split('value="products"')[1].split(">")[0], "what was ticked stays as it was sent"
+
+
+def test_a_longer_lookback_reads_the_missing_part(
+    admin: Client, admin_user: Any, connection: Any, address: str
+) -> None:
+    """T16: noted for the history; other settings stay."""
+    make.synced(connection, Entity.ORDERS)
+    SyncRun.objects.all().delete()
+    border = connection.border
+    response = admin.post(address, {"entities": on(connection), "lookback_days": 90})
+    assert response.status_code == 303
+    stored = Connection.objects.get()
+    assert (stored.lookback_days, stored.border) == (90, border - timedelta(days=60))
+    run = SyncRun.objects.get(entity="orders")
+    assert (run.mode, run.border, run.until) == (Mode.WINDOW, stored.border, border)
+    assert [event.text for event in stored.events.all()] == ["The lookback was raised from 30 to 90 days."]
+    assert "The older history is read next" in page(admin, address)
+    assert 'min="90"' in page(admin, address)
+
+
+def test_a_shorter_lookback_is_refused_in_words(admin: Client, connection: Any, address: str) -> None:
+    """T16: and nothing else of the form is followed."""
+    response = admin.post(address, {"entities": on(connection, "products"), "lookback_days": 7})
+    html = response.content.decode()
+    assert response.status_code == 400
+    assert "Choose from 30 to 3650 days." in html
+    assert 'aria-invalid="true"' in html.split('name="lookback_days"')[1].split(">")[0]
+    assert schedule("products").enabled
+
+
+def test_what_was_switched_is_noted(admin: Client, admin_user: Any, connection: Any, address: str) -> None:
+    EntitySchedule.objects.filter(entity="orders").update(enabled=False, off_reason="Not now.")
+    admin.post(address, {"entities": on(connection, "products", "customers"), "lookback_days": 30})
+    noted = [(event.text, event.kind, event.person) for event in Event.objects.order_by("pk")]
+    assert noted == [
+        ("Switched on: orders.", EventKind.CONFIGURATION, admin_user),
+        ("Switched off: products, customers.", EventKind.CONFIGURATION, admin_user),
+    ]
 
 
 def test_an_entity_that_is_read_with_another_is_not_switched(admin: Client, connection: Any, address: str) -> None:
