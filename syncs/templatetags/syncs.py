@@ -169,7 +169,7 @@ def sync_state_table(context: Context, connection: Connection) -> dict[str, Any]
     """The table “Workspace sync state — latest run per table” of a connection, as on the Integrations page."""
     return {
         "connection": connection,
-        "states": sync_state(connection),
+        "states": _here(context).states.get(connection.pk) or sync_state(connection),
         "where": "page",
         "place": context.get("place"),
         "request": context["request"],
