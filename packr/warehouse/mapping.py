@@ -16,7 +16,8 @@ from django.db import IntegrityError, transaction
 from django.db.models import Count, Q
 from django.utils.text import slugify
 
-from integrations.models import BrandMapping, Connection
+from integrations.events import note
+from integrations.models import BrandMapping, Connection, EventKind
 from packr.workspaces.models import Brand, Workspace
 
 from .brands import CUSTOMER
@@ -209,7 +210,9 @@ def suggest(brand: Brand, known: Atlas) -> list[Suggestion]:
         if account.key in linked:
             continue
         name, share = alike(brand.name, account.name), goods.get(account.key, 0.0)
-        if name >= SIMILAR_NAME or share >= SIMILAR_GOODS:
+        if name < SIMILAR_NAME:
+            name = 0.0
+        if name or share >= SIMILAR_GOODS:
             taken = known.taken_by(account, but=brand)
             scored.append((name + share - (TAKEN if taken else 0), Suggestion(account, _why(name, share), taken)))
     # Of two that fit alike the narrower one, then by name: always the same order.
@@ -259,7 +262,7 @@ def _same_goods(brand: Brand, known: Atlas) -> dict[str, float]:
 
 
 def _why(name: float, share: float) -> str:
-    names = "The names are the same" if name == 1 else "The names are alike" if name >= SIMILAR_NAME else ""
+    names = "The names are the same" if name == 1 else "The names are alike" if name else ""
     goods = f"{share:.0%} of the SKUs are the same" if share >= SIMILAR_GOODS else ""
     return "; ".join(filter(None, (names, goods[:1].lower() + goods[1:] if names else goods)))
 
@@ -280,17 +283,21 @@ def link(brand: Brand, account: Account, *, person: Any) -> BrandMapping:
     try:
         with transaction.atomic():
             made = BrandMapping.objects.create(brand=brand, connection=account.connection, customer_id=account.customer)
+            note(account.connection, EventKind.MAPPING, f"{brand} was linked to {account}.", person=person)
     except IntegrityError:
         raise Refused(f"{brand} is linked to {account} already.") from None
-    _note(account.connection, f"{brand} was linked to {account}.", person)
     return made
 
 
 def unlink(mapping: BrandMapping, *, person: Any) -> None:
     """A brand no longer sees an account's records; the records themselves stay."""
-    mapping.delete()
-    whose = mapping.customer_id or "all of it"
-    _note(mapping.connection, f"{mapping.brand} is no longer linked to {mapping.connection.name} ({whose}).", person)
+    names = _customer_names([mapping.connection_id])
+    name = names.get((mapping.connection_id, mapping.customer_id), mapping.customer_id)
+    account = Account(mapping.connection, mapping.customer_id, name)
+    with transaction.atomic():
+        mapping.delete()
+        text = f"{mapping.brand} is no longer linked to {account}."
+        note(mapping.connection, EventKind.MAPPING, text, person=person)
 
 
 def add_brand(workspace: Workspace, name: str) -> Brand:
@@ -306,7 +313,3 @@ def add_brand(workspace: Workspace, name: str) -> Brand:
             return Brand.objects.create(workspace=workspace, name=name, slug=slug)
     except IntegrityError:
         raise Refused(f"There is a brand called “{name}”, or nearly so, already.") from None
-
-
-def _note(connection: Connection, text: str, person: Any) -> None:
-    pass

@@ -8,8 +8,8 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('integrations', '0001_initial'),
-        ('syncs', '0006_runs_by_urgency'),
+        ('integrations', '0002_events'),
+        ('syncs', '0007_date_windows'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

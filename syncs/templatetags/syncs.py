@@ -6,9 +6,11 @@ What a page needs of the sync state is read once per request, however many of th
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from django import template
+from django.http import HttpRequest
 from django.template import Context
 from django.utils import timezone
 
@@ -203,6 +205,15 @@ def cure(context: Context, reason: Reason) -> Way:
 def tone(reason: Reason, state: ScreenState) -> str:
     """How loud a banner is: old data and what nobody but a person can mend, or less."""
     return "critical" if state.freshness == Freshness.STALE or reason.cause in GRAVE else "warning"
+
+
+@register.filter
+def back(request: HttpRequest) -> str:
+    """The page a form is on, for the way back to it; also when only a part of the page was asked for."""
+    if request.headers.get("HX-Request") == "true":
+        address = urlsplit(request.headers.get("HX-Current-URL", ""))
+        return f"{address.path}?{address.query}" if address.query else address.path
+    return request.get_full_path() if request.method == "GET" else ""
 
 
 @register.inclusion_tag("syncs/_ask.html", takes_context=True)
