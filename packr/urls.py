@@ -5,6 +5,7 @@ from django.urls import include, path
 
 from syncs.health import healthz, readyz
 
+handler500 = "packr.workspaces.views.broken"
 urlpatterns = [
     path("healthz", healthz),
     path("readyz", readyz),

@@ -236,6 +236,43 @@ class SyncRun(models.Model):
         return self.state in ACTIVE
 
 
+class Decision(models.TextChoices):
+    """What an admin said to a request for a sync."""
+
+    APPROVED = "approved", "Approved"
+    DECLINED = "declined", "Declined"
+
+
+class SyncRequest(models.Model):
+    """Somebody who may not sync asks an admin to. `run` is the one that an approval started or joined."""
+
+    connection = models.ForeignKey(Connection, on_delete=models.CASCADE, related_name="sync_requests")
+    entity = models.CharField(max_length=30, choices=ENTITIES)
+    asked_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
+    asked_at = models.DateTimeField()
+    note = models.CharField(max_length=500, blank=True)
+    decision = models.CharField(max_length=10, choices=Decision.choices, blank=True)
+    decided_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+    )
+    decided_at = models.DateTimeField(null=True, blank=True)
+    run = models.ForeignKey(SyncRun, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
+
+    workspace_path = "connection__workspace"
+
+    class Meta:
+        ordering = ["-asked_at"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["connection", "entity"], condition=Q(decision=""), name="one_open_sync_request"
+            )
+        ]
+        indexes = [models.Index(fields=["connection", "-asked_at"], name="sync_requests_latest")]
+
+    def __str__(self) -> str:
+        return f"{self.get_entity_display()} of {self.connection}, asked for"
+
+
 class Phase(models.TextChoices):
     """What a run does next: read the pages; look once more at what came back older, and at what did not come."""
 

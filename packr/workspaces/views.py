@@ -11,6 +11,7 @@ from django.contrib.auth.views import LoginView, redirect_to_login
 from django.core.cache import cache
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, QueryDict
 from django.shortcuts import redirect, resolve_url
+from django.template.loader import render_to_string
 from django.utils.cache import patch_vary_headers
 
 from . import access
@@ -55,6 +56,15 @@ def home(request: HttpRequest) -> HttpResponse:
     if request.user.is_staff and not access.workspaces(request.user).exists():
         return redirect("admin:index")
     return redirect("orders")
+
+
+def broken(request: HttpRequest) -> HttpResponse:
+    """A fault of Packr's own, as a page of the place the person is in; a bare one where that breaks too."""
+    try:
+        page = render_to_string("500.html", request=request)
+    except Exception:  # what broke the page they asked for may break every other
+        page = render_to_string("500.html")
+    return HttpResponse(page, status=500)
 
 
 class SignIn(LoginView):

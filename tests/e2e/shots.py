@@ -39,6 +39,10 @@ PAGES = {
     "catalogue": "/settings/integrations/connect/",
     "connect": "/settings/integrations/connect/trackstar/",
     "missing": "/orders/987654321/",
+    "brands": "/settings/brands/",
+    "why-stale": "/settings/integrations/why/inbound-shipments/",
+    "why-fresh": "/settings/integrations/why/products/",
+    "why-not-offered": "/settings/integrations/why/suppliers/",
 }
 
 
@@ -76,6 +80,10 @@ def everything(page: Page, address: str) -> Iterator[str]:
         page.goto(f"{address}{listing}")
         page.locator("table a.code").first.click()
         yield name
+    for name in ("Acme", "Unmapped"):
+        page.goto(f"{address}/settings/brands/")
+        page.get_by_role("link", name=name, exact=True).click()
+        yield f"brand-{name.lower()}"
     page.goto(f"{address}/settings/integrations/")
     manual = page.get_by_role("link", name="Manual sync").last
     where = manual.get_attribute("href")
@@ -93,6 +101,8 @@ def everything(page: Page, address: str) -> Iterator[str]:
     yield "widget"
     page.goto(f"{address}/orders/?brand=unmapped")
     yield "orders-unmapped"
+    page.goto(f"{address}/settings/integrations/why/orders/")
+    yield "why-unmapped"
     page.goto(f"{address}/orders/?brand=")
 
 
@@ -121,6 +131,22 @@ def connections(page: Page, address: str) -> Iterator[str]:
     yield "disconnect-unclear"
 
 
+def asking(page: Page, address: str) -> Iterator[str]:
+    """What a member sees who may not sync, before and after asking an admin."""
+    page.goto(f"{address}/inbound-shipments/")
+    yield "member-banner"
+    page.goto(f"{address}/settings/integrations/")
+    page.get_by_text("Ask an admin", exact=True).first.click()
+    yield "member-asks"
+    page.goto(f"{address}/settings/integrations/why/inbound-shipments/")
+    button = page.locator(".reason").get_by_role("button", name="Ask an admin")
+    if button.count():
+        button.click()
+    yield "member-asked"
+    page.goto(f"{address}/settings/brands/")
+    yield "member-brands"
+
+
 def take(address: str, into: Path) -> None:
     into.mkdir(parents=True, exist_ok=True)
     with sync_playwright() as play:
@@ -131,6 +157,12 @@ def take(address: str, into: Path) -> None:
                     page.screenshot(
                         path=into / f"{name}-{look}.png", full_page=name not in ("manual-sync-dialog", "widget")
                     )
+            with signed_in(browser, address, look, "member") as (_, page):
+                for name in asking(page, address):
+                    page.screenshot(path=into / f"{name}-{look}.png", full_page=True)
+            with signed_in(browser, address, look) as (_, page):
+                page.goto(f"{address}{PAGES['integrations']}")
+                page.screenshot(path=into / f"integrations-asked-{look}.png", full_page=True)
             with signed_in(browser, address, look, "newcomer") as (_, page):
                 for name in ("orders", "integrations"):
                     page.goto(f"{address}{PAGES[name]}")
