@@ -15,6 +15,7 @@ from django.core.exceptions import ImproperlyConfigured
 env = environ.Env()
 BASE_DIR = Path(__file__).resolve().parent.parent
 
+VERSION = "0.1.0"
 DEBUG = env.bool("PACKR_DEBUG", default=False)
 TESTING = "pytest" in sys.modules
 DATA_DIR = Path(env.str("PACKR_DATA_DIR", default=str(BASE_DIR / "var"))).resolve()
@@ -65,6 +66,7 @@ INSTALLED_APPS = [
     "integrations",
     "packr.warehouse",
     "syncs",  # before django_q: its qcluster command is the supervised one
+    "packr.help",
     "packr.demo",
     "django_q",
     "rest_framework",
@@ -228,6 +230,10 @@ WHITENOISE_AUTOREFRESH = DEBUG or TESTING
 
 EMAIL_CONFIG = env.email_url_config(env.str("EMAIL_URL", default="") or "consolemail://")
 vars().update(EMAIL_CONFIG)
+EMAIL_TIMEOUT = 10  # seconds; a person waits
+# Where people's requests go. Empty: they are in the admin alone.
+SUPPORT_EMAIL = env.str("PACKR_SUPPORT_EMAIL", default="")
+DEFAULT_FROM_EMAIL = SUPPORT_EMAIL or "packr@localhost"
 
 LOGGING = {
     "version": 1,

@@ -34,5 +34,6 @@ urlpatterns = [
     path("", include("packr.warehouse.urls")),
     path("settings/integrations/", include("integrations.urls")),
     path("", include("syncs.urls")),
+    path("help/", include("packr.help.urls")),
     path("api/v1/", include(api)),
 ]

@@ -110,7 +110,7 @@ def _here(context: Context) -> Here:
     found = getattr(request, "packr_sync_states", None)
     if found is None:
         ours = known_connections(context["place"])
-        found = Here(ours, sync_states([one for one in ours if one.is_live]))
+        found = Here(ours, sync_states([one for one in ours if one.is_live], bills=context["place"].may_view_bills))
         request.packr_sync_states = found
     return found
 
@@ -169,7 +169,7 @@ def sync_state_table(context: Context, connection: Connection) -> dict[str, Any]
     """The table “Workspace sync state — latest run per table” of a connection, as on the Integrations page."""
     return {
         "connection": connection,
-        "states": sync_state(connection),
+        "states": sync_state(connection, bills=context["place"].may_view_bills),
         "where": "page",
         "place": context.get("place"),
         "request": context["request"],
