@@ -21,8 +21,9 @@ class Ask:
     """What to read of an entity, in the WMS's own time (aware UTC).
 
     `since`: only what changed at that moment or later (None: everything). `until`: nothing that is stamped later than
-    that; a WMS that can't be asked so may leave it out. `border`: for a history entity that is read in full, how far
-    back: what was updated after it or, where a WMS can't tell, created after it or still open. `lazily`: most of it is
+    that; a WMS that can't be asked so may leave it out. `border`: for a history entity that is read in full, or for a
+    window of dates (which ends at `until`), how far back: what was updated after it or, where a WMS can't tell, created
+    after it or still open. `lazily`: most of it is
     likely to be known, so items may be left unread.
     """
 

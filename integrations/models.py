@@ -4,6 +4,7 @@ from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
+from django.utils.timezone import now
 
 from packr.workspaces.models import Brand, Workspace
 
@@ -73,6 +74,39 @@ class Connection(models.Model):
     def credentials(self) -> dict[str, str]:
         """The credentials in clear, for a client and nothing else; credentials.Unreadable without the right key."""
         return unseal(self.sealed_credentials)
+
+
+class EventKind(models.TextChoices):
+    """What an event is about."""
+
+    CONNECTION = "connection", "Connection"
+    CREDENTIALS = "credentials", "Credentials"
+    CONFIGURATION = "configuration", "Configuration"
+    MAPPING = "mapping", "Brand mapping"
+
+
+class Event(models.Model):
+    """One thing that happened to a connection beside its runs: kept for its history, never changed.
+
+    `text` is a sentence for people, without secrets. Without a `person` it happened by itself.
+    """
+
+    connection = models.ForeignKey(Connection, on_delete=models.CASCADE, related_name="events")
+    at = models.DateTimeField(default=now)
+    person = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+    )
+    kind = models.CharField(max_length=20, choices=EventKind.choices)
+    text = models.TextField()
+
+    workspace_path = "connection__workspace"
+
+    class Meta:
+        ordering = ["-id"]
+        indexes = [models.Index(fields=["connection", "-id"], name="events_latest")]
+
+    def __str__(self) -> str:
+        return self.text
 
 
 class BrandMapping(models.Model):

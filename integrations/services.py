@@ -12,13 +12,14 @@ from django.utils.timezone import now
 
 from packr.workspaces.models import Workspace
 
+from . import events
 from .connector import Connector
 from .credentials import Unreadable, seal
 from .errors import ConnectorError, Kind
 from .http import GOES_ON, Client
-from .models import Connection, Status
+from .models import Connection, EventKind, Status
 from .registry import CONNECTORS
-from .signals import connection_ended, connection_made
+from .signals import connection_ended, connection_made, lookback_raised
 
 LONGEST_REQUEST = 30  # seconds
 
@@ -100,6 +101,7 @@ def connect(workspace: Workspace, account: Account, *, person: Any = None, first
     try:
         with transaction.atomic():
             connection.save(force_insert=True)
+            events.note(connection, EventKind.CONNECTION, f"Connected to {connector.label}.", person=person)
             connection_made.send(Connection, connection=connection, first_sync=first_sync)
     except IntegrityError:
         raise Refused(_name_taken(connection)) from None
@@ -173,8 +175,52 @@ def set_status(connection: Connection, status: Status, message: str = "") -> Non
     if (connection.status, connection.status_message) == (status, message):
         return
     live = Connection.objects.filter(pk=connection.pk).exclude(status=Status.DISCONNECTED)
-    if live.update(status=status, status_message=message):
-        connection.status, connection.status_message = status, message
+    with transaction.atomic():
+        before = live.select_for_update().values_list("status", flat=True).first()
+        if before is None:
+            return
+        live.update(status=status, status_message=message)
+        _note_login(connection, before, status)
+    connection.status, connection.status_message = status, message
+
+
+def _note_login(connection: Connection, before: str, status: Status) -> None:
+    """Keep that the WMS refused the login, and that it takes it again."""
+    refused = Status.NEEDS_ATTENTION
+    if refused in (before, status) and before != status:
+        text = "The WMS refused the login." if status == refused else "The WMS no longer refuses the login."
+        events.note(connection, EventKind.CREDENTIALS, text)
+
+
+LONGEST_LOOKBACK = 3650  # days
+
+
+def change_lookback(connection: Connection, days: int, *, person: Any = None) -> None:
+    """Read so many days of history before connecting; what is missing of them is read soon. Raises Refused.
+
+    It can only grow: what was read stays, so there is nothing that less could mean.
+    """
+    with transaction.atomic():
+        current = Connection.objects.select_for_update().get(pk=connection.pk)
+        if not current.lookback_days <= days <= LONGEST_LOOKBACK:
+            raise Refused(
+                f"Packr has read {current.lookback_days} days before the connection was made, and keeps them. Choose "
+                f"from {current.lookback_days} to {LONGEST_LOOKBACK} days."
+            )
+        if days > current.lookback_days:
+            _raise_lookback(current, days, person)
+    connection.lookback_days, connection.border = current.lookback_days, current.border
+
+
+def _raise_lookback(connection: Connection, days: int, person: Any) -> None:
+    before, until = connection.lookback_days, connection.border
+    connection.border -= timedelta(days=days - before)
+    connection.lookback_days = days
+    connection.save(update_fields=["lookback_days", "border"])
+    text = f"The lookback was raised from {before} to {days} days."
+    events.note(connection, EventKind.CONFIGURATION, text, person=person)
+    if connection.is_live:
+        lookback_raised.send(Connection, connection=connection, until=until, person=person)
 
 
 def disconnect(connection: Connection, *, delete_data: bool = False, person: Any = None) -> None:
@@ -184,6 +230,8 @@ def disconnect(connection: Connection, *, delete_data: bool = False, person: Any
             status=Status.DISCONNECTED, status_message="", disconnected_at=now(), sealed_credentials=seal({})
         )
         connection.refresh_from_db()
+        kept = "Its data was deleted." if delete_data else "Its data was kept."
+        events.note(connection, EventKind.CONNECTION, f"Disconnected. {kept}", person=person)
         connection_ended.send(Connection, connection=connection, person=person)
     if delete_data:
         _delete(connection.pk)

@@ -6,3 +6,5 @@ from django.dispatch import Signal
 connection_made = Signal()
 # Sent inside the transaction. `connection`; `person`: the user who did it, or None.
 connection_ended = Signal()
+# Sent inside the transaction. `connection`, its border moved back already; `until`: where it was before; `person`.
+lookback_raised = Signal()

@@ -11,7 +11,7 @@ from integrations.entities import Entity
 from packr.warehouse.tables import TABLES
 
 from . import seen
-from .models import COMPLETE, EntitySchedule, State, SyncRun
+from .models import COMPLETE, EntitySchedule, Mode, State, SyncRun
 
 AGAIN_AFTER = timedelta(minutes=15)
 CHUNK = 10_000
@@ -61,7 +61,7 @@ def _brakes(run: SyncRun, missing: int, present: int) -> bool:
 
 def suspicious_zero(run: SyncRun) -> Verdict:
     """Whether a whole list that came back empty can be believed, in a full run or one that reads the list whole."""
-    if run.seen or run.since is not None or _was_empty_before(run):
+    if run.seen or run.since is not None or run.mode == Mode.WINDOW or _was_empty_before(run):
         return SURE
     present = _scope(run).count()
     if not present:
@@ -112,7 +112,7 @@ def _was_empty_before(run: SyncRun) -> bool:
     assert run.started_at is not None
     earlier = SyncRun.objects.filter(
         connection=run.connection_id, entity=run.entity, since=None, state__in=COMPLETE, pk__lt=run.pk
-    )
+    ).exclude(mode=Mode.WINDOW)
     full = earlier.filter(seen__gt=0).order_by("-pk").values_list("pk", flat=True).first()
     empty = earlier.filter(seen=0, pk__gt=full or 0, completed_at__lte=run.started_at - AGAIN_AFTER)
     return empty.exists()

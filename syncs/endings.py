@@ -32,7 +32,7 @@ def end(turn: Turn, doubt: absence.Verdict = absence.SURE) -> None:
         old.filter(last_seen_at__lt=run.started_at).delete()
     if turn.schedule.watermark is None and run.created >= MANY:
         writer.take_stock(turn.entity)
-    if not doubt.state:
+    if not doubt.state and run.mode != Mode.WINDOW:
         _move_watermark(turn)
     complete(
         run,

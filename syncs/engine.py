@@ -84,7 +84,7 @@ def _begin(turn: Turn, client: Client) -> None:
     run = turn.run
     if run.mode == Mode.FULL:
         run.border = turn.connection.border if turn.entity.is_history else None
-    elif turn.resource.incremental:
+    elif run.mode == Mode.INCREMENTAL and turn.resource.incremental:
         wide_at = turn.schedule.next_wide_at
         is_wide = wide_at is not None and wide_at <= now()
         run.since = _since(turn, is_wide=is_wide)

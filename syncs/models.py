@@ -18,6 +18,11 @@ ENTITIES = [(entity.value, entity.label) for entity in Entity]
 class Mode(models.TextChoices):
     INCREMENTAL = "incremental", "Incremental"
     FULL = "full", "Full"
+    WINDOW = "window", "Date window"
+
+
+# A schedule reads what changed, or everything; a window is read once, when a person asks for it.
+SCHEDULED_MODES = [(mode.value, mode.label) for mode in (Mode.INCREMENTAL, Mode.FULL)]
 
 
 class Trigger(models.TextChoices):
@@ -75,7 +80,7 @@ class EntitySchedule(models.Model):
     entity = models.CharField(max_length=30, choices=ENTITIES)
     every_seconds = models.PositiveIntegerField(null=True, blank=True)
     daily_at = models.TimeField(null=True, blank=True)
-    mode = models.CharField(max_length=20, choices=Mode.choices, default=Mode.INCREMENTAL)
+    mode = models.CharField(max_length=20, choices=SCHEDULED_MODES, default=Mode.INCREMENTAL)
     reread = models.CharField("re-read", max_length=10, choices=Reread.choices, default=Reread.NONE)
     enabled = models.BooleanField("on", default=True)
     off_reason = models.TextField(blank=True, help_text="Why it is off; shown to the people who miss the data.")
@@ -145,7 +150,7 @@ class SyncRun(models.Model):
     `ready_at`: the moment from which a worker may take it (due, or the end of a wait, or its turn after a slice).
     `urgency` orders what is ready: the smaller the sooner; it is never later than `ready_at`. `claims`, `waits`: how
     often it was taken, and had to wait, since a page was last written. `beat_at`: when a worker last showed that it is
-    alive.
+    alive. A *window* run reads what the WMS stamped between `border` and `until`, and moves no watermark.
     """
 
     connection = models.ForeignKey(Connection, on_delete=models.CASCADE, related_name="runs")

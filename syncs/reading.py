@@ -54,6 +54,8 @@ def read(turn: Turn, client: Client) -> None:
 def _is_behind(turn: Turn, page: Page) -> bool:
     """Whether the WMS's clock jumped past the end of what a new run asks for: its last changes would be left out."""
     until = turn.run.until
+    if turn.run.mode == Mode.WINDOW:
+        return False
     return turn.is_new and until is not None and page.clock is not None and page.clock > until
 
 
@@ -75,8 +77,8 @@ def _fetch_ahead(turn: Turn, client: Client, pool: ThreadPoolExecutor, fetched: 
     page = fetched.page
     if page.cursor is None:
         return None
-    # The first worker of such a run chose the moment its window ends; should it die now, the next one chooses another.
-    if turn.is_new and turn.run.until:
+    # The first worker of an incremental chose the moment it ends at; should it die now, the next one chooses another.
+    if turn.is_new and turn.run.until and turn.run.mode == Mode.INCREMENTAL:
         return None
     if not spool.keep(turn.run, turn.checkpoint.cursor, fetched.told):
         return None
@@ -110,7 +112,7 @@ def _write(turn: Turn, page: Page) -> None:
         if not is_last or run.mode == Mode.FULL:
             seen.keep(run, page, applied.keys, applied.doubtful if run.mode == Mode.FULL else [])
         _advance(turn, page, moment)
-        if is_last and run.mode == Mode.INCREMENTAL:
+        if is_last and run.mode != Mode.FULL:
             endings.end(turn, absence.suspicious_zero(run))
     _learn(turn.connection, page)
 

@@ -1,5 +1,6 @@
 """What follows when a connection was made or ended, and when a workspace's clock changed."""
 
+from datetime import datetime
 from typing import Any
 
 from django.db import transaction
@@ -9,12 +10,12 @@ from django.utils.timezone import now
 
 from integrations.entities import Entity
 from integrations.models import Connection
-from integrations.signals import connection_ended, connection_made
+from integrations.signals import connection_ended, connection_made, lookback_raised
 from packr.workspaces.models import Workspace
 
 from .models import EntitySchedule, Mode, Trigger
 from .schedule import make_schedules, reschedule
-from .services import request_runs, stop_all
+from .services import backfill, request_runs, stop_all
 
 
 @receiver(connection_made)
@@ -30,6 +31,12 @@ def plan(sender: type[Connection], connection: Connection, first_sync: bool, **k
 def stop(sender: type[Connection], connection: Connection, **kwargs: Any) -> None:
     """End what is under way; schedules of a disconnected connection fall due no more."""
     stop_all(connection, "The WMS was disconnected. What was read so far is kept.")
+
+
+@receiver(lookback_raised)
+def reach_back(sender: type[Connection], connection: Connection, until: datetime, person: Any, **kwargs: Any) -> None:
+    """Read the part of the history that was too old before, and only that."""
+    backfill(connection, until, person=person)
 
 
 @receiver(pre_save, sender=Workspace)

@@ -154,7 +154,7 @@ def _table(connection: Connection, where: str, states: list[EntityState]) -> dic
 def _asked(form: QueryDict, connection: Connection) -> tuple[list[Entity], Mode]:
     """The entities and the mode a form asks for; Unclear with the field when it makes no sense."""
     entity, group, mode = (form.get(name, "") for name in ("entity", "group", "mode"))
-    if mode and mode not in Mode.values:
+    if mode and mode not in (Mode.INCREMENTAL, Mode.FULL):
         raise Unclear("mode", f"There is no mode “{mode}”. Choose incremental or full.")
     if group and group not in GROUPS:
         raise Unclear("group", f"There is no group “{group}”. Choose one of {', '.join(GROUPS)}.")

@@ -36,16 +36,16 @@ def sandbox() -> Iterator[Sandbox]:
 @pytest.fixture
 def connected(
     monkeypatch: pytest.MonkeyPatch, settings, sandbox: Sandbox, home: Workspace
-) -> Callable[[int], Connection]:
-    """Connects the sandbox, its whole history, with so many records a page."""
+) -> Callable[..., Connection]:
+    """Connects the sandbox with so many records a page and, unless told otherwise, its whole history."""
 
-    def make(page_size: int) -> Connection:
+    def make(page_size: int, lookback: int = 3650) -> Connection:
         settings.PRIVATE_WMS_HOSTS = frozenset({sandbox.url.removeprefix("http://")})
         monkeypatch.setattr(trackstar, "LIMIT", str(page_size))
         monkeypatch.setattr(Trackstar, "reads_per_second", None)
         monkeypatch.setattr(clients, "_idle", type(clients._idle)())
         credentials = {"api_key": "sandbox", "access_token": "sandbox-1"}
-        account = Account("trackstar", "Main", credentials, base_url=sandbox.url, lookback_days=3650)
+        account = Account("trackstar", "Main", credentials, base_url=sandbox.url, lookback_days=lookback)
         return connect_account(home, account, first_sync=False)
 
     return make

@@ -66,7 +66,7 @@ def test_nothing_changed_nothing_written(wms, connection):
             "warehouse_inventorylevel": 80,
         }
     with rows_written() as written:
-        for mode in Mode:
+        for mode in (Mode.INCREMENTAL, Mode.FULL):
             assert sync(connection, ORDERS, mode).unchanged == 80
             assert sync(connection, INVENTORY, mode).unchanged == 80
         assert written() == {}

@@ -74,10 +74,10 @@ class Listing:
         if ask.since and self.incremental:
             earlier = OVERLAP_BY_WMS_TIME - OVERLAP if stamp == WMS_STAMP else timedelta(0)
             window = {f"{stamp}[gte]": wire_time(ask.since, earlier)}
-            return window | ({f"{stamp}[lte]": wire_time(ask.until)} if ask.until else {})
+            return window | _end(ask, stamp)
         if ask.border and self.entity.is_history:
             # What was created after the border was also updated after it.
-            return {f"{WMS_STAMP}[gte]": wire_time(ask.border)}
+            return {f"{WMS_STAMP}[gte]": wire_time(ask.border)} | _end(ask, WMS_STAMP)
         return {}
 
     def lookup(self, client: Client, ids: Sequence[str]) -> Page:
@@ -104,6 +104,10 @@ class Listing:
             return Page((), clock=answer.clock)
         decoded: Decoded = self.shape.one(accept(client, answer), "data")
         return Page(decoded.records, decoded.rejected, clock=answer.clock)
+
+
+def _end(ask: Ask, stamp: str) -> dict[str, str]:
+    return {f"{stamp}[lte]": wire_time(ask.until)} if ask.until else {}
 
 
 def wire_time(moment: datetime, earlier: timedelta = timedelta(0)) -> str:

@@ -12,7 +12,7 @@ from integrations.models import Connection
 from packr.workspaces import access
 from packr.workspaces.models import TRIGGER_SYNC
 from syncs import engine
-from syncs.models import Mode, State, SyncRun, Trigger
+from syncs.models import SCHEDULED_MODES, Mode, State, SyncRun, Trigger
 from syncs.services import Refused, claim, group, request_runs
 
 ACCEPTED, FAILED, INCOMPLETE, TIMED_OUT = 0, 1, 3, 4
@@ -26,7 +26,7 @@ class Command(BaseCommand):
         parser.add_argument("connection", help="its id, or WORKSPACE/NAME")
         parser.add_argument("entity", nargs="*")
         parser.add_argument("--group", choices=sorted(GROUPS), help="in place of entities")
-        parser.add_argument("--mode", choices=[mode.value for mode in Mode], default=Mode.INCREMENTAL)
+        parser.add_argument("--mode", choices=[mode for mode, _ in SCHEDULED_MODES], default=Mode.INCREMENTAL)
         parser.add_argument("--wait", action="store_true", help="until the runs have ended")
         parser.add_argument("--timeout", type=float, default=3600, metavar="S", help="how long --wait waits")
         parser.add_argument("--as", dest="user", metavar="USER", help="with this person's rights")

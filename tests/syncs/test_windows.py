@@ -1,0 +1,182 @@
+"""A window of dates, and the history that a longer lookback asks for."""
+
+from datetime import timedelta
+from urllib.parse import unquote
+
+import pytest
+from django.utils.timezone import now
+
+from integrations.entities import Entity
+from integrations.models import Event
+from integrations.services import LONGEST_LOOKBACK, change_lookback
+from integrations.services import Refused as ConnectionRefused
+from packr.warehouse.models import Order
+from syncs import engine
+from syncs.models import EntitySchedule, Mode, State, SyncRun, Trigger
+from syncs.services import Refused, claim, request_runs
+from tests.kit.model_wms import order
+from tests.kit.running import drain, last_run, sync
+
+ORDERS = Entity.ORDERS
+LONG_AGO = timedelta(days=3650)
+
+
+def window(connection, start, end, entities=(ORDERS,), person=None):
+    return request_runs(
+        connection, entities, mode=Mode.WINDOW, trigger=Trigger.MANUAL, person=person, window=(start, end)
+    )[0].run
+
+
+def asked(sandbox):
+    return [one["query"] for one in sandbox.log.listed(path="/wms/orders")]
+
+
+@pytest.fixture
+def synced(connected, sandbox):
+    """Orders of the last 30 days are in the mirror."""
+    connection = connected(1000, lookback=30)
+    sync(connection, ORDERS)
+    sandbox.log.clear()
+    return connection
+
+
+def test_a_window_reads_what_the_wms_changed_in_it_and_nothing_else(synced, sandbox):
+    """D6: the third section of the window."""
+    moment = now()
+    before = Order.objects.count()
+    watermark = EntitySchedule.objects.get(connection=synced, entity=ORDERS).watermark
+    run = window(synced, moment - timedelta(days=50), moment - timedelta(days=40))
+    drain()
+    run.refresh_from_db()
+    assert (run.state, run.mode) == (State.SUCCEEDED, Mode.WINDOW)
+    assert 0 < run.created == run.seen == Order.objects.count() - before
+    found = Order.objects.filter(updated_at__lt=moment - timedelta(days=31))
+    assert found.count() == run.created
+    assert all(moment - timedelta(days=50) <= one.updated_at <= moment - timedelta(days=40) for one in found)
+    assert EntitySchedule.objects.get(connection=synced, entity=ORDERS).watermark == watermark
+    assert Order.objects.filter(removed_at=None).count() == Order.objects.count()
+
+
+def test_an_empty_window_is_no_suspicious_zero(synced):
+    run = window(synced, now() - LONG_AGO, now() - LONG_AGO + timedelta(days=1))
+    drain()
+    run.refresh_from_db()
+    assert (run.state, run.seen, run.message) == (State.SUCCEEDED, 0, "")
+
+
+def test_nor_does_it_make_a_later_empty_list_believable(clock, wms, connection):
+    """Two empty lists are believed; a window of dates is no list."""
+    wms.put(ORDERS, order("O1", now()))
+    sync(connection)
+    run = window(connection, now() - LONG_AGO, now() - LONG_AGO + timedelta(days=1))
+    drain()
+    SyncRun.objects.filter(pk=run.pk).update(seen=0, completed_at=now() - timedelta(hours=1))
+    wms.drop(ORDERS, "O1")
+    assert sync(connection, ORDERS, Mode.FULL).state == State.PARTIAL
+
+
+def test_what_the_clock_has_planned_makes_room_for_it(synced):
+    (planned,) = request_runs(synced, [ORDERS], trigger=Trigger.SCHEDULE)
+    run = window(synced, now() - timedelta(days=50), now() - timedelta(days=40))
+    assert run.pk == planned.run.pk
+    drain()
+    run.refresh_from_db()
+    assert (run.mode, run.since, run.state) == (Mode.WINDOW, None, State.SUCCEEDED)
+    assert run.created > 0
+
+
+def test_it_starts_beside_no_run_that_a_person_waits_for(synced, django_user_model):
+    person = django_user_model.objects.get(username="ada")
+    request_runs(synced, [ORDERS], trigger=Trigger.MANUAL, person=person)
+    with pytest.raises(Refused, match="being synced just now"):
+        window(synced, now() - timedelta(days=50), now() - timedelta(days=40))
+
+
+def test_a_full_read_asked_for_meanwhile_follows_it(synced):
+    run = window(synced, now() - timedelta(days=50), now() - timedelta(days=40))
+    assert claim().run == run
+    request_runs(synced, [ORDERS], mode=Mode.FULL, trigger=Trigger.MANUAL)
+    run.refresh_from_db()
+    assert run.then_full
+
+
+def test_a_full_read_takes_the_place_of_one_that_waits(synced):
+    run = window(synced, now() - timedelta(days=50), now() - timedelta(days=40))
+    request_runs(synced, [ORDERS], mode=Mode.FULL, trigger=Trigger.MANUAL)
+    drain()
+    run.refresh_from_db()
+    assert (run.mode, run.until, run.border, run.state) == (Mode.FULL, None, synced.border, State.SUCCEEDED)
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "entity", "words"),
+    [
+        (2, 1, Entity.INVENTORY, "no dates to choose from"),
+        (1, 2, ORDERS, "a later end"),
+        (2, 1, Entity.INBOUND_SHIPMENTS, "never synced"),
+    ],
+)
+def test_what_can_not_be_read_by_dates_is_refused(synced, start, end, entity, words):
+    with pytest.raises(Refused, match=words):
+        window(synced, now() - timedelta(days=start), now() - timedelta(days=end), [entity])
+    assert not SyncRun.objects.filter(mode=Mode.WINDOW).exists()
+
+
+# --- The lookback --------------------------------------------------------------------------------------------------
+
+
+def test_a_longer_lookback_reads_only_what_is_missing(synced, sandbox, django_user_model):
+    """T16: raising it later back-fills only the missing part."""
+    person = django_user_model.objects.get(username="ada")
+    old, before = synced.border, Order.objects.count()
+    change_lookback(synced, 3650, person=person)
+    assert synced.border == old - timedelta(days=3620)
+    drain()
+    run = last_run(synced)
+    assert (run.mode, run.border, run.until, run.state) == (Mode.WINDOW, synced.border, old, State.SUCCEEDED)
+    assert Order.objects.count() == 60 > before
+    assert run.seen <= 60 - before + 1  # one may be stamped on the border itself
+    (query,) = asked(sandbox)
+    assert "updated_date[lte]" in unquote(query)
+    assert "from 30 to 3650 days" in Event.objects.filter(connection=synced, person=person)[0].text
+
+
+def test_what_is_under_way_reads_everything_anew_when_it_has_ended(synced):
+    """It began by the old border, and a second run beside it is not allowed."""
+    (requested,) = request_runs(synced, [ORDERS], mode=Mode.FULL, trigger=Trigger.MANUAL)
+    taken = claim()
+    change_lookback(synced, 3650)
+    requested.run.refresh_from_db()
+    assert requested.run.then_full
+    engine.work(taken)
+    drain()
+    assert last_run(synced).border == synced.border
+    assert Order.objects.count() == 60
+
+
+def test_what_a_person_waits_for_becomes_a_full_read(synced, django_user_model):
+    person = django_user_model.objects.get(username="ada")
+    request_runs(synced, [ORDERS], trigger=Trigger.MANUAL, person=person)
+    change_lookback(synced, 3650)
+    drain()
+    assert (last_run(synced).mode, Order.objects.count()) == (Mode.FULL, 60)
+
+
+def test_what_never_ran_or_is_off_is_not_started_by_it(synced):
+    """Its first full read will look as far back by itself."""
+    EntitySchedule.objects.filter(connection=synced, entity=ORDERS).update(enabled=False)
+    change_lookback(synced, 3650)
+    assert not SyncRun.objects.filter(mode=Mode.WINDOW).exists()
+
+
+@pytest.mark.parametrize("days", [29, 0, LONGEST_LOOKBACK + 1])
+def test_a_lookback_only_grows(synced, days):
+    with pytest.raises(ConnectionRefused, match="from 30 to 3650"):
+        change_lookback(synced, days)
+    synced.refresh_from_db()
+    assert synced.lookback_days == 30
+
+
+def test_the_same_lookback_changes_nothing(synced):
+    change_lookback(synced, 30)
+    assert not SyncRun.objects.filter(mode=Mode.WINDOW).exists()
