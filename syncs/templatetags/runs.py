@@ -186,7 +186,7 @@ def _changes(run: SyncRun) -> list[str]:
 def digest_of(run: SyncRun) -> str:
     """What a run brought, for a list of many: `12 new, 31 changed`, `nothing new`."""
     told = _changes(run) + ([f"{run.rejected:,} rejected"] if run.rejected else [])
-    return ", ".join(told) or ("nothing new" if run.completed_at else "")
+    return ", ".join(told) or ("nothing new" if run.state == State.SUCCEEDED else "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,7 +255,13 @@ def rate(run: SyncRun) -> str:
     worked = timezone.now() - run.started_at - timedelta(seconds=run.waited_seconds)
     if worked < RATED_AFTER:
         return ""
-    return f"about {max(1, round(run.seen / (worked / timedelta(minutes=1)))):,} a minute"
+    each_minute = round(run.seen / (worked / timedelta(minutes=1)))
+    return f"about {max(1, _rounded(each_minute)):,} a minute"
+
+
+def _rounded(number: int) -> int:
+    """To two digits: more would claim to be exact."""
+    return round(number, min(0, 2 - len(str(number))))
 
 
 @register.simple_tag
@@ -297,7 +303,7 @@ def under_way(rows: Sequence[Row]) -> bool:
 
 # --- The picture of the last runs -------------------------------------------------------------------------------------
 
-STEP, WIDTH, BASE, TALL, DEEP = 6, 4, 18, 16, 5
+STEP, WIDTH, BASE, TALL, DEEP = 4, 3, 18, 16, 5
 
 
 @dataclass(frozen=True, slots=True)

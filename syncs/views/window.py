@@ -1,5 +1,6 @@
 """The manual sync window: what can be asked for, what it will cost, and the runs one watches in it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode, urlsplit
@@ -120,7 +121,13 @@ def _refuse(request: HttpRequest, connection: Connection, refused: services.Refu
 
 
 def _window(
-    request: HttpRequest, connection: Connection, usual: Estimates, *, status: int = 200, **more: Any
+    request: HttpRequest,
+    connection: Connection,
+    usual: Estimates,
+    *,
+    watched: Sequence[Watched] = (),
+    status: int = 200,
+    **more: Any,
 ) -> HttpResponse:
     """The window as a page, as a part of that page, or inside the dialog of another one."""
     alone = _alone(request, connection.pk)
@@ -135,7 +142,8 @@ def _window(
         "groups": [name for name, entities in GROUPS.items() if set(entities) & offered],
         "history": [state for state in (row.state for row in rows) if state.entity.is_history and not state.read_with],
         "estimates": usual,
-        "chosen": more.get("given", request.GET).get("entity", ""),
+        "chosen": more.get("given", request.GET).get("entity") or next((one.run.entity for one in watched), ""),
+        "watched": watched,
         "alone": alone,
         **more,
     }
