@@ -116,7 +116,7 @@ def _refuse(request: HttpRequest, connection: Connection, refused: services.Refu
     if _wants_json(request):
         error = {"code": "invalid", "message": message, "origin": "packr", "fields": {field: [message]}}
         return JsonResponse({"error": error}, status=400)
-    more = {"section": asked.section(form), "field": field, "message": message, "given": form.dict()}
+    more: dict[str, Any] = {"section": asked.section(form), "field": field, "message": message, "given": form.dict()}
     return _window(request, connection, estimates(connection), status=400, **more)
 
 
