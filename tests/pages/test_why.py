@@ -78,7 +78,7 @@ def disconnected(world: World) -> None:
 
 
 def not_offered(world: World) -> None:
-    world.schedules().update(enabled=False, off_reason="The WMS has no orders.", as_of=None)
+    world.schedules().update(enabled=False, off_reason="The WMS has no orders.", offered=False, as_of=None)
 
 
 def switched_off(world: World) -> None:
