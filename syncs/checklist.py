@@ -99,5 +99,7 @@ def _sync(place: Place, around: Here, entity: Entity) -> Step:
         found = "No sync is planned at the moment."
     if not place.may_sync:
         return Step(title, OPEN, f"{found} Only admins may start one.", Way("", "Ask an admin", "", asks=True))
-    target = states[0].schedule.connection_id
+    troubled = [one.pk for one in around.troubled]
+    keys = [state.schedule.connection_id for state in states]
+    target = next((key for key in keys if key not in troubled), keys[0])
     return Step(title, OPEN, found, Way("", "Sync now", f"{reverse('sync_window', args=[target])}?entity={entity}"))
