@@ -47,11 +47,12 @@ class Here:
 
 def here(place: Place) -> Here:
     """The same for everything that is made for the place."""
-    return cast(Here, once(place, "syncs", lambda: _here(known_connections(place))))
+    return cast(Here, once(place, "syncs", lambda: _here(place)))
 
 
-def _here(ours: list[Connection]) -> Here:
-    return Here(ours, sync_states([one for one in ours if one.is_live]))
+def _here(place: Place) -> Here:
+    ours = known_connections(place)
+    return Here(ours, sync_states([one for one in ours if one.is_live], bills=place.may_view_bills))
 
 
 def signs(place: Place) -> beats.Signs:

@@ -84,6 +84,9 @@ class EntitySchedule(models.Model):
     reread = models.CharField("re-read", max_length=10, choices=Reread.choices, default=Reread.NONE)
     enabled = models.BooleanField("on", default=True)
     off_reason = models.TextField(blank=True, help_text="Why it is off; shown to the people who miss the data.")
+    offered = models.BooleanField(
+        default=True, editable=False, help_text="Off: the WMS said that it has no such thing."
+    )
     paused_until = models.DateTimeField(null=True, blank=True)
     brake_percent = models.PositiveSmallIntegerField(
         "brake, percent", default=10, validators=[MaxValueValidator(100)], help_text=BRAKE_HELP

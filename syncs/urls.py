@@ -1,8 +1,10 @@
 from django.urls import path
 
 from . import advice, views
+from .sync_settings import sync_settings
 
 urlpatterns = [
+    path("settings/integrations/<int:pk>/settings/", sync_settings, name="sync_settings"),
     path("settings/integrations/<int:pk>/sync/", views.window, name="sync_window"),
     path("settings/integrations/<int:pk>/sync-state/", views.state_table, name="sync_state"),
     path("settings/integrations/<int:pk>/runs/<int:run_id>/", views.run, name="run"),

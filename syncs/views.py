@@ -13,12 +13,13 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from integrations.entities import GROUPS, Entity
 from integrations.models import Connection
 from packr.workspaces import access
+from packr.workspaces.current import place
 from packr.workspaces.models import TRIGGER_SYNC
 from packr.workspaces.views import by_htmx, signed_in
 
-from . import services
+from . import bills, services
 from .models import Mode, State, SyncRun, Trigger
-from .state import sync_state
+from .state import EntityState, sync_state
 
 
 class Unclear(services.Refused):
@@ -103,13 +104,18 @@ def state_table(request: HttpRequest, pk: int) -> HttpResponse:
     if not by_htmx(request):
         return redirect("integrations")
     where = "window" if request.GET.get("in") == "window" else "page"
-    return render(request, "syncs/_state_table.html", _table(connection, where))
+    return render(
+        request,
+        "syncs/_state_table.html",
+        _table(connection, where, sync_state(connection, bills=bills.shown(request.user, connection))),
+    )
 
 
 @signed_in
 @require_GET
 def widget(request: HttpRequest) -> HttpResponse:
     """The sync widget anew: how fresh the data is that the person's pages show."""
+    place(request)
     if not by_htmx(request):
         return redirect("integrations")
     return render(request, "syncs/_widget_parts.html")
@@ -118,7 +124,7 @@ def widget(request: HttpRequest) -> HttpResponse:
 def _window(request: HttpRequest, connection: Connection, *, status: int = 200, **more: Any) -> HttpResponse:
     """The window as a page, as a part of that page, or inside the dialog of another one."""
     alone = urlsplit(request.headers.get("HX-Current-URL", request.path)).path == request.path
-    states = sync_state(connection)
+    states = sync_state(connection, bills=bills.shown(request.user, connection))
     groups = [name for name, entities in GROUPS.items() if set(entities) & set(connection.connector.entities())]
     context = {
         **_table(connection, "window", states),
@@ -141,8 +147,8 @@ def _costs(connection: Connection) -> dict[str, SyncRun]:
     return {run.entity: run for run in SyncRun.objects.filter(pk__in=newest)}
 
 
-def _table(connection: Connection, where: str, states: Any = None) -> dict[str, Any]:
-    return {"connection": connection, "states": states or sync_state(connection), "where": where}
+def _table(connection: Connection, where: str, states: list[EntityState]) -> dict[str, Any]:
+    return {"connection": connection, "states": states, "where": where}
 
 
 def _asked(form: QueryDict, connection: Connection) -> tuple[list[Entity], Mode]:

@@ -9,7 +9,7 @@ from django.conf import settings
 from django.contrib.auth.forms import AuthenticationForm
 from django.contrib.auth.views import LoginView, redirect_to_login
 from django.core.cache import cache
-from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, QueryDict
 from django.shortcuts import redirect, resolve_url
 from django.template.loader import render_to_string
 from django.utils.cache import patch_vary_headers
@@ -27,6 +27,11 @@ View = Callable[Concatenate[HttpRequest, Rest], HttpResponseBase]
 def by_htmx(request: HttpRequest) -> bool:
     """Whether the page itself asks for a part of it."""
     return request.headers.get("HX-Request") == "true"
+
+
+def sent(request: HttpRequest) -> QueryDict | None:
+    """What a form was filled in with, be it nothing; None for one that is only looked at."""
+    return request.POST if request.method == "POST" else None
 
 
 def signed_in(view: View[Rest]) -> View[Rest]:

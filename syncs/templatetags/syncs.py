@@ -252,11 +252,16 @@ def sync_state_table(context: Context, connection: Connection) -> dict[str, Any]
     """The table “Workspace sync state — latest run per table” of a connection, as on the Integrations page."""
     return {
         "connection": connection,
-        "states": sync_state(connection),
+        "states": _states(context["place"], connection),
         "where": "page",
         "place": context.get("place"),
         "request": context["request"],
     }
+
+
+def _states(place: Place, connection: Connection) -> list[EntityState]:
+    """Its states as they were read for the place already; those of a connection that ended anew."""
+    return here(place).states.get(connection.pk) or sync_state(connection, bills=place.may_view_bills)
 
 
 @register.inclusion_tag("components/_badge.html")
