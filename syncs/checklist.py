@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
 from django.urls import reverse
-from django.utils import timezone
 
 from integrations.entities import Entity
 from integrations.models import Status
@@ -90,10 +89,10 @@ def _sync(place: Place, around: Here, entity: Entity) -> Step:
     if not states:
         return Step(title, OPEN, f"There is no sync of {entity.label.lower()} here.")
     running = next((state for state in states if state.run and state.run.is_active), None)
-    due = first_due(states)
+    due = first_due(around, entity)
     if running:
         found = "A sync is under way; when it ends the screen shows the new data."
-    elif due and due > timezone.now():
+    elif due:
         found = f"By itself the next sync begins about {due.astimezone(ZoneInfo(place.workspace.timezone)):%H:%M}."
     else:
         found = "No sync is planned at the moment."

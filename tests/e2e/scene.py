@@ -10,7 +10,7 @@ from django.utils.timezone import now
 from integrations.entities import Entity
 from integrations.models import Connection, Status
 from packr.workspaces.models import Role
-from syncs.models import EntitySchedule, State, Trigger
+from syncs.models import Beat, EntitySchedule, State, Trigger
 from tests.kit import factories as make
 
 PEOPLE = ("Ada Quill", "Noor Haddad", "Tomás Rey", "Ivy Chen", "Jonas Brandt", "Mia Okafor", "Léa Martin")
@@ -65,6 +65,7 @@ def build() -> SimpleNamespace:
         disconnected_at=now() - timedelta(days=5),
         connected_at=now() - timedelta(days=90),
     )
+    Beat.objects.create(name="worker scene", at=now() + timedelta(days=1))
     return SimpleNamespace(workspace=here, admin=admin, member=member, busy=busy, troubled=troubled, bare=bare)
 
 
