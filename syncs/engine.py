@@ -67,6 +67,7 @@ def _work(claimed: Claim) -> None:
 
 def _take_turn(turn: Turn) -> None:
     client = clients.take(turn.connection)
+    turn.meter(client)
     try:
         if turn.is_new:
             _begin(turn, client)
@@ -74,6 +75,7 @@ def _take_turn(turn: Turn) -> None:
     except CursorExpired as error:
         _start_window_again(turn, error)
     except BaseException:
+        turn.note_requests()
         client.close()
         raise
     clients.give_back(turn.connection, client)

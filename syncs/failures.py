@@ -28,6 +28,7 @@ def handle(claimed: Claim, error: ConnectorError) -> None:
     """Put the run where the error leaves it. Raises LeaseLost, and nothing is written, when the lane is another's."""
     with transaction.atomic():
         fence(claimed)
+        SyncRun.objects.filter(pk=claimed.run.pk).update(requests=claimed.run.requests)
         run = SyncRun.objects.select_related("connection", "lane").get(pk=claimed.run.pk)
         # Before the run ends: its end would queue the next one of a sound connection.
         if error.kind in STATUS_AFTER:

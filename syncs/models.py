@@ -206,6 +206,8 @@ class SyncRun(models.Model):
     stale = models.PositiveIntegerField(default=0)
     rejected = models.PositiveIntegerField(default=0)
     removed = models.PositiveIntegerField(default=0)
+    requests = models.PositiveIntegerField(default=0, help_text="Questions asked of the WMS; 0 where nobody counted.")
+    waited_seconds = models.PositiveIntegerField(default=0, help_text="How long the WMS kept it waiting.")
     failure = models.CharField(max_length=20, blank=True)
     message = models.TextField(blank=True)
     detail = models.TextField(blank=True)

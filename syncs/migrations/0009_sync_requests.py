@@ -9,7 +9,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('integrations', '0002_events'),
-        ('syncs', '0007_date_windows'),
+        ('syncs', '0008_spent'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

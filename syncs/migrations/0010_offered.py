@@ -9,7 +9,7 @@ def as_it_was_shown(apps, schema_editor):
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("syncs", "0007_date_windows"),
+        ("syncs", "0009_sync_requests"),
     ]
 
     operations = [

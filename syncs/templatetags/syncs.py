@@ -4,7 +4,7 @@ What a page needs of the sync state is read once per request, however many of th
 """
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
@@ -23,6 +23,7 @@ from syncs.cures import Way, way
 from syncs.diagnosis import Cause, Diagnosis, Reason, diagnose
 from syncs.here import Here, here, once, signs
 from syncs.models import ACTIVE, EntitySchedule, SyncRequest, SyncRun, Trigger
+from syncs.recent import state_rows
 from syncs.state import EntityState, Freshness, displayed_state, sync_state, undecided, worst
 
 register = template.Library()
@@ -262,11 +263,13 @@ def sync_requests(context: Context) -> dict[str, Any]:
 @register.inclusion_tag("syncs/_state_table.html", takes_context=True)
 def sync_state_table(context: Context, connection: Connection) -> dict[str, Any]:
     """The table “Workspace sync state — latest run per table” of a connection, as on the Integrations page."""
+    place = context.get("place")
     return {
         "connection": connection,
-        "states": _states(context["place"], connection),
+        "rows": state_rows(connection, _states(context["place"], connection)),
         "where": "page",
-        "place": context.get("place"),
+        "place": place,
+        "may_sync": bool(place and place.may_sync),
         "request": context["request"],
     }
 
@@ -356,39 +359,15 @@ def since(moment: datetime | None) -> str:
 @register.filter
 def effort(run: SyncRun | None) -> str:
     """What a run cost: `4 s, 3 pages`; nothing for one that has not completed."""
-    return _effort([run]) if run and run.started_at and run.completed_at else ""
-
-
-@register.simple_tag
-def cost(state: EntityState, costs: dict[str, SyncRun]) -> str:
-    """What a sync of an entity cost last time: `4 s, 3 pages`; nothing when it has not succeeded yet."""
-    run = costs.get(state.read_with or state.entity)
-    return effort(run)
-
-
-@register.simple_tag
-def cost_of_all(states: list[EntityState], costs: dict[str, SyncRun]) -> str:
-    """What all entities cost together last time; nothing unless each of them has succeeded once."""
-    runs = [costs.get(state.entity) for state in states if state.read_with is None]
-    return _effort([run for run in runs if run]) if runs and all(runs) else ""
-
-
-def _effort(runs: list[SyncRun]) -> str:
-    times = [run.completed_at - run.started_at for run in runs if run.completed_at and run.started_at]
-    pages = sum(run.pages for run in runs)
-    return f"{span(sum(times, timedelta()))}, {pages} page{'' if pages == 1 else 's'}"
+    if not run or not run.started_at or not run.completed_at:
+        return ""
+    return f"{span(run.completed_at - run.started_at)}, {run.pages} page{'' if run.pages == 1 else 's'}"
 
 
 @register.filter
 def is_active(run: SyncRun | None) -> bool:
     """Whether a run is still under way or waiting for its turn."""
     return run is not None and run.state in ACTIVE
-
-
-@register.simple_tag
-def any_active(states: list[EntityState]) -> bool:
-    """Whether anything is under way, so that a table is worth asking for again."""
-    return any(is_active(state.run) for state in states)
 
 
 @register.simple_tag
@@ -404,10 +383,3 @@ def clock(moment: datetime | None, place: Any) -> str:
     """The time of day on the workspace's clock: `14:10`."""
     zone = ZoneInfo(place.workspace.timezone) if place else timezone.get_current_timezone()
     return f"{moment.astimezone(zone):%H:%M}" if moment else ""
-
-
-@register.filter
-def group_words(name: str) -> str:
-    """A group with what is in it: `Variants (products, inventory)`."""
-    words = name.replace("-", " ").capitalize()
-    return words if name == "everything" else f"{words} ({', '.join(one.label.lower() for one in GROUPS[name])})"

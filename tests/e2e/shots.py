@@ -96,6 +96,7 @@ def everything(page: Page, address: str) -> Iterator[str]:
     page.get_by_role("button", name="Run", exact=True).click()
     page.locator("article.run").wait_for()
     yield "manual-sync-watching"
+    yield from syncing(page, address, str(where).removesuffix("sync/"))
     page.goto(f"{address}/orders/")
     page.locator("details.widget summary").click()
     yield "widget"
@@ -144,6 +145,44 @@ def asking(page: Page, address: str) -> Iterator[str]:
     yield "member-asked"
     page.goto(f"{address}/settings/brands/")
     yield "member-brands"
+
+
+def syncing(page: Page, address: str, connection: str) -> Iterator[str]:
+    """The pages of a connection: its tabs, runs, history, and the decisions it asks for."""
+    here = f"{address}{connection}"
+    page.goto(here)
+    yield "connection"
+    page.get_by_role("navigation", name="Data of").get_by_role("link", name="Inventory").click()
+    yield "connection-inventory"
+    page.get_by_text("Actions", exact=True).click()
+    yield "connection-actions"
+    page.get_by_role("link", name="Full inventory update").click()
+    yield "confirm-full"
+    page.goto(f"{here}sync/confirm/?group=everything")
+    yield "confirm-group"
+    page.goto(f"{here}sync/confirm/?mode=window&entity=orders&from=2026-01-02&to=2026-01-01")
+    yield "manual-sync-error"
+    page.goto(f"{here}data/orders/")
+    yield "connection-orders"
+    page.goto(f"{here}history/")
+    yield "history"
+    page.goto(f"{here}history/?state=partial")
+    page.get_by_role("link", name="Inventory, run").first.click()
+    yield "run-partial"
+    page.goto(f"{here}history/?state=needs_review")
+    page.get_by_role("link", name="Products, run").first.click()
+    yield "run-review"
+    page.get_by_role("link", name="Look at the list and decide").click()
+    yield "held"
+    page.get_by_role("link", name="Release").click()
+    yield "held-release"
+    page.goto(f"{here}history/?state=running")
+    page.get_by_role("link", name="Shipping methods, run").first.click()
+    yield "run-running"
+    page.goto(f"{here}history/?state=cancelled")
+    yield "history-empty"
+    page.goto(f"{address}/settings/integrations/history/?kind=event")
+    yield "history-workspace"
 
 
 def take(address: str, into: Path) -> None:
