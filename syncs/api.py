@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
+from django.db import transaction
 from django.db.models import QuerySet
 from django.http import Http404
 from django.urls import path, reverse
@@ -14,8 +15,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from integrations import events
 from integrations.entities import GROUPS, Entity
-from integrations.models import Connection
+from integrations.models import Connection, EventKind
 from packr.workspaces import access
 from packr.workspaces.api import Conflict, Error
 from packr.workspaces.models import MANAGE_CONNECTIONS, TRIGGER_SYNC, Scope
@@ -26,7 +28,7 @@ from .plain import COUNTS, as_row
 from .schedule import is_read_with, reschedule
 from .state import EntityState, Freshness, sync_state
 
-MODES = (Mode.INCREMENTAL, Mode.FULL)
+MODES = [(mode.value, mode.label) for mode in (Mode.INCREMENTAL, Mode.FULL)]
 NOT_YOURS = (
     "Only “enabled” can be changed here. How often and how data is read is support’s to change: contact support, "
     "and say what you need."
@@ -49,7 +51,7 @@ class SyncAsked(serializers.Serializer[Any]):
 
     entity = choice("entity", ENTITIES, required=False)
     group = choice("group", [(name, name) for name in GROUPS], required=False)
-    mode = choice("mode", [(mode.value, mode.label) for mode in MODES], default=Mode.INCREMENTAL.value)
+    mode = choice("mode", MODES, default=Mode.INCREMENTAL.value)
 
     def validate(self, asked: dict[str, Any]) -> dict[str, Any]:
         if ("entity" in asked) == ("group" in asked):
@@ -293,13 +295,18 @@ class Schedule(APIView):
             parent = schedule.connection.connector.read_with[Entity(entity)]
             message = f"{Entity(entity).label} arrive with {parent.label.lower()}. Switch those on or off instead."
             raise serializers.ValidationError({"enabled": [message]})
-        return Response(ScheduleRow(_switched(schedule, form.validated_data)).data)
+        return Response(ScheduleRow(_switched(schedule, form.validated_data, request.user)).data)
 
 
-def _switched(schedule: EntitySchedule, change: dict[str, Any]) -> EntitySchedule:
+def _switched(schedule: EntitySchedule, change: dict[str, Any], person: Any) -> EntitySchedule:
+    was = schedule.enabled
     schedule.enabled = change["enabled"]
     schedule.off_reason = "" if schedule.enabled else change.get("off_reason", "")
-    reschedule(schedule, now())
+    with transaction.atomic():
+        reschedule(schedule, now())
+        if schedule.enabled != was:
+            text = f"{Entity(schedule.entity).label} switched {'on' if schedule.enabled else 'off'}."
+            events.note(schedule.connection, EventKind.CONFIGURATION, text, person=person)
     return schedule
 
 

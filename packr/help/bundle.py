@@ -27,7 +27,7 @@ def diagnosis(place: Place, *, about: Entity | None = None) -> str:
 
 def _lines(place: Place, about: Entity | None) -> Iterator[str]:
     moment = now()
-    connections = list(place.workspace.connections.order_by("name"))
+    connections = sorted(place.workspace.connections.order_by("name"), key=lambda one: not one.is_live)
     states = sync_states([one for one in connections if one.is_live], bills=place.may_view_bills)
     yield f"Workspace: {place.workspace.name} ({place.workspace.slug}), {place.workspace.timezone}"
     yield f"Brand: {place.brand or 'all'}"

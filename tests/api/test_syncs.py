@@ -195,6 +195,9 @@ def test_an_admin_switches_an_entity_off_and_on(program: Program, connection: An
     assert not EntitySchedule.objects.get(connection=connection, entity="products").enabled
     on = send(admin, "patch", address, {"enabled": True})
     assert (on.json()["enabled"], on.json()["off_reason"]) == (True, "")
+    send(admin, "patch", address, {"enabled": True})
+    assert [event.text for event in connection.events.all()] == ["Products switched on.", "Products switched off."]
+    assert {event.person.username for event in connection.events.all()} == {"dana"}
     assert send(program("member"), "get", address).json()["cadence_seconds"] == 3600
     assert send(program("member"), "patch", address, {"enabled": False}).status_code == 403
 

@@ -11,7 +11,7 @@ from playwright.sync_api import Page
 from syncs.models import State
 from tests.kit import factories as make
 
-from .shots import LOOKS, everything
+from .shots import LOOKS, contact_states, everything
 
 Visit = Callable[..., Page]
 
@@ -39,6 +39,8 @@ def test_every_page_is_clean(visit: Visit, built: SimpleNamespace, live_server: 
         width = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
         if width > 0:
             problems.append(f"{name}: {width} px too wide")
+    for name in contact_states(page, live_server.url):
+        problems += [f"{name}: {each}" for each in broken(page)]
     newcomer = visit("newcomer", look=look)
     for path in ("/orders/", "/settings/integrations/"):
         newcomer.goto(path)
@@ -54,7 +56,13 @@ def test_targets_are_large_enough_to_hit(visit: Visit, built: SimpleNamespace) -
     """WCAG 2.5.8: at least 24 px, except links inside sentences."""
     page = visit(look="phone")
     small = []
-    for path in ("/orders/", "/settings/integrations/", f"/settings/integrations/{built.busy.pk}/sync/"):
+    for path in (
+        "/orders/",
+        "/settings/integrations/",
+        f"/settings/integrations/{built.busy.pk}/sync/",
+        "/help/",
+        "/help/contact/",
+    ):
         page.goto(path)
         small += page.evaluate(
             """() => [...document.querySelectorAll('a, button, summary, select, input:not([type=hidden])')]
