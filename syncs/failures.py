@@ -28,6 +28,7 @@ def handle(claimed: Claim, error: ConnectorError) -> None:
     """Put the run where the error leaves it. Raises LeaseLost, and nothing is written, when the lane is another's."""
     with transaction.atomic():
         fence(claimed)
+        SyncRun.objects.filter(pk=claimed.run.pk).update(requests=claimed.run.requests)
         run = SyncRun.objects.select_related("connection", "lane").get(pk=claimed.run.pk)
         # Before the run ends: its end would queue the next one of a sound connection.
         if error.kind in STATUS_AFTER:
@@ -102,7 +103,9 @@ def _wait(run: SyncRun, error: ConnectorError, until: datetime) -> None:
 
 
 def _switch_off(connection: Connection, entity: str, reason: str) -> None:
-    EntitySchedule.objects.filter(connection=connection, entity=entity).update(enabled=False, off_reason=reason)
+    EntitySchedule.objects.filter(connection=connection, entity=entity).update(
+        enabled=False, off_reason=reason, offered=False
+    )
 
 
 def _given_up(run: SyncRun, error: ConnectorError, until: datetime) -> str:

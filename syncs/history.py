@@ -75,7 +75,7 @@ def _prunable(now: datetime) -> "QuerySet[SyncRun, SyncRun]":
     """Runs past their time that nothing refers to. The last ones of each entity stay, and what is undecided."""
     same = SyncRun.objects.filter(connection=OuterRef("connection"), entity=OuterRef("entity"))
     oldest_kept = same.order_by("-pk").values("pk")[LAST_KEPT - 1 : LAST_KEPT]
-    old = Q(completed_at__lt=now - KEPT) | Q(completed_at__lt=now - IDLE_KEPT) & _idle()
+    old = Q(completed_at__lt=now - KEPT) | Q(completed_at__lt=now - IDLE_KEPT) & idle()
     undecided = Q(state=State.NEEDS_REVIEW, review="")
     return (
         SyncRun.objects.filter(old, pk__lt=Subquery(oldest_kept))
@@ -87,7 +87,7 @@ def _prunable(now: datetime) -> "QuerySet[SyncRun, SyncRun]":
     )
 
 
-def _idle() -> Q:
+def idle() -> Q:
     """Nobody asked for it, and it changed nothing. Full ones are few, and later ones are judged by them."""
     nothing = Q(created=0, updated=0, removed=0, rejected=0)
     return nothing & Q(trigger=Trigger.SCHEDULE, mode=Mode.INCREMENTAL, state=State.SUCCEEDED)

@@ -135,7 +135,7 @@ def _state(
 def freshness(schedule: EntitySchedule, moment: datetime) -> Freshness:
     """How the age of the data compares with its cadence."""
     if not schedule.enabled:
-        return Freshness.NOT_OFFERED if schedule.off_reason and schedule.as_of is None else Freshness.OFF
+        return Freshness.OFF if schedule.offered or schedule.as_of else Freshness.NOT_OFFERED
     if schedule.paused_until and schedule.paused_until > moment:
         return Freshness.PAUSED
     if schedule.as_of is None:

@@ -11,6 +11,7 @@ from django.utils.timezone import now
 
 from integrations.connector import Ask, Resource
 from integrations.entities import Entity
+from integrations.http import Client
 from integrations.models import Connection
 
 from . import stopping
@@ -19,6 +20,7 @@ from .services import Claim, fence, unwanted
 
 COUNTERS = ("pages", "seen", "created", "updated", "unchanged", "stale", "rejected", "removed")
 ASKED = ("since", "until", "border")
+SPENT = ("requests", "waited_seconds")
 
 
 class Turn:
@@ -39,6 +41,8 @@ class Turn:
         schedules = EntitySchedule.objects.annotate(knows_rejected=Exists(rejected))
         self.schedule = schedules.get(connection=self.connection, entity=self.entity)
         self.knows_rejected: bool = self.schedule.knows_rejected
+        self._client: Client | None = None
+        self._asked_before = 0
 
     @property
     def is_new(self) -> bool:
@@ -78,10 +82,27 @@ class Turn:
         for name, count in counts.items():
             setattr(self.run, name, getattr(self.run, name) + count)
 
+    def meter(self, client: Client) -> None:
+        """Count what is asked by this client, which may have asked for other runs before."""
+        self._client, self._asked_before = client, client.requests_made - self.run.requests
+
+    def note_requests(self) -> None:
+        """Note on the run how many questions it has asked the WMS by now."""
+        if self._client:
+            self.run.requests = self._client.requests_made - self._asked_before
+
     def progress(self) -> dict[str, object]:
         """What the run's row should hold by now. A written page is progress, so the attempts start anew."""
-        stands = {name: getattr(self.run, name) for name in (*COUNTERS, *ASKED)}
+        self.note_requests()
+        self._add_wait()
+        stands = {name: getattr(self.run, name) for name in (*COUNTERS, *ASKED, *SPENT)}
         return stands | {"beat_at": now(), "claims": 0, "waits": 0, "waiting_since": None}
+
+    def _add_wait(self) -> None:
+        """A page is there, so the wait before it is over."""
+        since, self.run.waiting_since = self.run.waiting_since, None
+        if since:
+            self.run.waited_seconds += max(0, int((now() - since).total_seconds()))
 
     def _keep_progress(self) -> None:
         """Store where the run stands."""

@@ -4,12 +4,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
-from django.views.defaults import server_error
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from rest_framework import exceptions, serializers, status
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView, exception_handler
+
+from . import views
 
 ROOT = "/api/"
 SIGN_IN = "Sign in, or send a token that is valid: Authorization: Bearer packr_…"
@@ -107,4 +108,4 @@ def broken(request: HttpRequest) -> HttpResponse:
     """A fault of ours: in the API's form to those who asked the API, else the page."""
     if request.path.startswith(ROOT):
         return JsonResponse(body("error", BROKEN), status=500)
-    return server_error(request)
+    return views.broken(request)

@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 from django.http import Http404, HttpRequest
 
 from . import access
-from .models import TRIGGER_SYNC, VIEW_BILLS, Brand, Workspace
+from .models import MANAGE_CONNECTIONS, TRIGGER_SYNC, VIEW_BILLS, Brand, Workspace
 
 T = TypeVar("T")
 
@@ -23,6 +23,7 @@ class Place:
     workspaces: list[Workspace]
     brands: list[Brand]
     may_sync: bool
+    may_manage: bool = False
     may_view_bills: bool = False
     known: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
 
@@ -43,7 +44,9 @@ def _place(request: HttpRequest) -> Place:
     mine: list[Any] = list(
         access.workspaces(request.user)
         .annotate(
-            may_sync=access.holds(request.user, TRIGGER_SYNC), may_view_bills=access.holds(request.user, VIEW_BILLS)
+            may_sync=access.holds(request.user, TRIGGER_SYNC),
+            may_manage=access.holds(request.user, MANAGE_CONNECTIONS),
+            may_view_bills=access.holds(request.user, VIEW_BILLS),
         )
         .order_by("name")
     )
@@ -52,7 +55,8 @@ def _place(request: HttpRequest) -> Place:
     workspace = _choose(request, "workspace", {one.slug: one for one in mine}) or mine[0]
     brands = list(workspace.brands.all())
     brand = _choose(request, "brand", {one.slug: one for one in brands})
-    return Place(workspace, brand, mine, brands, workspace.may_sync, workspace.may_view_bills)
+    rights = (workspace.may_sync, workspace.may_manage, workspace.may_view_bills)
+    return Place(workspace, brand, mine, brands, *rights)
 
 
 def _choose(request: HttpRequest, name: str, choices: dict[str, T]) -> T | None:

@@ -1,16 +1,21 @@
 """A workspace with something of everything, for the browser tests and the screenshots."""
 
+from array import array
 from datetime import timedelta
 from decimal import Decimal
 from random import Random
 from types import SimpleNamespace
 
+from django.contrib.auth.models import User
 from django.utils.timezone import now
 
+from integrations import events
 from integrations.entities import Entity
-from integrations.models import Connection, Status
+from integrations.models import Connection, Event, EventKind, Status
+from packr.warehouse.models import Product
 from packr.workspaces.models import Role
-from syncs.models import EntitySchedule, State, Trigger
+from syncs.models import EntitySchedule, Incident, Mode, Problem, RejectedRecord, SeenPage, State, SyncRun, Trigger
+from syncs.schedule import EVERY
 from tests.kit import factories as make
 
 PEOPLE = ("Ada Quill", "Noor Haddad", "Tomás Rey", "Ivy Chen", "Jonas Brandt", "Mia Okafor", "Léa Martin")
@@ -47,6 +52,7 @@ def build() -> SimpleNamespace:
     make.brand(here, "Unmapped")
     _stock(busy, random)
     _orders(busy, random)
+    held, partial = _past(busy, admin)
     _states(busy)
     troubled = make.connection(
         here,
@@ -65,7 +71,95 @@ def build() -> SimpleNamespace:
         disconnected_at=now() - timedelta(days=5),
         connected_at=now() - timedelta(days=90),
     )
-    return SimpleNamespace(workspace=here, admin=admin, member=member, busy=busy, troubled=troubled, bare=bare)
+    return SimpleNamespace(
+        workspace=here,
+        admin=admin,
+        member=member,
+        busy=busy,
+        troubled=troubled,
+        bare=bare,
+        held=held,
+        partial=partial,
+    )
+
+
+def _past(connection: Connection, admin: User) -> tuple[SyncRun, SyncRun]:
+    """Runs of the last hours, what people changed, an incident that healed; a run that holds removals back, and one
+    that could not understand two records."""
+    began = now() - timedelta(hours=3)
+    Product.objects.filter(connection=connection).update(changed_at=began)
+    for number in range(14):
+        make.run(
+            connection,
+            Entity.ORDERS,
+            started_at=began + timedelta(minutes=5 * number),
+            completed_at=began + timedelta(minutes=5 * number, seconds=3 + number % 5),
+            state=State.FAILED if number == 6 else State.SUCCEEDED,
+            message="The WMS did not answer in time. Packr tries again by itself." if number == 6 else "",
+            seen=40 + number,
+            created=number % 3,
+            unchanged=40 + number - number % 3,
+            pages=1,
+            requests=1,
+        )
+    held = make.run(
+        connection,
+        Entity.PRODUCTS,
+        mode=Mode.FULL,
+        trigger=Trigger.SCHEDULE,
+        state=State.NEEDS_REVIEW,
+        started_at=now() - timedelta(minutes=50),
+        held=30,
+        seen=100,
+        unchanged=100,
+        pages=1,
+        requests=2,
+        message="30 of 130 records were not in the WMS's list. That is too many at once to be believed, so nothing was "
+        "removed. An admin or support looks at the list and releases the removals, or keeps the records.",
+    )
+    seen = array("q", Product.objects.filter(connection=connection).order_by("pk").values_list("pk", flat=True)[30:])
+    SeenPage.objects.create(run=held, number=1, keys=seen.tobytes(), cursor_digest="")
+    partial = make.run(
+        connection,
+        Entity.INVENTORY,
+        trigger=Trigger.MANUAL,
+        requested_by=admin,
+        state=State.PARTIAL,
+        started_at=now() - timedelta(minutes=30),
+        since=now() - timedelta(minutes=50),
+        pages=2,
+        requests=2,
+        waited_seconds=35,
+        seen=1215,
+        created=4,
+        updated=9,
+        unchanged=1200,
+        rejected=2,
+        message="1213 of 1215 records were read; 2 could not be understood. Packr keeps each with its reason.",
+    )
+    for number, reason in enumerate(("onhand: “many” is no number", "sku: is missing")):
+        RejectedRecord.objects.create(
+            connection=connection,
+            run=partial,
+            entity=Entity.INVENTORY,
+            external_id=f"itm-{number}",
+            reason=reason,
+            excerpt=f'{{"id": "itm-{number}", "onhand": "many"}}',
+            last_seen_at=now(),
+        )
+    made = connection.connected_at
+    events.note(connection, EventKind.CONNECTION, "Connected to Trackstar.", person=admin)
+    Event.objects.update(at=made)
+    events.note(connection, EventKind.CONFIGURATION, "The lookback was raised from 30 to 60 days.", person=admin)
+    Incident.objects.create(
+        problem=Problem.STALE,
+        connection=connection,
+        entity=Entity.ORDERS,
+        message="Orders of Sandbox are 14 minutes old and are read every 5 minutes.",
+        opened_at=now() - timedelta(hours=2),
+        closed_at=now() - timedelta(hours=1, minutes=50),
+    )
+    return held, partial
 
 
 def _stock(connection: Connection, random: Random) -> None:
@@ -176,14 +270,16 @@ def _orders(connection: Connection, random: Random) -> None:
 def _states(connection: Connection) -> None:
     counts = {"seen": 1240, "created": 12, "updated": 31, "unchanged": 1197, "pages": 3}
     for entity in connection.connector.entities():
-        make.synced(connection, entity, at=now() - timedelta(minutes=2), **counts)
+        mode = Mode.INCREMENTAL if entity in EVERY else Mode.FULL
+        make.synced(connection, entity, at=now() - timedelta(minutes=2), mode=mode, **counts)
     make.synced(connection, Entity.INBOUND_SHIPMENTS, at=now() - timedelta(minutes=22), **counts)
     make.run(
         connection,
         Entity.INBOUND_SHIPMENTS,
         state=State.FAILED,
         started_at=now() - timedelta(minutes=4),
-        message="The WMS did not answer. Packr tries again by itself.",
+        message="The WMS sent a web page instead of data. Earlier data stays.",
+        failure="contract",
         trigger=Trigger.SCHEDULE,
     )
     make.run(
@@ -192,6 +288,7 @@ def _states(connection: Connection) -> None:
         state=State.RUNNING,
         started_at=now() - timedelta(seconds=20),
         seen=1240,
+        unchanged=1240,
         pages=3,
     )
     schedules = EntitySchedule.objects.filter(connection=connection)

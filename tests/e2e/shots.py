@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from importlib import import_module
+from itertools import chain
 from pathlib import Path
 from socket import socket
 from subprocess import DEVNULL, Popen
@@ -48,7 +49,13 @@ PAGES = {
     "help-troubleshooting": "/help/troubleshooting/",
     "help-getting-help": "/help/getting-help/",
     "help-contact": "/help/contact/",
+    "catalogue": "/settings/integrations/connect/",
+    "connect": "/settings/integrations/connect/trackstar/",
     "missing": "/orders/987654321/",
+    "brands": "/settings/brands/",
+    "why-stale": "/settings/integrations/why/inbound-shipments/",
+    "why-fresh": "/settings/integrations/why/products/",
+    "why-not-offered": "/settings/integrations/why/suppliers/",
 }
 
 
@@ -86,6 +93,10 @@ def everything(page: Page, address: str) -> Iterator[str]:
         page.goto(f"{address}{listing}")
         page.locator("table a.code").first.click()
         yield name
+    for name in ("Acme", "Unmapped"):
+        page.goto(f"{address}/settings/brands/")
+        page.get_by_role("link", name=name, exact=True).click()
+        yield f"brand-{name.lower()}"
     page.goto(f"{address}/settings/integrations/")
     manual = page.get_by_role("link", name="Manual sync").last
     where = manual.get_attribute("href")
@@ -98,11 +109,14 @@ def everything(page: Page, address: str) -> Iterator[str]:
     page.get_by_role("button", name="Run", exact=True).click()
     page.locator("article.run").wait_for()
     yield "manual-sync-watching"
+    yield from syncing(page, address, str(where).removesuffix("sync/"))
     page.goto(f"{address}/orders/")
     page.locator("details.widget summary").click()
     yield "widget"
     page.goto(f"{address}/orders/?brand=unmapped")
     yield "orders-unmapped"
+    page.goto(f"{address}/settings/integrations/why/orders/")
+    yield "why-unmapped"
     page.goto(f"{address}/orders/?brand=")
 
 
@@ -161,18 +175,103 @@ def take_for_help(address: str, into: Path) -> None:
         browser.close()
 
 
+def connections(page: Page, address: str) -> Iterator[str]:
+    """Connecting, and everything about a connection that has a page of its own. Ends nothing."""
+    for name, key in (("connect-refused", "wrong"), ("connect-verdict", "good-key")):
+        page.goto(f"{address}/settings/integrations/connect/trackstar/")
+        page.get_by_label("API key").fill(key)
+        page.get_by_label("Access token").fill("token")
+        page.get_by_role("button", name="Check the login").click()
+        page.locator(".notice").first.wait_for()
+        yield name
+    card = ".connection:has-text('Overflow')"
+    for name, link in (
+        ("sync-settings", "Sync Settings"),
+        ("reconnect", "Reconnect"),
+        ("disconnect", "Disconnect"),
+    ):
+        page.goto(f"{address}/settings/integrations/")
+        page.locator(card).get_by_role("link", name=link).click()
+        page.locator("form.stack").wait_for()
+        yield name
+    page.get_by_label("Delete the data").check()
+    page.locator("form.stack").get_by_role("button", name="Disconnect").click()
+    page.locator(".error").first.wait_for()
+    yield "disconnect-unclear"
+
+
+def asking(page: Page, address: str) -> Iterator[str]:
+    """What a member sees who may not sync, before and after asking an admin."""
+    page.goto(f"{address}/inbound-shipments/")
+    yield "member-banner"
+    page.goto(f"{address}/settings/integrations/")
+    page.get_by_text("Ask an admin", exact=True).first.click()
+    yield "member-asks"
+    page.goto(f"{address}/settings/integrations/why/inbound-shipments/")
+    button = page.locator(".reason").get_by_role("button", name="Ask an admin")
+    if button.count():
+        button.click()
+    yield "member-asked"
+    page.goto(f"{address}/settings/brands/")
+    yield "member-brands"
+
+
+def syncing(page: Page, address: str, connection: str) -> Iterator[str]:
+    """The pages of a connection: its tabs, runs, history, and the decisions it asks for."""
+    here = f"{address}{connection}"
+    page.goto(here)
+    yield "connection"
+    page.get_by_role("navigation", name="Data of").get_by_role("link", name="Inventory").click()
+    yield "connection-inventory"
+    page.get_by_text("Actions", exact=True).click()
+    yield "connection-actions"
+    page.get_by_role("link", name="Full inventory update").click()
+    yield "confirm-full"
+    page.goto(f"{here}sync/confirm/?group=everything")
+    yield "confirm-group"
+    page.goto(f"{here}sync/confirm/?mode=window&entity=orders&from=2026-01-02&to=2026-01-01")
+    yield "manual-sync-error"
+    page.goto(f"{here}data/orders/")
+    yield "connection-orders"
+    page.goto(f"{here}history/")
+    yield "history"
+    page.goto(f"{here}history/?state=partial")
+    page.get_by_role("link", name="Inventory, run").first.click()
+    yield "run-partial"
+    page.goto(f"{here}history/?state=needs_review")
+    page.get_by_role("link", name="Products, run").first.click()
+    yield "run-review"
+    page.get_by_role("link", name="Look at the list and decide").click()
+    yield "held"
+    page.get_by_role("link", name="Release").click()
+    yield "held-release"
+    page.goto(f"{here}history/?state=running")
+    page.get_by_role("link", name="Shipping methods, run").first.click()
+    yield "run-running"
+    page.goto(f"{here}history/?state=cancelled")
+    yield "history-empty"
+    page.goto(f"{address}/settings/integrations/history/?kind=event")
+    yield "history-workspace"
+
+
 def take(address: str, into: Path) -> None:
     into.mkdir(parents=True, exist_ok=True)
     with sync_playwright() as play:
         browser = play.chromium.launch(**CHROMIUM)  # type: ignore[arg-type]
         for look in LOOKS:
             with signed_in(browser, address, look) as (_, page):
-                for name in everything(page, address):
+                for name in chain(everything(page, address), connections(page, address)):
                     page.screenshot(
                         path=into / f"{name}-{look}.png", full_page=name not in ("manual-sync-dialog", "widget")
                     )
                 for name in contact_states(page, address):
                     page.screenshot(path=into / f"{name}-{look}.png", full_page=True)
+            with signed_in(browser, address, look, "member") as (_, page):
+                for name in asking(page, address):
+                    page.screenshot(path=into / f"{name}-{look}.png", full_page=True)
+            with signed_in(browser, address, look) as (_, page):
+                page.goto(f"{address}{PAGES['integrations']}")
+                page.screenshot(path=into / f"integrations-asked-{look}.png", full_page=True)
             with signed_in(browser, address, look, "newcomer") as (_, page):
                 for name in ("orders", "integrations"):
                     page.goto(f"{address}{PAGES[name]}")
@@ -196,7 +295,7 @@ def scenery() -> Iterator[str]:
         django.setup()
         call_command("migrate", verbosity=0)
         import_module("tests.e2e.scene").build()
-        serve = [sys.executable, "manage.py", "runserver", "--noreload", str(port)]
+        serve = [sys.executable, "-m", "tests.e2e.wms", str(port)]
         with Popen(serve, stdout=DEVNULL, stderr=DEVNULL) as server:
             try:
                 yield f"http://127.0.0.1:{port}"

@@ -117,16 +117,22 @@ def _between(record: Record, since: datetime | None, until: datetime | None) -> 
 def connector_for(wms: ModelWms, *, whole: Sequence[Entity] = (), **attributes: Any) -> type[Connector]:
     """A connector class that speaks to this model; the entities of `whole` can't be asked for changes only."""
 
+    # What the client itself notes when it talks to a network is noted for it here.
     def fetch(entity: Entity, client: Client, ask: Ask, cursor: Cursor | None) -> Page:
+        client.requests_made += 1
         page = wms.fetch(entity, ask, cursor)
-        if page.clock:  # as the client itself notes it when it talks to a network
+        if page.clock:
             client.ahead = page.clock - datetime.now(UTC)
         return page
+
+    def lookup(entity: Entity, client: Client, ids: Sequence[str]) -> Page:
+        client.requests_made += 1
+        return wms.lookup(entity, ids)
 
     def resource(entity: Entity) -> Resource:
         return Resource(
             fetch=partial(fetch, entity),
-            lookup=lambda client, ids: wms.lookup(entity, ids),
+            lookup=partial(lookup, entity),
             incremental=entity not in whole,
             lookup_size=100,
         )

@@ -13,7 +13,14 @@ from tests.kit import factories as make
 
 from .conftest import signed_in
 
-SCREENS = ("/orders/", "/inventory/", "/inbound-shipments/", "/products/", "/settings/integrations/")
+SCREENS = (
+    "/orders/",
+    "/inventory/",
+    "/inbound-shipments/",
+    "/products/",
+    "/settings/integrations/",
+    "/settings/integrations/history/",
+)
 
 
 @pytest.fixture
@@ -26,7 +33,12 @@ def addresses(connection: Any) -> dict[str, str]:
         f"/inbound-shipments/{make.inbound_shipment(connection).pk}/": "200",
         f"{settings}/sync-state/": "302",
         f"{settings}/sync/": "403",
-        f"{settings}/runs/{run.pk}/": "403",
+        f"{settings}/sync/confirm/?entity=orders&mode=full": "403",
+        f"{settings}/runs/{run.pk}/": "200",
+        f"{settings}/runs/{run.pk}/held/": "403",
+        f"{settings}/": "200",
+        f"{settings}/data/orders/": "200",
+        f"{settings}/history/": "200",
     }
 
 

@@ -1,0 +1,57 @@
+"""What the pages of syncs share: whose connection it is, and its runs."""
+
+from django.db.models import QuerySet
+from django.http import HttpRequest
+
+from integrations.entities import Entity
+from integrations.models import Connection
+from packr.workspaces import access
+from packr.workspaces.models import TRIGGER_SYNC, VIEW_BILLS
+
+from .. import bills
+from ..models import SyncRun
+from ..recent import Row, state_rows
+from ..state import sync_state
+
+LARGEST_KEY = 2**63 - 1
+
+
+def connection_of(request: HttpRequest, pk: int, permission: str = "") -> Connection:
+    """The connection of an address: 404 for another workspace's, 403 without the permission."""
+    return access.get(request.user, Connection.objects.select_related("workspace"), pk, permission)
+
+
+def runs_of(connection: Connection) -> "QuerySet[SyncRun, SyncRun]":
+    """The connection's runs, with what a page says of them."""
+    return with_people(SyncRun.objects.filter(connection=connection))
+
+
+def with_people(runs: "QuerySet[SyncRun, SyncRun]") -> "QuerySet[SyncRun, SyncRun]":
+    """Runs with who began, cancelled and judged them, and how far they are."""
+    return runs.select_related("requested_by", "cancelled_by", "reviewed_by", "lane", "checkpoint")
+
+
+def rows_of(request: HttpRequest, connection: Connection) -> list[Row]:
+    """The rows of “latest run per table” that the person may see."""
+    return state_rows(connection, sync_state(connection, bills=bills.shown(request.user, connection)))
+
+
+def may_sync(request: HttpRequest, connection: Connection) -> bool:
+    """Whether the person may start and cancel syncs of the connection."""
+    return access.allows(request.user, TRIGGER_SYNC, connection.workspace)
+
+
+def may_see(request: HttpRequest, connection: Connection, entity: str) -> bool:
+    """Whether the person may see what is in the entity's records; of how they are synced everybody knows."""
+    return entity != Entity.BILLS or access.allows(request.user, VIEW_BILLS, connection.workspace)
+
+
+def key(text: str) -> int:
+    """A key from an address; 0 for what is none."""
+    return int(text) if text.isdecimal() and len(text) < 20 and int(text) <= LARGEST_KEY else 0
+
+
+def keys(request: HttpRequest, name: str) -> list[int]:
+    """The keys in an address, no more than there can be runs to watch."""
+    found = [key(text) for text in request.GET.getlist(name)[: len(Entity)]]
+    return [one for one in found if one]

@@ -1,0 +1,99 @@
+"""A connection's page: how it is, what can be synced, and a tab for each type of its data."""
+
+from typing import Any
+
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_GET
+
+from integrations.entities import Entity
+from integrations.models import Connection
+from packr.workspaces.views import signed_in
+
+from ..models import Mode, RejectedRecord, SyncRun
+from ..recent import begun, estimates, recent_runs
+from ..schedule import EVERY
+from ..state import EntityState, entity_state, undecided
+from .common import connection_of, key, may_see, may_sync, rows_of, with_people
+
+RUNS_SHOWN = 20
+REJECTED_SHOWN = 50
+
+
+@signed_in
+@require_GET
+def connection(request: HttpRequest, pk: int) -> HttpResponse:
+    """A connection, for everybody in its workspace; admins sync from here."""
+    found = connection_of(request, pk)
+    rows = rows_of(request, found)
+    context = {"rows": rows, "states": [row.state for row in rows], "where": "connection"}
+    return render(request, "syncs/connection.html", {**_frame(request, found), **context})
+
+
+@signed_in
+@require_GET
+def entity(request: HttpRequest, pk: int, entity: str) -> HttpResponse:
+    """One type of data of a connection: its state, its runs, what was rejected, and for admins the actions."""
+    found = connection_of(request, pk)
+    state = entity_state(found, entity_of(entity))
+    if state is None:
+        raise Http404(f"{found.connector.label} does not offer this type of data.")
+    leading = state.read_with or state.entity
+    context = {
+        "entity": state.entity,
+        "state": state,
+        "recent": recent_runs(found, [leading])[leading],
+        "usual": estimates(found, [leading]),
+        "always_full": leading not in EVERY or not found.connector.resources[leading].incremental,
+        "undecided": undecided().filter(connection=found, entity=leading).first(),
+        **_runs(request, found, leading),
+        **_rejected(request, found, state),
+    }
+    return render(request, "syncs/entity.html", {**_frame(request, found), **context})
+
+
+def entity_of(text: str) -> Entity:
+    """The entity of an address; Http404 for what is none."""
+    if text not in set(Entity):
+        raise Http404("There is no such type of data.")
+    return Entity(text)
+
+
+def _frame(request: HttpRequest, found: Connection) -> dict[str, Any]:
+    allowed = may_sync(request, found)
+    return {
+        "connection": found,
+        "tabs": found.connector.entities(),
+        "may_sync": allowed,
+        "may_change": allowed and found.is_live,
+        "modes": Mode,
+    }
+
+
+def _runs(request: HttpRequest, found: Connection, leading: Entity) -> dict[str, Any]:
+    """A page of the entity's runs, the newest first, from the address's `before` on."""
+    before = key(request.GET.get("before", ""))
+    runs = begun(SyncRun.objects.filter(connection=found, entity=leading)).order_by("-pk")
+    if before:
+        runs = runs.filter(pk__lt=before)
+    shown = list(with_people(runs)[: RUNS_SHOWN + 1])
+    more = len(shown) > RUNS_SHOWN
+    return {
+        "runs": shown[:RUNS_SHOWN],
+        "older": shown[RUNS_SHOWN - 1].pk if more else None,
+        "is_first": not before,
+    }
+
+
+def _rejected(request: HttpRequest, found: Connection, state: EntityState) -> dict[str, Any]:
+    """A page of the records that could not be understood, from the address's `rejected_before` on."""
+    before = key(request.GET.get("rejected_before", ""))
+    records = RejectedRecord.objects.filter(connection=found, entity=state.entity).order_by("-pk")
+    if before:
+        records = records.filter(pk__lt=before)
+    shown = list(records[: REJECTED_SHOWN + 1])
+    return {
+        "rejected": shown[:REJECTED_SHOWN],
+        "older_rejected": shown[REJECTED_SHOWN - 1].pk if len(shown) > REJECTED_SHOWN else None,
+        "may_see": may_see(request, found, state.entity),
+    }

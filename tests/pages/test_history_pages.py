@@ -1,0 +1,164 @@
+"""The history of a connection and of a workspace: what is listed, how it is narrowed, and its pages."""
+
+import re
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.db import connection as database
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.utils.timezone import now
+
+from integrations import events
+from integrations.entities import Entity
+from integrations.models import Event, EventKind
+from syncs.models import Incident, Problem, State, SyncRun, Trigger
+from tests.kit import factories as make
+
+from .reading import main, page
+
+
+@pytest.fixture
+def here(connection: Any) -> str:
+    return f"/settings/integrations/{connection.pk}/history/"
+
+
+@pytest.fixture
+def eventful(connection: Any, admin_user: Any) -> dict[str, Any]:
+    """A run of each sort, a change by a person, and an incident."""
+    found = {
+        "failed": make.run(connection, state=State.FAILED, message="The WMS did not answer."),
+        "changed": make.run(connection, Entity.PRODUCTS, created=3, seen=3),
+        "by_hand": make.run(connection, trigger=Trigger.MANUAL, requested_by=admin_user),
+        "idle": make.run(connection, seen=5, unchanged=5),
+    }
+    events.note(connection, EventKind.CREDENTIALS, "The credentials were replaced.", person=admin_user)
+    Incident.objects.create(
+        problem=Problem.STALE, connection=connection, entity="orders", message="Orders are old.", opened_at=now()
+    )
+    return found
+
+
+def listed(html: str) -> set[str]:
+    """The anchors of the entries of a page."""
+    return set(re.findall(r'<tr id="(\w+-\d+)"', html))
+
+
+def test_it_mixes_runs_changes_and_incidents(member: Client, eventful: dict[str, SyncRun], here: str) -> None:
+    html = page(member, here)
+    wanted = {f"run-{eventful[name].pk}" for name in ("failed", "changed", "by_hand")}
+    assert listed(html) == wanted | {f"event-{Event.objects.get().pk}", f"incident-{Incident.objects.get().pk}"}
+    text = main(member, here)
+    assert "The credentials were replaced." in text
+    assert "Orders are old." in text
+    assert "The WMS did not answer." in text
+    assert "Scheduled syncs that found nothing are folded away." in text
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ("idle=1&kind=run", {"failed", "changed", "by_hand", "idle"}),
+        ("state=failed", {"failed"}),
+        ("trigger=manual", {"by_hand"}),
+        ("entity=products", {"changed"}),
+        ("kind=run", {"failed", "changed", "by_hand"}),
+        ("state=failed&kind=event", set()),
+        ("kind=run&from=2031-01-01", set()),
+        ("kind=run&to=2001-01-01", set()),
+        ("kind=run&from=nonsense&to=0001-01-01&state=odd&entity=x&at=1.2", {"failed", "changed", "by_hand"}),
+    ],
+)
+def test_the_filters_are_in_the_address(
+    member: Client, eventful: dict[str, SyncRun], here: str, query: str, expected: set[str]
+) -> None:
+    assert listed(page(member, f"{here}?{query}")) == {f"run-{eventful[name].pk}" for name in expected}
+
+
+def test_the_days_of_the_filter_are_the_workspaces(member: Client, connection: Any, here: str) -> None:
+    """Berlin's 5 March begins at 23:00 UTC of the 4th."""
+    run = make.run(connection, created=1, seen=1)
+    SyncRun.objects.update(created_at="2026-03-04T23:30:00Z")
+    assert listed(page(member, f"{here}?from=2026-03-05&to=2026-03-05")) == {f"run-{run.pk}"}
+    assert listed(page(member, f"{here}?from=2026-03-04&to=2026-03-04")) == set()
+
+
+def test_every_entry_is_on_exactly_one_page(member: Client, connection: Any, here: str) -> None:
+    """Each page begins where the one before ended, in all three kinds, whatever came meanwhile."""
+    for number in range(120):
+        make.run(connection, Entity.PRODUCTS if number % 3 else Entity.ORDERS, created=1, seen=1)
+        if number % 4 == 0:
+            events.note(connection, EventKind.MAPPING, f"Change {number}.")
+    expected = {f"run-{run.pk}" for run in SyncRun.objects.all()} | {f"event-{one.pk}" for one in Event.objects.all()}
+    found: list[str] = []
+    address = here
+    while address:
+        html = page(member, address)
+        found += listed(html)
+        make.run(connection, created=1, seen=1)
+        older = re.search(r'rel="next"\s+href="([^"]+)"', html)
+        address = f"{here}{older.group(1)}" if older else ""
+    assert len(found) == len(set(found))
+    assert set(found) == expected
+
+
+def test_each_entry_has_a_permanent_link(
+    member: Client, eventful: dict[str, SyncRun], connection: Any, here: str
+) -> None:
+    """A run's is its page; the others' is a page of the history that begins with it, whatever came since."""
+    html = page(member, here)
+    assert f'href="/settings/integrations/{connection.pk}/runs/{eventful["failed"].pk}/"' in html
+    anchor = f"event-{Event.objects.get().pk}"
+    link = next(one for one in re.findall(r'href="([^"]+)"', html) if one.endswith(f"#{anchor}")).replace("&amp;", "&")
+    for _ in range(60):
+        make.run(connection, created=1, seen=1)
+    rows = re.findall(r'<tr id="(\w+-\d+)"', page(member, link.split("#")[0]))
+    assert rows[0] == anchor
+
+
+def test_what_packr_itself_did_is_told_without_instructions(member: Client, connection: Any, here: str) -> None:
+    Incident.objects.create(
+        problem=Problem.NO_WORKER,
+        message="Start manage.py qcluster.",
+        opened_at=now() - timedelta(hours=1),
+        closed_at=now(),
+    )
+    text = main(member, here)
+    assert "No worker is running. This was on Packr’s side; nothing is lost." in text
+    assert "qcluster" not in text
+    assert "Resolved by itself after 1 h." in text
+
+
+def test_the_whole_workspaces_history(member: Client, elsewhere: Client, connection: Any, workspace: Any) -> None:
+    other = make.connection(workspace, "Other")
+    runs = [make.run(one, created=1, seen=1) for one in (connection, other)]
+    address = "/settings/integrations/history/"
+    assert listed(page(member, address)) == {f"run-{run.pk}" for run in runs}
+    assert "Other" in main(member, address)
+    assert listed(page(elsewhere, address)) == set()
+    assert elsewhere.get(f"/settings/integrations/{other.pk}/history/").status_code == 404
+
+
+def test_an_empty_history_and_one_that_nothing_matches_differ(member: Client, here: str) -> None:
+    assert "Nothing has happened yet" in main(member, here)
+    assert "Nothing matches these filters" in main(member, f"{here}?state=failed")
+
+
+def test_foreign_text_is_escaped(member: Client, connection: Any, here: str) -> None:
+    make.run(connection, state=State.FAILED, message="<script>alert(1)</script>")
+    assert "<script>alert(1)" not in page(member, here)
+
+
+def test_it_costs_the_same_however_much_there_is(
+    member: Client, connection: Any, here: str, django_assert_num_queries: Any
+) -> None:
+    make.run(connection, created=1, seen=1)
+    page(member, here)
+    with CaptureQueriesContext(database) as few:
+        page(member, here)
+    for number in range(60):
+        make.run(connection, Entity.PRODUCTS, created=1, seen=1)
+        events.note(connection, EventKind.MAPPING, f"Change {number}.")
+    with django_assert_num_queries(len(few)):
+        page(member, here)

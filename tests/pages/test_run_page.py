@@ -1,0 +1,188 @@
+"""A run's page: what it did in plain words, counts that add up, and what a person may do about it."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.utils.timezone import now
+
+from integrations.entities import Entity
+from syncs.models import Checkpoint, Mode, Phase, RejectedRecord, State, SyncRun, Trigger
+from tests.kit import factories as make
+
+from .reading import main, page, words
+
+PART = {"HX-Request": "true"}
+
+
+def address(run: SyncRun) -> str:
+    return f"/settings/integrations/{run.connection_id}/runs/{run.pk}/"
+
+
+def rejected(run: SyncRun, external_id: str = "o-7", **fields: Any) -> RejectedRecord:
+    made = RejectedRecord(connection=run.connection, run=run, entity=run.entity, external_id=external_id)
+    made.reason, made.excerpt, made.last_seen_at = "total_price is no number", '{"id": "o-7"}', now()
+    for name, value in fields.items():
+        setattr(made, name, value)
+    made.save()
+    return made
+
+
+@pytest.mark.parametrize(
+    ("fields", "sentence"),
+    [
+        (
+            {"created": 12, "updated": 31, "unchanged": 7, "seen": 50},
+            "brought the data up to date: 12 new and 31 changed.",
+        ),
+        ({"seen": 40, "unchanged": 40}, "found nothing new among 40 records."),
+        ({}, "found that nothing had changed."),
+        (
+            {"state": State.PARTIAL, "seen": 1215, "rejected": 3, "unchanged": 1212},
+            "read 1,212 of 1,215 records; 3 could",
+        ),
+        ({"state": State.NEEDS_REVIEW, "held": 30}, "found 30 records missing at once, and removed none of them"),
+        ({"state": State.FAILED}, "failed. Earlier data stays as it was."),
+        ({"state": State.CANCELLED, "seen": 1}, "was cancelled after 1 record; what was read is kept."),
+        ({"state": State.WAITING, "seen": 4}, "waits for the WMS and then goes on by itself; 4 read so far."),
+        ({"state": State.QUEUED, "started_at": None}, "waits for its turn"),
+        ({"state": State.RUNNING, "seen": 1240}, "is under way: 1,240 read so far."),
+    ],
+)
+def test_it_begins_with_a_plain_sentence(
+    member: Client, connection: Any, fields: dict[str, Any], sentence: str
+) -> None:
+    """Everybody in the workspace reads it, under an address that stays."""
+    run = make.run(connection, **fields)
+    assert f"This sync of orders {sentence}" in main(member, address(run))
+
+
+def test_an_interrupted_run_says_where_it_goes_on(member: Client, connection: Any) -> None:
+    run = make.run(connection, state=State.RUNNING, pages=3)
+    type(run.lane).objects.update(leased_until=now() - timedelta(seconds=1))
+    assert "was interrupted: its worker stopped. It goes on by itself from page 4." in main(member, address(run))
+
+
+def test_its_counts_add_up_or_it_says_that_they_do_not(member: Client, connection: Any) -> None:
+    run = make.run(connection, seen=10, created=1, updated=2, unchanged=3, stale=3, rejected=1, removed=4)
+    text = main(member, address(run))
+    assert "Seen 10 Created 1 Updated 2 Unchanged 3 Older than ours 3 Rejected 1 Removed besides 4" in text
+    assert "do not add up" not in text
+    SyncRun.objects.update(seen=11)
+    assert f"These counts do not add up. Contact support, and name run {run.pk}." in main(member, address(run))
+
+
+def test_it_tells_what_was_asked_for_and_what_it_took(member: Client, admin_user: Any, connection: Any) -> None:
+    since = now() - timedelta(hours=1)
+    run = make.run(
+        connection,
+        requested_by=admin_user,
+        trigger=Trigger.MANUAL,
+        since=since,
+        requests=7,
+        waited_seconds=130,
+        pages=2,
+        seen=9,
+        unchanged=9,
+    )
+    text = main(member, address(run))
+    assert "Began by Dana, by hand" in text
+    assert "What the WMS changed since" in text
+    assert "Requests 7" in text
+    assert "Waited for the WMS 2 min 10 s" in text
+    assert "Done Read the list: 2 pages, 9 records" in text
+    assert "Look for what is missing" not in text, "only a full run does"
+
+
+def test_a_full_run_shows_its_steps(member: Client, connection: Any) -> None:
+    run = make.run(
+        connection, mode=Mode.FULL, state=State.RUNNING, pages=3, seen=2500, border=now() - timedelta(days=30)
+    )
+    Checkpoint.objects.create(run=run, phase=Phase.ABSENT)
+    text = main(member, address(run))
+    assert "Everything, back to" in text
+    assert "Done Read the list: 3 pages, 2,500 records" in text
+    assert "Done Look again at what came back older than ours" in text
+    assert "Under way Look for what is missing" in text
+    assert "Now Looking for what is missing" in text
+
+
+def test_a_date_window_says_its_days(member: Client, connection: Any) -> None:
+    run = make.run(connection, mode=Mode.WINDOW, border=now() - timedelta(days=9), until=now() - timedelta(days=2))
+    assert "What the WMS changed from" in main(member, address(run))
+
+
+def test_a_rate_and_the_time_left_only_where_they_are_honest(member: Client, connection: Any) -> None:
+    """UX 4: no rate of a few seconds, no time left unless earlier runs took about the same, never past the end."""
+    began = now() - timedelta(minutes=9)
+    for _ in range(3):
+        make.run(connection, started_at=began, completed_at=began + timedelta(seconds=40))
+    run = make.run(connection, state=State.RUNNING, seen=300, started_at=now() - timedelta(seconds=5))
+    text = main(member, address(run))
+    assert "a minute" not in text
+    assert "usually takes 40 s, so about 3" in text
+    SyncRun.objects.filter(pk=run.pk).update(started_at=now() - timedelta(seconds=60))
+    text = main(member, address(run))
+    assert "300 read, about 300 a minute, usually takes 40 s" in text
+    assert "left" not in text
+    make.run(connection, started_at=began, completed_at=began + timedelta(minutes=30))
+    SyncRun.objects.filter(pk=run.pk).update(started_at=now() - timedelta(seconds=5))
+    assert "left" not in main(member, address(run)), "they took anything from 40 s to half an hour"
+
+
+def test_it_asks_again_only_while_it_is_active(member: Client, connection: Any) -> None:
+    """P44: by scripts every two seconds, without them by a link."""
+    run = make.run(connection, state=State.RUNNING)
+    html = page(member, address(run))
+    assert f'hx-get="{address(run)}?in=page"' in html
+    assert f'href="{address(run)}">Reload</a>' in html.split("<noscript>")[1]
+    part = page(member, f"{address(run)}?in=page", headers=PART)
+    assert part.lstrip().startswith('<div class="run-page"')
+    SyncRun.objects.update(state=State.SUCCEEDED, completed_at=now())
+    assert "every 2s" not in page(member, address(run))
+
+
+def test_only_admins_cancel(admin: Client, member: Client, connection: Any) -> None:
+    run = make.run(connection, state=State.QUEUED, started_at=None)
+    assert "Cancel this sync" in page(admin, address(run))
+    assert "Cancel this sync" not in page(member, address(run))
+    assert member.post(f"{address(run)}cancel/").status_code == 403
+    response = admin.post(f"{address(run)}cancel/", {"in": "page"})
+    assert (response.status_code, response.headers["Location"]) == (303, address(run))
+    assert "Cancelled by Dana." in main(admin, address(run))
+
+
+def test_rejected_records_with_reason_and_excerpt(admin: Client, member: Client, connection: Any) -> None:
+    run = make.run(connection, state=State.PARTIAL, seen=1, rejected=1)
+    rejected(run, "<b>7</b>", excerpt="<script>alert(1)</script>")
+    html = page(member, address(run))
+    assert "total_price is no number" in html
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in html
+    assert "<b>7</b>" not in html
+    assert "Read all of these again" not in html
+    assert "Read all of these again" in page(admin, address(run))
+
+
+def test_what_bills_hold_is_for_those_who_may_see_bills(admin: Client, member: Client, connection: Any) -> None:
+    """L15"""
+    run = make.run(connection, Entity.BILLS, state=State.PARTIAL, seen=1, rejected=1)
+    rejected(run, excerpt="total 99.10")
+    assert "99.10" not in page(member, address(run))
+    assert "99.10" in page(admin, address(run))
+
+
+def test_a_run_is_found_only_under_its_connection(
+    admin: Client, elsewhere: Client, connection: Any, workspace: Any
+) -> None:
+    run = make.run(connection)
+    other = make.connection(workspace, "Other")
+    assert admin.get(f"/settings/integrations/{other.pk}/runs/{run.pk}/").status_code == 404
+    assert elsewhere.get(address(run)).status_code == 404
+
+
+def test_the_row_of_the_window_shows_a_member_no_cancel(member: Client, connection: Any) -> None:
+    run = make.run(connection, state=State.RUNNING)
+    part = page(member, address(run), headers=PART)
+    assert part.lstrip().startswith('<article class="run"')
+    assert "Cancel" not in words(part)
