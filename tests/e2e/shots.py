@@ -122,7 +122,7 @@ def everything(page: Page, address: str) -> Iterator[str]:
 
 def contact_states(page: Page, address: str) -> Iterator[str]:
     """Contact support with something missing, and after it was sent."""
-    page.goto(f"{address}/help/contact/?about=orders")
+    page.goto(f"{address}/help/contact/?entity=orders")
     page.locator("form.contact").evaluate("form => { form.noValidate = true }")
     page.get_by_role("button", name="Send").click()
     page.get_by_text("Say in a sentence what is wrong. Support").wait_for()
