@@ -38,6 +38,7 @@ class Asked:
     first: date | None = None
     last: date | None = None
     idle: bool = False
+    bills: bool = False
 
     @property
     def is_narrowed(self) -> bool:
@@ -84,8 +85,11 @@ class Page:
     older: Position | None
 
 
-def asked(address: Mapping[str, Any]) -> Asked:
-    """What the address asks: `entity`, `state`, `kind`, `trigger`, `from`, `to`, and `idle` for what found nothing."""
+def asked(address: Mapping[str, Any], *, bills: bool) -> Asked:
+    """What the address asks: `entity`, `state`, `kind`, `trigger`, `from`, `to`, and `idle` for what found nothing.
+
+    `bills`: whether the person who asks may see those.
+    """
     return Asked(
         entity=_one_of(address, "entity", set(Entity)),
         state=_one_of(address, "state", set(State.values)),
@@ -94,6 +98,7 @@ def asked(address: Mapping[str, Any]) -> Asked:
         first=_day(address.get("from", "")),
         last=_day(address.get("to", "")),
         idle=bool(address.get("idle")),
+        bills=bills,
     )
 
 
@@ -130,6 +135,8 @@ def _runs(connections: Sequence[Connection], wanted: Asked, span: "Span", newest
     fields = {"state": wanted.state, "trigger": wanted.trigger, "entity": wanted.entity}
     runs = begun(SyncRun.objects.filter(pk__lte=newest, **{name: value for name, value in fields.items() if value}))
     runs = span.of(runs, "created_at")
+    if not wanted.bills:
+        runs = runs.exclude(entity=Entity.BILLS)
     if not wanted.idle:
         runs = runs.exclude(idle())
     entities = [Entity(wanted.entity)] if wanted.entity else list(Entity)
@@ -154,6 +161,8 @@ def _incidents(
     incidents = span.of(Incident.objects.filter(ours, pk__lte=newest), "opened_at")
     if wanted.entity:
         incidents = incidents.filter(entity=wanted.entity)
+    if not wanted.bills:
+        incidents = incidents.exclude(entity=Entity.BILLS)
     found = incidents.select_related("connection").order_by("-pk")
     return [(incident.opened_at, incident) for incident in found[: SIZE + 1]]
 

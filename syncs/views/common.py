@@ -6,7 +6,7 @@ from django.http import HttpRequest
 from integrations.entities import Entity
 from integrations.models import Connection
 from packr.workspaces import access
-from packr.workspaces.models import TRIGGER_SYNC, VIEW_BILLS
+from packr.workspaces.models import TRIGGER_SYNC
 
 from .. import bills
 from ..models import SyncRun
@@ -21,9 +21,10 @@ def connection_of(request: HttpRequest, pk: int, permission: str = "") -> Connec
     return access.get(request.user, Connection.objects.select_related("workspace"), pk, permission)
 
 
-def runs_of(connection: Connection) -> "QuerySet[SyncRun, SyncRun]":
-    """The connection's runs, with what a page says of them."""
-    return with_people(SyncRun.objects.filter(connection=connection))
+def runs_of(request: HttpRequest, connection: Connection) -> "QuerySet[SyncRun, SyncRun]":
+    """The connection's runs that the person may see, with what a page says of them."""
+    runs = SyncRun.objects.filter(connection=connection)
+    return with_people(runs if bills.shown(request.user, connection) else runs.exclude(entity=Entity.BILLS))
 
 
 def with_people(runs: "QuerySet[SyncRun, SyncRun]") -> "QuerySet[SyncRun, SyncRun]":
@@ -39,11 +40,6 @@ def rows_of(request: HttpRequest, connection: Connection) -> list[Row]:
 def may_sync(request: HttpRequest, connection: Connection) -> bool:
     """Whether the person may start and cancel syncs of the connection."""
     return access.allows(request.user, TRIGGER_SYNC, connection.workspace)
-
-
-def may_see(request: HttpRequest, connection: Connection, entity: str) -> bool:
-    """Whether the person may see what is in the entity's records; of how they are synced everybody knows."""
-    return entity != Entity.BILLS or access.allows(request.user, VIEW_BILLS, connection.workspace)
 
 
 def key(text: str) -> int:

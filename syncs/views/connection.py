@@ -10,11 +10,12 @@ from integrations.entities import Entity
 from integrations.models import Connection
 from packr.workspaces.views import signed_in
 
+from .. import bills
 from ..models import Mode, RejectedRecord, SyncRun
 from ..recent import begun, estimates, recent_runs
 from ..schedule import EVERY
 from ..state import EntityState, entity_state, undecided
-from .common import connection_of, key, may_see, may_sync, rows_of, with_people
+from .common import connection_of, key, may_sync, rows_of, with_people
 
 RUNS_SHOWN = 20
 REJECTED_SHOWN = 50
@@ -35,7 +36,8 @@ def connection(request: HttpRequest, pk: int) -> HttpResponse:
 def entity(request: HttpRequest, pk: int, entity: str) -> HttpResponse:
     """One type of data of a connection: its state, its runs, what was rejected, and for admins the actions."""
     found = connection_of(request, pk)
-    state = entity_state(found, entity_of(entity))
+    wanted = entity_of(entity)
+    state = entity_state(found, wanted) if wanted in bills.offered(request.user, found) else None
     if state is None:
         raise Http404(f"{found.connector.label} does not offer this type of data.")
     leading = state.read_with or state.entity
@@ -63,7 +65,7 @@ def _frame(request: HttpRequest, found: Connection) -> dict[str, Any]:
     allowed = may_sync(request, found)
     return {
         "connection": found,
-        "tabs": found.connector.entities(),
+        "tabs": bills.offered(request.user, found),
         "may_sync": allowed,
         "may_change": allowed and found.is_live,
         "modes": Mode,
@@ -95,5 +97,4 @@ def _rejected(request: HttpRequest, found: Connection, state: EntityState) -> di
     return {
         "rejected": shown[:REJECTED_SHOWN],
         "older_rejected": shown[REJECTED_SHOWN - 1].pk if len(shown) > REJECTED_SHOWN else None,
-        "may_see": may_see(request, found, state.entity),
     }

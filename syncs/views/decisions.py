@@ -1,7 +1,6 @@
 """What a person decides: removals that were held back, and rejected records that are read once more."""
 
 from django.contrib import messages
-from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
@@ -15,7 +14,7 @@ from packr.workspaces.views import signed_in
 from .. import rejections, reviews, services
 from ..models import RejectedRecord, SyncRun
 from ..state import undecided
-from .common import connection_of, key, may_see, runs_of
+from .common import connection_of, key, runs_of
 
 LISTED = 100
 MOST_AT_ONCE = 50  # the person waits for the WMS
@@ -30,11 +29,9 @@ def held_removals(request: HttpRequest, pk: int, run_id: int) -> HttpResponse:
     `?decision=` asks whether they are sure; POST decides.
     """
     connection = connection_of(request, pk, TRIGGER_SYNC)
-    found = get_object_or_404(runs_of(connection), pk=run_id)
+    found = get_object_or_404(runs_of(request, connection), pk=run_id)
     if not found.held:
         raise Http404("This run holds nothing back.")
-    if not may_see(request, connection, found.entity):
-        raise PermissionDenied("Only people who may see bills may do this.")
     if request.method == "POST":
         return _decide(request, connection, found)
     return _list(request, connection, found)
@@ -93,7 +90,7 @@ def retry_rejected(request: HttpRequest, pk: int, entity: str) -> HttpResponse:
     outcome = rejections.retry(chosen.select_related("connection__workspace")[:MOST_AT_ONCE])
     say = messages.warning if outcome.still or outcome.trouble else messages.success
     say(request, _said(outcome))
-    if run_id and runs_of(connection).filter(pk=run_id).exists():
+    if run_id and runs_of(request, connection).filter(pk=run_id).exists():
         return HttpResponseRedirect(reverse("run", args=[pk, run_id]), status=303)
     return HttpResponseRedirect(f"{reverse('entity', args=[pk, entity])}#rejected", status=303)
 

@@ -52,7 +52,7 @@ def window(request: HttpRequest, pk: int) -> HttpResponse:
     if request.method == "POST":
         return _start(request, connection)
     attached = set(keys(request, "attached"))
-    runs = list(runs_of(connection).filter(pk__in=keys(request, "run")).order_by("pk"))
+    runs = list(runs_of(request, connection).filter(pk__in=keys(request, "run")).order_by("pk"))
     usual = estimates(connection)
     watched = [Watched(run, run.pk in attached, usual.get((Entity(run.entity), Mode(run.mode)))) for run in runs]
     return _window(request, connection, usual, watched=watched)
