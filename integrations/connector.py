@@ -148,6 +148,14 @@ class Connector:
         raise ConnectionError(f"{cls.__name__} has no check")
 
     @classmethod
+    def probe(cls, client: Client, entity: Entity, clock: datetime) -> None:
+        """Ask for as little of an entity as can be asked for; ConnectorError says why it can't be read.
+
+        `clock` is the WMS's time (aware UTC): what changed since then is next to nothing.
+        """
+        cls.resources[entity].fetch(client, Ask(since=clock, lazily=True), None)
+
+    @classmethod
     def crawled(cls, client: Client) -> Mapping[Entity, datetime]:
         """For an API that is itself a copy of a WMS: when it last began to read each entity there. Else empty."""
         return {}

@@ -29,6 +29,9 @@ class ConnectorError(Exception):
         self.detail = detail
         self.retry_at = retry_at
 
+    def __str__(self) -> str:
+        return self.message
+
 
 class CursorExpired(ConnectorError):
     """The WMS no longer knows where a walk stood: its window has to be started again."""

@@ -27,6 +27,10 @@ PIECE = 64 * 1024
 LONGEST_WAIT = timedelta(days=30)
 # What an answer that could not be used means for the reader, and what happens next by itself.
 GOES_ON = "Earlier data stays; Packr tries again by itself."
+STANDS_STILL = "No data is updated until a workspace admin enters working credentials; nothing is lost."
+
+NO_ACCESS = "Earlier data stays, and everything else is kept up to date."
+NOT_OFFERED = "Packr stops asking for it; earlier data stays."
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,22 +233,21 @@ def explain(answer: Answer) -> ConnectorError:
         case 401:
             return ConnectorError(
                 Kind.CREDENTIALS,
-                "The WMS refused the login. No data is updated until a workspace admin enters working credentials; "
-                "nothing is lost.",
+                f"The WMS refused the login. {STANDS_STILL}",
                 detail=detail,
             )
         case 403:
             return ConnectorError(
                 Kind.FORBIDDEN,
-                "The account may not read this type of data. Earlier data stays, and everything else is kept up to "
-                "date. Ask the WMS for access, or switch this type off.",
+                f"The account may not read this type of data. {NO_ACCESS} Ask the WMS for access, or leave this type "
+                "switched off.",
                 detail=detail,
             )
         case 501:
             return ConnectorError(
                 Kind.NOT_OFFERED,
-                "The WMS does not offer this type of data. Packr stops asking for it; earlier data stays. Should the "
-                "WMS offer it one day, an admin can switch it on again.",
+                f"The WMS does not offer this type of data. {NOT_OFFERED} Should the WMS offer it one day, an admin "
+                "can switch it on again.",
                 detail=detail,
             )
         case 429:

@@ -1,7 +1,8 @@
 """Connecting to a WMS, checking the connection, and ending it."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
@@ -13,15 +14,30 @@ from django.utils.timezone import now
 from packr.workspaces.models import Workspace
 
 from . import events
-from .connector import Connector
+from .connector import Connector, Health
 from .credentials import Unreadable, seal
+from .entities import Entity
 from .errors import ConnectorError, Kind
-from .http import GOES_ON, Client
+from .http import GOES_ON, STANDS_STILL, Client
 from .models import Connection, EventKind, Status
 from .registry import CONNECTORS
-from .signals import connection_ended, connection_made, lookback_raised
+from .signals import connection_ended, connection_made, connection_resumed, lookback_raised
 
 LONGEST_REQUEST = 30  # seconds
+NOTHING_STORED = "Nothing was stored; try again when that is mended."
+NOTHING_CHANGED = "Nothing was changed; try again when that is mended."
+RECONNECTED = (
+    "base_url",
+    "sealed_credentials",
+    "account_key",
+    "learned",
+    "status",
+    "status_message",
+    "checked_at",
+    "connected_at",
+    "connected_by",
+    "disconnected_at",
+)
 
 
 class Refused(Exception):
@@ -54,14 +70,23 @@ def open_client(connection: Connection) -> Client:
 
 
 @dataclass(frozen=True)
+class Off:
+    """Why an entity is not synced. `offered` False: the WMS has no such thing."""
+
+    reason: str
+    offered: bool = True
+
+
+@dataclass(frozen=True)
 class Account:
-    """What a person says to connect a WMS."""
+    """What a person says to connect a WMS. `off` are the entities that are not wanted."""
 
     wms: str
     name: str
-    credentials: Mapping[str, Any]
+    credentials: Mapping[str, Any] = field(repr=False)
     base_url: str = ""
     lookback_days: int = 30
+    off: Mapping[Entity, Off] = field(default_factory=dict)
 
 
 def connect(workspace: Workspace, account: Account, *, person: Any = None, first_sync: bool = True) -> Connection:
@@ -69,11 +94,29 @@ def connect(workspace: Workspace, account: Account, *, person: Any = None, first
 
     Raises Refused, and ConnectorError from the check; then nothing is stored.
     """
+    connection = draft(workspace, account, person)
+    with checked(connection, NOTHING_STORED) as (client, health):
+        learned = client.learned
+    moment = now()
+    connection.learned = learned
+    connection.connected_at = connection.checked_at = moment
+    connection.status_message = health.warning
+    connection.border = (health.clock or moment) - timedelta(days=account.lookback_days)
+    try:
+        with transaction.atomic():
+            connection.save(force_insert=True)
+            events.note(connection, EventKind.CONNECTION, f"Connected to {connection.connector.label}.", person=person)
+            connection_made.send(Connection, connection=connection, first_sync=first_sync, off=account.off)
+    except IntegrityError:
+        raise Refused(_name_taken(connection)) from None
+    return connection
+
+
+def draft(workspace: Workspace, account: Account, person: Any = None) -> Connection:
+    """The connection that an account would make, not stored and not checked; Refused when it can't be one."""
     connector = _connector(account.wms)
     credentials = _credentials(connector, account.credentials)
-    base_url = account.base_url.strip().rstrip("/")
-    if not base_url and not connector.base_url:
-        raise Refused(f"{connector.label} needs the address of your server: give --base-url https://…")
+    base_url = _address(connector, account.base_url)
     connection = Connection(
         workspace=workspace,
         wms=account.wms,
@@ -85,33 +128,86 @@ def connect(workspace: Workspace, account: Account, *, person: Any = None, first
         connected_by=person,
     )
     _validate(connection)
-    client = client_for(connector, base_url, credentials)
+    return connection
+
+
+@contextmanager
+def checked(connection: Connection, in_vain: str) -> Iterator[tuple[Client, Health]]:
+    """A client for credentials that the WMS has accepted, and what it said; ConnectorError when it did not.
+
+    `in_vain`: what a refusal means for who entered them, in place of what is true of a connection that exists.
+    """
+    client = client_for(connection.connector, connection.base_url, connection.credentials())
     try:
-        health = connector.check(client, connecting=True)
-    except ConnectorError as error:  # what is true of a connection that exists is not of one that can't be made
-        error.message = error.message.replace(GOES_ON, "Nothing was stored; try again when that is mended.")
+        yield client, connection.connector.check(client, connecting=True)
+    except ConnectorError as error:
+        error.message = error.message.replace(GOES_ON, in_vain).replace(STANDS_STILL, in_vain)
         raise
     finally:
         client.close()
-    moment = now()
-    connection.learned = client.learned
-    connection.connected_at = connection.checked_at = moment
-    connection.status_message = health.warning
-    connection.border = (health.clock or moment) - timedelta(days=account.lookback_days)
-    try:
-        with transaction.atomic():
-            connection.save(force_insert=True)
-            events.note(connection, EventKind.CONNECTION, f"Connected to {connector.label}.", person=person)
-            connection_made.send(Connection, connection=connection, first_sync=first_sync)
-    except IntegrityError:
-        raise Refused(_name_taken(connection)) from None
-    return connection
+
+
+class OtherAccount(Exception):
+    """Credentials that work, but are not those of the account that the connection was made with."""
+
+
+def reconnect(
+    connection: Connection,
+    credentials: Mapping[str, Any],
+    *,
+    base_url: str = "",
+    other_account: bool = False,
+    person: Any = None,
+) -> Connection:
+    """Check new credentials live and put them in place of the old ones; then syncs go on at once, by signal.
+
+    A connection that was disconnected is connected again, with the data it kept. Raises Refused, ConnectorError and,
+    unless `other_account` says that this is wanted, OtherAccount; then nothing is changed.
+    """
+    connector = connection.connector
+    given = _credentials(connector, credentials)
+    address = _address(connector, base_url or connection.base_url)
+    trial = Connection(wms=connection.wms, base_url=address, sealed_credentials=seal(given))
+    key = connector.account_key(address, given)
+    is_other = key != connection.account_key
+    with checked(trial, NOTHING_CHANGED) as (client, health):
+        learned = client.learned
+    if is_other and not other_account:
+        raise OtherAccount
+    with transaction.atomic():
+        stored = Connection.objects.select_for_update(of=("self",)).select_related("workspace").get(pk=connection.pk)
+        moment = now()
+        was_live = stored.is_live
+        if not was_live:
+            stored.connected_at, stored.connected_by, stored.disconnected_at = moment, person, None
+        stored.base_url, stored.sealed_credentials, stored.account_key = address, trial.sealed_credentials, key
+        stored.learned = learned if is_other else {**stored.learned, **learned}
+        stored.status, stored.status_message, stored.checked_at = Status.CONNECTED, health.warning, moment
+        stored.save(update_fields=RECONNECTED)
+        _note_reconnected(stored, was_live=was_live, is_other=is_other, person=person)
+        connection_resumed.send(Connection, connection=stored, person=person, other_account=is_other)
+    return stored
+
+
+def _note_reconnected(connection: Connection, *, was_live: bool, is_other: bool, person: Any) -> None:
+    label = connection.connector.label
+    text = f"New credentials, which {label} accepted." if was_live else f"Connected to {label} again."
+    other = " They are of another login than before: everything is read from the start." if is_other else ""
+    kind = EventKind.CREDENTIALS if was_live else EventKind.CONNECTION
+    events.note(connection, kind, text + other, person=person)
 
 
 def _connector(wms: str) -> type[Connector]:
     if wms not in CONNECTORS:
         raise Refused(f"Packr does not speak to a WMS called “{wms}”. It knows: {', '.join(sorted(CONNECTORS))}.")
     return CONNECTORS[wms]
+
+
+def _address(connector: type[Connector], base_url: str) -> str:
+    address = base_url.strip().rstrip("/")
+    if not address and not connector.base_url:
+        raise Refused(f"{connector.label} needs the address of your server: give --base-url https://…")
+    return address
 
 
 def _credentials(connector: type[Connector], given: Mapping[str, Any]) -> dict[str, str]:

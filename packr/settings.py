@@ -15,6 +15,7 @@ from django.core.exceptions import ImproperlyConfigured
 env = environ.Env()
 BASE_DIR = Path(__file__).resolve().parent.parent
 
+VERSION = "0.1.0"
 DEBUG = env.bool("PACKR_DEBUG", default=False)
 TESTING = "pytest" in sys.modules
 DATA_DIR = Path(env.str("PACKR_DATA_DIR", default=str(BASE_DIR / "var"))).resolve()
@@ -65,9 +66,12 @@ INSTALLED_APPS = [
     "integrations",
     "packr.warehouse",
     "syncs",  # before django_q: its qcluster command is the supervised one
+    "packr.help",
     "packr.demo",
     "django_q",
     "rest_framework",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
 ]
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
@@ -175,7 +179,42 @@ CONTENT_SECURITY_POLICY = {
         "frame-ancestors": [NONE],
     }
 }
-REST_FRAMEWORK = {"DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"]}
+
+# --- REST API ------------------------------------------------------------------------------------
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "packr.workspaces.rest.TokenAuthentication",  # the first one says how a stranger is to sign in
+        "rest_framework.authentication.SessionAuthentication",
+    ],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated", "packr.workspaces.rest.HasScope"],
+    "DEFAULT_THROTTLE_CLASSES": ["packr.workspaces.rest.Throttle"],
+    "DEFAULT_THROTTLE_RATES": {"api": env.str("PACKR_API_RATE", default="300/min")},
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["packr.workspaces.rest.JsonParser"],
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "packr.workspaces.rest.Json",
+    "DEFAULT_PAGINATION_CLASS": "packr.workspaces.rest.Pages",
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "EXCEPTION_HANDLER": "packr.workspaces.api.answer_error",
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Packr API",
+    "VERSION": "1",
+    "DESCRIPTION": "How fresh the data of your WMS is, and syncs by program. Sign in with a token: "
+    "`Authorization: Bearer packr_…`. Every error has the same form: `{error: {code, message, origin, fields}}`.",
+    "SCHEMA_PATH_PREFIX": "/api/v1",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "COMPONENT_SPLIT_REQUEST": True,
+    "ENUM_NAME_OVERRIDES": {
+        "Entity": "syncs.models.ENTITIES",
+        "Freshness": "syncs.state.Freshness",
+        "RunState": "syncs.models.State",
+        "Mode": "syncs.models.Mode",
+        "ConnectionStatus": "integrations.models.Status",
+    },
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "SWAGGER_UI_SETTINGS": {"deepLinking": True, "persistAuthorization": False},
+}
 
 # --- Words and files -----------------------------------------------------------------------------
 LANGUAGE_CODE = "en-gb"
@@ -191,6 +230,10 @@ WHITENOISE_AUTOREFRESH = DEBUG or TESTING
 
 EMAIL_CONFIG = env.email_url_config(env.str("EMAIL_URL", default="") or "consolemail://")
 vars().update(EMAIL_CONFIG)
+EMAIL_TIMEOUT = 10  # seconds; a person waits
+# Where people's requests go. Empty: they are in the admin alone.
+SUPPORT_EMAIL = env.str("PACKR_SUPPORT_EMAIL", default="")
+DEFAULT_FROM_EMAIL = SUPPORT_EMAIL or "packr@localhost"
 
 LOGGING = {
     "version": 1,

@@ -2,15 +2,18 @@
 
 import os
 import socket
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.db.models import Q
+from django.db.models import Max, Q
 from django.utils import timezone
 
 from .models import Beat
 
 # A process that has not shown itself for this long is gone.
 ALIVE = timedelta(seconds=60)
+# The tick comes once a minute; after this long without one nothing is being planned.
+NO_TICK_AFTER = timedelta(minutes=3)
 CLUSTER, WORKER, TICK, RESUMED, BEGAN = "cluster", "worker", "tick", "resumed", "watchdog began"
 PROCESSES = Q(name__startswith=f"{CLUSTER} ") | Q(name__startswith=f"{WORKER} ")
 
@@ -30,6 +33,34 @@ def beat_of_process(kind: str) -> None:
 def is_any_alive(moment: datetime) -> bool:
     """Whether a process that works off syncs, or supervises those, has shown itself within the last minute."""
     return Beat.objects.filter(PROCESSES, at__gte=moment - ALIVE).exists()
+
+
+@dataclass(frozen=True, slots=True)
+class Signs:
+    """When a process that works off syncs last showed itself, and when syncs were last planned."""
+
+    process: datetime | None
+    tick: datetime | None
+    began: datetime | None
+
+    def no_worker_since(self, moment: datetime) -> datetime | None:
+        """Since when no process has worked; None while one does, and as long as nobody has looked."""
+        last = self.process or self.began
+        return last if last and moment - last > ALIVE else None
+
+    def no_plan_since(self, moment: datetime) -> datetime | None:
+        """Since when no sync has been planned; None while they are."""
+        return self.tick if self.tick and moment - self.tick > NO_TICK_AFTER else None
+
+
+def signs() -> Signs:
+    """The last signs of life, in one statement."""
+    found = Beat.objects.aggregate(
+        process=Max("at", filter=PROCESSES),
+        tick=Max("at", filter=Q(name=TICK)),
+        began=Max("at", filter=Q(name=BEGAN)),
+    )
+    return Signs(**found)
 
 
 def take_turn(name: str, every: timedelta, moment: datetime) -> bool:

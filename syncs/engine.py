@@ -18,7 +18,7 @@ from . import clients, failures, second_look, seen, stopping
 from .models import Mode, Phase, State, SyncRun
 from .reading import read
 from .schedule import WIDE
-from .services import MOST_CLAIMS, Cancelled, Claim, Gone, LeaseLost, fence, release
+from .services import MOST_CLAIMS, PERSON_AHEAD, Cancelled, Claim, Gone, LeaseLost, fence, release
 from .turn import Turn
 
 log = logging.getLogger(__name__)
@@ -128,12 +128,13 @@ def _enter(turn: Turn, phase: Phase) -> None:
 
 
 def _next_turn(turn: Turn) -> None:
-    """Let the others of this account go first."""
+    """Let others go first; a run that a person waits for goes on before what the clock wants."""
     moment = now()
+    urgency = moment - PERSON_AHEAD if turn.run.requested_by_id else moment
     with transaction.atomic():
         fence(turn.claimed)
         SyncRun.objects.filter(pk=turn.run.pk, state=State.RUNNING).update(
-            ready_at=moment, urgency=moment, claims=0, beat_at=moment
+            ready_at=moment, urgency=urgency, claims=0, beat_at=moment
         )
 
 

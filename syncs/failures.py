@@ -103,7 +103,9 @@ def _wait(run: SyncRun, error: ConnectorError, until: datetime) -> None:
 
 
 def _switch_off(connection: Connection, entity: str, reason: str) -> None:
-    EntitySchedule.objects.filter(connection=connection, entity=entity).update(enabled=False, off_reason=reason)
+    EntitySchedule.objects.filter(connection=connection, entity=entity).update(
+        enabled=False, off_reason=reason, offered=False
+    )
 
 
 def _given_up(run: SyncRun, error: ConnectorError, until: datetime) -> str:

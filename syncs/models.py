@@ -84,6 +84,9 @@ class EntitySchedule(models.Model):
     reread = models.CharField("re-read", max_length=10, choices=Reread.choices, default=Reread.NONE)
     enabled = models.BooleanField("on", default=True)
     off_reason = models.TextField(blank=True, help_text="Why it is off; shown to the people who miss the data.")
+    offered = models.BooleanField(
+        default=True, editable=False, help_text="Off: the WMS said that it has no such thing."
+    )
     paused_until = models.DateTimeField(null=True, blank=True)
     brake_percent = models.PositiveSmallIntegerField(
         "brake, percent", default=10, validators=[MaxValueValidator(100)], help_text=BRAKE_HELP
@@ -233,6 +236,43 @@ class SyncRun(models.Model):
     @property
     def is_active(self) -> bool:
         return self.state in ACTIVE
+
+
+class Decision(models.TextChoices):
+    """What an admin said to a request for a sync."""
+
+    APPROVED = "approved", "Approved"
+    DECLINED = "declined", "Declined"
+
+
+class SyncRequest(models.Model):
+    """Somebody who may not sync asks an admin to. `run` is the one that an approval started or joined."""
+
+    connection = models.ForeignKey(Connection, on_delete=models.CASCADE, related_name="sync_requests")
+    entity = models.CharField(max_length=30, choices=ENTITIES)
+    asked_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
+    asked_at = models.DateTimeField()
+    note = models.CharField(max_length=500, blank=True)
+    decision = models.CharField(max_length=10, choices=Decision.choices, blank=True)
+    decided_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+    )
+    decided_at = models.DateTimeField(null=True, blank=True)
+    run = models.ForeignKey(SyncRun, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
+
+    workspace_path = "connection__workspace"
+
+    class Meta:
+        ordering = ["-asked_at"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["connection", "entity"], condition=Q(decision=""), name="one_open_sync_request"
+            )
+        ]
+        indexes = [models.Index(fields=["connection", "-asked_at"], name="sync_requests_latest")]
+
+    def __str__(self) -> str:
+        return f"{self.get_entity_display()} of {self.connection}, asked for"
 
 
 class Phase(models.TextChoices):

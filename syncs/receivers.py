@@ -1,5 +1,6 @@
 """What follows when a connection was made or ended, and when a workspace's clock changed."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -10,21 +11,36 @@ from django.utils.timezone import now
 
 from integrations.entities import Entity
 from integrations.models import Connection
-from integrations.signals import connection_ended, connection_made, lookback_raised
+from integrations.services import Off
+from integrations.signals import connection_ended, connection_made, connection_resumed, lookback_raised
 from packr.workspaces.models import Workspace
 
 from .models import EntitySchedule, Mode, Trigger
-from .schedule import make_schedules, reschedule
+from .schedule import awake, make_schedules, reschedule
 from .services import backfill, request_runs, stop_all
 
 
 @receiver(connection_made)
-def plan(sender: type[Connection], connection: Connection, first_sync: bool, **kwargs: Any) -> None:
+def plan(
+    sender: type[Connection], connection: Connection, first_sync: bool, off: Mapping[Entity, Off], **kwargs: Any
+) -> None:
     """Give a new connection its schedules and, unless told otherwise, its first runs."""
-    schedules = make_schedules(connection, now())
+    make_schedules(connection, now())
+    for entity, why in off.items():
+        connection.schedules.filter(entity=entity).update(enabled=False, off_reason=why.reason, offered=why.offered)
     if first_sync:
-        entities = [Entity(schedule.entity) for schedule in schedules]
+        entities = [entity for entity in connection.connector.resources if entity not in off]
         request_runs(connection, entities, mode=Mode.FULL, trigger=Trigger.FIRST)
+
+
+@receiver(connection_resumed)
+def go_on(sender: type[Connection], connection: Connection, person: Any, other_account: bool, **kwargs: Any) -> None:
+    """Sync at once what stood still. The mirror of another account is read from the start: it proves nothing here."""
+    if other_account:
+        connection.schedules.update(watermark=None)
+        stop_all(connection, "Another account was connected. What was read so far is kept.")
+    mode = Mode.FULL if other_account else Mode.INCREMENTAL
+    request_runs(connection, awake(connection, now()), mode=mode, trigger=Trigger.MANUAL, person=person)
 
 
 @receiver(connection_ended)

@@ -16,7 +16,7 @@ from packr.warehouse.paging import ids
 
 from .models import EntitySchedule, Mode, State, SyncRun
 from .schedule import EVERY
-from .state import EntityState, sync_state, undecided
+from .state import EntityState, undecided
 
 SHOWN = 20
 JUDGED = 5  # runs of a kind by which the next one is judged
@@ -40,9 +40,8 @@ class Row:
     undecided: SyncRun | None
 
 
-def state_rows(connection: Connection) -> list[Row]:
-    """A row for every entity the WMS offers, in four statements however many runs there are."""
-    states = sync_state(connection)
+def state_rows(connection: Connection, states: Sequence[EntityState]) -> list[Row]:
+    """A row for each of the connection's states, in two more statements however many runs there are."""
     leading = {state.entity: state.read_with or state.entity for state in states}
     runs = recent_runs(connection, leading.values())
     open_ = {Entity(run.entity): run for run in undecided().filter(connection=connection).order_by("pk")}

@@ -41,6 +41,7 @@ SETTINGS = (
     "reread",
     "enabled",
     "off_reason",
+    "offered",
     "paused_until",
     "brake_percent",
     "brake_rows",
@@ -162,6 +163,13 @@ def due_schedules(now: datetime) -> QuerySet[EntitySchedule]:
     return EntitySchedule.objects.filter(live, awake, free, enabled=True, next_due_at__lte=now + HORIZON)
 
 
+def awake(connection: Connection, now: datetime) -> list[Entity]:
+    """The entities of a connection that run by themselves: neither off, nor paused, nor read with another one."""
+    schedules = connection.schedules.filter(Q(paused_until=None) | Q(paused_until__lte=now), enabled=True)
+    found = [Entity(entity) for entity in schedules.values_list("entity", flat=True)]
+    return [entity for entity in found if entity in connection.connector.resources]
+
+
 def queue_due(now: datetime, *, only: Q | None = None) -> None:
     """Insert the runs that fall due within the horizon, each with its due time.
 
@@ -260,6 +268,7 @@ def reschedule(schedule: EntitySchedule, now: datetime) -> None:
     """
     with transaction.atomic():
         stored = EntitySchedule.objects.select_for_update().get(pk=schedule.pk)
+        schedule.offered = schedule.offered or schedule.enabled
         planned = list(_planned(stored, now).select_for_update())
         due = planned[0].due_at if planned else stored.next_due_at
         schedule.next_due_at = _due_by(schedule, stored, due, now)

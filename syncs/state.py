@@ -51,19 +51,25 @@ class EntityState:
     read_with: Entity | None
 
 
-def sync_state(connection: Connection) -> list[EntityState]:
-    """One state per entity that the connection's WMS offers, never-run ones included, in Entity's order."""
-    return sync_states([connection])[connection.pk]
+def sync_state(connection: Connection, *, bills: bool = False) -> list[EntityState]:
+    """One state per entity that the connection's WMS offers, never-run ones included, in Entity's order.
+
+    `bills`: with those, for who may see them.
+    """
+    return sync_states([connection], bills=bills)[connection.pk]
 
 
-def sync_states(connections: Sequence[Connection]) -> dict[int, list[EntityState]]:
+def sync_states(connections: Sequence[Connection], *, bills: bool = False) -> dict[int, list[EntityState]]:
     """The same of several connections by their keys, in two statements however many they are."""
     moment = now()
     schedules: dict[int, dict[Entity, EntitySchedule]] = {connection.pk: {} for connection in connections}
     for one in _with_runs(list(schedules), moment):
         schedules[one.connection_id][Entity(one.entity)] = one
     runs = _latest_runs([one for each in schedules.values() for one in each.values()])
-    return {connection.pk: _states(connection, schedules[connection.pk], runs, moment) for connection in connections}
+    found = {connection.pk: _states(connection, schedules[connection.pk], runs, moment) for connection in connections}
+    if bills:
+        return found
+    return {pk: [state for state in states if state.entity != Entity.BILLS] for pk, states in found.items()}
 
 
 def _states(
@@ -81,7 +87,7 @@ def _states(
 
 def entity_state(connection: Connection, entity: Entity) -> EntityState | None:
     """The state of one entity; None when the WMS does not offer it."""
-    return next((state for state in sync_state(connection) if state.entity == entity), None)
+    return next((state for state in sync_state(connection, bills=True) if state.entity == entity), None)
 
 
 def _with_runs(connections: list[int], moment: datetime) -> QuerySet[EntitySchedule]:
@@ -129,7 +135,7 @@ def _state(
 def freshness(schedule: EntitySchedule, moment: datetime) -> Freshness:
     """How the age of the data compares with its cadence."""
     if not schedule.enabled:
-        return Freshness.NOT_OFFERED if schedule.off_reason and schedule.as_of is None else Freshness.OFF
+        return Freshness.OFF if schedule.offered or schedule.as_of else Freshness.NOT_OFFERED
     if schedule.paused_until and schedule.paused_until > moment:
         return Freshness.PAUSED
     if schedule.as_of is None:

@@ -2,7 +2,7 @@
 cost more than running them.
 """
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -19,6 +19,9 @@ READY = f"""
     WHERE run.{IS_ACTIVE} AND run.urgency <= %s AND run.ready_at <= %s
         AND (lane.leased_until IS NULL OR lane.leased_until < %s)
         AND (lane.waits_until IS NULL OR lane.waits_until <= %s)"""
+# So long does a run that has had a slice give way to those that fall due; then it takes its turn among them.
+GIVES_WAY = timedelta(seconds=60)
+READY_FIRST = f"{READY} AND (run.state <> '{State.RUNNING.value}' OR run.urgency <= %s)"
 MOST_URGENT = " ORDER BY run.urgency, run.id LIMIT 1"
 LEASE = f"""
     UPDATE {LANE} SET token = %s, leased_until = %s, worker = %s, waits_until = NULL
@@ -33,12 +36,19 @@ RENEW = f"UPDATE {LANE} SET leased_until = %s WHERE id = %s AND token = %s"
 def next_ready(moment: datetime, connection_id: int | None = None) -> tuple[int, int] | None:
     """The most urgent run that a worker may take now, and its lane, which is locked on PostgreSQL.
 
-    Lanes that others are taking at this moment are passed over: nobody waits for a worker that froze as it took one.
+    Long ones, such as first syncs, go on when nothing else is due: a hundred of them hold nobody up. Lanes that others
+    are taking at this moment are passed over: nobody waits for a worker that froze as it took one.
     """
-    statement = READY if connection_id is None else f"{READY} AND run.connection_id = {connection_id:d}"
+    at = _time(moment)
+    first = [at, at, at, at, _time(moment - GIVES_WAY)]
+    return _most_urgent(READY_FIRST, first, connection_id) or _most_urgent(READY, first[:4], connection_id)
+
+
+def _most_urgent(ready: str, values: list[Any], connection_id: int | None) -> tuple[int, int] | None:
+    here = "" if connection_id is None else f" AND run.connection_id = {connection_id:d}"
     lock = " FOR UPDATE OF lane SKIP LOCKED" if database.vendor == "postgresql" else ""
     with database.cursor() as cursor:
-        cursor.execute(statement + MOST_URGENT + lock, [_time(moment)] * 4)
+        cursor.execute(ready + here + MOST_URGENT + lock, values)
         found: tuple[int, int] | None = cursor.fetchone()
     return found
 

@@ -1,13 +1,19 @@
 from django.urls import path
 
-from . import views
+from . import advice, views
+from .sync_settings import sync_settings
 
 SETTINGS = "settings/integrations/"
 CONNECTION = f"{SETTINGS}<int:pk>/"
 
 urlpatterns = [
     path(f"{SETTINGS}history/", views.workspace_history, name="workspace_history"),
+    path(f"{SETTINGS}why/<slug:entity>/", advice.why, name="why"),
+    path(f"{SETTINGS}asked/<int:pk>/approve/", advice.approve, name="approve_request"),
+    path(f"{SETTINGS}asked/<int:pk>/decline/", advice.decline, name="decline_request"),
     path(CONNECTION, views.connection, name="connection"),
+    path(f"{CONNECTION}ask/", advice.ask, name="ask_admin"),
+    path(f"{CONNECTION}settings/", sync_settings, name="sync_settings"),
     path(f"{CONNECTION}sync/", views.window, name="sync_window"),
     path(f"{CONNECTION}sync/confirm/", views.confirm, name="confirm_sync"),
     path(f"{CONNECTION}sync-state/", views.state_table, name="sync_state"),
@@ -16,6 +22,6 @@ urlpatterns = [
     path(f"{CONNECTION}data/<slug:entity>/rejected/", views.retry_rejected, name="retry_rejected"),
     path(f"{CONNECTION}runs/<int:run_id>/", views.run, name="run"),
     path(f"{CONNECTION}runs/<int:run_id>/cancel/", views.cancel, name="cancel_run"),
-    path(f"{CONNECTION}runs/<int:run_id>/held/", views.held_removals, name="held_removals"),
+    path(f"{CONNECTION}runs/<int:run_id>/held/", views.held, name="held"),
     path("sync-widget/", views.widget, name="sync_widget"),
 ]

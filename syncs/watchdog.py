@@ -25,7 +25,6 @@ from .state import undecided
 from .ticking import make_tick
 
 TURN = timedelta(seconds=10)
-NO_TICK_AFTER = timedelta(minutes=3)
 # The tick plans what is due within a minute; later than that it did not.
 OVERDUE_AFTER = timedelta(minutes=5)
 # After something was healed, or work was resumed, what it had held up gets this long before it counts on its own.
@@ -106,7 +105,7 @@ class _Look:
     def _is_planning_late(self, last: datetime) -> bool:
         """Whether the last sign of the tick is too old, or the tick was mended and has not come since."""
         told = self.register.open.get((Problem.NO_TICK, None, ""))
-        return self.now - last > NO_TICK_AFTER or (told is not None and last <= told.opened_at)
+        return self.now - last > beats.NO_TICK_AFTER or (told is not None and last <= told.opened_at)
 
     def _last(self, kind: str) -> datetime:
         """When a process of the kind last showed itself; before any did, when the watchdog began to look."""

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from . import screens, views
+from . import mapping_views, screens, views
 
 SCREENS = (screens.ORDERS, screens.INVENTORY, screens.INBOUND_SHIPMENTS, screens.PRODUCTS)
 
@@ -9,4 +9,8 @@ urlpatterns = [
     *(path(f"{screen.path}/export.csv", views.export, {"screen": screen}, name=screen.export) for screen in SCREENS),
     path("orders/<int:pk>/", views.order, name="order"),
     path("inbound-shipments/<int:pk>/", views.inbound_shipment, name="inbound_shipment"),
+    path("settings/brands/", mapping_views.brands, name="brands"),
+    path("settings/brands/<int:pk>/", mapping_views.brand, name="brand"),
+    path("settings/brands/<int:pk>/link/", mapping_views.link, name="link_brand"),
+    path("settings/brands/links/<int:pk>/remove/", mapping_views.unlink, name="unlink_brand"),
 ]

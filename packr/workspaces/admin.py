@@ -3,31 +3,36 @@
 from collections.abc import Sequence
 from typing import Any
 
-from django.contrib import admin
+from django import forms
+from django.contrib import admin, messages
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth import get_user_model
 from django.contrib.auth.admin import UserAdmin
 from django.db.models import Count, Model, QuerySet
 from django.http import HttpRequest
 
-from packr.admin import ModelAdmin, ModelForm, ReadOnlyAdmin, TabularInline
+from packr.admin import ModelAdmin, ModelForm, ReadOnlyAdmin, TabularInline, when, when_exactly
 
-from . import services
-from .models import Brand, Membership, Role, Workspace
+from . import services, tokens
+from .models import Brand, Membership, Role, Token, Workspace
 
 
 class MembershipForm(ModelForm):
     """A person's role. Who it is stays: another person is another membership."""
 
+    bills = forms.BooleanField(label="Sees bills", required=False, help_text="Admins see them anyway.")
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         if self.instance.pk:
             self.fields["user"].disabled = True
+            self.fields["bills"].initial = services.views_bills(self.instance)
 
 
 class MembershipInline(TabularInline):
     model = Membership
     form = MembershipForm
+    fields = ["user", "role", "bills"]
     autocomplete_fields = ["user"]
     extra = 0
     verbose_name_plural = "people"
@@ -95,6 +100,10 @@ class WorkspaceAdmin(ModelAdmin):
             services.leave(membership)
         for membership in [*formset.new_objects, *(changed for changed, _ in formset.changed_objects)]:
             services.set_role(form.instance, membership.user, Role(membership.role))
+        for row in formset.forms:
+            if row.has_changed() and not row.cleaned_data.get("DELETE"):
+                kept = Membership.objects.get(workspace=form.instance, user=row.cleaned_data["user"])
+                services.show_bills(kept, row.cleaned_data["bills"])
 
 
 @admin.register(Brand)
@@ -137,6 +146,62 @@ class PersonAdmin(UserAdmin):  # type: ignore[type-arg]
 
 admin.site.unregister(get_user_model())
 admin.site.register(get_user_model(), PersonAdmin)
+
+
+@admin.register(Token)
+class TokenAdmin(ReadOnlyAdmin):
+    """API tokens: whose they are and when they were used, never what they are. Made by `manage.py token`."""
+
+    list_display = ["name", "user", "scope_words", "made", "used", "revoked"]
+    list_select_related = ["user"]
+    list_filter = [("revoked_at", admin.EmptyFieldListFilter)]
+    search_fields = ["user__username", "ending"]
+    search_help_text = "Person, or the last four characters of the token"
+    show_full_result_count = False
+    actions = ["revoke"]
+    fields = ["name", "user", "scope_words", "made_exactly", "used_exactly", "revoked_exactly"]
+
+    def has_revoke_permission(self, request: HttpRequest) -> bool:
+        """Whether the person may revoke tokens."""
+        return request.user.has_perm("workspaces.change_token")
+
+    @admin.display(description="token", ordering="ending")
+    def name(self, token: Token) -> str:
+        return f"…{token.ending}"
+
+    @admin.display(description="scopes")
+    def scope_words(self, token: Token) -> str:
+        return ", ".join(token.scopes)
+
+    @admin.display(description="made", ordering="created_at")
+    def made(self, token: Token) -> str:
+        return when(token.created_at)
+
+    @admin.display(description="last used", ordering="last_used_at")
+    def used(self, token: Token) -> str:
+        return when(token.last_used_at)
+
+    @admin.display(description="revoked", ordering="revoked_at")
+    def revoked(self, token: Token) -> str:
+        return when(token.revoked_at)
+
+    @admin.display(description="made")
+    def made_exactly(self, token: Token) -> str:
+        return when_exactly(token.created_at)
+
+    @admin.display(description="last used")
+    def used_exactly(self, token: Token) -> str:
+        return when_exactly(token.last_used_at)
+
+    @admin.display(description="revoked")
+    def revoked_exactly(self, token: Token) -> str:
+        return when_exactly(token.revoked_at)
+
+    @admin.action(description="Revoke: the token opens nothing any more", permissions=["revoke"])
+    def revoke(self, request: HttpRequest, queryset: QuerySet[Token]) -> None:
+        for token in queryset.filter(revoked_at=None):
+            self.log_change(request, token, "Revoked.")
+        self.message_user(request, f"{tokens.revoke(queryset)} revoked.", messages.SUCCESS)
 
 
 @admin.register(LogEntry)

@@ -6,14 +6,14 @@ from typing import Any, TypeVar
 from django.http import Http404, HttpRequest
 
 from . import access
-from .models import TRIGGER_SYNC, Brand, Workspace
+from .models import MANAGE_CONNECTIONS, TRIGGER_SYNC, VIEW_BILLS, Brand, Workspace
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True)
 class Place:
-    """Where a person is: their workspace, the brand they look at (None: all of them), whether they may sync.
+    """Where a person is: their workspace, the brand they look at (None: all of them), what they may do.
 
     `known` is what was already read about the place, so that the parts of a page read it once.
     """
@@ -23,6 +23,8 @@ class Place:
     workspaces: list[Workspace]
     brands: list[Brand]
     may_sync: bool
+    may_manage: bool = False
+    may_view_bills: bool = False
     known: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
 
 
@@ -40,14 +42,21 @@ def place(request: HttpRequest) -> Place:
 
 def _place(request: HttpRequest) -> Place:
     mine: list[Any] = list(
-        access.workspaces(request.user).annotate(may_sync=access.holds(request.user, TRIGGER_SYNC)).order_by("name")
+        access.workspaces(request.user)
+        .annotate(
+            may_sync=access.holds(request.user, TRIGGER_SYNC),
+            may_manage=access.holds(request.user, MANAGE_CONNECTIONS),
+            may_view_bills=access.holds(request.user, VIEW_BILLS),
+        )
+        .order_by("name")
     )
     if not mine:
         raise Http404("You are not in any workspace yet. Ask an admin of yours to add you.")
     workspace = _choose(request, "workspace", {one.slug: one for one in mine}) or mine[0]
     brands = list(workspace.brands.all())
     brand = _choose(request, "brand", {one.slug: one for one in brands})
-    return Place(workspace, brand, mine, brands, workspace.may_sync)
+    rights = (workspace.may_sync, workspace.may_manage, workspace.may_view_bills)
+    return Place(workspace, brand, mine, brands, *rights)
 
 
 def _choose(request: HttpRequest, name: str, choices: dict[str, T]) -> T | None:

@@ -85,3 +85,29 @@ class Brand(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class Scope(models.TextChoices):
+    """What a token may be used for; its person's rights bound it anyway."""
+
+    READ = "read", "Read"
+    SYNC = "sync", "Start and cancel syncs"
+    MANAGE = "manage", "Switch types of data on and off"
+
+
+class Token(models.Model):
+    """Lets a program act as a person, within its scopes, until it is revoked. Kept as a digest: nobody can read it."""
+
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="tokens")
+    digest = models.CharField(max_length=64, unique=True, editable=False)
+    ending = models.CharField(max_length=4, editable=False)
+    scopes = models.JSONField(default=list, editable=False)
+    created_at = models.DateTimeField(auto_now_add=True)
+    last_used_at = models.DateTimeField(null=True, editable=False)
+    revoked_at = models.DateTimeField(null=True, editable=False)
+
+    class Meta:
+        ordering = ["-id"]
+
+    def __str__(self) -> str:
+        return f"…{self.ending} of {self.user}"

@@ -5,10 +5,11 @@ from typing import Any
 
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Group
+from django.core.exceptions import ValidationError
 from django.db import transaction
-from guardian.shortcuts import assign_perm
+from guardian.shortcuts import assign_perm, remove_perm
 
-from .models import ADMIN_PERMISSIONS, Membership, Role, Workspace
+from .models import ADMIN_PERMISSIONS, VIEW_BILLS, Membership, Role, Workspace, WorkspaceUserObjectPermission
 
 
 @transaction.atomic
@@ -19,10 +20,12 @@ def save_workspace(
     timezone: str | None = None,
     admins: Iterable[str] = (),
     members: Iterable[str] = (),
+    bills: Iterable[str] = (),
 ) -> Workspace:
     """Make the workspace, or amend it: what is None stays. People are named by user name and made if missing.
 
-    Raises ValidationError for a slug, a name or a time zone that won't do.
+    `bills`: who of its people sees the WMS's bills, beside its admins. Raises ValidationError for a slug, a name or a
+    time zone that won't do, and for a viewer of bills who is not in the workspace.
     """
     workspace = Workspace.objects.filter(slug=slug).first() or Workspace(slug=slug, name=slug)
     workspace.name = name or workspace.name
@@ -37,6 +40,8 @@ def save_workspace(
     for role, people in ((Role.MEMBER, members), (Role.ADMIN, admins)):
         for username in people:
             set_role(workspace, _person(username), role)
+    for username in bills:
+        show_bills(_member(workspace, username), True)
     return workspace
 
 
@@ -51,11 +56,34 @@ def set_role(workspace: Workspace, user: Any, role: Role) -> Membership:
 
 
 @transaction.atomic
+def show_bills(membership: Membership, shown: bool) -> None:
+    """Let a person see the WMS's bills, or take that back. Admins see them anyway."""
+    change = assign_perm if shown else remove_perm
+    change(VIEW_BILLS, membership.user, membership.workspace)
+
+
+def views_bills(membership: Membership) -> bool:
+    """Whether a person was let to see the bills on their own; an admin's right is not asked about."""
+    granted = WorkspaceUserObjectPermission.objects.filter(
+        user=membership.user_id, content_object=membership.workspace_id, permission__codename=VIEW_BILLS
+    )
+    return bool(granted.exists())
+
+
+@transaction.atomic
 def leave(membership: Membership) -> None:
     """Take a person out of the workspace, with every right they had there."""
     workspace = membership.workspace
     membership.user.groups.remove(workspace.admins, workspace.members)
+    WorkspaceUserObjectPermission.objects.filter(user=membership.user, content_object=workspace).delete()
     membership.delete()
+
+
+def _member(workspace: Workspace, username: str) -> Membership:
+    found = Membership.objects.filter(workspace=workspace, user__username=username).select_related("user").first()
+    if found is None:
+        raise ValidationError(f"“{username}” is not in this workspace. Make them a member first: --member {username}")
+    return found
 
 
 def _person(username: str) -> Any:

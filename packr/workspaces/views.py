@@ -9,8 +9,9 @@ from django.conf import settings
 from django.contrib.auth.forms import AuthenticationForm
 from django.contrib.auth.views import LoginView, redirect_to_login
 from django.core.cache import cache
-from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, QueryDict
 from django.shortcuts import redirect, resolve_url
+from django.template.loader import render_to_string
 from django.utils.cache import patch_vary_headers
 
 from . import access
@@ -26,6 +27,11 @@ View = Callable[Concatenate[HttpRequest, Rest], HttpResponseBase]
 def by_htmx(request: HttpRequest) -> bool:
     """Whether the page itself asks for a part of it."""
     return request.headers.get("HX-Request") == "true"
+
+
+def sent(request: HttpRequest) -> QueryDict | None:
+    """What a form was filled in with, be it nothing; None for one that is only looked at."""
+    return request.POST if request.method == "POST" else None
 
 
 def signed_in(view: View[Rest]) -> View[Rest]:
@@ -50,6 +56,15 @@ def home(request: HttpRequest) -> HttpResponse:
     if request.user.is_staff and not access.workspaces(request.user).exists():
         return redirect("admin:index")
     return redirect("orders")
+
+
+def broken(request: HttpRequest) -> HttpResponse:
+    """A fault of Packr's own, as a page of the place the person is in; a bare one where that breaks too."""
+    try:
+        page = render_to_string("500.html", request=request)
+    except Exception:  # what broke the page they asked for may break every other
+        page = render_to_string("500.html")
+    return HttpResponse(page, status=500)
 
 
 class SignIn(LoginView):

@@ -36,8 +36,8 @@ def as_fresh_as(
     awake = Q(enabled=True) & (Q(paused_until=None) | Q(paused_until__lte=moment))
     overdue, long_overdue = _older(fresh_for, moment), _older(late_for, moment)
     states = {
-        Freshness.NOT_OFFERED: off & ~Q(off_reason="") & Q(as_of=None),
-        Freshness.OFF: off & (Q(off_reason="") | Q(as_of__isnull=False)),
+        Freshness.NOT_OFFERED: off & Q(offered=False, as_of=None),
+        Freshness.OFF: off & (Q(offered=True) | Q(as_of__isnull=False)),
         Freshness.PAUSED: paused,
         Freshness.NEVER: awake & Q(as_of=None),
         Freshness.FRESH: awake & Q(as_of__isnull=False) & ~overdue,

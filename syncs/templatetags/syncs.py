@@ -6,19 +6,25 @@ What a page needs of the sync state is read once per request, however many of th
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from django import template
+from django.http import HttpRequest
 from django.template import Context
 from django.utils import timezone
 
-from integrations.entities import Entity
+from integrations.entities import GROUPS, Entity
 from integrations.models import Connection, Status
-from packr.warehouse.brands import known_connections
+from packr.workspaces.current import Place
 from packr.workspaces.templatetags.looks import span
-from syncs.models import ACTIVE, EntitySchedule, SyncRun, Trigger
+from syncs.asks import open_requests, recent
+from syncs.cures import Way, way
+from syncs.diagnosis import Cause, Diagnosis, Reason, diagnose
+from syncs.here import Here, here, once, signs
+from syncs.models import ACTIVE, EntitySchedule, SyncRequest, SyncRun, Trigger
 from syncs.recent import state_rows
-from syncs.state import EntityState, Freshness, displayed_state, sync_states, worst
+from syncs.state import EntityState, Freshness, displayed_state, sync_state, undecided, worst
 
 register = template.Library()
 
@@ -44,39 +50,26 @@ FRESHNESS = {
     Freshness.NOT_OFFERED: ("minus-circle", "neutral"),
 }
 BEHIND = (Freshness.LATE, Freshness.STALE)
-
-
-@dataclass(frozen=True, slots=True)
-class Here:
-    """The connections a place sees, each with the state of its entities (none once disconnected)."""
-
-    connections: list[Connection]
-    states: dict[int, list[EntityState]]
-
-    @property
-    def live(self) -> list[Connection]:
-        return [connection for connection in self.connections if connection.is_live]
-
-    @property
-    def ended(self) -> list[Connection]:
-        return [connection for connection in self.connections if not connection.is_live]
-
-    @property
-    def troubled(self) -> list[Connection]:
-        return [connection for connection in self.live if connection.status != Status.CONNECTED]
-
-    def of(self, entity: str) -> list[EntityState]:
-        return [state for states in self.states.values() for state in states if state.entity == entity]
+GRAVE = (Cause.CREDENTIALS, Cause.NO_WORKER)
+UPCOMING = 3
+RUN_LABELS = {
+    "everything": "Run full sync",
+    "variants": "Run variants sync",
+    "purchase-orders": "Run purchase orders sync",
+}
 
 
 @dataclass(frozen=True, slots=True)
 class ScreenState:
     """What a data screen says about its data: how fresh it is, as of when, and what stands in its way."""
 
+    place: Place
     here: Here
+    entity: Entity
     states: list[EntityState]
     freshness: Freshness
     as_of: datetime | None
+    connection_id: int | None = None
 
     @property
     def first_run(self) -> SyncRun | None:
@@ -84,12 +77,22 @@ class ScreenState:
         return next((state.run for state in self.states if state.freshness == Freshness.NEVER and state.run), None)
 
     @property
-    def behind(self) -> list[EntityState]:
-        return [state for state in self.states if state.freshness == Freshness.STALE]
-
-    @property
     def off_reason(self) -> str:
         return next((state.schedule.off_reason for state in self.states if state.schedule.off_reason), "")
+
+    @property
+    def is_behind(self) -> bool:
+        return self.freshness in BEHIND
+
+    @property
+    def diagnosis(self) -> Diagnosis | None:
+        """Why it is not newer, only where people should know: late, stale, a connection in trouble, no worker."""
+        if not self.here.live:
+            return None
+        troubled = any(self.connection_id in (None, one.pk) for one in self.here.troubled)
+        if self.is_behind or troubled or signs(self.place).no_worker_since(timezone.now()):
+            return diagnose(self.place, self.entity, self.connection_id)
+        return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,68 +104,148 @@ class Widget:
     about: str
     at: datetime | None
     last_update: datetime | None
+    stopped: datetime | None
     running: list[EntityState]
     behind: list[EntityState]
-    upcoming: EntityState | None
+    upcoming: list[EntityState]
+    held: list[SyncRun]
+    requests: list[SyncRequest]
 
-
-def _here(context: Context) -> Here:
-    request = context["request"]
-    found = getattr(request, "packr_sync_states", None)
-    if found is None:
-        ours = known_connections(context["place"])
-        found = Here(ours, sync_states([one for one in ours if one.is_live]))
-        request.packr_sync_states = found
-    return found
+    @property
+    def attention(self) -> int:
+        """How many things need somebody's attention."""
+        found = (self.behind, self.here.troubled, self.held, self.requests)
+        return sum(len(each) for each in found) + bool(self.stopped)
 
 
 @register.simple_tag(takes_context=True)
-def screen_state(context: Context, entity: Entity, connection_id: int | None = None) -> ScreenState:
-    """The sync state behind a data screen: the worst of its connections, and the oldest as-of time.
+def screen_state(context: Context, *entities: str, connection_id: int | None = None) -> ScreenState:
+    """The sync state behind a data screen: the worst of what it uses, and the oldest as-of time.
 
     For one record's page only the connection counts that the record is from.
     """
-    here = _here(context)
-    states = [one for one in here.of(entity) if connection_id in (None, one.schedule.connection_id)]
+    place = context["place"]
+    states = here(place).of(*entities, connection_id=connection_id)
     moments = [state.as_of for state in states if state.as_of]
     return ScreenState(
-        here=here,
+        place=place,
+        here=here(place),
+        entity=Entity(entities[0]),
         states=states,
         freshness=worst(states) if states else Freshness.NOT_OFFERED,
         as_of=min(moments) if len(moments) == len(states) and moments else None,
+        connection_id=connection_id,
     )
 
 
 @register.simple_tag(takes_context=True)
 def sync_widget(context: Context) -> Widget:
     """What the sync widget of every page shows."""
-    here = _here(context)
-    states = [state for each in here.states.values() for state in each]
+    place = context["place"]
+    around = here(place)
+    states = [state for each in around.states.values() for state in each]
     moments = [state.as_of for state in states if state.as_of]
     last = max(moments) if moments else None
     freshness = worst(states) if states else Freshness.NEVER
-    behind = [state for state in states if state.freshness in BEHIND]
+    behind = [state for state in states if state.freshness in BEHIND and state.read_with is None]
     lagging = min(
         (state for state in behind if state.freshness == freshness and state.as_of),
         key=lambda state: state.as_of or timezone.now(),
         default=None,
     )
-    working = {connection.pk for connection in here.live if connection.status != Status.NEEDS_ATTENTION}
-    due = [
-        state
-        for state in states
-        if state.schedule.connection_id in working and state.next_run and state.next_run > timezone.now()
-    ]
     return Widget(
-        here=here,
+        here=around,
         freshness=freshness,
         about=lagging.entity.label if lagging else "Updated",
         at=lagging.as_of if lagging else last,
         last_update=last,
+        stopped=signs(place).no_worker_since(timezone.now()) if around.live else None,
         running=[state for state in states if state.run and state.run.is_active and state.read_with is None],
         behind=behind,
-        upcoming=min(due, key=lambda state: state.next_run or timezone.now(), default=None),
+        upcoming=_upcoming(around, states),
+        held=list(undecided().filter(connection__in=around.live).order_by("pk")) if around.live else [],
+        requests=_requests(place) if place.may_sync else [],
     )
+
+
+def _upcoming(around: Here, states: list[EntityState]) -> list[EntityState]:
+    """What is due next, each kind of data once, of connections that can be read."""
+    working = {connection.pk for connection in around.live if connection.status != Status.NEEDS_ATTENTION}
+    moment = timezone.now()
+    due = [
+        state
+        for state in states
+        if state.schedule.connection_id in working
+        and state.read_with is None
+        and state.freshness != Freshness.PAUSED
+        and state.next_run
+        and state.next_run > moment
+    ]
+    return sorted(due, key=lambda state: state.next_run or moment)[:UPCOMING]
+
+
+def _requests(place: Place) -> list[SyncRequest]:
+    found: list[SyncRequest] = once(place, "requests", lambda: list(open_requests(here(place).connections)))
+    return found
+
+
+@register.filter
+def groups(connection: Connection) -> list[tuple[str, str]]:
+    """The groups that a connection offers something of, each with the label of its button."""
+    offered = set(connection.connector.entities())
+    return [(name, label) for name, label in RUN_LABELS.items() if offered & set(GROUPS[name])]
+
+
+@register.simple_tag(takes_context=True)
+def cure(context: Context, reason: Reason) -> Way:
+    """What the person who reads it can do about a reason."""
+    return way(reason, context["place"])
+
+
+@register.filter
+def tone(reason: Reason, state: ScreenState) -> str:
+    """How loud a banner is: old data and what nobody but a person can mend, or less."""
+    return "critical" if state.freshness == Freshness.STALE or reason.cause in GRAVE else "warning"
+
+
+@register.filter
+def back(request: HttpRequest) -> str:
+    """The page a form is on, for the way back to it; also when only a part of the page was asked for."""
+    if request.headers.get("HX-Request") == "true":
+        address = urlsplit(request.headers.get("HX-Current-URL", ""))
+        return f"{address.path}?{address.query}" if address.query else address.path
+    return request.get_full_path() if request.method == "GET" else ""
+
+
+@register.inclusion_tag("syncs/_ask.html", takes_context=True)
+def ask_admin(context: Context, connection: Connection, entity: str = "") -> dict[str, Any]:
+    """The button “Ask an admin” for people who may not sync: for one entity, or with a choice of them and a note."""
+    place: Place = context["place"]
+    asked: list[SyncRequest] = once(place, "asked", lambda: list(recent(here(place).connections)))
+    target = connection.connector.read_with.get(Entity(entity), entity) if entity else ""
+    mine = [one for one in asked if one.connection_id == connection.pk and (not target or one.entity == target)]
+    return {
+        "connection": connection,
+        "entity": entity,
+        "entities": connection.connector.entities(),
+        "open": [one for one in mine if not one.decision],
+        "settled": [one for one in mine if one.decision and one.asked_by_id == context["request"].user.pk][:1],
+        "place": place,
+        "request": context["request"],
+        "csrf_token": context.get("csrf_token"),
+    }
+
+
+@register.inclusion_tag("syncs/_requests.html", takes_context=True)
+def sync_requests(context: Context) -> dict[str, Any]:
+    """What people ask the admins for, with a button to grant it; nothing for those who may not."""
+    place: Place = context["place"]
+    return {
+        "requests": _requests(place) if place.may_sync else [],
+        "place": place,
+        "request": context["request"],
+        "csrf_token": context.get("csrf_token"),
+    }
 
 
 @register.inclusion_tag("syncs/_state_table.html", takes_context=True)
@@ -171,12 +254,17 @@ def sync_state_table(context: Context, connection: Connection) -> dict[str, Any]
     place = context.get("place")
     return {
         "connection": connection,
-        "rows": state_rows(connection),
+        "rows": state_rows(connection, _states(context["place"], connection)),
         "where": "page",
         "place": place,
         "may_sync": bool(place and place.may_sync),
         "request": context["request"],
     }
+
+
+def _states(place: Place, connection: Connection) -> list[EntityState]:
+    """Its states as they were read for the place already; those of a connection that ended anew."""
+    return here(place).states.get(connection.pk) or sync_state(connection, bills=place.may_view_bills)
 
 
 @register.inclusion_tag("components/_badge.html")
@@ -194,9 +282,9 @@ def run_state(run: SyncRun) -> dict[str, str]:
 
 
 @register.filter
-def connection_name(state: EntityState, here: Here) -> str:
+def connection_name(state: EntityState, around: Here) -> str:
     """The name of the connection whose state this is."""
-    return next(one.name for one in here.connections if one.pk == state.schedule.connection_id)
+    return around.connection(state).name
 
 
 @register.filter

@@ -12,6 +12,8 @@ from django.utils.timezone import now
 
 from integrations.entities import Entity
 from integrations.models import Connection
+from packr.help.models import SupportRequest
+from packr.workspaces import tokens
 from packr.workspaces.models import Role
 from syncs.models import Beat, DailyTally, EntitySchedule, Incident, Problem, RejectedRecord, State
 from tests.kit import factories
@@ -71,6 +73,8 @@ def fill(slug: str) -> Connection:
     factories.person(f"admin-{slug}", in_=home, role=Role.ADMIN)
     made = factories.connection(home)
     factories.brand(home, "Acme", (made, "customer-1"))
+    tokens.make(home.memberships.get().user)
+    SupportRequest.objects.create(workspace=home, message="Orders look old.", diagnosis="<b>Orders</b>: stale")
     failed = factories.run(made, Entity.PRODUCTS, state=State.FAILED)
     factories.synced(made, at=now() - timedelta(hours=3))
     RejectedRecord.objects.create(

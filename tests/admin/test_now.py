@@ -31,6 +31,7 @@ def test_all_is_calm(desk: Client, connection: Connection) -> None:
         "Reviews": ("No run needs a review", "positive"),
         "Active runs": ("None", "neutral"),
         "Workers": ("No worker has run anything yet", "neutral"),
+        "Support requests": ("All answered", "positive"),
     }
 
 

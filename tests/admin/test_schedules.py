@@ -358,7 +358,8 @@ def test_the_freshness_filter_and_the_pages_agree(connection: Connection, every:
     "fields",
     [
         {"enabled": False},
-        {"enabled": False, "off_reason": "Not offered"},
+        {"enabled": False, "off_reason": "Not offered", "offered": False},
+        {"enabled": False, "off_reason": "Not needed"},
         {"enabled": False, "off_reason": "Costly", "as_of": NOON},
         {"paused_until": NOON + timedelta(days=9000)},
         {"paused_until": NOON, "as_of": NOON},

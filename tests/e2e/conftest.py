@@ -13,11 +13,11 @@ import pytest
 from django.conf import settings as django_settings
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from integrations.connector import Health
 from integrations.connectors.trackstar import Trackstar
 
 from . import scene
 from .shots import CHROMIUM, LOOKS, sign_in
+from .wms import ANSWERS
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -53,7 +53,8 @@ def _as_in_tests(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Quick passwords, a cache of its own, and a WMS that answers every check."""
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     settings.CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
-    monkeypatch.setattr(Trackstar, "check", staticmethod(lambda client, connecting=False: Health(clock=None)))
+    for name, answer in ANSWERS.items():
+        monkeypatch.setattr(Trackstar, name, answer)
 
 
 @pytest.fixture

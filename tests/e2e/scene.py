@@ -278,7 +278,8 @@ def _states(connection: Connection) -> None:
         Entity.INBOUND_SHIPMENTS,
         state=State.FAILED,
         started_at=now() - timedelta(minutes=4),
-        message="The WMS did not answer. Packr tries again by itself.",
+        message="The WMS sent a web page instead of data. Earlier data stays.",
+        failure="contract",
         trigger=Trigger.SCHEDULE,
     )
     make.run(

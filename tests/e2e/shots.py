@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import import_module
+from itertools import chain
 from pathlib import Path
 from socket import socket
 from subprocess import DEVNULL, Popen
@@ -35,7 +36,13 @@ PAGES = {
     "inbound-shipments": "/inbound-shipments/",
     "products": "/products/",
     "integrations": "/settings/integrations/",
+    "catalogue": "/settings/integrations/connect/",
+    "connect": "/settings/integrations/connect/trackstar/",
     "missing": "/orders/987654321/",
+    "brands": "/settings/brands/",
+    "why-stale": "/settings/integrations/why/inbound-shipments/",
+    "why-fresh": "/settings/integrations/why/products/",
+    "why-not-offered": "/settings/integrations/why/suppliers/",
 }
 
 
@@ -73,6 +80,10 @@ def everything(page: Page, address: str) -> Iterator[str]:
         page.goto(f"{address}{listing}")
         page.locator("table a.code").first.click()
         yield name
+    for name in ("Acme", "Unmapped"):
+        page.goto(f"{address}/settings/brands/")
+        page.get_by_role("link", name=name, exact=True).click()
+        yield f"brand-{name.lower()}"
     page.goto(f"{address}/settings/integrations/")
     manual = page.get_by_role("link", name="Manual sync").last
     where = manual.get_attribute("href")
@@ -91,7 +102,50 @@ def everything(page: Page, address: str) -> Iterator[str]:
     yield "widget"
     page.goto(f"{address}/orders/?brand=unmapped")
     yield "orders-unmapped"
+    page.goto(f"{address}/settings/integrations/why/orders/")
+    yield "why-unmapped"
     page.goto(f"{address}/orders/?brand=")
+
+
+def connections(page: Page, address: str) -> Iterator[str]:
+    """Connecting, and everything about a connection that has a page of its own. Ends nothing."""
+    for name, key in (("connect-refused", "wrong"), ("connect-verdict", "good-key")):
+        page.goto(f"{address}/settings/integrations/connect/trackstar/")
+        page.get_by_label("API key").fill(key)
+        page.get_by_label("Access token").fill("token")
+        page.get_by_role("button", name="Check the login").click()
+        page.locator(".notice").first.wait_for()
+        yield name
+    card = ".connection:has-text('Overflow')"
+    for name, link in (
+        ("sync-settings", "Sync Settings"),
+        ("reconnect", "Reconnect"),
+        ("disconnect", "Disconnect"),
+    ):
+        page.goto(f"{address}/settings/integrations/")
+        page.locator(card).get_by_role("link", name=link).click()
+        page.locator("form.stack").wait_for()
+        yield name
+    page.get_by_label("Delete the data").check()
+    page.locator("form.stack").get_by_role("button", name="Disconnect").click()
+    page.locator(".error").first.wait_for()
+    yield "disconnect-unclear"
+
+
+def asking(page: Page, address: str) -> Iterator[str]:
+    """What a member sees who may not sync, before and after asking an admin."""
+    page.goto(f"{address}/inbound-shipments/")
+    yield "member-banner"
+    page.goto(f"{address}/settings/integrations/")
+    page.get_by_text("Ask an admin", exact=True).first.click()
+    yield "member-asks"
+    page.goto(f"{address}/settings/integrations/why/inbound-shipments/")
+    button = page.locator(".reason").get_by_role("button", name="Ask an admin")
+    if button.count():
+        button.click()
+    yield "member-asked"
+    page.goto(f"{address}/settings/brands/")
+    yield "member-brands"
 
 
 def syncing(page: Page, address: str, connection: str) -> Iterator[str]:
@@ -138,10 +192,16 @@ def take(address: str, into: Path) -> None:
         browser = play.chromium.launch(**CHROMIUM)  # type: ignore[arg-type]
         for look in LOOKS:
             with signed_in(browser, address, look) as (_, page):
-                for name in everything(page, address):
+                for name in chain(everything(page, address), connections(page, address)):
                     page.screenshot(
                         path=into / f"{name}-{look}.png", full_page=name not in ("manual-sync-dialog", "widget")
                     )
+            with signed_in(browser, address, look, "member") as (_, page):
+                for name in asking(page, address):
+                    page.screenshot(path=into / f"{name}-{look}.png", full_page=True)
+            with signed_in(browser, address, look) as (_, page):
+                page.goto(f"{address}{PAGES['integrations']}")
+                page.screenshot(path=into / f"integrations-asked-{look}.png", full_page=True)
             with signed_in(browser, address, look, "newcomer") as (_, page):
                 for name in ("orders", "integrations"):
                     page.goto(f"{address}{PAGES[name]}")
@@ -165,7 +225,7 @@ def scenery() -> Iterator[str]:
         django.setup()
         call_command("migrate", verbosity=0)
         import_module("tests.e2e.scene").build()
-        serve = [sys.executable, "manage.py", "runserver", "--noreload", str(port)]
+        serve = [sys.executable, "-m", "tests.e2e.wms", str(port)]
         with Popen(serve, stdout=DEVNULL, stderr=DEVNULL) as server:
             try:
                 yield f"http://127.0.0.1:{port}"

@@ -9,8 +9,10 @@ from django.test import Client
 
 from integrations.connector import Health
 from integrations.connectors.trackstar import Trackstar
+from integrations.registry import CONNECTORS
 from packr.workspaces.models import Role
 from tests.kit import factories as make
+from tests.kit.model_wms import ModelWms, connector_for
 
 
 @pytest.fixture(autouse=True)
@@ -87,3 +89,11 @@ def wms(monkeypatch: pytest.MonkeyPatch) -> Callable[[Any], list[str]]:
         return asked
 
     return answers
+
+
+@pytest.fixture
+def model(monkeypatch: pytest.MonkeyPatch) -> ModelWms:
+    """A model WMS that can be connected as `model`; it asks for a key, and for a shop if one likes."""
+    made = ModelWms()
+    monkeypatch.setitem(CONNECTORS, "model", connector_for(made))  # type: ignore[arg-type]
+    return made

@@ -112,7 +112,8 @@ def test_refresh_shows_a_refused_login_and_its_return(member: Client, connection
     response = member.post(f"{ADDRESS}{connection.pk}/refresh/", headers=part)
     card = response.content.decode()
     assert response.status_code == 200
-    assert card.lstrip().startswith('<section class="card connection"')
+    assert card.lstrip().startswith('<div class="integration"')
+    assert "<html" not in card
     assert "Needs attention" in card
     assert "Trackstar refused the key." in card
     wms(Health(clock=None))
@@ -132,7 +133,7 @@ def test_refresh_and_manual_sync_stand_side_by_side(admin: Client, member: Clien
 
 def test_without_a_connection_there_is_no_card_but_a_next_step(admin: Client, member: Client, workspace: Any) -> None:
     """P32, D9"""
-    for client, step in ((admin, "manage.py connect northbay"), (member, "ask an admin of this workspace")):
+    for client, step in ((admin, "Connect your WMS"), (member, "ask an admin of this workspace")):
         html = page(client)
         assert "WMS Connected" not in html
         assert "Your WMS isn’t connected" in html

@@ -7,7 +7,6 @@ import pytest
 from django.test import Client
 from django.utils.timezone import now
 
-from integrations.entities import Entity
 from syncs.models import Checkpoint, Mode, Phase, RejectedRecord, State, SyncRun, Trigger
 from tests.kit import factories as make
 
@@ -162,14 +161,6 @@ def test_rejected_records_with_reason_and_excerpt(admin: Client, member: Client,
     assert "<b>7</b>" not in html
     assert "Read all of these again" not in html
     assert "Read all of these again" in page(admin, address(run))
-
-
-def test_what_bills_hold_is_for_those_who_may_see_bills(admin: Client, member: Client, connection: Any) -> None:
-    """L15"""
-    run = make.run(connection, Entity.BILLS, state=State.PARTIAL, seen=1, rejected=1)
-    rejected(run, excerpt="total 99.10")
-    assert "99.10" not in page(member, address(run))
-    assert "99.10" in page(admin, address(run))
 
 
 def test_a_run_is_found_only_under_its_connection(

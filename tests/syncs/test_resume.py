@@ -5,12 +5,14 @@ import uuid
 from datetime import timedelta
 
 import pytest
+from django.contrib.auth.models import User
 from django.db import OperationalError, connections
 from django.utils.timezone import now
 
 from integrations.connector import Page
 from integrations.entities import Entity
 from integrations.errors import CursorExpired
+from integrations.services import Account, connect
 from packr.warehouse import writer
 from packr.warehouse.models import Order, OrderLine
 from syncs import endings, engine, reading, second_look, services, stopping
@@ -214,8 +216,6 @@ def test_a_lane_is_held_by_one_worker(clock, wms, ten):
 
 def test_two_connections_of_one_account_share_the_lane(clock, wms, ten, home):
     """DESIGN 2: the account is treated gently, however many connections it has."""
-    from integrations.services import Account, connect
-
     other = connect(home, Account("model", "Again", {"key": "k1"}), first_sync=False)
     request_runs(other, [ORDERS], trigger=Trigger.MANUAL)
     assert claim() is not None
@@ -224,8 +224,6 @@ def test_two_connections_of_one_account_share_the_lane(clock, wms, ten, home):
 
 def test_slices_take_turns_and_a_person_goes_first(monkeypatch, settings, clock, wms, connection, home):
     """P3, DESIGN 3: a long run never holds up a short one, nor a person's."""
-    from django.contrib.auth.models import User
-
     settings.SLICE_SECONDS = 0
     wms.page_size = 1
     wms.put(ORDERS, *(order(f"o{number}", now()) for number in range(6)))
@@ -251,6 +249,45 @@ def test_slices_take_turns_and_a_person_goes_first(monkeypatch, settings, clock,
     assert first == asked_for_at
     assert order_of_work[-1] == "orders"
     assert {run.state for run in SyncRun.objects.all()} == {State.SUCCEEDED}
+
+
+@pytest.fixture
+def long_run(settings, clock, wms, connection, home):
+    """A run of many pages that has had its first slice, and another account with nothing to do."""
+    settings.SLICE_SECONDS = 0
+    wms.page_size = 1
+    wms.put(ORDERS, *(order(f"o{number}", now()) for number in range(6)))
+    (requested,) = request_runs(connection, [ORDERS], trigger=Trigger.FIRST)
+    engine.work(claim())
+    requested.run.refresh_from_db()
+    return requested.run
+
+
+@pytest.fixture
+def elsewhere(home, long_run):
+    other = connect(home, Account("model", "Other", {"key": "k2"}), first_sync=False)
+    EntitySchedule.objects.filter(connection=other).update(enabled=False)
+    return other
+
+
+@pytest.mark.parametrize(("waited", "goes_first"), [(59, "customers"), (61, "orders")])
+def test_a_long_run_gives_way_to_what_falls_due_but_not_for_ever(clock, long_run, elsewhere, waited, goes_first):
+    """A hundred first syncs at once hold up nobody's five minutes; nor are they held up without end."""
+    clock.shift(waited)
+    request_runs(elsewhere, [Entity.CUSTOMERS], trigger=Trigger.SCHEDULE)
+    assert claim().run.entity == goes_first
+
+
+def test_a_long_run_goes_on_at_once_when_nothing_is_due(long_run):
+    assert claim().run == long_run
+
+
+def test_a_long_run_that_a_person_waits_for_gives_way_to_none(clock, long_run, elsewhere):
+    SyncRun.objects.filter(pk=long_run.pk).update(requested_by=User.objects.get(username="ada"))
+    engine.work(claim())
+    clock.shift(1)
+    request_runs(elsewhere, [Entity.CUSTOMERS], trigger=Trigger.SCHEDULE)
+    assert claim().run == long_run
 
 
 def test_the_shortest_slice_still_reads_a_page(settings, clock, wms, ten):

@@ -4,9 +4,9 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
+from integrations.capabilities import capabilities
 from integrations.commands import print_table
 from integrations.entities import Entity
-from integrations.registry import CONNECTORS
 
 
 class Command(BaseCommand):
@@ -16,10 +16,7 @@ class Command(BaseCommand):
         parser.add_argument("--json", action="store_true")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        found = {
-            slug: {entity.value: {"read": entity in connector.entities()} for entity in Entity}
-            for slug, connector in CONNECTORS.items()
-        }
+        found = capabilities()
         if options["json"]:
             self.stdout.write(json.dumps(found))
             return

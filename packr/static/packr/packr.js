@@ -80,6 +80,22 @@
     note.textContent = effort ? `Last time: ${effort}.` : "";
   });
 
+  // Asking a WMS takes a while: say so, and send a form once. The page comes back as it was by the Back button.
+  document.addEventListener("submit", (event) => {
+    const button = event.submitter;
+    if (!button?.dataset.busy || event.defaultPrevented) return;
+    button.dataset.idle = button.textContent;
+    button.textContent = document.getElementById("announce").textContent = button.dataset.busy;
+    setTimeout(() => (button.disabled = true));
+  });
+  addEventListener("pageshow", () => {
+    for (const button of document.querySelectorAll("[data-idle]")) {
+      button.textContent = button.dataset.idle;
+      button.disabled = false;
+      delete button.dataset.idle;
+    }
+  });
+
   const window_ = document.getElementById("window");
   window_.addEventListener("close", () => {
     document.getElementById("window-body").replaceChildren();

@@ -14,10 +14,13 @@ from django.utils.html import format_html
 from django.utils.http import urlencode
 from django.utils.safestring import SafeString, mark_safe
 
+from integrations.entities import Entity
+from integrations.models import Connection
 from packr.warehouse.listing import Asked
 from packr.warehouse.models import Mirrored
 from packr.warehouse.screens import Column, Filter, Sort
-from packr.workspaces.templatetags.looks import day, money, quantity, zone_of
+from packr.warehouse.tables import TABLES
+from packr.workspaces.templatetags.looks import day, listed, money, quantity, zone_of
 
 register = template.Library()
 
@@ -162,3 +165,25 @@ def unnarrowed(asked: Asked) -> str:
 def written_out(record: Any) -> str:
     """A source record as readable text."""
     return json.dumps(record, indent=2, ensure_ascii=False, sort_keys=True)
+
+
+@register.simple_tag
+def mirrored(connection: Connection) -> dict[Entity, int]:
+    """How many records of each entity a connection has in Packr, those that the WMS no longer has included."""
+    counts = {
+        entity: table.model._default_manager.filter(connection=connection).count() for entity, table in TABLES.items()
+    }
+    return {entity: count for entity, count in counts.items() if count}
+
+
+@register.filter
+def counted_words(counts: dict[Entity, int]) -> str:
+    """`1,204 orders, 3 products and 1 warehouse`."""
+    words = [f"{count:,} {_counted(entity, count)}" for entity, count in counts.items()]
+    return listed(words)
+
+
+def _counted(entity: Entity, count: int) -> str:
+    if entity == Entity.INVENTORY:
+        return "inventory item" if count == 1 else "inventory items"
+    return entity.label.lower().removesuffix("s") if count == 1 else entity.label.lower()

@@ -16,11 +16,17 @@ class Command(BaseCommand):
         parser.add_argument("--timezone", metavar="TZ", help="such as Europe/Berlin")
         parser.add_argument("--admin", action="append", default=[], metavar="USER")
         parser.add_argument("--member", action="append", default=[], metavar="USER")
+        parser.add_argument("--bills", action="append", default=[], metavar="USER", help="a member who sees bills")
 
     def handle(self, *args: Any, slug: str, admin: list[str], member: list[str], **options: Any) -> None:
         try:
             workspace = save_workspace(
-                slug, name=options["name"], timezone=options["timezone"], admins=admin, members=member
+                slug,
+                name=options["name"],
+                timezone=options["timezone"],
+                admins=admin,
+                members=member,
+                bills=options["bills"],
             )
         except ValidationError as error:
             raise CommandError(" ".join(error.messages)) from None

@@ -1,4 +1,4 @@
-"""Settings → Integrations: the connections of a workspace and their status."""
+"""The connections of a workspace and their status."""
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -9,8 +9,8 @@ from packr.workspaces.current import place
 from packr.workspaces.models import Membership, Role, Workspace
 from packr.workspaces.views import by_htmx, signed_in
 
-from . import services
-from .models import Connection
+from .. import services
+from ..models import Connection
 
 
 @signed_in
@@ -24,7 +24,7 @@ def integrations(request: HttpRequest) -> HttpResponse:
         {
             "live": [connection for connection in connections if connection.is_live],
             "ended": [connection for connection in connections if not connection.is_live],
-            "admins": _admins(workspace),
+            "admins": admins_of(workspace),
         },
     )
 
@@ -37,14 +37,17 @@ def refresh(request: HttpRequest, pk: int) -> HttpResponse:
     connection = services.refresh(connection)
     if not by_htmx(request):
         return redirect("integrations")
+    if not connection.is_live:  # somebody ended it meanwhile: the card gives way to another panel
+        return HttpResponse(status=204, headers={"HX-Refresh": "true"})
     return render(
         request,
-        "integrations/_connection.html",
-        {"connection": connection, "admins": _admins(connection.workspace), "refreshed": True},
+        "integrations/_integration.html",
+        {"connection": connection, "admins": admins_of(connection.workspace), "refreshed": True},
     )
 
 
-def _admins(workspace: Workspace) -> list[str]:
+def admins_of(workspace: Workspace) -> list[str]:
+    """The names of the people who may manage the workspace's connections."""
     people = Membership.objects.filter(workspace=workspace, role=Role.ADMIN, user__is_active=True)
     return [
         membership.user.get_full_name() or membership.user.get_username()

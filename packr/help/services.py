@@ -1,0 +1,61 @@
+"""Passing people's questions on to support."""
+
+import logging
+from datetime import timedelta
+from typing import Any
+
+from django.conf import settings
+from django.core.mail import EmailMessage
+from django.db.models import QuerySet
+from django.utils.timezone import now
+
+from packr.workspaces.models import Workspace
+
+from .models import Status, SupportRequest
+
+log = logging.getLogger(__name__)
+
+MOST_AN_HOUR = 10
+
+
+class Refused(Exception):
+    """A request that is not taken; the text says why and what to do."""
+
+
+def ask(workspace: Workspace, person: Any, *, message: str, diagnosis: str, reply_to: str = "") -> SupportRequest:
+    """Keep a person's request and mail it to support. A mail that fails loses nothing: the request is in the admin.
+
+    Raises Refused for somebody who has asked very often within the hour.
+    """
+    recent = SupportRequest.objects.filter(person=person, created_at__gt=now() - timedelta(hours=1))
+    if recent.count() >= MOST_AN_HOUR:
+        raise Refused(f"You have sent {MOST_AN_HOUR} requests within the hour; support has them. Wait a little.")
+    request = SupportRequest.objects.create(
+        workspace=workspace, person=person, message=message, diagnosis=diagnosis, reply_to=reply_to
+    )
+    _mail(request)
+    return request
+
+
+def _mail(request: SupportRequest) -> None:
+    if not settings.SUPPORT_EMAIL:
+        return
+    subject = f"Packr request {request.pk}: {request.workspace.slug}"
+    who = f"{request.person} of {request.workspace.name}, answer to {request.reply_to or '(no address given)'}"
+    mail = EmailMessage(
+        subject,
+        f"{request.message}\n\n{who}\n\n{request.diagnosis}\n",
+        to=[settings.SUPPORT_EMAIL],
+        reply_to=[request.reply_to] if request.reply_to else None,
+    )
+    try:
+        mail.send()
+    except Exception:  # whatever a mail server does, the person has been heard
+        log.exception("Request %s could not be mailed to support; it waits in the admin.", request.pk)
+        return
+    SupportRequest.objects.filter(pk=request.pk).update(mailed_at=now())
+
+
+def answered(requests: QuerySet[SupportRequest], *, person: Any) -> int:
+    """Mark new requests as answered; how many those were."""
+    return requests.filter(status=Status.NEW).update(status=Status.ANSWERED, answered_at=now(), answered_by=person)

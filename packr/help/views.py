@@ -1,0 +1,104 @@
+"""Help in the product, and the way to support."""
+
+from dataclasses import dataclass
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import render
+from django.urls import reverse
+from django.views.decorators.http import require_http_methods, require_safe
+
+from integrations.entities import Entity
+from packr.workspaces.current import place
+from packr.workspaces.views import signed_in
+
+from . import cadences, services
+from .bundle import diagnosis
+from .forms import ContactForm
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A page of the help: its address, what it is called, and what it is for."""
+
+    path: str
+    title: str
+    summary: str
+
+    @property
+    def name(self) -> str:
+        return f"help_{self.path.replace('-', '_')}"
+
+    @property
+    def template(self) -> str:
+        return f"help/{self.path.replace('-', '_')}.html"
+
+    @property
+    def url(self) -> str:
+        return reverse(self.name)
+
+
+SYNCING = Page(
+    "syncing",
+    "Syncing & data freshness",
+    "How often data refreshes, how to read the times, and what to do when a screen looks out of date.",
+)
+PAGES = (
+    SYNCING,
+    Page("connecting", "Connecting your WMS", "What you need, what happens then, and how to disconnect or reconnect."),
+    Page(
+        "mapping", "Brand WMS mapping", "Which warehouse account a brand sees, and what to do when it is the wrong one."
+    ),
+    Page("troubleshooting", "Troubleshooting", "What Packr says when something is wrong, and the next step for each."),
+    Page("getting-help", "Getting help", "Who can do what, and how to reach support."),
+)
+
+
+@signed_in
+@require_safe
+def index(request: HttpRequest) -> HttpResponse:
+    """Every page of the help."""
+    place(request)
+    return render(request, "help/index.html", {"pages": PAGES})
+
+
+@signed_in
+@require_safe
+def page(request: HttpRequest, page: Page) -> HttpResponse:
+    """One page of the help; the cadences in it are the workspace's own."""
+    here = place(request)
+    rows = cadences.table(here.workspace, bills=here.may_view_bills) if page == SYNCING else []
+    return render(request, page.template, {"page": page, "pages": PAGES, "cadences": rows})
+
+
+@signed_in
+@require_http_methods(["GET", "POST"])
+def contact(request: HttpRequest) -> HttpResponse:
+    """Contact support: a form under which everything stands that support gets to see. `?about=` an entity."""
+    here = place(request)
+    about = _entity(request.GET.get("about", ""))
+    shown = diagnosis(here, about=about)
+    form = ContactForm(request.POST or None, initial={"reply_to": request.user.email})  # type: ignore[union-attr]
+    if request.method == "POST" and form.is_valid():
+        try:
+            sent = services.ask(here.workspace, request.user, diagnosis=shown, **form.cleaned_data)
+        except services.Refused as refused:
+            form.add_error(None, str(refused))
+        else:
+            messages.success(request, _thanks(sent.pk, sent.reply_to))
+            return HttpResponseRedirect(reverse("help_contact"), status=303)
+    return render(
+        request,
+        "help/contact.html",
+        {"form": form, "diagnosis": shown, "about": about, "pages": PAGES},
+        status=400 if form.is_bound else 200,
+    )
+
+
+def _thanks(number: int, reply_to: str) -> str:
+    where = f"Support answers to {reply_to}." if reply_to else "You gave no e-mail address, so keep the number."
+    return f"Sent. Your request has the number {number}. {where}"
+
+
+def _entity(name: str) -> Entity | None:
+    return Entity(name) if name in set(Entity) else None

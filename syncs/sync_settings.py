@@ -1,0 +1,93 @@
+"""Sync Settings of a connection: how far back it reads, and which entities are on."""
+
+from typing import Any
+
+from django import forms
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import render
+from django.urls import reverse
+from django.views.decorators.http import require_http_methods
+
+from integrations.entities import Entity
+from integrations.forms import lookback_field
+from integrations.models import Connection
+from integrations.services import Refused, change_lookback
+from integrations.views.overview import admins_of
+from packr.workspaces import access
+from packr.workspaces.models import MANAGE_CONNECTIONS
+from packr.workspaces.views import sent, signed_in
+
+from .state import EntityState, sync_state
+from .switching import switch
+
+LOOKBACK_HELP = (
+    "How far back orders, shipments and returns are read, counted from when the WMS was connected; up to 3,650. With "
+    "more days the missing part is read by itself. It can’t be fewer, since what was read stays."
+)
+
+
+class SettingsForm(forms.Form):
+    """What an admin of the workspace decides; intervals are support's."""
+
+    lookback_days = lookback_field()
+    entities = forms.MultipleChoiceField(required=False)
+
+    def __init__(self, connection: Connection, states: list[EntityState], *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        own = [state for state in states if state.read_with is None]
+        lookback = self.fields["lookback_days"]
+        lookback.initial = lookback.widget.attrs["min"] = connection.lookback_days
+        lookback.help_text = LOOKBACK_HELP
+        field = self.fields["entities"]
+        assert isinstance(field, forms.MultipleChoiceField)
+        field.choices = [(one.entity.value, one.entity.label) for one in own]
+        field.initial = [one.entity.value for one in own if one.schedule.enabled]
+
+    @property
+    def wanted(self) -> set[Entity]:
+        return {Entity(value) for value in self.cleaned_data["entities"]}
+
+
+@signed_in
+@require_http_methods(["GET", "POST"])
+def sync_settings(request: HttpRequest, pk: int) -> HttpResponse:
+    """How far back and how often each entity is read, for everybody to see; admins change it by POST."""
+    needed = MANAGE_CONNECTIONS if request.method == "POST" else ""
+    connection = access.get(request.user, Connection.objects.select_related("workspace"), pk, needed)
+    states = sync_state(connection)
+    form = SettingsForm(connection, states, sent(request))
+    status = 200
+    if request.method == "POST":
+        if form.is_valid() and _save(request, connection, form):
+            return HttpResponseRedirect(reverse("sync_settings", args=[pk]), status=303)
+        status = 400
+    context = {"connection": connection, "states": states, "form": form, "admins": admins_of(connection.workspace)}
+    return render(request, "syncs/settings.html", context, status=status)
+
+
+def _save(request: HttpRequest, connection: Connection, form: SettingsForm) -> bool:
+    """Whether what was asked for could be done; else the form says why not."""
+    days = form.cleaned_data["lookback_days"]
+    raised = days != connection.lookback_days
+    try:
+        change_lookback(connection, days, person=request.user)
+        changed = switch(connection, form.wanted, person=request.user)
+    except Refused as refused:
+        form.add_error("lookback_days", str(refused))
+        return False
+    messages.success(request, _said(raised, changed, form.wanted, connection))
+    return True
+
+
+def _said(raised: bool, changed: list[Entity], wanted: set[Entity], connection: Connection) -> str:
+    """What was done and what follows, in words."""
+    said = []
+    if raised:
+        said.append("The older history is read next; that may take a while.")
+    if on := [one.label.lower() for one in changed if one in wanted]:
+        now = ", and synced now" if connection.is_live else ""
+        said.append(f"On{now}: {', '.join(on)}.")
+    if off := [one.label.lower() for one in changed if one not in wanted]:
+        said.append(f"Off: {', '.join(off)}. Earlier data stays.")
+    return " ".join(["Saved.", *said]) if said else "Nothing was changed."

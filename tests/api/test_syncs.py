@@ -1,0 +1,217 @@
+"""Starting and following syncs by program."""
+
+import json
+from collections.abc import Callable
+from datetime import timedelta
+from io import StringIO
+from typing import Any
+
+import pytest
+from django.core.management import call_command
+from django.test import Client
+from django.utils.timezone import now
+
+from integrations.entities import Entity
+from integrations.models import Status
+from syncs.models import EntitySchedule, State, SyncRun, Trigger
+from tests.kit import factories as make
+
+from .conftest import error, send
+
+Program = Callable[..., Client]
+
+
+def start(client: Client, connection: Any, **asked: Any) -> Any:
+    return send(client, "post", f"connections/{connection.pk}/sync/", asked)
+
+
+def test_a_sync_starts_and_a_repeat_is_the_same_run(program: Program, connection: Any) -> None:
+    """T19, P52: 202 with the run; while it is under way the same run again."""
+    admin = program()
+    first = start(admin, connection, entity="orders")
+    assert first.status_code == 202
+    run = SyncRun.objects.get()
+    assert first.json()["runs"] == [
+        {
+            "id": run.pk,
+            "entity": "orders",
+            "mode": "full",
+            "state": "queued",
+            "url": f"http://testserver/api/v1/runs/{run.pk}/",
+            "attached": False,
+        }
+    ]
+    assert (run.trigger, run.requested_by.username) == (Trigger.API, "dana")
+    SyncRun.objects.update(state=State.RUNNING, started_at=now())
+    again = start(admin, connection, entity="orders").json()["runs"]
+    assert [(one["id"], one["attached"], one["state"]) for one in again] == [(run.pk, True, "running")]
+    assert SyncRun.objects.count() == 1
+    assert admin.get(first.json()["runs"][0]["url"]).json()["state"] == "running"
+
+
+def test_a_group_starts_a_run_each(program: Program, connection: Any) -> None:
+    make.synced(connection, Entity.INVENTORY)
+    runs = start(program(), connection, group="variants", mode="incremental").json()["runs"]
+    assert [(one["entity"], one["mode"]) for one in runs] == [("products", "full"), ("inventory", "incremental")]
+
+
+def test_the_schedule_is_not_disturbed_and_the_answer_says_so(program: Program, connection: Any) -> None:
+    """T20"""
+    due = now() + timedelta(minutes=20)
+    schedules = EntitySchedule.objects.filter(connection=connection, entity="orders")
+    schedules.update(next_due_at=due)
+    answer = start(program(), connection, entity="orders").json()["schedule"]
+    assert answer["unchanged"] is True
+    assert "outside the schedule" in answer["message"]
+    assert answer["next_runs"] == {"orders": due.isoformat().replace("+00:00", "Z")}
+    assert schedules.get().next_due_at == due
+
+
+def test_a_run_that_stood_planned_begins_now_and_the_answer_says_so(program: Program, connection: Any) -> None:
+    """T20: re-based, and stated."""
+    soon, later = now() + timedelta(seconds=50), now() + timedelta(seconds=350)
+    EntitySchedule.objects.filter(connection=connection, entity="orders").update(next_due_at=later)
+    planned = make.run(connection, state=State.QUEUED, started_at=None)
+    SyncRun.objects.update(due_at=soon, ready_at=soon, urgency=soon)
+    answer = start(program(), connection, entity="orders").json()
+    assert answer["runs"][0]["id"] == planned.pk
+    assert answer["schedule"]["unchanged"] is False
+    assert "begins now instead (orders)" in answer["schedule"]["message"]
+    assert answer["schedule"]["next_runs"]["orders"] == later.isoformat().replace("+00:00", "Z")
+
+
+@pytest.mark.parametrize(
+    ("asked", "field"),
+    [
+        ({}, "entity"),
+        ({"entity": "orders", "group": "variants"}, "entity"),
+        ({"entity": "ordres"}, "entity"),
+        ({"entity": "bills"}, "entity"),
+        ({"group": "all"}, "group"),
+        ({"entity": "orders", "mode": "quick"}, "mode"),
+        ({"entity": ["orders"]}, "entity"),
+        ({"entity": None}, "entity"),
+    ],
+)
+def test_what_makes_no_sense_is_told_by_field(program: Program, connection: Any, asked: Any, field: str) -> None:
+    answer = start(program(), connection, **asked)
+    assert answer.status_code == 400
+    found = error(answer)
+    assert (found["code"], list(found["fields"])) == ("invalid", [field])
+    assert found["message"] == found["fields"][field][0]
+    assert not SyncRun.objects.exists()
+
+
+def test_a_wrong_entity_is_told_which_there_are(program: Program, connection: Any) -> None:
+    message = error(start(program(), connection, entity="ordres"))["message"]
+    assert message.startswith("There is no entity “ordres”. Packr knows: orders, order-shipments, ")
+
+
+def test_a_disconnected_wms_syncs_nothing(program: Program, connection: Any) -> None:
+    connection.status = Status.DISCONNECTED
+    connection.save()
+    answer = start(program(), connection, entity="orders")
+    assert answer.status_code == 400
+    assert "is disconnected" in error(answer)["message"]
+
+
+def test_only_admins_start_and_cancel(program: Program, connection: Any) -> None:
+    """P39, T19: 403 for who may not, 404 for who may not know."""
+    run = make.run(connection, state=State.RUNNING)
+    for who, expected in (("member", 403), ("elsewhere", 404), ("support", 404)):
+        client = program(who)
+        for answer in (
+            start(client, connection, entity="inventory"),
+            send(client, "post", f"runs/{run.pk}/cancel/"),
+        ):
+            assert answer.status_code == expected, who
+            error(answer)
+    run.refresh_from_db()
+    assert (SyncRun.objects.count(), run.cancel_asked) == (1, False)
+
+
+def test_a_run_is_cancelled_once(program: Program, connection: Any) -> None:
+    run = make.run(connection, state=State.QUEUED, started_at=None)
+    admin = program()
+    answer = send(admin, "post", f"runs/{run.pk}/cancel/")
+    assert (answer.status_code, answer.json()["state"]) == (200, "cancelled")
+    assert answer.json()["cancelled_by"] == "dana"
+    again = send(admin, "post", f"runs/{run.pk}/cancel/")
+    assert (again.status_code, error(again)["code"]) == (409, "conflict")
+
+
+def test_the_sync_state_is_what_the_command_tells(program: Program, connection: Any) -> None:
+    """T19: the same fields and values as `sync_state --json`."""
+    make.synced(connection, seen=1240, created=3)
+    told = StringIO()
+    call_command("sync_state", str(connection.pk), "--json", stdout=told)
+    answer = send(program("member"), "get", f"connections/{connection.pk}/sync-state/")
+    assert answer.status_code == 200
+    assert answer.json() == json.loads(told.getvalue())
+    assert answer.json()[0]["run"]["seen"] == 1240
+    for who in ("elsewhere", "support"):
+        assert send(program(who), "get", f"connections/{connection.pk}/sync-state/").status_code == 404
+
+
+def test_runs_come_in_pages_that_neither_repeat_nor_miss_one(program: Program, connection: Any) -> None:
+    made = [make.run(connection, entity).pk for entity in (Entity.ORDERS, Entity.PRODUCTS, Entity.INVENTORY) * 2]
+    client = program("member")
+    first = send(client, "get", "runs/?limit=4").json()
+    assert [row["id"] for row in first["results"]] == made[:1:-1]
+    make.run(connection)
+    second = client.get(first["next"]).json()
+    assert [row["id"] for row in second["results"]] == made[1::-1]
+    assert second["next"] is None
+    assert [row["id"] for row in client.get(second["previous"]).json()["results"]] == made[:1:-1]
+
+
+def test_runs_are_found_by_connection_entity_and_state(program: Program, connection: Any) -> None:
+    failed = make.run(connection, Entity.PRODUCTS, state=State.FAILED, message="It did not answer.")
+    make.run(connection, Entity.PRODUCTS)
+    make.run(make.connection(connection.workspace, "Other"), Entity.PRODUCTS, state=State.FAILED)
+    client = program("member")
+    found = send(client, "get", f"runs/?connection={connection.pk}&entity=products&state=failed").json()["results"]
+    assert [(row["id"], row["message"]) for row in found] == [(failed.pk, "It did not answer.")]
+    for wrong, field in (("entity=x", "entity"), ("state=x", "state"), ("connection=x", "connection")):
+        answer = send(client, "get", f"runs/?{wrong}")
+        assert (answer.status_code, list(error(answer)["fields"])) == (400, [field])
+    assert send(client, "get", "runs/?cursor=nonsense").status_code == 404
+
+
+def test_another_workspaces_runs_are_not_there(program: Program, connection: Any) -> None:
+    run = make.run(connection)
+    for who in ("elsewhere", "support"):
+        client = program(who)
+        assert send(client, "get", "runs/").json()["results"] == []
+        assert send(client, "get", f"runs/?connection={connection.pk}").json()["results"] == []
+        assert send(client, "get", f"runs/{run.pk}/").status_code == 404
+
+
+def test_an_admin_switches_an_entity_off_and_on(program: Program, connection: Any) -> None:
+    """D13: users switch; the reason is shown to who misses the data."""
+    admin, address = program(), f"connections/{connection.pk}/schedules/products/"
+    off = send(admin, "patch", address, {"enabled": False, "off_reason": "We sell one product."})
+    assert (off.status_code, off.json()["enabled"], off.json()["off_reason"]) == (200, False, "We sell one product.")
+    assert not EntitySchedule.objects.get(connection=connection, entity="products").enabled
+    on = send(admin, "patch", address, {"enabled": True})
+    assert (on.json()["enabled"], on.json()["off_reason"]) == (True, "")
+    assert send(program("member"), "get", address).json()["cadence_seconds"] == 3600
+    assert send(program("member"), "patch", address, {"enabled": False}).status_code == 403
+
+
+def test_the_interval_is_supports(program: Program, connection: Any) -> None:
+    """P13, D13"""
+    address = f"connections/{connection.pk}/schedules/orders/"
+    for change in ({"every_seconds": 60}, {"enabled": True, "daily_at": "02:00"}, {"mode": "full"}):
+        answer = send(program(), "patch", address, change)
+        assert answer.status_code == 403
+        assert "support" in error(answer)["message"]
+    assert EntitySchedule.objects.get(connection=connection, entity="orders").every_seconds == 300
+
+
+def test_what_arrives_with_another_is_switched_there(program: Program, connection: Any) -> None:
+    answer = send(program(), "patch", f"connections/{connection.pk}/schedules/order-shipments/", {"enabled": False})
+    assert answer.status_code == 400
+    assert "arrive with orders" in error(answer)["message"]
+    for entity in ("bills", "nonsense"):
+        assert send(program(), "get", f"connections/{connection.pk}/schedules/{entity}/").status_code == 404

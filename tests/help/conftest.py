@@ -1,0 +1,1 @@
+from tests.pages.conftest import *  # noqa: F403  # the same people, in the same workspace

@@ -1,0 +1,407 @@
+"""Connecting a WMS: the catalogue, the login, what the check found, and what follows a person's word."""
+
+import json
+import re
+from datetime import timedelta
+from typing import Any
+
+import pytest
+import time_machine
+from django.contrib.sessions.models import Session
+from django.db import connection as database
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.utils.timezone import now
+
+from integrations import verdicts
+from integrations.connectors.trackstar import Trackstar
+from integrations.entities import Entity
+from integrations.errors import ConnectorError, Kind
+from integrations.http import GOES_ON
+from integrations.models import Connection
+from integrations.registry import CONNECTORS
+from packr.workspaces.models import Role
+from syncs.models import EntitySchedule, Mode, State, SyncRun, Trigger
+from syncs.state import Freshness, sync_state
+from tests.kit import factories as make
+from tests.kit.model_wms import ENTITIES, ModelWms
+
+from .conftest import signed_in
+from .test_integrations import page, words
+
+HERE = "/settings/integrations/"
+LOGIN = f"{HERE}connect/model/"
+CHECK = f"{LOGIN}check/"
+SECRET = "marked-secret-4711"
+GIVEN = {"name": "Main", "key": SECRET, "shop": "north"}
+EVERYTHING = [entity.value for entity in ENTITIES]
+
+
+def checked(client: Client, **fields: str) -> str:
+    """The page on which the check's outcome stands."""
+    response = client.post(LOGIN, {**GIVEN, **fields})
+    assert (response.status_code, response.headers.get("Location")) == (303, CHECK)
+    return page(client, CHECK)
+
+
+def refused(client: Client, status: int = 400, **fields: str) -> str:
+    """The form as it comes back."""
+    response = client.post(LOGIN, {**GIVEN, **fields})
+    assert response.status_code == status
+    return str(response.content.decode())
+
+
+# --- The catalogue -------------------------------------------------------------------------------------------------
+
+
+def test_the_catalogue_says_what_each_wms_offers(member: Client, workspace: Any) -> None:
+    """L4, L18: entity by connector, read from the connectors; what is missing is not offered, never failed."""
+    html = page(member, f"{HERE}connect/")
+    table = html.split("capabilities")[1].split("</table>")[0]
+    rows = {words(row.split("</th>")[0]).strip(" >"): words(row) for row in table.split('<th scope="row"')[1:]}
+    heads = [words(head).strip(" >") for head in table.split('<th scope="col"')[2:]]
+    assert [head.split()[0] for head in heads] == sorted(
+        (connector.label for connector in CONNECTORS.values()), key=str.casefold
+    )
+    found = {name.split(">")[-1]: row for name, row in rows.items()}
+    for entity in Entity:
+        row = next(row for name, row in found.items() if name == entity.label)
+        offering = sum(entity in connector.entities() for connector in CONNECTORS.values())
+        assert row.count("Read") == offering, entity
+        assert row.count("Not offered") == len(CONNECTORS) - offering, entity
+    assert "Read with orders" in table
+
+
+def test_a_new_connector_appears_by_itself(admin: Client, workspace: Any, model: ModelWms) -> None:
+    """L18: generated from code."""
+    html = page(admin, f"{HERE}connect/")
+    assert f'href="{LOGIN}"' in html
+    assert "You need: Key." in words(html)
+    assert "You need: server address, Database, Login and Password." in words(html)
+
+
+def test_members_see_the_catalogue_and_no_way_to_connect(
+    member: Client, admin_user: Any, workspace: Any, model: ModelWms
+) -> None:
+    html = page(member, f"{HERE}connect/")
+    assert LOGIN not in html
+    assert "Connecting is for the admins of this workspace: Dana." in words(html)
+
+
+def test_connecting_is_for_admins(member: Client, client: Client, workspace: Any, model: ModelWms) -> None:
+    """P33: the server says so, whatever the page shows."""
+    for address in (LOGIN, CHECK):
+        assert member.get(address).status_code == member.post(address, GIVEN).status_code == 403
+        assert client.get(address).headers["Location"].startswith("/accounts/login/")
+    assert model.calls == []
+    assert not Connection.objects.exists()
+
+
+def test_an_unknown_wms_is_not_there(admin: Client, workspace: Any) -> None:
+    assert admin.get(f"{HERE}connect/nowhere/").status_code == 404
+    assert admin.post(f"{HERE}connect/nowhere/check/").status_code == 404
+
+
+# --- The login -----------------------------------------------------------------------------------------------------
+
+
+def test_the_form_is_made_from_the_connectors_credentials(admin: Client, workspace: Any) -> None:
+    """P33: labels, help texts, and fields that password managers and pasting know."""
+    html = page(admin, f"{HERE}connect/trackstar/")
+    for credential in Trackstar.credentials:
+        assert credential.label in html
+        assert credential.help.replace(">", "&gt;").replace("'", "&#x27;") in html
+    assert html.count('type="password"') == html.count('autocomplete="current-password"') == 2
+    assert "Server address" not in html
+    assert 'value="Trackstar"' in html
+    tryton = page(admin, f"{HERE}connect/tryton/")
+    assert "Server address" in tryton
+    assert 'autocomplete="username"' in tryton
+
+
+def test_the_proposed_name_is_free(admin: Client, connection: Any) -> None:
+    make.connection(connection.workspace, "Trackstar")
+    assert 'value="Trackstar 2"' in page(admin, f"{HERE}connect/trackstar/")
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"key": ""}, "Key is missing. Enter it."),
+        ({"name": "  "}, "Give the connection a name."),
+        ({"name": "Taken"}, "Northbay already has a connection called “Taken”. Choose another name."),
+        ({"key": "a\x07b"}, "key must be a line of text."),
+    ],
+)
+def test_what_is_refused_before_the_wms_is_asked(
+    admin: Client, workspace: Any, model: ModelWms, fields: dict[str, str], said: str
+) -> None:
+    make.connection(workspace, "Taken")
+    assert said in words(refused(admin, **fields))
+    assert model.calls == []
+
+
+@pytest.mark.parametrize("address", ["http://wms.example.com", "https://127.0.0.1", "https://10.0.0.7:80", "nonsense"])
+def test_addresses_that_packr_does_not_call(admin: Client, workspace: Any, address: str) -> None:
+    """The guard's rules hold for the form: nobody reaches inside through it."""
+    given = {"name": "T", "base_url": address, "database": "d", "login": "l", "password": SECRET}
+    response = admin.post(f"{HERE}connect/tryton/", given)
+    html = response.content.decode()
+    assert response.status_code == 400
+    assert "The address of the WMS" in html
+    assert 'aria-invalid="true"' in html.split('name="base_url"')[1].split(">")[0]
+    assert f'value="{address}"' in html
+    assert SECRET not in html
+
+
+def test_a_refused_login_says_why_and_shows_no_secret_again(admin: Client, workspace: Any, model: ModelWms) -> None:
+    """P33: a refusal leaves nothing, and what is not secret stays in the form."""
+    model.faults = [ConnectorError(Kind.CREDENTIALS, "The key is no longer valid.")]
+    html = refused(admin)
+    assert "Not connected. The key is no longer valid." in words(html)
+    assert SECRET not in html
+    assert 'value="north"' in html
+    assert [call.what for call in model.calls] == ["check"]
+    assert not Connection.objects.exists()
+    assert admin.get(CHECK).headers["Location"] == LOGIN
+
+
+def test_what_is_true_of_a_connection_is_not_said_of_a_login(admin: Client, workspace: Any, model: ModelWms) -> None:
+    model.faults = [ConnectorError(Kind.UNREACHABLE, f"The WMS can't be reached. {GOES_ON}")]
+    html = words(refused(admin))
+    assert "Nothing was stored" in html
+    assert "by itself" not in html
+
+
+def test_the_login_is_nowhere_in_clear_between_check_and_word(
+    admin: Client, workspace: Any, model: ModelWms, caplog: Any
+) -> None:
+    """The session holds it sealed; no page, cookie or log has it."""
+    html = checked(admin)
+    assert SECRET not in html
+    (session,) = Session.objects.all()
+    kept = json.dumps(session.get_decoded())
+    assert "checked_login" in kept
+    assert SECRET not in kept
+    assert SECRET not in caplog.text + str(admin.cookies)
+    admin.post(CHECK, {"entities": EVERYTHING, "lookback_days": 30})
+    assert "checked_login" not in Session.objects.get().get_decoded()
+
+
+def test_logins_can_not_be_tried_without_end(admin: Client, workspace: Any, model: ModelWms, connection: Any) -> None:
+    """Ten checks in ten minutes for each workspace; the next window starts anew, another workspace is free."""
+    with time_machine.travel(now(), tick=False) as clock:
+        for _ in range(verdicts.CHECKS):
+            model.faults = [ConnectorError(Kind.CREDENTIALS, "No.")]
+            refused(admin)
+        before = len(model.calls)
+        assert "Try again in 10 minutes" in words(refused(admin, status=429))
+        again = admin.post(f"{HERE}{connection.pk}/reconnect/", {"api_key": "a", "access_token": "b"})
+        assert again.status_code == 429
+        assert len(model.calls) == before
+        other = signed_in(make.person("kim", in_=make.workspace("fernhill"), role=Role.ADMIN))
+        checked(other)
+        clock.shift(verdicts.WINDOW)
+        checked(admin)
+
+
+# --- What the check found ------------------------------------------------------------------------------------------
+
+
+def test_the_check_tells_what_the_account_may_read(admin: Client, workspace: Any, model: ModelWms) -> None:
+    """P33, L4: each entity is asked for by one small question; what is closed is off and says why."""
+    model.faults = [
+        None,
+        None,
+        ConnectorError(Kind.FORBIDDEN, "The account may not read stock."),
+        ConnectorError(Kind.NOT_OFFERED, "There are no inbound shipments."),
+    ]
+    html = checked(admin)
+    assert [call.entity for call in model.asked("fetch")] == list(ENTITIES)
+    assert all(call.ask.since and call.cursor is None for call in model.asked("fetch"))
+    assert "Model WMS accepted the login" in words(html)
+    assert "Orders (with order shipments)" in words(html)
+    found = dict(readings(html))
+    assert found["orders"] == ("checked", "May be read")
+    assert found["inventory"] == ("", "No access")
+    assert found["inbound-shipments"] == ("", "Not offered")
+    assert "The account may not read stock." in html
+    assert 'value="30"' in html
+    assert not Connection.objects.exists()
+    assert not SyncRun.objects.exists()
+
+
+def readings(html: str) -> list[tuple[str, tuple[str, str]]]:
+    """Each entity with whether it is ticked and what its badge says."""
+    found = []
+    for item in html.split('class="readings"')[1].split("</ul>")[0].split("<li>")[1:]:
+        box = item.split("<input")[1].split(">")[0]
+        entity = box.split('value="')[1].split('"')[0]
+        badge = item.split('class="badge')[1].split("</span>")[0]
+        ticked = "checked" if re.search(r"\schecked\s", f"{box} ") else ""
+        found.append((entity, (ticked, words(f"<{badge}").strip())))
+    return found
+
+
+def test_trouble_ends_the_asking_and_is_no_refusal(admin: Client, workspace: Any, model: ModelWms) -> None:
+    """A WMS that limits or does not answer is not asked on; the rest is left to the first sync."""
+    model.faults = [None, None, ConnectorError(Kind.RATE_LIMITED, "The WMS is limiting requests.")]
+    html = checked(admin)
+    assert len(model.asked("fetch")) == 2
+    found = dict(readings(html))
+    assert found["inventory"] == found["products"] == ("checked", "Not known yet")
+    assert "The WMS is limiting requests." in html
+    assert verdicts.LATER in words(html)
+
+
+def test_the_asking_takes_no_longer_than_a_person_waits(
+    admin: Client, workspace: Any, model: ModelWms, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(verdicts, "PROBING", timedelta(seconds=-1))
+    checked(admin)
+    assert model.asked("fetch") == []
+
+
+def test_a_login_refused_in_the_middle_is_refused(admin: Client, workspace: Any, model: ModelWms) -> None:
+    model.faults = [None, ConnectorError(Kind.CREDENTIALS, "Revoked just now.")]
+    assert "Revoked just now." in refused(admin)
+    assert admin.get(CHECK).status_code == 303
+
+
+# --- The word ------------------------------------------------------------------------------------------------------
+
+
+def test_the_word_connects_and_the_first_syncs_run(
+    admin: Client, admin_user: Any, workspace: Any, model: ModelWms
+) -> None:
+    """P33, T14, T16: 30 days unless changed; it lands where the progress can be seen."""
+    assert not model.asked("check")
+    checked(admin)
+    response = admin.post(CHECK, {"entities": EVERYTHING, "lookback_days": 90})
+    made = Connection.objects.get()
+    assert (response.status_code, response.headers["Location"]) == (303, f"{HERE}#connection-{made.pk}")
+    assert (made.name, made.lookback_days, made.connected_by) == ("Main", 90, admin_user)
+    assert made.credentials() == {"key": SECRET, "shop": "north"}
+    (event,) = made.events.all()
+    assert (event.text, event.person) == ("Connected to Model WMS.", admin_user)
+    runs = SyncRun.objects.filter(connection=made)
+    assert {run.entity for run in runs} == set(EVERYTHING)
+    assert {(run.mode, run.trigger, run.state) for run in runs} == {(Mode.FULL, Trigger.FIRST, State.QUEUED)}
+    html = page(admin)
+    assert "Main is connected. The first syncs are under way" in html
+    assert "Connected: just now" in words(html)
+    assert "every 5s" in html, "the progress moves by itself"
+    assert admin.get(CHECK).headers["Location"] == LOGIN, "the login was used up"
+
+
+def test_what_is_left_out_is_off_with_the_reason(
+    admin: Client, admin_user: Any, workspace: Any, model: ModelWms
+) -> None:
+    """D13, L4: what the account may not read says so, what nobody wanted names who left it out."""
+    model.faults = [
+        None,
+        None,
+        ConnectorError(Kind.FORBIDDEN, "The account may not read stock."),
+        ConnectorError(Kind.NOT_OFFERED, "There are no inbound shipments."),
+    ]
+    checked(admin)
+    admin.post(CHECK, {"entities": ["products", "customers"], "lookback_days": 30})
+    made = Connection.objects.get()
+    assert set(SyncRun.objects.values_list("entity", flat=True)) == {"products", "customers"}
+    states = {state.entity: state for state in sync_state(made)}
+    assert states[Entity.PRODUCTS].freshness == Freshness.NEVER
+    assert states[Entity.INVENTORY].freshness == Freshness.OFF
+    assert states[Entity.INVENTORY].schedule.off_reason == "The account may not read stock."
+    assert states[Entity.INBOUND_SHIPMENTS].freshness == Freshness.NOT_OFFERED
+    assert states[Entity.ORDERS].freshness == Freshness.OFF
+    assert states[Entity.ORDERS].schedule.off_reason == "Dana left it out when connecting."
+    assert states[Entity.ORDER_SHIPMENTS].freshness == Freshness.OFF, "it comes with orders"
+    assert states[Entity.ORDERS].next_run is None
+    assert EntitySchedule.objects.filter(connection=made, enabled=False).count() == 5
+
+
+def test_what_may_not_be_read_can_be_wanted_all_the_same(admin: Client, workspace: Any, model: ModelWms) -> None:
+    model.faults = [None, ConnectorError(Kind.FORBIDDEN, "Not yet.")]
+    checked(admin)
+    admin.post(CHECK, {"entities": ["orders"], "lookback_days": 30})
+    assert EntitySchedule.objects.get(entity="orders").enabled
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"entities": []}, "Choose at least one type of data."),
+        ({"entities": ["bills"]}, "bills"),
+        ({"lookback_days": "0"}, "Enter 1 to 3,650 days."),
+        ({"lookback_days": "3651"}, "Enter 1 to 3,650 days."),
+        ({"lookback_days": "many"}, "Enter 1 to 3,650 days."),
+        ({"lookback_days": ""}, "Enter 1 to 3,650 days."),
+    ],
+)
+def test_a_form_that_can_not_be_followed_comes_back(
+    admin: Client, workspace: Any, model: ModelWms, fields: dict[str, Any], said: str
+) -> None:
+    """T16"""
+    checked(admin)
+    response = admin.post(CHECK, {"entities": EVERYTHING, "lookback_days": "30", **fields})
+    assert response.status_code == 400
+    assert said in words(response.content.decode())
+    assert not Connection.objects.exists()
+    assert admin.post(CHECK, {"entities": EVERYTHING, "lookback_days": "30"}).status_code == 303
+
+
+def test_a_login_waits_a_quarter_of_an_hour_and_no_longer(admin: Client, workspace: Any, model: ModelWms) -> None:
+    with time_machine.travel(now(), tick=False) as clock:
+        checked(admin)
+        clock.shift(timedelta(minutes=16))
+        response = admin.post(CHECK, {"entities": EVERYTHING, "lookback_days": 30})
+        assert response.headers["Location"] == LOGIN
+        assert "enter it again" in page(admin, LOGIN)
+    assert not Connection.objects.exists()
+
+
+def test_a_login_is_of_one_workspace_and_one_wms(admin_user: Any, workspace: Any, model: ModelWms) -> None:
+    """A login checked here connects nothing elsewhere."""
+    from packr.workspaces.services import set_role
+
+    set_role(make.workspace("fernhill"), admin_user, Role.ADMIN)
+    client = signed_in(admin_user)
+    client.get(f"{HERE}?workspace=northbay")
+    checked(client)
+    assert client.get(f"{HERE}connect/trackstar/check/").status_code == 303
+    response = client.post(f"{CHECK}?workspace=fernhill", {"entities": EVERYTHING, "lookback_days": 30})
+    assert response.headers["Location"] == LOGIN
+    assert not Connection.objects.exists()
+
+
+def test_a_login_that_was_revoked_meanwhile_connects_nothing(admin: Client, workspace: Any, model: ModelWms) -> None:
+    checked(admin)
+    model.faults = [ConnectorError(Kind.CREDENTIALS, "Revoked.")]
+    response = admin.post(CHECK, {"entities": EVERYTHING, "lookback_days": 30})
+    assert response.headers["Location"] == LOGIN
+    assert "Not connected. Revoked." in page(admin, LOGIN)
+    assert not Connection.objects.exists()
+
+
+def test_several_connections_have_a_card_each(admin: Client, workspace: Any, model: ModelWms) -> None:
+    """P27: each with its own Refresh, Manual sync and age; another WMS can always be connected."""
+    for name in ("First", "Second"):
+        make.connection(workspace, name)
+    html = page(admin)
+    assert html.count('<h2 id="connection-') == 2
+    assert "Connect another WMS" in html
+    ids = [part.split('"')[0] for part in html.split('id="')[1:]]
+    assert len(ids) == len(set(ids))
+
+
+def test_more_connections_ask_the_database_no_more(
+    admin: Client, workspace: Any, django_assert_num_queries: Any
+) -> None:
+    make.connection(workspace, "First")
+    page(admin)
+    with CaptureQueriesContext(database) as few:
+        page(admin)
+    for name in ("Second", "Third"):
+        make.connection(workspace, name)
+    with django_assert_num_queries(len(few)):
+        page(admin)

@@ -1,0 +1,165 @@
+"""Sync Settings: everybody sees what is synced and how often; admins switch it and change the lookback."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.utils.timezone import now
+
+from integrations.entities import Entity
+from integrations.models import Connection, Event, EventKind, Status
+from syncs.models import EntitySchedule, Mode, State, SyncRun, Trigger
+from syncs.state import Freshness, entity_state
+from tests.kit import factories as make
+
+from .test_integrations import page, words
+
+
+@pytest.fixture
+def address(connection: Any) -> str:
+    return f"/settings/integrations/{connection.pk}/settings/"
+
+
+def on(connection: Any, *without: str) -> list[str]:
+    """The entities that can be switched, less some."""
+    return [entity.value for entity in connection.connector.resources if entity not in without]
+
+
+def schedule(entity: str) -> EntitySchedule:
+    return EntitySchedule.objects.get(entity=entity)
+
+
+def test_everybody_sees_every_cadence(admin: Client, member: Client, connection: Any, address: str) -> None:
+    """D13, P12, T16: a member reads what an admin changes."""
+    for client in (admin, member):
+        html = words(page(client, address))
+        for text in ("every 5 min", "every 15 min", "every hour", "daily at", "With orders"):
+            assert text in html
+    theirs = page(member, address)
+    assert 'type="checkbox"' not in theirs
+    assert "History is read 30 days back" in words(theirs)
+    assert "Admins of this workspace change these settings: Dana." in words(theirs)
+    assert f'href="{address}">Sync Settings</a>' in page(member)
+
+
+def test_only_admins_of_the_workspace_change_them(
+    member: Client, elsewhere: Client, client: Client, connection: Any, address: str
+) -> None:
+    """D13"""
+    given = {"entities": [], "lookback_days": 90}
+    assert member.post(address, given).status_code == 403
+    assert elsewhere.get(address).status_code == elsewhere.post(address, given).status_code == 404
+    assert client.post(address, given).headers["Location"].startswith("/accounts/login/")
+    assert not EntitySchedule.objects.filter(enabled=False).exists()
+    assert Connection.objects.get().lookback_days == 30
+
+
+def test_switching_off_keeps_the_data_and_says_who(admin: Client, connection: Any, address: str) -> None:
+    """D13: no run falls due any more, and the people who miss the data read why."""
+    make.synced(connection, Entity.PRODUCTS)
+    response = admin.post(address, {"entities": on(connection, "products"), "lookback_days": 30})
+    assert (response.status_code, response.headers["Location"]) == (303, address)
+    products = schedule("products")
+    assert (products.enabled, products.off_reason) == (False, "Dana switched it off.")
+    state = entity_state(connection, Entity.PRODUCTS)
+    assert state
+    assert (state.freshness, state.next_run) == (Freshness.OFF, None)
+    html = words(page(admin, address))
+    assert "Off: products. Earlier data stays." in html
+    assert "Dana switched it off." in html
+    assert EntitySchedule.objects.filter(enabled=False).count() == 1
+    assert not SyncRun.objects.filter(state=State.QUEUED).exists()
+
+
+def test_what_was_never_synced_is_off_and_not_called_not_offered(admin: Client, connection: Any, address: str) -> None:
+    admin.post(address, {"entities": on(connection, "products"), "lookback_days": 30})
+    state = entity_state(connection, Entity.PRODUCTS)
+    assert state
+    assert state.freshness == Freshness.OFF
+
+
+def test_switching_on_syncs_at_once(admin: Client, admin_user: Any, connection: Any, address: str) -> None:
+    """B11, D13: also what the WMS once said it does not offer, should it offer it by now."""
+    EntitySchedule.objects.filter(entity="products").update(enabled=False, off_reason="No such thing.", offered=False)
+    admin.post(address, {"entities": on(connection), "lookback_days": 30})
+    products = schedule("products")
+    assert (products.enabled, products.off_reason, products.offered) == (True, "", True)
+    run = SyncRun.objects.get()
+    assert (run.entity, run.trigger, run.requested_by) == ("products", Trigger.MANUAL, admin_user)
+    assert products.next_due_at
+    assert products.next_due_at > now() - timedelta(minutes=1)
+    assert "On, and synced now: products." in words(page(admin, address))
+
+
+def test_what_is_not_changed_is_left_alone(admin: Client, connection: Any, address: str) -> None:
+    """An interval that support set, a pause and the reason of another stay as they are."""
+    EntitySchedule.objects.filter(entity="orders").update(every_seconds=600, paused_until=now() + timedelta(hours=1))
+    EntitySchedule.objects.filter(entity="inventory").update(enabled=False, off_reason="Too many calls.")
+    before = list(EntitySchedule.objects.order_by("pk").values())
+    admin.post(address, {"entities": on(connection, "inventory"), "lookback_days": 30})
+    assert list(EntitySchedule.objects.order_by("pk").values()) == before
+    assert "Nothing was changed." in page(admin, address)
+
+
+def test_a_disconnected_connection_can_be_set_up_for_later(admin: Client, connection: Any, address: str) -> None:
+    Connection.objects.update(status=Status.DISCONNECTED, disconnected_at=now())
+    EntitySchedule.objects.filter(entity="orders").update(enabled=False, off_reason="Not now.")
+    assert admin.post(address, {"entities": on(connection), "lookback_days": 30}).status_code == 303
+    assert schedule("orders").enabled
+    assert not SyncRun.objects.exists()
+
+
+@pytest.mark.parametrize("days", ["0", "3651", "", "many"])
+def test_a_lookback_that_makes_no_sense(admin: Client, connection: Any, address: str, days: str) -> None:
+    """T16"""
+    response = admin.post(address, {"entities": on(connection, "products"), "lookback_days": days})
+    assert response.status_code == 400
+    html = response.content.decode()
+    assert "Enter 1 to 3,650 days." in html
+    assert schedule("products").enabled, "nothing of the form was followed"
+    assert " checked" not in html.split('value="products"')[1].split(">")[0], "what was ticked stays as it was sent"
+
+
+def test_a_longer_lookback_reads_the_missing_part(
+    admin: Client, admin_user: Any, connection: Any, address: str
+) -> None:
+    """T16: noted for the history; other settings stay."""
+    make.synced(connection, Entity.ORDERS)
+    SyncRun.objects.all().delete()
+    border = connection.border
+    response = admin.post(address, {"entities": on(connection), "lookback_days": 90})
+    assert response.status_code == 303
+    stored = Connection.objects.get()
+    assert (stored.lookback_days, stored.border) == (90, border - timedelta(days=60))
+    run = SyncRun.objects.get(entity="orders")
+    assert (run.mode, run.border, run.until) == (Mode.WINDOW, stored.border, border)
+    assert [event.text for event in stored.events.all()] == ["The lookback was raised from 30 to 90 days."]
+    assert "The older history is read next" in page(admin, address)
+    assert 'min="90"' in page(admin, address)
+
+
+def test_a_shorter_lookback_is_refused_in_words(admin: Client, connection: Any, address: str) -> None:
+    """T16: and nothing else of the form is followed."""
+    response = admin.post(address, {"entities": on(connection, "products"), "lookback_days": 7})
+    html = response.content.decode()
+    assert response.status_code == 400
+    assert "Choose from 30 to 3650 days." in html
+    assert 'aria-invalid="true"' in html.split('name="lookback_days"')[1].split(">")[0]
+    assert schedule("products").enabled
+
+
+def test_what_was_switched_is_noted(admin: Client, admin_user: Any, connection: Any, address: str) -> None:
+    EntitySchedule.objects.filter(entity="orders").update(enabled=False, off_reason="Not now.")
+    admin.post(address, {"entities": on(connection, "products", "customers"), "lookback_days": 30})
+    noted = [(event.text, event.kind, event.person) for event in Event.objects.order_by("pk")]
+    assert noted == [
+        ("Switched on: orders.", EventKind.CONFIGURATION, admin_user),
+        ("Switched off: products, customers.", EventKind.CONFIGURATION, admin_user),
+    ]
+
+
+def test_an_entity_that_is_read_with_another_is_not_switched(admin: Client, connection: Any, address: str) -> None:
+    response = admin.post(address, {"entities": [*on(connection), "order-shipments"], "lookback_days": 30})
+    assert response.status_code == 400
+    assert schedule("order-shipments").enabled

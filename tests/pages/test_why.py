@@ -1,0 +1,424 @@
+"""Why is this stale? Seeded causes, alone and two at once: the top one is right, and its button leads to the cure."""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from django.db import connection as database
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.utils.timezone import now
+
+from integrations.entities import Entity
+from integrations.models import Connection, Status
+from packr.warehouse.models import Order
+from packr.workspaces.current import Place
+from packr.workspaces.models import Workspace
+from syncs import beats
+from syncs.cures import Way, way
+from syncs.diagnosis import Cause, diagnose, overview
+from syncs.models import Beat, EntitySchedule, Lane, State, SyncRun
+from tests.kit import factories as make
+
+ORDERS = Entity.ORDERS
+Seed = Callable[["World"], None]
+
+
+class World:
+    """A workspace whose orders are an hour old and were read every five minutes before."""
+
+    def __init__(self, workspace: Workspace, connection: Connection, admin: Any) -> None:
+        self.workspace, self.connection, self.admin = workspace, connection, admin
+        self.brand: Any = None
+        for entity in connection.connector.entities():
+            make.synced(connection, entity, at=ago(minutes=2))
+        self.age(ORDERS, ago(hours=1))
+        self.schedules().update(next_due_at=now() + timedelta(minutes=3))
+
+    def schedules(self, entity: Entity = ORDERS) -> Any:
+        return EntitySchedule.objects.filter(connection=self.connection, entity__in=(entity, "order-shipments"))
+
+    def age(self, entity: Entity, moment: datetime) -> None:
+        self.schedules(entity).update(as_of=moment, watermark=moment)
+        SyncRun.objects.filter(connection=self.connection, entity=entity).update(started_at=moment, completed_at=moment)
+
+    def fails(self, failure: str, message: str = "It said no.", **fields: Any) -> SyncRun:
+        return make.run(
+            self.connection,
+            **{"state": State.FAILED, "failure": failure, "message": message, "started_at": ago(minutes=3), **fields},
+        )
+
+    def place(self, *, admin: bool = True) -> Place:
+        brands = list(self.workspace.brands.all())
+        return Place(self.workspace, self.brand, [self.workspace], brands, may_sync=admin, may_manage=admin)
+
+
+def ago(**length: float) -> datetime:
+    return now() - timedelta(**length)
+
+
+def unmapped(world: World) -> None:
+    world.brand = make.brand(world.workspace, "Acme")
+
+
+def other_account(world: World) -> None:
+    """The brand is linked to a customer that has no orders, while others have."""
+    make.order(world.connection, warehouse_customer_id="c-1")
+    world.brand = make.brand(world.workspace, "Acme", (world.connection, "c-2"))
+    world.age(ORDERS, ago(minutes=2))
+
+
+def not_connected(world: World) -> None:
+    world.connection.delete()
+
+
+def disconnected(world: World) -> None:
+    Connection.objects.update(status=Status.DISCONNECTED, disconnected_at=ago(days=2))
+
+
+def not_offered(world: World) -> None:
+    world.schedules().update(enabled=False, off_reason="The WMS has no orders.", as_of=None)
+
+
+def switched_off(world: World) -> None:
+    world.schedules().update(enabled=False, off_reason="Not needed.")
+
+
+def refused(world: World) -> None:
+    Connection.objects.update(status=Status.NEEDS_ATTENTION, status_message="The WMS refused the login.")
+    world.fails("credentials")
+
+
+def no_worker(world: World) -> None:
+    Beat.objects.create(name=f"{beats.WORKER} here:1", at=ago(minutes=20))
+
+
+def no_plan(world: World) -> None:
+    Beat.objects.create(name=f"{beats.WORKER} here:1", at=now())
+    Beat.objects.create(name=beats.TICK, at=ago(minutes=20))
+
+
+def paused(world: World) -> None:
+    world.schedules().update(paused_until=now() + timedelta(hours=2))
+
+
+def forbidden(world: World) -> None:
+    world.fails("forbidden", "The account may not read orders.")
+
+
+def held(world: World) -> None:
+    make.run(world.connection, state=State.NEEDS_REVIEW, mode="full", held=40, started_at=ago(minutes=8))
+
+
+def limited(world: World) -> None:
+    world.fails("rate_limited", state=State.WAITING)
+    Lane.objects.update(waits_until=now() + timedelta(minutes=7))
+
+
+def unreachable(world: World) -> None:
+    Connection.objects.update(status=Status.UNREACHABLE, status_message="No answer.")
+    world.fails("unreachable")
+
+
+def unreachable_and_waiting(world: World) -> None:
+    world.fails("unreachable", state=State.WAITING)
+    Lane.objects.update(waits_until=now() + timedelta(minutes=1))
+
+
+def stuck(world: World) -> None:
+    make.run(world.connection, state=State.RUNNING, beat_at=ago(minutes=5))
+    Lane.objects.update(leased_until=ago(minutes=3))
+
+
+def first_sync(world: World) -> None:
+    world.schedules().update(as_of=None, watermark=None)
+    make.run(world.connection, state=State.RUNNING, seen=1240, trigger="first")
+
+
+def running(world: World) -> None:
+    make.run(world.connection, state=State.RUNNING, seen=1240, requested_by=world.admin)
+
+
+def queued(world: World) -> None:
+    make.run(world.connection, Entity.PRODUCTS, state=State.RUNNING)
+    make.run(world.connection, state=State.QUEUED, started_at=None)
+
+
+def contract(world: World) -> None:
+    world.fails("contract", "The WMS sent a web page instead of data.")
+
+
+def ours(world: World) -> None:
+    world.fails("packr")
+
+
+def empty_list(world: World) -> None:
+    make.run(world.connection, state=State.PARTIAL, mode="full", seen=0, started_at=ago(minutes=8))
+
+
+def cancelled(world: World) -> None:
+    make.run(world.connection, state=State.CANCELLED, cancelled_by=world.admin, started_at=ago(minutes=8))
+
+
+def overdue(world: World) -> None:
+    world.schedules().update(next_due_at=ago(minutes=50))
+
+
+def source(world: World) -> None:
+    make.run(world.connection, started_at=ago(minutes=2))
+
+
+def rejected(world: World) -> None:
+    world.age(ORDERS, ago(minutes=2))
+    make.run(world.connection, state=State.PARTIAL, seen=1215, unchanged=1212, rejected=3, started_at=ago(minutes=2))
+
+
+def not_due(world: World) -> None:
+    world.age(ORDERS, ago(minutes=4))
+
+
+def nothing_known(world: World) -> None:
+    """Old, and nobody knows why."""
+
+
+INTEGRATIONS = "/settings/integrations/"
+ALONE: list[tuple[Seed, Cause, str, str]] = [
+    (unmapped, Cause.UNMAPPED, "No warehouse account is linked to Acme yet.", "Open mapping"),
+    (other_account, Cause.OTHER_ACCOUNT, "has no orders", "Open mapping"),
+    (not_connected, Cause.NOT_CONNECTED, "No WMS is connected.", "Connect your WMS"),
+    (disconnected, Cause.DISCONNECTED, "Sandbox was disconnected", "Connect again"),
+    (not_offered, Cause.NOT_OFFERED, "The WMS has no orders.", "Open Sync Settings"),
+    (switched_off, Cause.OFF, "switched off: Not needed.", "Open Sync Settings"),
+    (refused, Cause.CREDENTIALS, "Trackstar refused the login at", "Reconnect"),
+    (no_worker, Cause.NO_WORKER, "Packr itself has not run any sync since", "Contact support"),
+    (no_plan, Cause.NO_PLAN, "has not planned any sync since", "Sync now"),
+    (paused, Cause.PAUSED, "is paused until", "Sync now"),
+    (forbidden, Cause.FORBIDDEN, "The account may not read orders.", "Open Sync Settings"),
+    (held, Cause.REVIEW, "40 orders are missing in the WMS", "See the list"),
+    (limited, Cause.LIMITED, "Trackstar is limiting requests.", "Watch it"),
+    (unreachable, Cause.UNREACHABLE, "Trackstar does not answer.", "See the connection"),
+    (unreachable_and_waiting, Cause.UNREACHABLE, "Trackstar does not answer.", "See the connection"),
+    (stuck, Cause.STUCK, "stands still", "Contact support"),
+    (first_sync, Cause.FIRST_SYNC, "The first sync of orders started", "Watch it"),
+    (running, Cause.RUNNING, "Dana started a sync of orders", "Watch it"),
+    (queued, Cause.QUEUED, "waits for its turn behind products", "Watch it"),
+    (contract, Cause.FAILED, "sent a web page instead of data", "Sync now"),
+    (ours, Cause.OURS, "a fault of Packr’s own", "Contact support"),
+    (empty_list, Cause.EMPTY_LIST, "sent an empty list of orders", "Sync now"),
+    (cancelled, Cause.CANCELLED, "was cancelled by Dana", "Sync now"),
+    (overdue, Cause.OVERDUE, "and has not begun", "Sync now"),
+    (source, Cause.SOURCE, "what Trackstar gives is itself as of", "See the connection"),
+    (rejected, Cause.REJECTED, "3 records of the last sync", "See the records"),
+    (not_due, Cause.NOT_DUE, "read everything as of", "Sync now"),
+    (nothing_known, Cause.UNKNOWN, "Packr knows of no reason", "Sync now"),
+]
+TOGETHER: list[tuple[Seed, Seed, Cause]] = [
+    (refused, contract, Cause.CREDENTIALS),
+    (no_worker, overdue, Cause.NO_WORKER),
+    (no_worker, limited, Cause.NO_WORKER),
+    (switched_off, refused, Cause.OFF),
+    (unmapped, refused, Cause.UNMAPPED),
+    (unreachable, limited, Cause.LIMITED),
+    (paused, contract, Cause.PAUSED),
+    (contract, running, Cause.RUNNING),
+    (rejected, held, Cause.REVIEW),
+    (cancelled, overdue, Cause.CANCELLED),
+    (refused, no_worker, Cause.CREDENTIALS),
+    (no_plan, overdue, Cause.NO_PLAN),
+    (forbidden, no_worker, Cause.NO_WORKER),
+]
+
+
+@pytest.fixture
+def world(workspace: Any, connection: Any, admin_user: Any) -> World:
+    return World(workspace, connection, admin_user)
+
+
+def leads(client: Client, found: Way) -> bool:
+    return client.get(found.url).status_code == 200
+
+
+@pytest.mark.parametrize(("seed", "cause", "words", "label"), ALONE, ids=[one[0].__name__ for one in ALONE])
+def test_the_top_cause_is_right_and_its_button_leads_to_the_cure(
+    admin: Client, world: World, seed: Seed, cause: Cause, words: str, label: str
+) -> None:
+    """M3, P57."""
+    seed(world)
+    place = world.place()
+    top = diagnose(place, ORDERS, thoroughly=True).top
+    assert top.cause == cause
+    assert words in top.words
+    found = way(top, place)
+    assert found.label == label
+    assert not found.asks
+    assert leads(admin, found)
+    if label == "Sync now":
+        assert "entity=orders" in found.url
+        assert '<option value="orders"' in admin.get(found.url).content.decode()
+
+
+@pytest.mark.parametrize(("seed", "cause", "words", "label"), ALONE, ids=[one[0].__name__ for one in ALONE])
+def test_a_member_reads_the_same_cause_and_is_led_where_they_may_go(
+    member: Client, world: World, seed: Seed, cause: Cause, words: str, label: str
+) -> None:
+    """D1, D2: instead of a trigger they ask an admin."""
+    seed(world)
+    place = world.place(admin=False)
+    top = diagnose(place, ORDERS, thoroughly=True).top
+    assert top.cause == cause
+    found = way(top, place)
+    assert found.asks == (label == "Sync now")
+    if not found.asks:
+        assert leads(member, found)
+    address = f"/settings/integrations/why/orders/?brand={world.brand.slug if world.brand else ''}"
+    page = member.get(address).content.decode()
+    assert words in " ".join(page.replace("\n", " ").split())
+    assert ("Ask an admin" in page.split('<h2 id="steps"')[0].split("<main")[1]) == found.asks
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "cause"), TOGETHER, ids=[f"{one.__name__}-{other.__name__}" for one, other, _ in TOGETHER]
+)
+def test_of_two_causes_at_once_the_one_to_begin_with_comes_first(
+    world: World, one: Seed, other: Seed, cause: Cause
+) -> None:
+    """M3: and the other is told as well, where it still says something."""
+    one(world)
+    other(world)
+    assert diagnose(world.place(), ORDERS).top.cause == cause
+
+
+def test_of_several_connections_the_one_whose_data_is_worst_comes_first(world: World) -> None:
+    other = make.connection(world.workspace, "Other")
+    make.synced(other, at=ago(minutes=2))
+    Connection.objects.filter(pk=other.pk).update(status=Status.UNREACHABLE)
+    contract(world)
+    make.connection(world.workspace, "Old", status=Status.DISCONNECTED, disconnected_at=ago(days=9))
+    found = diagnose(world.place(), ORDERS)
+    assert [reason.cause for reason in found.reasons] == [Cause.FAILED, Cause.UNREACHABLE, Cause.DISCONNECTED]
+    assert "Trackstar (Other) does not answer." in found.others[0].words
+    assert diagnose(world.place(), ORDERS, other.pk).top.cause == Cause.UNREACHABLE
+
+
+def test_asking_costs_the_same_however_much_there_is(world: World) -> None:
+    def cost() -> int:
+        with CaptureQueriesContext(database) as asked:
+            overview(world.place())
+        return len(asked)
+
+    few = cost()
+    for number in range(4):
+        other = make.connection(world.workspace, f"Other {number}")
+        for _ in range(5):
+            make.run(other, state=State.FAILED, failure="contract")
+    assert cost() == few <= 8
+
+
+@pytest.mark.parametrize("entity", Entity)
+def test_every_entity_has_a_page(member: Client, world: World, entity: Entity) -> None:
+    """L4: also what the WMS does not offer."""
+    page = member.get(f"/settings/integrations/why/{entity}/").content.decode()
+    assert "Why is this stale?" in page
+    if entity not in world.connection.connector.entities():
+        assert "Trackstar does not offer" in page
+
+
+def test_there_is_no_page_of_what_does_not_exist(member: Client, world: World) -> None:
+    assert member.get("/settings/integrations/why/unicorns/").status_code == 404
+
+
+def flat(client: Client, address: str) -> str:
+    return " ".join(client.get(address).content.decode().split())
+
+
+def test_the_steps_are_looked_at(admin: Client, member: Client, world: World) -> None:
+    """P53, P54, P55, P56, L19, L20, L21: each step of the help page with what Packr found."""
+    page = flat(admin, "/settings/integrations/why/orders/")
+    for words in (
+        "Data looks out of date",
+        "Check the connection",
+        "Sandbox: connected.",
+        "Confirm the brand you’re viewing is mapped to the right warehouse account",
+        "Verify the source",
+        "Trigger a manual sync, then wait about a minute and reload the screen",
+        "By itself the next sync begins about",
+        f'href="/settings/integrations/{world.connection.pk}/sync/?entity=orders">Sync now</a>',
+        "If it’s still stale, contact support",
+    ):
+        assert words in page, words
+    theirs = flat(member, "/settings/integrations/why/orders/")
+    assert "Only admins may start one." in theirs
+    assert "Sync now" not in theirs
+    refused(world)
+    assert "Sandbox: needs attention. The WMS refused the login." in flat(member, "/settings/integrations/why/orders/")
+    not_connected(world)
+    assert "Your WMS isn’t connected." in flat(member, "/settings/integrations/why/orders/")
+
+
+def test_the_steps_say_what_a_brand_is_linked_to(member: Client, world: World) -> None:
+    """P54, P58"""
+    unmapped(world)
+    assert "No warehouse account is linked to Acme." in flat(member, "/settings/integrations/why/orders/?brand=acme")
+    make.brand(world.workspace, "Borealis", (world.connection, ""))
+    page = flat(member, "/settings/integrations/why/orders/?brand=borealis")
+    assert "Borealis is linked to Sandbox. Compare the sample records" in page
+
+
+# --- The banner ----------------------------------------------------------------------------------------------------
+
+
+def banner(client: Client, address: str = "/orders/") -> str:
+    return " ".join(client.get(address).content.decode().split("<main")[1].split("<table")[0].split())
+
+
+@pytest.mark.parametrize(
+    ("seed", "told"),
+    [
+        (not_due, False),
+        (rejected, False),
+        (paused, False),
+        (contract, True),
+        (no_worker, True),
+        (refused, True),
+        (unreachable, True),
+        (limited, True),
+    ],
+    ids=lambda one: getattr(one, "__name__", ""),
+)
+def test_a_banner_only_when_there_is_something_to_know(member: Client, world: World, seed: Seed, told: bool) -> None:
+    """P51, L20: late, stale, a connection in trouble, no worker; with the cause and the way to the whole answer."""
+    make.order(world.connection)
+    seed(world)
+    shown = banner(member)
+    assert ('class="banner' in shown) == told
+    assert ("Why is this stale?" in shown) == told
+
+
+def test_no_worker_is_told_while_the_data_is_still_fresh(member: Client, world: World) -> None:
+    not_due(world)
+    assert "has not run any sync" not in banner(member)
+    no_worker(world)
+    assert "Packr itself has not run any sync since" in banner(member)
+    assert "Syncs stand still" in member.get("/products/").content.decode()
+    Beat.objects.update(at=now())
+    assert "has not run any sync" not in banner(member)
+
+
+def test_a_records_page_tells_it_too_and_only_of_its_own_connection(member: Client, world: World) -> None:
+    other = make.connection(world.workspace, "Other")
+    make.synced(other, at=ago(minutes=2))
+    mine, theirs = make.order(world.connection), make.order(other)
+    contract(world)
+    assert "sent a web page instead of data" in banner(member, f"/orders/{mine.pk}/")
+    assert 'class="banner' not in banner(member, f"/orders/{theirs.pk}/")
+    assert Order.objects.count() == 2
+
+
+def test_what_a_wms_says_is_escaped(member: Client, world: World) -> None:
+    make.order(world.connection)
+    world.fails("contract", "<script>alert(1)</script>")
+    for address in ("/orders/", "/settings/integrations/why/orders/"):
+        page = member.get(address).content.decode()
+        assert "<script>alert" not in page
+        assert "&lt;script&gt;alert" in page

@@ -1,0 +1,383 @@
+"""By role, action and object: every address of Packr as every kind of person.
+
+The addresses come from the URL table itself. A new one fails here until it has a line in DOORS that says who may GET
+and who may POST it. From that line follows what everybody gets: a stranger is sent to sign in (401 from the API),
+another workspace's object does not exist (404), what a member may not do is refused (403). Whoever is refused changes
+nothing and learns nothing.
+"""
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from types import SimpleNamespace
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from django.apps import apps
+from django.contrib.auth.models import Group
+from django.test import Client
+from django.urls import URLPattern, URLResolver, get_resolver, reverse
+from django.urls.resolvers import RegexPattern
+from django.utils.timezone import now
+
+from integrations.connector import Health
+from integrations.connectors.trackstar import Trackstar
+from integrations.entities import Entity
+from packr.workspaces.models import Membership, Role
+from packr.workspaces.services import leave, save_workspace
+from syncs.models import Beat, Mode, RejectedRecord, State
+from tests.kit import factories as make
+
+MARK = "Wrenfield"  # in every name and text of the workspace that is not everybody's business
+BILL = "Wrenbill"  # in what is told of its bills
+OURS = ("workspaces", "integrations", "syncs", "warehouse", "help")
+
+
+class Who(Enum):
+    """Who may use a door, of those whose workspace it is."""
+
+    PUBLIC = "everybody in the world"
+    PEOPLE = "everybody in the workspace"
+    ADMINS = "its admins"
+
+
+PUBLIC, PEOPLE, ADMINS = Who
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """Who may GET and POST an address; None: nobody, it has no such method.
+
+    `args` fills the address, with names of what `scene` makes or with plain values. `sends` is a form (or JSON) that
+    is as it should be. `method` names another method than POST. Where `args` names nothing, people of other workspaces
+    get their own; who is in none, as support, gets 404 there unless `lets_support_in`.
+    """
+
+    get: Who | None = None
+    post: Who | None = None
+    args: Mapping[str, str] = field(default_factory=dict)
+    sends: Mapping[str, Any] = field(default_factory=dict)
+    method: str = "post"
+    lets_support_in: bool = False
+
+
+CONNECTION = {"pk": "connection"}
+RUN = {"pk": "connection", "run_id": "queued_run"}
+
+# One line an address, by its name in the URL table (or its route, where it has none).
+DOORS: dict[str, Door] = {
+    # Packr itself
+    "healthz": Door(PUBLIC),
+    "readyz": Door(PUBLIC),
+    # Signing in
+    "login": Door(PUBLIC, PUBLIC, sends={"username": "nobody", "password": "x"}),
+    "logout": Door(None, PUBLIC),
+    "home": Door(PEOPLE, lets_support_in=True),
+    # Data
+    **{
+        name: Door(PEOPLE)
+        for screen in ("orders", "inventory", "inbound_shipments", "products")
+        for name in (screen, f"{screen}_export")
+    },
+    "order": Door(PEOPLE, args={"pk": "order"}),
+    "inbound_shipment": Door(PEOPLE, args={"pk": "inbound_shipment"}),
+    # Settings → Integrations
+    "integrations": Door(PEOPLE),
+    "refresh": Door(None, PEOPLE, args=CONNECTION),
+    "sync_window": Door(ADMINS, ADMINS, args=CONNECTION, sends={"entity": "orders"}),
+    "sync_state": Door(PEOPLE, args=CONNECTION),
+    "confirm_sync": Door(ADMINS, args=CONNECTION),
+    "connection": Door(PEOPLE, args=CONNECTION),
+    "entity": Door(PEOPLE, args={"pk": "connection", "entity": "products"}),
+    "history": Door(PEOPLE, args=CONNECTION),
+    "workspace_history": Door(PEOPLE),
+    "run": Door(PEOPLE, args=RUN),
+    "held": Door(ADMINS, ADMINS, args={"pk": "connection", "run_id": "held_run"}, sends={"decision": "reject"}),
+    "retry_rejected": Door(None, ADMINS, args={"pk": "connection", "entity": "products"}),
+    "cancel_run": Door(None, ADMINS, args=RUN),
+    "sync_widget": Door(PEOPLE),
+    # Help
+    **{
+        name: Door(PEOPLE)
+        for name in (
+            "help",
+            "help_syncing",
+            "help_connecting",
+            "help_mapping",
+            "help_troubleshooting",
+            "help_getting_help",
+        )
+    },
+    "help_contact": Door(PEOPLE, PEOPLE, sends={"message": "It is old."}),
+    # REST API
+    "api_connections": Door(PEOPLE, lets_support_in=True),
+    "api_sync": Door(None, ADMINS, args=CONNECTION, sends={"entity": "orders"}),
+    "api_sync_state": Door(PEOPLE, args=CONNECTION),
+    "api_schedule": Door(
+        PEOPLE, ADMINS, args={"pk": "connection", "entity": "products"}, sends={"enabled": False}, method="patch"
+    ),
+    "api_runs": Door(PEOPLE, lets_support_in=True),
+    "api_run": Door(PEOPLE, args={"pk": "queued_run"}),
+    "api_cancel": Door(None, ADMINS, args={"pk": "queued_run"}),
+    "api_schema": Door(PUBLIC),
+    "api_docs": Door(PUBLIC),
+    "api_missing": Door(),
+}
+UNNAMED = ("healthz", "readyz")
+ROLES = ("stranger", "support", "elsewhere", "former", "member", "admin")
+
+
+# --- The URL table --------------------------------------------------------------------------------
+def addresses(patterns: Any = None, prefix: str = "") -> Iterator[tuple[str, str]]:
+    """The name (or the route) and the whole route of every address but the admin's, which follow their own rule."""
+    for one in get_resolver().url_patterns if patterns is None else patterns:
+        if isinstance(one, URLResolver) and one.namespace != "admin":
+            yield from addresses(one.url_patterns, f"{prefix}{one.pattern}")
+        elif isinstance(one, URLPattern):
+            yield one.name or f"{prefix}{one.pattern}", f"{prefix}{one.pattern}"
+
+
+def admin_addresses() -> Iterator[str]:
+    """An address for every pattern of the admin, its gaps filled with something."""
+    site = next(one for one in get_resolver().url_patterns if getattr(one, "namespace", "") == "admin")
+
+    def walk(patterns: Any, prefix: str) -> Iterator[str]:
+        for one in patterns:
+            route = str(one.pattern)
+            if isinstance(one.pattern, RegexPattern):
+                route = re.sub(r"\(\?P<\w+>[^)]*\)", "syncs", route).strip("^$").replace(r"\Z", "")
+            route = prefix + re.sub(r"<[^>]+>", "1", route)
+            yield from walk(one.url_patterns, route) if isinstance(one, URLResolver) else [route]
+
+    yield from walk(site.url_patterns, "/admin/")
+
+
+def test_every_address_has_a_line() -> None:
+    """A new address says here who may use it, or it does not pass."""
+    found = dict(addresses())
+    missing = [f"{name!r} ({route})" for name, route in found.items() if name not in DOORS]
+    assert not missing, (
+        f"No line in DOORS of tests/test_matrix.py for {', '.join(missing)}. Say who may GET and who may POST it: "
+        '"name": Door(PEOPLE, ADMINS, args={"pk": "connection"}, sends={…}).'
+    )
+    gone = [name for name in DOORS if name not in found]
+    assert not gone, f"DOORS of tests/test_matrix.py has lines for addresses that are no more: {', '.join(gone)}."
+
+
+# --- The people and their things ------------------------------------------------------------------
+@pytest.fixture(autouse=True)
+def _plain_settings(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A cache of its own, passwords quick to hash, a WMS that answers every check, and one that offers bills."""
+    name = str(uuid4())
+    settings.CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "LOCATION": name}}
+    settings.MIDDLEWARE = [one for one in settings.MIDDLEWARE if not one.startswith("whitenoise")]
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+    monkeypatch.setattr(Trackstar, "check", staticmethod(lambda client, connecting=False: Health(clock=None)))
+    monkeypatch.setattr(
+        Trackstar, "resources", {**Trackstar.resources, Entity.BILLS: Trackstar.resources[Entity.PRODUCTS]}
+    )
+
+
+@pytest.fixture
+def scene(db: None) -> SimpleNamespace:
+    """A workspace with one of everything, each marked; another one with little; and people of every kind."""
+    Beat.objects.create(name="worker here:1", at=now())
+    here = make.workspace("wrenfield", name=MARK)
+    connection = make.connection(here, f"{MARK} depot")
+    for entity in (Entity.ORDERS, Entity.PRODUCTS):
+        make.synced(connection, entity, message=f"{MARK} message")
+    failed = make.run(connection, Entity.BILLS, state=State.FAILED, message=BILL)
+    RejectedRecord.objects.create(
+        connection=connection, run=failed, entity=Entity.BILLS, reason=BILL, excerpt=BILL, last_seen_at=failed.due_at
+    )
+    queued = make.run(connection, Entity.INVENTORY, state=State.QUEUED, started_at=None, message=f"{MARK} message")
+    held = make.run(connection, Entity.PRODUCTS, state=State.NEEDS_REVIEW, mode=Mode.FULL, held=30, message=MARK)
+    make.brand(here, f"{MARK}-brand", (connection, ""))
+    there = make.workspace("fernhill")
+    make.connection(there, "Fernhill depot")
+    support = make.person("sam", is_staff=True)
+    support.groups.add(Group.objects.get(name="Support"))
+    people = {
+        "support": support,
+        "elsewhere": make.person("kim", in_=there, role=Role.ADMIN),
+        "former": make.person("fay", in_=here),
+        "member": make.person("lee", in_=here),
+        "admin": make.person("dana", in_=here, role=Role.ADMIN),
+    }
+    leave(Membership.objects.get(user=people["former"]))
+    return SimpleNamespace(
+        workspace=here,
+        people=people,
+        connection=connection,
+        run=failed,
+        queued_run=queued,
+        held_run=held,
+        order=make.order(connection, order_number=f"{MARK}-1"),
+        inbound_shipment=make.inbound_shipment(connection, purchase_order_number=f"{MARK}-2"),
+    )
+
+
+def browser(scene: SimpleNamespace, role: str) -> Client:
+    client = Client()
+    if role in scene.people:
+        client.force_login(scene.people[role])
+    return client
+
+
+def address(name: str, door: Door, scene: SimpleNamespace) -> str:
+    """The door's address, with the scene's own things in it."""
+    filled = {key: getattr(scene, value).pk if hasattr(scene, value) else value for key, value in door.args.items()}
+    if name == "api_missing":
+        return "/api/v1/nothing/"
+    return f"/{name}" if name in UNNAMED else reverse(name, kwargs=filled)
+
+
+def everything() -> dict[str, list[Any]]:
+    """Every row of Packr's own tables."""
+    models = [model for label in OURS for model in apps.get_app_config(label).get_models()]
+    return {model.__name__: list(model._default_manager.order_by("pk").values()) for model in models}
+
+
+# --- What everybody gets --------------------------------------------------------------------------
+def expected(door: Door, who: Who | None, role: str) -> str:
+    """How a door answers: `allowed`, `sign in`, `missing` or `forbidden`; `no such method` where there is none."""
+    if who is None:
+        return "no such method"
+    if who == PUBLIC:
+        return "allowed"
+    if role == "stranger":
+        return "sign in"
+    if role in ("support", "elsewhere", "former") and door.args:
+        return "missing"
+    if role in ("support", "former"):
+        return "allowed" if door.lets_support_in else "missing"
+    return "forbidden" if who == ADMINS and role not in ("admin", "elsewhere") else "allowed"
+
+
+def told(response: Any) -> str:
+    """How an answer is to be understood."""
+    code = response.status_code
+    to_login = (
+        response.headers.get("Location", "").startswith("/accounts/login/?next=") or "HX-Redirect" in response.headers
+    )
+    if code == 401 or (code in (204, 302) and to_login):
+        return "sign in"
+    names = {403: "forbidden", 404: "missing", 405: "no such method"}
+    return names.get(code) or ("allowed" if code < 400 else str(code))
+
+
+def body(response: Any) -> str:
+    content = b"".join(response.streaming_content) if response.streaming else response.content
+    return content.decode()
+
+
+def ask(client: Client, method: str, url: str, door: Door, *, api: bool, htmx: bool = False) -> Any:
+    headers = {"HX-Request": "true"} if htmx else {}
+    if method == "get":
+        return client.get(url, headers=headers)
+    kind = {"content_type": "application/json"} if api else {}
+    return getattr(client, method)(url, dict(door.sends), headers=headers, **kind)
+
+
+@pytest.mark.parametrize("name", DOORS)
+def test_who_gets_in(name: str, scene: SimpleNamespace) -> None:
+    """P39, and every other row that says who may: as each kind of person, GET and POST, as a page and as a part."""
+    door, url = DOORS[name], address(name, DOORS[name], scene)
+    api = url.startswith("/api/")
+    problems = []
+    tries: list[tuple[str, Who | None, bool]] = [("get", door.get, False), (door.method, door.post, False)]
+    if not api and door.get:
+        tries.insert(1, ("get", door.get, True))
+    for role in ROLES:
+        client = browser(scene, role)
+        for method, who, htmx in tries:
+            wanted = expected(door, who, role)
+            before = everything() if wanted != "allowed" else None
+            response = ask(client, method, url, door, api=api, htmx=htmx)
+            text, got = body(response), told(response)
+            if who is None and response.status_code < 500:  # that nothing comes of it matters, not how that is said
+                got = wanted
+            line = f"{role} {method.upper()} {url}{' (part)' if htmx else ''}"
+            if got != wanted:
+                problems.append(f"{line}: {wanted} expected, got {response.status_code} {got}")
+            if role not in ("member", "admin") and (MARK in text or BILL in text):
+                problems.append(f"{line}: tells what is none of their business")
+            if before is not None and everything() != before:
+                problems.append(f"{line}: refused, and changed something all the same")
+    assert not problems, "\n".join(problems)
+
+
+@pytest.mark.parametrize("name", [name for name, door in DOORS.items() if door.get in (PEOPLE, ADMINS)])
+def test_bills_show_to_their_viewers_alone(name: str, scene: SimpleNamespace) -> None:
+    """L15: nothing of them, not even that they failed, on any page of a person who may not see them."""
+    url = address(name, DOORS[name], scene)
+    for htmx in (False, True):
+        response = ask(browser(scene, "member"), "get", url, DOORS[name], api=False, htmx=htmx)
+        text = body(response)
+        assert BILL not in text, f"{url} tells a member about the bills"
+        assert f'"{Entity.BILLS}"' not in text or name == "api_connections", f"{url} names the bills to a member"
+
+
+BILL_DOORS = {
+    "entity": {"pk": "connection", "entity": "bills"},
+    "run": {"pk": "connection", "run_id": "run"},
+    "api_run": {"pk": "run"},
+    "api_cancel": {"pk": "run"},
+    "api_schedule": {"pk": "connection", "entity": "bills"},
+}
+
+
+@pytest.mark.parametrize("name", BILL_DOORS)
+def test_a_bill_run_does_not_exist_for_who_may_not_see_it(name: str, scene: SimpleNamespace) -> None:
+    """L15: 404 by its address too; with the right it is there."""
+    door = Door(DOORS[name].get, DOORS[name].post, args=BILL_DOORS[name])
+    url = address(name, door, scene)
+    method = "get" if door.get else "post"
+    member = browser(scene, "member")
+    assert ask(member, method, url, door, api=True).status_code == 404
+    save_workspace("wrenfield", bills=["lee"])
+    assert ask(member, method, url, door, api=True).status_code == (200 if door.get else 403)
+
+
+def test_viewers_of_bills_see_their_state(scene: SimpleNamespace) -> None:
+    """L15: admins by right, a member by a grant."""
+    url = reverse("api_sync_state", kwargs={"pk": scene.connection.pk})
+    runs = reverse("api_runs")
+
+    def sees(role: str) -> tuple[bool, bool]:
+        client = browser(scene, role)
+        return "bills" in {row["entity"] for row in client.get(url).json()}, BILL in client.get(runs).content.decode()
+
+    assert sees("admin") == (True, True)
+    assert sees("member") == (False, False)
+    save_workspace("wrenfield", bills=["lee"])
+    assert sees("member") == (True, True)
+
+
+@pytest.mark.parametrize("role", ["stranger", "member", "admin", "elsewhere"])
+def test_the_admin_is_supports_alone(role: str, scene: SimpleNamespace) -> None:
+    """Every address of the admin, with every method: to its sign-in, and nothing changes."""
+    client, before, problems = browser(scene, role), everything(), []
+    for url in set(admin_addresses()) - {"/admin/logout/"}:
+        for method in (client.get, client.post):
+            response = method(url, {"action": "delete_selected", "post": "yes"})
+            at_the_door = response.status_code == 302 and "/login/" in response.headers["Location"]
+            at_the_door |= url == "/admin/jsi18n/" or response.status_code in (403, 404, 405)
+            if not at_the_door or MARK in body(response):
+                problems.append(f"{role} {url}: {response.status_code}")
+    assert problems == []
+    assert everything() == before
+
+
+def test_the_matrix_notices_a_door_left_open(scene: SimpleNamespace, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The check itself: with the gate taken away it fails, for a leak and for a denial that is missing."""
+    from packr.workspaces import access
+
+    free: Callable[..., Any] = lambda user, model, pk, permission="": model.get(pk=pk)  # noqa: E731
+    monkeypatch.setattr(access, "get", free)
+    with pytest.raises(AssertionError, match=r"member POST \S+sync/: forbidden expected"):
+        test_who_gets_in("sync_window", scene)
+    with pytest.raises(AssertionError, match=r"elsewhere GET \S+sync-state/: missing expected"):
+        test_who_gets_in("api_sync_state", scene)
