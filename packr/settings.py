@@ -209,6 +209,7 @@ SPECTACULAR_SETTINGS = {
         "Freshness": "syncs.state.Freshness",
         "RunState": "syncs.models.State",
         "Mode": "syncs.models.Mode",
+        "AskedMode": "syncs.api.MODES",
         "ConnectionStatus": "integrations.models.Status",
     },
     "SWAGGER_UI_DIST": "SIDECAR",

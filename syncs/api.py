@@ -6,7 +6,6 @@ from typing import Any
 from django.db.models import QuerySet
 from django.http import Http404
 from django.urls import path, reverse
-from django.utils.timezone import now
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import generics, serializers
 from rest_framework.exceptions import PermissionDenied
@@ -23,10 +22,11 @@ from packr.workspaces.models import MANAGE_CONNECTIONS, TRIGGER_SYNC, Scope
 from . import bills, services
 from .models import ENTITIES, EntitySchedule, Mode, Reread, State, SyncRun, Trigger
 from .plain import COUNTS, as_row
-from .schedule import is_read_with, reschedule
+from .schedule import is_read_with
 from .state import EntityState, Freshness, sync_state
+from .switching import switch_one
 
-MODES = (Mode.INCREMENTAL, Mode.FULL)
+MODES = [(mode.value, str(mode.label)) for mode in (Mode.INCREMENTAL, Mode.FULL)]
 NOT_YOURS = (
     "Only “enabled” can be changed here. How often and how data is read is support’s to change: contact support, "
     "and say what you need."
@@ -49,7 +49,7 @@ class SyncAsked(serializers.Serializer[Any]):
 
     entity = choice("entity", ENTITIES, required=False)
     group = choice("group", [(name, name) for name in GROUPS], required=False)
-    mode = choice("mode", [(mode.value, mode.label) for mode in MODES], default=Mode.INCREMENTAL.value)
+    mode = choice("mode", MODES, default=Mode.INCREMENTAL.value)
 
     def validate(self, asked: dict[str, Any]) -> dict[str, Any]:
         if ("entity" in asked) == ("group" in asked):
@@ -58,10 +58,9 @@ class SyncAsked(serializers.Serializer[Any]):
 
 
 class ScheduleChange(serializers.Serializer[Any]):
+    """Whether an entity is synced by itself."""
+
     enabled = serializers.BooleanField()
-    off_reason = serializers.CharField(
-        required=False, allow_blank=True, max_length=500, help_text="why it is off; shown to who misses the data"
-    )
 
 
 class RunsAsked(serializers.Serializer[Any]):
@@ -279,7 +278,8 @@ class Schedule(APIView):
 
     @extend_schema(
         summary="Switch an entity on or off",
-        description="For admins. How often and how data is read is support’s to change.",
+        description="For admins. What is switched on is synced at once; what is switched off keeps its data. How often "
+        "and how data is read is support’s to change.",
         request=ScheduleChange,
         responses={200: ScheduleRow, 400: Error, 401: Error, 403: Error, 404: Error},
     )
@@ -293,14 +293,8 @@ class Schedule(APIView):
             parent = schedule.connection.connector.read_with[Entity(entity)]
             message = f"{Entity(entity).label} arrive with {parent.label.lower()}. Switch those on or off instead."
             raise serializers.ValidationError({"enabled": [message]})
-        return Response(ScheduleRow(_switched(schedule, form.validated_data)).data)
-
-
-def _switched(schedule: EntitySchedule, change: dict[str, Any]) -> EntitySchedule:
-    schedule.enabled = change["enabled"]
-    schedule.off_reason = "" if schedule.enabled else change.get("off_reason", "")
-    reschedule(schedule, now())
-    return schedule
+        switch_one(schedule.connection, Entity(entity), form.validated_data["enabled"], person=request.user)
+        return Response(ScheduleRow(_schedule(request, pk, entity)).data)
 
 
 class Runs(generics.ListAPIView[SyncRun]):

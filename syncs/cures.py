@@ -64,16 +64,16 @@ def _sync(reason: Reason, place: Place) -> Way:
 
 
 def _watch(reason: Reason, place: Place) -> Way:
-    if not reason.connection or not reason.run:
+    if not place.may_sync or not reason.connection or not reason.run:
         return Way("There is nothing to do but wait.", "See the sync state", _connection(reason))
-    url = reverse("run", args=[reason.connection.pk, reason.run.pk])
+    url = f"{reverse('sync_window', args=[reason.connection.pk])}?run={reason.run.pk}"
     return Way("There is nothing to do but wait.", "Watch it", url)
 
 
 def _review(reason: Reason, place: Place) -> Way:
     if not place.may_sync or not reason.connection or not reason.run:
         return Way("An admin can release or reject the removals.", "See the sync state", _connection(reason))
-    url = page("held_removals", reason.connection.pk, reason.run.pk)
+    url = page("held", reason.connection.pk, reason.run.pk)
     return Way("Look at the list, then release or reject the removals.", "See the list", url)
 
 
@@ -81,7 +81,7 @@ def _rejected(reason: Reason, place: Place) -> Way:
     if not reason.connection or not reason.run:
         return _support(reason, place)
     url = page("entity", reason.connection.pk, reason.run.entity)
-    return Way("See which, and why.", "See the records", url)
+    return Way("See which, and why.", "See the records", f"{url}#rejected")
 
 
 def _see(reason: Reason, place: Place) -> Way:

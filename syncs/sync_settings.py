@@ -18,6 +18,7 @@ from packr.workspaces import access
 from packr.workspaces.models import MANAGE_CONNECTIONS
 from packr.workspaces.views import sent, signed_in
 
+from . import bills
 from .state import EntityState, sync_state
 from .switching import switch
 
@@ -55,7 +56,7 @@ def sync_settings(request: HttpRequest, pk: int) -> HttpResponse:
     """How far back and how often each entity is read, for everybody to see; admins change it by POST."""
     needed = MANAGE_CONNECTIONS if request.method == "POST" else ""
     connection = access.get(request.user, Connection.objects.select_related("workspace"), pk, needed)
-    states = sync_state(connection)
+    states = sync_state(connection, bills=bills.shown(request.user, connection))
     form = SettingsForm(connection, states, sent(request))
     status = 200
     if request.method == "POST":

@@ -14,6 +14,7 @@ from integrations.models import Connection
 from packr.warehouse.export import stamp
 from packr.workspaces.current import Place
 from syncs import beats
+from syncs.diagnosis import overview
 from syncs.models import Incident, SyncRun
 from syncs.state import EntityState, displayed_state, sync_states
 
@@ -27,7 +28,7 @@ def diagnosis(place: Place, *, about: Entity | None = None) -> str:
 
 def _lines(place: Place, about: Entity | None) -> Iterator[str]:
     moment = now()
-    connections = list(place.workspace.connections.order_by("name"))
+    connections = sorted(place.workspace.connections.order_by("name"), key=lambda one: not one.is_live)
     states = sync_states([one for one in connections if one.is_live], bills=place.may_view_bills)
     yield f"Workspace: {place.workspace.name} ({place.workspace.slug}), {place.workspace.timezone}"
     yield f"Brand: {place.brand or 'all'}"
@@ -41,6 +42,7 @@ def _lines(place: Place, about: Entity | None) -> Iterator[str]:
         yield "\nNo WMS is connected."
     for connection in connections:
         yield from _connection(connection, states.get(connection.pk, []))
+    yield from _reasons(place)
     yield from _incidents(connections)
     yield from _runs(connections, place)
 
@@ -58,6 +60,15 @@ def _connection(connection: Connection, states: list[EntityState]) -> Iterator[s
             f"  {state.entity.label}: {state.freshness.label.lower()}, as of {_time(state.as_of)}, {every}, "
             f"next {_time(state.next_run)}, {last}"
         )
+
+
+def _reasons(place: Place) -> Iterator[str]:
+    """Why each type of data is not newer, where that is not simply because it is not due yet."""
+    found = [one for one in overview(place) if not one.top.is_expected]
+    if found:
+        yield "\nWhy data is not newer"
+    for one in found:
+        yield f"  {one.entity.label}: {one.top.words}"
 
 
 def _incidents(connections: list[Connection]) -> Iterator[str]:

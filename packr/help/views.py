@@ -74,9 +74,9 @@ def page(request: HttpRequest, page: Page) -> HttpResponse:
 @signed_in
 @require_http_methods(["GET", "POST"])
 def contact(request: HttpRequest) -> HttpResponse:
-    """Contact support: a form under which everything stands that support gets to see. `?about=` an entity."""
+    """Contact support: a form under which everything stands that support gets to see. `?entity=` says what it is about."""
     here = place(request)
-    about = _entity(request.GET.get("about", ""))
+    about = _entity(request.GET.get("entity", ""))
     shown = diagnosis(here, about=about)
     form = ContactForm(request.POST or None, initial={"reply_to": request.user.email})  # type: ignore[union-attr]
     if request.method == "POST" and form.is_valid():

@@ -16,7 +16,7 @@ from .. import services
 from ..models import RejectedRecord, SyncRun
 from ..recent import estimate_of
 from ..state import undecided
-from .common import connection_of, may_see, may_sync, runs_of
+from .common import connection_of, may_sync, runs_of
 from .window import Watched
 
 REJECTED_SHOWN = 50
@@ -30,7 +30,7 @@ def run(request: HttpRequest, pk: int, run_id: int) -> HttpResponse:
     While it is active the page asks for its content again, and the manual sync window for the run's row.
     """
     connection = connection_of(request, pk)
-    found = get_object_or_404(runs_of(connection), pk=run_id)
+    found = get_object_or_404(runs_of(request, connection), pk=run_id)
     if by_htmx(request) and request.GET.get("in") != "page":
         return render(request, "syncs/_run.html", _row(request, connection, found))
     template = "syncs/_run_page.html" if by_htmx(request) else "syncs/run.html"
@@ -56,7 +56,6 @@ def _page(request: HttpRequest, connection: Connection, found: SyncRun) -> dict[
         "is_undecided": bool(found.held) and undecided().filter(pk=found.pk).exists(),
         "may_sync": allowed,
         "may_change": allowed and connection.is_live,
-        "may_see": may_see(request, connection, found.entity),
     }
 
 
@@ -65,7 +64,7 @@ def _page(request: HttpRequest, connection: Connection, found: SyncRun) -> dict[
 def cancel(request: HttpRequest, pk: int, run_id: int) -> HttpResponse:
     """End a run early; what it has written stays."""
     connection = connection_of(request, pk, TRIGGER_SYNC)
-    found = get_object_or_404(runs_of(connection), pk=run_id)
+    found = get_object_or_404(runs_of(request, connection), pk=run_id)
     services.cancel(found, person=request.user)
     if request.POST.get("in") == "page":
         return HttpResponseRedirect(reverse("run", args=[pk, run_id]), status=303)

@@ -190,11 +190,15 @@ def test_another_workspaces_runs_are_not_there(program: Program, connection: Any
 def test_an_admin_switches_an_entity_off_and_on(program: Program, connection: Any) -> None:
     """D13: users switch; the reason is shown to who misses the data."""
     admin, address = program(), f"connections/{connection.pk}/schedules/products/"
-    off = send(admin, "patch", address, {"enabled": False, "off_reason": "We sell one product."})
-    assert (off.status_code, off.json()["enabled"], off.json()["off_reason"]) == (200, False, "We sell one product.")
+    off = send(admin, "patch", address, {"enabled": False})
+    assert (off.status_code, off.json()["enabled"], off.json()["off_reason"]) == (200, False, "dana switched it off.")
     assert not EntitySchedule.objects.get(connection=connection, entity="products").enabled
     on = send(admin, "patch", address, {"enabled": True})
     assert (on.json()["enabled"], on.json()["off_reason"]) == (True, "")
+    send(admin, "patch", address, {"enabled": True})
+    assert [event.text for event in connection.events.all()] == ["Switched on: products.", "Switched off: products."]
+    assert EntitySchedule.objects.filter(connection=connection, enabled=True).count() == 8
+    assert {event.person.username for event in connection.events.all()} == {"dana"}
     assert send(program("member"), "get", address).json()["cadence_seconds"] == 3600
     assert send(program("member"), "patch", address, {"enabled": False}).status_code == 403
 

@@ -1,13 +1,14 @@
 """Pictures of every page, in light and dark, wide and narrow: `python -m tests.e2e.shots [ADDRESS]`.
 
 Without an address the pages are those of the scene, on a server and a database made for the moment. The pictures go
-to screenshots/, which git ignores.
+to screenshots/, which git ignores. `python -m tests.e2e.shots help` makes the three that the help shows, in its folder.
 """
 
 import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from importlib import import_module
 from itertools import chain
 from pathlib import Path
@@ -15,10 +16,12 @@ from socket import socket
 from subprocess import DEVNULL, Popen
 from tempfile import TemporaryDirectory
 from time import sleep
+from typing import Any
 
 import django
 from django.core.management import call_command
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from django.utils.timezone import now
+from playwright.sync_api import Browser, BrowserContext, Locator, Page, sync_playwright
 from playwright.sync_api import Error as PlaywrightError
 
 CHROMIUM = {"executable_path": "/usr/bin/chromium", "args": ["--no-sandbox", "--disable-gpu"]}
@@ -29,6 +32,9 @@ LOOKS = {
     "phone": {"color_scheme": "light", "viewport": {"width": 320, "height": 640}},
     "phone-dark": {"color_scheme": "dark", "viewport": {"width": 320, "height": 640}},
 }
+# For the help's own pictures, which stand in its column of text.
+CRISP = {"color_scheme": "light", "viewport": {"width": 960, "height": 900}, "device_scale_factor": 2}
+HELP = Path("packr/static/packr/help")
 PAGES = {
     "orders": "/orders/",
     "orders-filtered-empty": "/orders/?q=nothing-like-it",
@@ -36,6 +42,13 @@ PAGES = {
     "inbound-shipments": "/inbound-shipments/",
     "products": "/products/",
     "integrations": "/settings/integrations/",
+    "help": "/help/",
+    "help-syncing": "/help/syncing/",
+    "help-connecting": "/help/connecting/",
+    "help-mapping": "/help/mapping/",
+    "help-troubleshooting": "/help/troubleshooting/",
+    "help-getting-help": "/help/getting-help/",
+    "help-contact": "/help/contact/",
     "catalogue": "/settings/integrations/connect/",
     "connect": "/settings/integrations/connect/trackstar/",
     "missing": "/orders/987654321/",
@@ -64,7 +77,7 @@ def signed_in(
     browser: Browser, address: str, look: str, username: str = "admin"
 ) -> Iterator[tuple[BrowserContext, Page]]:
     """A page of a person who signed in, in one of the looks."""
-    context = browser.new_context(**LOOKS[look])  # type: ignore[arg-type]
+    context = browser.new_context(**(CRISP if look == "crisp" else LOOKS[look]))  # type: ignore[arg-type]
     page = context.new_page()
     sign_in(page, address, username)
     yield context, page
@@ -105,6 +118,61 @@ def everything(page: Page, address: str) -> Iterator[str]:
     page.goto(f"{address}/settings/integrations/why/orders/")
     yield "why-unmapped"
     page.goto(f"{address}/orders/?brand=")
+
+
+def contact_states(page: Page, address: str) -> Iterator[str]:
+    """Contact support with something missing, and after it was sent."""
+    page.goto(f"{address}/help/contact/?entity=orders")
+    page.locator("form.contact").evaluate("form => { form.noValidate = true }")
+    page.get_by_role("button", name="Send").click()
+    page.get_by_text("Say in a sentence what is wrong. Support").wait_for()
+    yield "help-contact-missing"
+    page.get_by_label("What is wrong").fill("Orders from this morning are missing.")
+    page.get_by_role("button", name="Send").click()
+    page.get_by_text("Sent. Your request has the number").wait_for()
+    yield "help-contact-sent"
+
+
+def help_pictures(page: Page, address: str, into: Path) -> None:
+    """The three pictures of the help: the card, its Refresh, the manual sync window with a run under way (P60)."""
+    from syncs.models import State, SyncRun  # not before Django is set up
+
+    page.set_viewport_size({"width": 960, "height": 900})
+    page.goto(f"{address}/settings/integrations/")
+    card = page.locator(".connection").filter(has_text="· Sandbox")
+    card.screenshot(path=into / "card.png")
+    page.screenshot(path=into / "refresh.png", clip=_around(card.locator(".actions")))
+    page.goto(f"{address}{card.get_by_role('link', name='Manual sync').get_attribute('href')}")
+    page.get_by_label("Target entity").select_option("inventory")
+    page.get_by_role("button", name="Run", exact=True).click()
+    page.locator("article.run").wait_for()
+    SyncRun.objects.filter(trigger="manual").update(
+        state=State.RUNNING, started_at=now() - timedelta(seconds=8), seen=640, unchanged=612, updated=28, pages=2
+    )
+    page.reload()
+    page.locator("#main").click(position={"x": 1, "y": 1})
+    page.screenshot(
+        path=into / "manual-sync.png", clip=_around(page.locator(".sync-window"), page.locator("form.trigger"))
+    )
+
+
+def _around(first: Locator, last: Locator | None = None) -> Any:
+    """The part of the page from the top of one element to the foot of another, with some air."""
+    top, foot = first.bounding_box(), (last or first).bounding_box()
+    assert top
+    assert foot
+    air = 16
+    height = foot["y"] + foot["height"] - top["y"]
+    return {"x": top["x"] - air, "y": top["y"] - air, "width": top["width"] + 2 * air, "height": height + 2 * air}
+
+
+def take_for_help(address: str, into: Path) -> None:
+    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"  # Playwright's loop is in this thread; the database is not in it
+    with sync_playwright() as play:
+        browser = play.chromium.launch(**CHROMIUM)  # type: ignore[arg-type]
+        with signed_in(browser, address, "crisp") as (_, page):
+            help_pictures(page, address, into)
+        browser.close()
 
 
 def connections(page: Page, address: str) -> Iterator[str]:
@@ -195,6 +263,8 @@ def take(address: str, into: Path) -> None:
                     page.screenshot(
                         path=into / f"{name}-{look}.png", full_page=name not in ("manual-sync-dialog", "widget")
                     )
+                for name in contact_states(page, address):
+                    page.screenshot(path=into / f"{name}-{look}.png", full_page=True)
             with signed_in(browser, address, look, "member") as (_, page):
                 for name in asking(page, address):
                     page.screenshot(path=into / f"{name}-{look}.png", full_page=True)
@@ -233,7 +303,10 @@ def scenery() -> Iterator[str]:
 
 
 if __name__ == "__main__":
-    if sys.argv[1:]:
+    if sys.argv[1:] == ["help"]:
+        with scenery() as address:
+            take_for_help(address, HELP)
+    elif sys.argv[1:]:
         take(sys.argv[1].rstrip("/"), Path("screenshots"))
     else:
         with scenery() as address:

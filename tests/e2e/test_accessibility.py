@@ -12,7 +12,7 @@ from playwright.sync_api import Page
 from syncs.models import State
 from tests.kit import factories as make
 
-from .shots import LOOKS, asking, connections, everything
+from .shots import LOOKS, asking, connections, contact_states, everything
 
 Visit = Callable[..., Page]
 
@@ -40,6 +40,8 @@ def test_every_page_is_clean(visit: Visit, built: SimpleNamespace, live_server: 
         width = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
         if width > 0:
             problems.append(f"{name}: {width} px too wide")
+    for name in contact_states(page, live_server.url):
+        problems += [f"{name}: {each}" for each in broken(page)]
     member = visit("member", look=look)
     for name in asking(member, live_server.url):
         problems += [f"{name}: {each}" for each in broken(member)]
@@ -65,7 +67,7 @@ def test_targets_are_large_enough_to_hit(visit: Visit, built: SimpleNamespace) -
     settings = "/settings/integrations"
     paths = ["/orders/", f"{settings}/", f"{settings}/{built.busy.pk}/sync/", f"{settings}/why/inbound-shipments/"]
     brands = ["/settings/brands/", f"/settings/brands/{built.workspace.brands.latest('pk').pk}/"]
-    for path in paths + brands:
+    for path in [*paths, *brands, "/help/", "/help/contact/"]:
         page.goto(path)
         small += page.evaluate(
             """() => [...document.querySelectorAll('a, button, summary, select, input:not([type=hidden])')]

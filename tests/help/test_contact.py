@@ -47,7 +47,7 @@ def test_the_form_holds_the_diagnosis(member: Client, connection: Any) -> None:
         message="Orders are old.",
         opened_at=failed.due_at,
     )
-    shown = diagnosis(member, "?about=products")
+    shown = diagnosis(member, "?entity=products")
     for fact in (
         "Workspace: Northbay (northbay), Europe/Berlin",
         "About: Products",
@@ -61,9 +61,11 @@ def test_the_form_holds_the_diagnosis(member: Client, connection: Any) -> None:
         f"{failed.pk} Products, incremental, schedule: failed",
         "The WMS did not answer.",
         "Orders are old.",
+        "Why data is not newer\n",
+        "  Products: ",
     ):
         assert fact in shown, fact
-    assert "About" not in diagnosis(member, "?about=nonsense")
+    assert "About" not in diagnosis(member, "?entity=nonsense")
 
 
 def test_no_secret_and_nobody_elses_facts_are_in_it(member: Client, connection: Any) -> None:

@@ -7,6 +7,7 @@ import pytest
 from django.test import Client
 from django.utils.timezone import now
 
+from integrations.connectors.trackstar import Trackstar
 from integrations.entities import Entity
 from syncs.models import Checkpoint, Mode, Phase, RejectedRecord, State, SyncRun, Trigger
 from tests.kit import factories as make
@@ -164,11 +165,15 @@ def test_rejected_records_with_reason_and_excerpt(admin: Client, member: Client,
     assert "Read all of these again" in page(admin, address(run))
 
 
-def test_what_bills_hold_is_for_those_who_may_see_bills(admin: Client, member: Client, connection: Any) -> None:
+def test_a_run_of_bills_is_for_those_who_may_see_bills(
+    admin: Client, member: Client, connection: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """L15"""
+    offered = {**Trackstar.resources, Entity.BILLS: Trackstar.resources[Entity.PRODUCTS]}
+    monkeypatch.setattr(Trackstar, "resources", offered)
     run = make.run(connection, Entity.BILLS, state=State.PARTIAL, seen=1, rejected=1)
     rejected(run, excerpt="total 99.10")
-    assert "99.10" not in page(member, address(run))
+    assert member.get(address(run)).status_code == 404
     assert "99.10" in page(admin, address(run))
 
 

@@ -157,7 +157,9 @@ def under(path: str, section: str) -> bool:
 
 @register.filter
 def named(person: Any) -> str:
-    """A person as others call them."""
+    """A person as others call them; one whose account is gone is somebody."""
+    if person is None:
+        return "Somebody"
     return str(person.get_full_name() or person.get_username())
 
 
