@@ -14,7 +14,7 @@ from integrations.entities import Entity
 from integrations.models import Connection
 from packr.workspaces import access
 from packr.workspaces.current import place
-from packr.workspaces.models import TRIGGER_SYNC
+from packr.workspaces.models import TRIGGER_SYNC, VIEW_BILLS
 from packr.workspaces.templatetags.looks import named
 from packr.workspaces.views import signed_in
 
@@ -29,9 +29,10 @@ from .services import Refused
 @require_GET
 def why(request: HttpRequest, entity: str) -> HttpResponse:
     """Why is this stale? The reason to begin with, the others, and the steps of the help page, each looked at."""
-    if entity not in set(Entity):
+    here = place(request)
+    wanted = _entity(entity, bills=here.may_view_bills)
+    if wanted is None:
         raise Http404("There is no such data.")
-    here, wanted = place(request), Entity(entity)
     diagnosis = diagnose(here, wanted, thoroughly=True)
     return render(
         request,
@@ -45,12 +46,13 @@ def why(request: HttpRequest, entity: str) -> HttpResponse:
 def ask(request: HttpRequest, pk: int) -> HttpResponse:
     """Ask the admins of a connection's workspace for a sync; for everybody in it."""
     connection = access.get(request.user, Connection.objects.select_related("workspace"), pk)
-    entity = request.POST.get("entity", "")
-    if entity not in set(Entity):
+    bills = access.allows(request.user, VIEW_BILLS, connection.workspace)
+    entity = _entity(request.POST.get("entity", ""), bills=bills)
+    if entity is None:
         messages.error(request, "Nobody was asked: choose the data that looks out of date.")
         return _back(request)
     try:
-        asked, is_new = asks.ask(connection, Entity(entity), person=request.user, note=request.POST.get("note", ""))
+        asked, is_new = asks.ask(connection, entity, person=request.user, note=request.POST.get("note", ""))
     except Refused as refused:
         messages.error(request, str(refused))
         return _back(request)
@@ -91,6 +93,12 @@ def _decide(request: HttpRequest, pk: int, decision: Callable[..., SyncRequest])
         return HttpResponseRedirect(address, status=303)
     messages.success(request, f"The request for a sync of {what} is declined.")
     return _back(request)
+
+
+def _entity(name: str, *, bills: bool) -> Entity | None:
+    """The entity by its name; None when there is none, or none for this person."""
+    known = {one.value: one for one in Entity if bills or one != Entity.BILLS}
+    return known.get(name)
 
 
 def _asker(asked: SyncRequest) -> str:

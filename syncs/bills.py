@@ -19,12 +19,6 @@ def shown(user: Any, connection: Connection) -> bool:
     return access.allows(user, VIEW_BILLS, connection.workspace)
 
 
-def offered(user: Any, connection: Connection) -> tuple[Entity, ...]:
-    """What the connection's WMS offers, bills only for those who may see them."""
-    entities = connection.connector.entities()
-    return entities if shown(user, connection) else tuple(one for one in entities if one != Entity.BILLS)
-
-
 def visible_runs(user: Any) -> QuerySet[SyncRun]:
     """The runs in the person's workspaces, those of bills only where they may see bills."""
     allowed = access.workspaces(user).filter(access.holds(user, VIEW_BILLS))

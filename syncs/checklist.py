@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
 from django.urls import reverse
-from django.utils import timezone
 
 from integrations.entities import Entity
 from integrations.models import Status
@@ -90,14 +89,16 @@ def _sync(place: Place, around: Here, entity: Entity) -> Step:
     if not states:
         return Step(title, OPEN, f"There is no sync of {entity.label.lower()} here.")
     running = next((state for state in states if state.run and state.run.is_active), None)
-    due = first_due(states)
+    due = first_due(around, entity)
     if running:
         found = "A sync is under way; when it ends the screen shows the new data."
-    elif due and due > timezone.now():
+    elif due:
         found = f"By itself the next sync begins about {due.astimezone(ZoneInfo(place.workspace.timezone)):%H:%M}."
     else:
         found = "No sync is planned at the moment."
     if not place.may_sync:
         return Step(title, OPEN, f"{found} Only admins may start one.", Way("", "Ask an admin", "", asks=True))
-    target = states[0].schedule.connection_id
+    troubled = [one.pk for one in around.troubled]
+    keys = [state.schedule.connection_id for state in states]
+    target = next((key for key in keys if key not in troubled), keys[0])
     return Step(title, OPEN, found, Way("", "Sync now", f"{reverse('sync_window', args=[target])}?entity={entity}"))

@@ -80,8 +80,8 @@ def _review(reason: Reason, place: Place) -> Way:
 def _rejected(reason: Reason, place: Place) -> Way:
     if not reason.connection or not reason.run:
         return _support(reason, place)
-    url = page("connection", reason.connection.pk)
-    return Way("See which, and why.", "See the records", f"{url}?{urlencode({'entity': reason.run.entity})}")
+    url = page("entity", reason.connection.pk, reason.run.entity)
+    return Way("See which, and why.", "See the records", f"{url}#rejected")
 
 
 def _see(reason: Reason, place: Place) -> Way:

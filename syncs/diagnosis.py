@@ -62,6 +62,9 @@ class Cause(Enum):
     UNKNOWN = auto()
 
 
+OURS = (Cause.NO_WORKER, Cause.NO_PLAN)
+
+
 class Cure(StrEnum):
     """What leads out of it; `syncs.cures` knows the way for each person."""
 
@@ -136,8 +139,12 @@ def diagnose(place: Place, entity: Entity, connection_id: int | None = None, *, 
     found = _reasons(place, entity, connection_id)
     if thoroughly and (elsewhere := _other_account(place, entity)):
         found.append(elsewhere)
-    found = found or [_unknown(entity)]
-    return Diagnosis(entity, tuple(sorted(found, key=_rank)))
+    found = sorted(found or [_unknown(entity)], key=_rank)
+    # What is wrong with Packr itself is told once, not for each connection.
+    told = {
+        reason.cause if reason.cause in OURS else number: reason for number, reason in reversed([*enumerate(found)])
+    }
+    return Diagnosis(entity, tuple(reversed(told.values())))
 
 
 def overview(place: Place) -> list[Diagnosis]:
@@ -269,6 +276,8 @@ def _ask(place: Place, around: Here) -> Known:
     working = SyncRun.objects.filter(
         state__in=(State.RUNNING, State.WAITING), lane__account_key__in=lanes, connection__in=live
     )
+    if not place.may_view_bills:
+        working = working.exclude(entity=Entity.BILLS)
     return Known(
         signs=signs(place),
         ended={(key, entity): found[a] for key, entity, a, _, _ in keys if a},
@@ -666,7 +675,14 @@ def _zone(place: Place) -> ZoneInfo:
     return ZoneInfo(place.workspace.timezone)
 
 
-def first_due(states: list[EntityState]) -> datetime | None:
-    """When newer data of these is due first (L21)."""
-    moments = [state.next_run for state in states if state.next_run]
+def first_due(around: Here, entity: Entity) -> datetime | None:
+    """When the next sync of an entity begins by itself; None when none is planned."""
+    moments = [
+        state.next_run
+        for state in around.of(entity)
+        if state.next_run
+        and state.next_run > timezone.now()
+        and state.freshness != Freshness.PAUSED
+        and around.connection(state).status != Status.NEEDS_ATTENTION
+    ]
     return min(moments, default=None)

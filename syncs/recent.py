@@ -40,7 +40,7 @@ class Row:
     undecided: SyncRun | None
 
 
-def state_rows(connection: Connection, states: list[EntityState]) -> list[Row]:
+def state_rows(connection: Connection, states: Sequence[EntityState]) -> list[Row]:
     """A row for each of the connection's states, in two more statements however many runs there are."""
     leading = {state.entity: state.read_with or state.entity for state in states}
     runs = recent_runs(connection, leading.values())

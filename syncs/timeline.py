@@ -3,7 +3,7 @@
 Each of the three is read by its own index, in its own order; a page begins at a position in all three.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from heapq import merge
@@ -38,7 +38,6 @@ class Asked:
     first: date | None = None
     last: date | None = None
     idle: bool = False
-    bills: bool = False
 
     @property
     def is_narrowed(self) -> bool:
@@ -85,11 +84,8 @@ class Page:
     older: Position | None
 
 
-def asked(address: Mapping[str, Any], *, bills: bool) -> Asked:
-    """What the address asks: `entity`, `state`, `kind`, `trigger`, `from`, `to`, and `idle` for what found nothing.
-
-    `bills`: whether the person who asks may see those.
-    """
+def asked(address: Mapping[str, Any]) -> Asked:
+    """What the address asks: `entity`, `state`, `kind`, `trigger`, `from`, `to`, and `idle` for what found nothing."""
     return Asked(
         entity=_one_of(address, "entity", set(Entity)),
         state=_one_of(address, "state", set(State.values)),
@@ -98,7 +94,6 @@ def asked(address: Mapping[str, Any], *, bills: bool) -> Asked:
         first=_day(address.get("from", "")),
         last=_day(address.get("to", "")),
         idle=bool(address.get("idle")),
-        bills=bills,
     )
 
 
@@ -110,12 +105,22 @@ def position(text: str) -> Position | None:
     return Position(*(min(int(key), LARGEST_ID) for key in keys))
 
 
-def page(connections: Sequence[Connection], wanted: Asked, start: Position | None, zone: ZoneInfo) -> Page:
-    """The page that begins at a position; `zone` says where the days of the filter begin. One statement a kind."""
+def page(
+    connections: Sequence[Connection],
+    wanted: Asked,
+    start: Position | None,
+    zone: ZoneInfo,
+    bills: Collection[int] = (),
+) -> Page:
+    """The page that begins at a position, in one statement a kind.
+
+    `zone` says where the days of the filter begin; `bills` are the keys of the connections whose bills may be told of.
+    """
     begin = start or Position()
     span = _span(wanted, zone)
+    hidden = Q(entity=Entity.BILLS) & ~Q(connection__in=bills)
     ahead = {
-        kind: read(connections, wanted, span, getattr(begin, kind)) if kind in wanted.kinds else []
+        kind: read(connections, wanted, span, hidden, getattr(begin, kind)) if kind in wanted.kinds else []
         for kind, read in READ.items()
     }
     entries = list(_entries(ahead))
@@ -131,12 +136,12 @@ def _entries(ahead: dict[str, list[tuple[datetime, Any]]]) -> Iterator[Entry]:
         keys[kind].pop(0)
 
 
-def _runs(connections: Sequence[Connection], wanted: Asked, span: "Span", newest: int) -> list[tuple[datetime, Any]]:
+def _runs(
+    connections: Sequence[Connection], wanted: Asked, span: "Span", hidden: Q, newest: int
+) -> list[tuple[datetime, Any]]:
     fields = {"state": wanted.state, "trigger": wanted.trigger, "entity": wanted.entity}
     runs = begun(SyncRun.objects.filter(pk__lte=newest, **{name: value for name, value in fields.items() if value}))
-    runs = span.of(runs, "created_at")
-    if not wanted.bills:
-        runs = runs.exclude(entity=Entity.BILLS)
+    runs = span.of(runs, "created_at").exclude(hidden)
     if not wanted.idle:
         runs = runs.exclude(idle())
     entities = [Entity(wanted.entity)] if wanted.entity else list(Entity)
@@ -148,21 +153,21 @@ def _runs(connections: Sequence[Connection], wanted: Asked, span: "Span", newest
     return [(run.started_at or run.created_at, run) for run in people[: SIZE + 1]]
 
 
-def _events(connections: Sequence[Connection], wanted: Asked, span: "Span", newest: int) -> list[tuple[datetime, Any]]:
+def _events(
+    connections: Sequence[Connection], wanted: Asked, span: "Span", hidden: Q, newest: int
+) -> list[tuple[datetime, Any]]:
     events = span.of(Event.objects.filter(connection__in=connections, pk__lte=newest), "at")
     people = events.select_related("connection", "person").order_by("-pk")
     return [(event.at, event) for event in people[: SIZE + 1]]
 
 
 def _incidents(
-    connections: Sequence[Connection], wanted: Asked, span: "Span", newest: int
+    connections: Sequence[Connection], wanted: Asked, span: "Span", hidden: Q, newest: int
 ) -> list[tuple[datetime, Any]]:
     ours = Q(connection__in=connections) if wanted.entity else Q(connection__in=connections) | Q(connection=None)
-    incidents = span.of(Incident.objects.filter(ours, pk__lte=newest), "opened_at")
+    incidents = span.of(Incident.objects.filter(ours, pk__lte=newest), "opened_at").exclude(hidden)
     if wanted.entity:
         incidents = incidents.filter(entity=wanted.entity)
-    if not wanted.bills:
-        incidents = incidents.exclude(entity=Entity.BILLS)
     found = incidents.select_related("connection").order_by("-pk")
     return [(incident.opened_at, incident) for incident in found[: SIZE + 1]]
 

@@ -22,6 +22,6 @@ urlpatterns = [
     path(f"{CONNECTION}data/<slug:entity>/rejected/", views.retry_rejected, name="retry_rejected"),
     path(f"{CONNECTION}runs/<int:run_id>/", views.run, name="run"),
     path(f"{CONNECTION}runs/<int:run_id>/cancel/", views.cancel, name="cancel_run"),
-    path(f"{CONNECTION}runs/<int:run_id>/held/", views.held_removals, name="held_removals"),
+    path(f"{CONNECTION}runs/<int:run_id>/held/", views.held, name="held"),
     path("sync-widget/", views.widget, name="sync_widget"),
 ]

@@ -100,7 +100,7 @@ DOORS: dict[str, Door] = {
     "sync_state": Door(PEOPLE, args=CONNECTION),
     "run": Door(PEOPLE, args=RUN),
     "cancel_run": Door(None, ADMINS, args=RUN),
-    "held_removals": Door(ADMINS, ADMINS, args={"pk": "connection", "run_id": "held_run"}),
+    "held": Door(ADMINS, ADMINS, args={"pk": "connection", "run_id": "held_run"}),
     "retry_rejected": Door(None, ADMINS, args={"pk": "connection", "entity": "orders"}),
     "history": Door(PEOPLE, args=CONNECTION),
     "workspace_history": Door(PEOPLE),

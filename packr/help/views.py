@@ -74,7 +74,7 @@ def page(request: HttpRequest, page: Page) -> HttpResponse:
 @signed_in
 @require_http_methods(["GET", "POST"])
 def contact(request: HttpRequest) -> HttpResponse:
-    """Contact support: a form under which everything stands that support gets to see. `?entity=` says what it is about."""
+    """Contact support: a form, and under it everything that support gets to see. `?entity=` says what it is about."""
     here = place(request)
     about = _entity(request.GET.get("entity", ""))
     shown = diagnosis(here, about=about)

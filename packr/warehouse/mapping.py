@@ -203,11 +203,11 @@ def matching(accounts: Sequence[Account], words: str) -> list[Account]:
 
 def suggest(brand: Brand, known: Atlas) -> list[Suggestion]:
     """The accounts that fit the brand best, by name and by the SKUs it has now; nothing that does not fit well."""
-    linked = {link.account.key for link in known.of(brand)}
+    linked = [link.account for link in known.of(brand)]
     goods = _same_goods(brand, known)
     scored = []
     for account in known.accounts:
-        if account.key in linked:
+        if any(_overlap(account, one) for one in linked):
             continue
         name, share = alike(brand.name, account.name), goods.get(account.key, 0.0)
         if name < SIMILAR_NAME:

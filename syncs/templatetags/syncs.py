@@ -112,6 +112,11 @@ class Widget:
     requests: list[SyncRequest]
 
     @property
+    def runnable(self) -> list[Connection]:
+        """The connections that a sync can be started of: not those whose login was refused."""
+        return [one for one in self.here.live if one.status != Status.NEEDS_ATTENTION]
+
+    @property
     def attention(self) -> int:
         """How many things need somebody's attention."""
         found = (self.behind, self.here.troubled, self.held, self.requests)
@@ -163,9 +168,16 @@ def sync_widget(context: Context) -> Widget:
         running=[state for state in states if state.run and state.run.is_active and state.read_with is None],
         behind=behind,
         upcoming=_upcoming(around, states),
-        held=list(undecided().filter(connection__in=around.live).order_by("pk")) if around.live else [],
+        held=_held(place, around),
         requests=_requests(place) if place.may_sync else [],
     )
+
+
+def _held(place: Place, around: Here) -> list[SyncRun]:
+    if not around.live:
+        return []
+    runs = undecided().filter(connection__in=around.live).order_by("pk")
+    return list(runs if place.may_view_bills else runs.exclude(entity=Entity.BILLS))
 
 
 def _upcoming(around: Here, states: list[EntityState]) -> list[EntityState]:
@@ -227,7 +239,7 @@ def ask_admin(context: Context, connection: Connection, entity: str = "") -> dic
     return {
         "connection": connection,
         "entity": entity,
-        "entities": connection.connector.entities(),
+        "entities": [one for one in connection.connector.entities() if place.may_view_bills or one != Entity.BILLS],
         "open": [one for one in mine if not one.decision],
         "settled": [one for one in mine if one.decision and one.asked_by_id == context["request"].user.pk][:1],
         "place": place,

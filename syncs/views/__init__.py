@@ -1,7 +1,7 @@
 """The pages of syncs: the manual sync window, the state of every entity, runs, and what a person decides about them."""
 
 from .connection import connection, entity
-from .decisions import held_removals, retry_rejected
+from .decisions import held, retry_rejected
 from .history import history, workspace_history
 from .runs import cancel, run
 from .tables import state_table
@@ -13,7 +13,7 @@ __all__ = [
     "confirm",
     "connection",
     "entity",
-    "held_removals",
+    "held",
     "history",
     "retry_rejected",
     "run",

@@ -1,7 +1,7 @@
 """What the pages of syncs share: whose connection it is, and its runs."""
 
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import Http404, HttpRequest
 
 from integrations.entities import Entity
 from integrations.models import Connection
@@ -10,8 +10,7 @@ from packr.workspaces.models import TRIGGER_SYNC
 
 from .. import bills
 from ..models import SyncRun
-from ..recent import Row, state_rows
-from ..state import sync_state
+from ..state import EntityState, sync_state
 
 LARGEST_KEY = 2**63 - 1
 
@@ -21,10 +20,15 @@ def connection_of(request: HttpRequest, pk: int, permission: str = "") -> Connec
     return access.get(request.user, Connection.objects.select_related("workspace"), pk, permission)
 
 
+def states_of(request: HttpRequest, connection: Connection) -> list[EntityState]:
+    """The state of each entity that the person may know of."""
+    return sync_state(connection, bills=bills.shown(request.user, connection))
+
+
 def runs_of(request: HttpRequest, connection: Connection) -> "QuerySet[SyncRun, SyncRun]":
-    """The connection's runs that the person may see, with what a page says of them."""
-    runs = SyncRun.objects.filter(connection=connection)
-    return with_people(runs if bills.shown(request.user, connection) else runs.exclude(entity=Entity.BILLS))
+    """The connection's runs that the person may know of, with what a page says of them."""
+    runs = with_people(SyncRun.objects.filter(connection=connection))
+    return runs if bills.shown(request.user, connection) else runs.exclude(entity=Entity.BILLS)
 
 
 def with_people(runs: "QuerySet[SyncRun, SyncRun]") -> "QuerySet[SyncRun, SyncRun]":
@@ -32,14 +36,17 @@ def with_people(runs: "QuerySet[SyncRun, SyncRun]") -> "QuerySet[SyncRun, SyncRu
     return runs.select_related("requested_by", "cancelled_by", "reviewed_by", "lane", "checkpoint")
 
 
-def rows_of(request: HttpRequest, connection: Connection) -> list[Row]:
-    """The rows of “latest run per table” that the person may see."""
-    return state_rows(connection, sync_state(connection, bills=bills.shown(request.user, connection)))
-
-
 def may_sync(request: HttpRequest, connection: Connection) -> bool:
     """Whether the person may start and cancel syncs of the connection."""
     return access.allows(request.user, TRIGGER_SYNC, connection.workspace)
+
+
+def entity_of(request: HttpRequest, connection: Connection, text: str) -> Entity:
+    """The entity of an address; Http404 for one that the WMS does not offer or the person may not know of."""
+    offered = {state.entity for state in states_of(request, connection)}
+    if text not in offered:
+        raise Http404("There is no such type of data.")
+    return Entity(text)
 
 
 def key(text: str) -> int:

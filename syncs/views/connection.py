@@ -1,5 +1,6 @@
 """A connection's page: how it is, what can be synced, and a tab for each type of its data."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from django.http import Http404, HttpRequest, HttpResponse
@@ -10,12 +11,11 @@ from integrations.entities import Entity
 from integrations.models import Connection
 from packr.workspaces.views import signed_in
 
-from .. import bills
 from ..models import Mode, RejectedRecord, SyncRun
-from ..recent import begun, estimates, recent_runs
+from ..recent import begun, estimates, recent_runs, state_rows
 from ..schedule import EVERY
-from ..state import EntityState, entity_state, undecided
-from .common import connection_of, key, may_sync, rows_of, with_people
+from ..state import EntityState, undecided
+from .common import connection_of, key, may_sync, states_of, with_people
 
 RUNS_SHOWN = 20
 REJECTED_SHOWN = 50
@@ -26,9 +26,10 @@ REJECTED_SHOWN = 50
 def connection(request: HttpRequest, pk: int) -> HttpResponse:
     """A connection, for everybody in its workspace; admins sync from here."""
     found = connection_of(request, pk)
-    rows = rows_of(request, found)
-    context = {"rows": rows, "states": [row.state for row in rows], "where": "connection"}
-    return render(request, "syncs/connection.html", {**_frame(request, found), **context})
+    rows = state_rows(found, states_of(request, found))
+    states = [row.state for row in rows]
+    context = {"rows": rows, "states": states, "where": "connection"}
+    return render(request, "syncs/connection.html", {**_frame(request, found, states), **context})
 
 
 @signed_in
@@ -36,10 +37,10 @@ def connection(request: HttpRequest, pk: int) -> HttpResponse:
 def entity(request: HttpRequest, pk: int, entity: str) -> HttpResponse:
     """One type of data of a connection: its state, its runs, what was rejected, and for admins the actions."""
     found = connection_of(request, pk)
-    wanted = entity_of(entity)
-    state = entity_state(found, wanted) if wanted in bills.offered(request.user, found) else None
+    states = states_of(request, found)
+    state = next((one for one in states if one.entity == entity), None)
     if state is None:
-        raise Http404(f"{found.connector.label} does not offer this type of data.")
+        raise Http404("There is no such type of data.")
     leading = state.read_with or state.entity
     context = {
         "entity": state.entity,
@@ -51,21 +52,14 @@ def entity(request: HttpRequest, pk: int, entity: str) -> HttpResponse:
         **_runs(request, found, leading),
         **_rejected(request, found, state),
     }
-    return render(request, "syncs/entity.html", {**_frame(request, found), **context})
+    return render(request, "syncs/entity.html", {**_frame(request, found, states), **context})
 
 
-def entity_of(text: str) -> Entity:
-    """The entity of an address; Http404 for what is none."""
-    if text not in set(Entity):
-        raise Http404("There is no such type of data.")
-    return Entity(text)
-
-
-def _frame(request: HttpRequest, found: Connection) -> dict[str, Any]:
+def _frame(request: HttpRequest, found: Connection, states: Sequence[EntityState]) -> dict[str, Any]:
     allowed = may_sync(request, found)
     return {
         "connection": found,
-        "tabs": bills.offered(request.user, found),
+        "tabs": [state.entity for state in states],
         "may_sync": allowed,
         "may_change": allowed and found.is_live,
         "modes": Mode,

@@ -14,7 +14,7 @@ from packr.workspaces.views import signed_in
 from .. import rejections, reviews, services
 from ..models import RejectedRecord, SyncRun
 from ..state import undecided
-from .common import connection_of, key, runs_of
+from .common import connection_of, entity_of, key, runs_of
 
 LISTED = 100
 MOST_AT_ONCE = 50  # the person waits for the WMS
@@ -23,7 +23,7 @@ DECISIONS = ("release", "reject")
 
 @signed_in
 @require_http_methods(["GET", "POST"])
-def held_removals(request: HttpRequest, pk: int, run_id: int) -> HttpResponse:
+def held(request: HttpRequest, pk: int, run_id: int) -> HttpResponse:
     """The records whose removal a run held back, for admins.
 
     `?decision=` asks whether they are sure; POST decides.
@@ -40,15 +40,15 @@ def held_removals(request: HttpRequest, pk: int, run_id: int) -> HttpResponse:
 def _list(request: HttpRequest, connection: Connection, found: SyncRun) -> HttpResponse:
     is_open = undecided().filter(pk=found.pk).exists()
     after = key(request.GET.get("after", ""))
-    held = reviews.held(found, after=after, limit=LISTED + 1) if is_open else []
+    listed = reviews.held(found, after=after, limit=LISTED + 1) if is_open else []
     decision = request.GET.get("decision")
     context = {
         "connection": connection,
         "entity": Entity(found.entity),
         "run": found,
         "is_open": is_open,
-        "held": held[:LISTED],
-        "next": held[LISTED - 1].row_id if len(held) > LISTED else None,
+        "held": listed[:LISTED],
+        "next": listed[LISTED - 1].row_id if len(listed) > LISTED else None,
         "is_first": not after,
         "decision": decision if decision in DECISIONS else "",
     }
@@ -57,7 +57,7 @@ def _list(request: HttpRequest, connection: Connection, found: SyncRun) -> HttpR
 
 def _decide(request: HttpRequest, connection: Connection, found: SyncRun) -> HttpResponse:
     decision = request.POST.get("decision")
-    here = reverse("held_removals", args=[connection.pk, found.pk])
+    here = reverse("held", args=[connection.pk, found.pk])
     try:
         if decision == "release":
             follower = reviews.release(found, person=request.user)
@@ -81,7 +81,8 @@ def retry_rejected(request: HttpRequest, pk: int, entity: str) -> HttpResponse:
     `record` names some of them, `run` takes those of one run; neither, the latest of the entity.
     """
     connection = connection_of(request, pk, TRIGGER_SYNC)
-    chosen = RejectedRecord.objects.filter(connection=connection, entity=entity).order_by("-pk")
+    found = entity_of(request, connection, entity)
+    chosen = RejectedRecord.objects.filter(connection=connection, entity=found).order_by("-pk")
     run_id = key(request.POST.get("run", ""))
     if run_id:
         chosen = chosen.filter(run=run_id)

@@ -6,7 +6,7 @@ from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_GET, require_http_methods
 
@@ -17,9 +17,9 @@ from packr.workspaces.views import by_htmx, signed_in
 
 from .. import asked, services
 from ..models import Mode, SyncRun, Trigger
-from ..recent import Estimate, Estimates, estimates, likely_mode, together
-from ..state import EntityState, sync_state
-from .common import connection_of, keys, rows_of, runs_of
+from ..recent import Estimate, Estimates, estimates, likely_mode, state_rows, together
+from ..state import EntityState
+from .common import connection_of, keys, runs_of, states_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,11 +63,13 @@ def window(request: HttpRequest, pk: int) -> HttpResponse:
 def confirm(request: HttpRequest, pk: int) -> HttpResponse:
     """What the sync that the address asks for will read and cost; only the button on this page starts it."""
     connection = connection_of(request, pk, TRIGGER_SYNC)
+    if not any(name in request.GET for name in asked.FIELDS):
+        return redirect("sync_window", pk)
     try:
         wanted = asked.read(request.GET, connection)
     except services.Refused as refused:
         return _refuse(request, connection, refused)
-    costs = _costs(connection, wanted)
+    costs = _costs(request, connection, wanted)
     context = {
         "connection": connection,
         "wanted": wanted,
@@ -80,13 +82,13 @@ def confirm(request: HttpRequest, pk: int) -> HttpResponse:
     return render(request, "syncs/_confirm.html" if by_htmx(request) else "syncs/confirm.html", context)
 
 
-def _costs(connection: Connection, wanted: asked.Asked) -> list[Cost]:
+def _costs(request: HttpRequest, connection: Connection, wanted: asked.Asked) -> list[Cost]:
     """One per run that would be made: what is read with another costs nothing of its own."""
     read_with = connection.connector.read_with
     entities = {read_with.get(entity, entity) for entity in wanted.entities}
     usual = estimates(connection, entities)
     found = []
-    for state in sync_state(connection, bills=True):
+    for state in states_of(request, connection):
         if state.entity in entities:
             mode = likely_mode(state.schedule, wanted.mode)
             found.append(Cost(state, mode, usual.get((state.entity, mode))))
@@ -131,7 +133,7 @@ def _window(
 ) -> HttpResponse:
     """The window as a page, as a part of that page, or inside the dialog of another one."""
     alone = _alone(request, connection.pk)
-    rows = rows_of(request, connection)
+    rows = state_rows(connection, states_of(request, connection))
     offered = set(connection.connector.entities())
     context = {
         "connection": connection,

@@ -14,7 +14,18 @@ from integrations.entities import Entity
 from integrations.models import Connection, Event, EventKind, Status
 from packr.warehouse.models import Product
 from packr.workspaces.models import Role
-from syncs.models import EntitySchedule, Incident, Mode, Problem, RejectedRecord, SeenPage, State, SyncRun, Trigger
+from syncs.models import (
+    Beat,
+    EntitySchedule,
+    Incident,
+    Mode,
+    Problem,
+    RejectedRecord,
+    SeenPage,
+    State,
+    SyncRun,
+    Trigger,
+)
 from syncs.schedule import EVERY
 from tests.kit import factories as make
 
@@ -71,6 +82,7 @@ def build() -> SimpleNamespace:
         disconnected_at=now() - timedelta(days=5),
         connected_at=now() - timedelta(days=90),
     )
+    Beat.objects.create(name="worker scene", at=now() + timedelta(days=1))
     return SimpleNamespace(
         workspace=here,
         admin=admin,
@@ -122,7 +134,7 @@ def _past(connection: Connection, admin: User) -> tuple[SyncRun, SyncRun]:
     partial = make.run(
         connection,
         Entity.INVENTORY,
-        trigger=Trigger.MANUAL,
+        trigger=Trigger.API,
         requested_by=admin,
         state=State.PARTIAL,
         started_at=now() - timedelta(minutes=30),

@@ -207,12 +207,11 @@ def asking(page: Page, address: str) -> Iterator[str]:
     page.goto(f"{address}/inbound-shipments/")
     yield "member-banner"
     page.goto(f"{address}/settings/integrations/")
-    page.get_by_text("Ask an admin", exact=True).first.click()
+    page.locator("summary", has_text="Ask an admin").last.click()
     yield "member-asks"
-    page.goto(f"{address}/settings/integrations/why/inbound-shipments/")
-    button = page.locator(".reason").get_by_role("button", name="Ask an admin")
-    if button.count():
-        button.click()
+    form = page.locator("details.ask[open]")
+    form.get_by_label("Note").fill("The pickers wait for these.")
+    form.get_by_role("button", name="Ask for a sync").click()
     yield "member-asked"
     page.goto(f"{address}/settings/brands/")
     yield "member-brands"

@@ -10,6 +10,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils.timezone import now
 
+from integrations.connectors.trackstar import Trackstar
 from integrations.entities import Entity
 from integrations.models import Status
 from packr.workspaces.models import Role
@@ -128,6 +129,18 @@ def test_what_cannot_be_synced_cannot_be_asked_for(member: Client, stale: Any) -
         member.post(f"{INTEGRATIONS}{stale.pk}/ask/", {"entity": "orders", "next": "/orders/"}, follow=True)
     )
     assert SyncRequest.objects.count() == 0
+
+
+def test_bills_are_asked_for_by_their_viewers_alone(
+    admin: Client, member: Client, stale: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """L15"""
+    products = Trackstar.resources[Entity.PRODUCTS]
+    monkeypatch.setattr(Trackstar, "resources", {**Trackstar.resources, Entity.BILLS: products})
+    assert 'value="bills"' not in flat(member.get(INTEGRATIONS))
+    assert "Nobody was asked" in flat(member.post(f"{INTEGRATIONS}{stale.pk}/ask/", {"entity": "bills"}, follow=True))
+    asking(stale, admin, entity="bills")
+    assert SyncRequest.objects.get().entity == "bills"
 
 
 def test_an_approval_that_can_no_longer_be_met_says_so(admin: Client, member: Client, stale: Any) -> None:

@@ -11,6 +11,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils.timezone import now
 
 from integrations import events
+from integrations.connectors.trackstar import Trackstar
 from integrations.entities import Entity
 from integrations.models import Event, EventKind
 from syncs.models import Incident, Problem, State, SyncRun, Trigger
@@ -162,3 +163,27 @@ def test_it_costs_the_same_however_much_there_is(
         events.note(connection, EventKind.MAPPING, f"Change {number}.")
     with django_assert_num_queries(len(few)):
         page(member, here)
+
+
+def test_bills_are_told_of_only_to_who_may_see_them(
+    admin: Client, member: Client, connection: Any, here: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """L15: neither their runs nor what went wrong with them, nor that there are any."""
+    offers = {**Trackstar.resources, Entity.BILLS: Trackstar.resources[Entity.PRODUCTS]}
+    monkeypatch.setattr(Trackstar, "resources", offers)
+    run = make.run(connection, Entity.BILLS, state=State.FAILED, message="No bills today.")
+    Incident.objects.create(
+        problem=Problem.STALE, connection=connection, entity="bills", message="Bills are old.", opened_at=now()
+    )
+    everywhere = "/settings/integrations/history/"
+    for address in (here, everywhere, f"{here}?entity=bills", f"{here}?state=failed"):
+        assert listed(page(member, address)) == set(), address
+        assert "ills" not in main(member, address), address
+    assert f"run-{run.pk}" in listed(page(admin, here))
+    assert f"run-{run.pk}" in listed(page(admin, everywhere))
+    settings = here.removesuffix("history/")
+    for address in (f"{settings}runs/{run.pk}/", f"{settings}data/bills/"):
+        assert member.get(address).status_code == 404, address
+        assert admin.get(address).status_code == 200, address
+    assert "Bills" not in main(member, settings)
+    assert "Bills" in main(admin, settings)

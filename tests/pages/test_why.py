@@ -78,7 +78,7 @@ def disconnected(world: World) -> None:
 
 
 def not_offered(world: World) -> None:
-    world.schedules().update(enabled=False, off_reason="The WMS has no orders.", as_of=None)
+    world.schedules().update(enabled=False, off_reason="The WMS has no orders.", offered=False, as_of=None)
 
 
 def switched_off(world: World) -> None:
@@ -316,9 +316,10 @@ def test_asking_costs_the_same_however_much_there_is(world: World) -> None:
 
 
 @pytest.mark.parametrize("entity", Entity)
-def test_every_entity_has_a_page(member: Client, world: World, entity: Entity) -> None:
-    """L4: also what the WMS does not offer."""
-    page = member.get(f"/settings/integrations/why/{entity}/").content.decode()
+def test_every_entity_has_a_page(admin: Client, member: Client, world: World, entity: Entity) -> None:
+    """L4, L15: also what the WMS does not offer; of bills for those who may see them."""
+    assert member.get(f"/settings/integrations/why/{entity}/").status_code == (404 if entity == Entity.BILLS else 200)
+    page = admin.get(f"/settings/integrations/why/{entity}/").content.decode()
     assert "Why is this stale?" in page
     if entity not in world.connection.connector.entities():
         assert "Trackstar does not offer" in page

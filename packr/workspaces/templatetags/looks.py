@@ -150,6 +150,12 @@ def badge(icon: str, word: str, tone: str) -> dict[str, str]:
 
 
 @register.filter
+def under(path: str, section: str) -> bool:
+    """Whether an address lies in a section of the pages."""
+    return path.startswith(section)
+
+
+@register.filter
 def named(person: Any) -> str:
     """A person as others call them; one whose account is gone is somebody."""
     if person is None:

@@ -1,0 +1,206 @@
+"""The rest of the manual sync window: groups, full re-reads and date windows, each behind what it costs."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from django.db import connection as database
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.utils.timezone import now
+
+from integrations.entities import GROUPS, Entity
+from syncs.models import EntitySchedule, Mode, State, SyncRun, Trigger
+from tests.kit import factories as make
+
+from .reading import main, page, words
+
+PART = {"HX-Request": "true", "HX-Current-URL": "http://testserver/settings/integrations/"}
+
+
+@pytest.fixture
+def window(connection: Any) -> str:
+    return f"/settings/integrations/{connection.pk}/sync/"
+
+
+@pytest.fixture
+def synced(connection: Any) -> Any:
+    """A connection on which everything was synced once."""
+    EntitySchedule.objects.filter(connection=connection).update(watermark=now(), as_of=now())
+    return connection
+
+
+def section(html: str, legend: str) -> str:
+    return html.split(f"<legend>{legend}</legend>")[1].split("</fieldset>")[0]
+
+
+def test_the_three_buttons_say_what_they_cover(admin: Client, synced: Any, window: str) -> None:
+    """I1, I3, I7, I10, I19: a label per type, and what it reads."""
+    groups = section(page(admin, window), "Several at once")
+    for label in ("Run full sync", "Run variants sync", "Run purchase orders sync"):
+        assert f">{label}<" in groups
+    text = words(groups)
+    assert "Inventory and products. What changed since the last full or variants sync." in text, "I8"
+    assert "Inbound shipments: purchase, transfer and assembly orders." in text
+    assert "What changed since the last full or purchase orders sync." in text, "I11"
+    assert "Everything, as the nightly sync reads it." in text, "I2"
+
+
+@pytest.mark.parametrize("group", ["variants", "purchase-orders"])
+def test_a_group_reads_incrementally_and_nothing_else(admin: Client, synced: Any, window: str, group: str) -> None:
+    """I7, I10"""
+    admin.post(window, {"group": group})
+    offered = set(GROUPS[group]) & set(synced.connector.entities())
+    assert {(run.entity, run.mode) for run in SyncRun.objects.all()} == {(one, Mode.INCREMENTAL) for one in offered}
+
+
+def test_a_full_sync_is_everything_incrementally(admin: Client, synced: Any, window: str) -> None:
+    """D3, I4, I6: I's Full is broad, not deep; it tells its cost and asks before it starts."""
+    for entity in synced.connector.resources:
+        mode = Mode.FULL if entity in (Entity.WAREHOUSES, Entity.SHIPPING_METHODS) else Mode.INCREMENTAL
+        make.run(synced, entity, mode=mode, requests=3)
+    count = SyncRun.objects.count()
+    text = main(admin, f"{window}confirm/?group=everything")
+    assert "Run full sync?" in text
+    assert f"Altogether: about {4 * count} s, {3 * count} requests" in text
+    assert "Nothing has started yet." in text
+    assert SyncRun.objects.count() == count
+    admin.post(window, {"group": "everything"})
+    asked = SyncRun.objects.filter(trigger=Trigger.MANUAL)
+    assert {run.entity for run in asked if run.mode == Mode.INCREMENTAL} == {
+        "orders",
+        "inventory",
+        "inbound-shipments",
+        "products",
+        "customers",
+    }
+
+
+def test_a_full_re_read_is_confirmed_with_what_full_ones_cost(admin: Client, synced: Any, window: str) -> None:
+    """B1, B2, D6: the estimate is of the same mode, and an unknown one is said to be unknown."""
+    make.run(synced, Entity.INVENTORY, requests=2)
+    address = f"{window}confirm/?entity=inventory&mode=full"
+    assert "How long this takes can’t be told yet" in main(admin, address)
+    make.run(synced, Entity.INVENTORY, mode=Mode.FULL, requests=40)
+    text = main(admin, address)
+    assert "Read inventory again in full?" in text
+    assert "about 4 s, 40 requests" in text
+    form = page(admin, address).split('class="actions"')[1].split("</form>")[0]
+    assert '<input type="hidden" name="entity" value="inventory">' in form
+    assert '<input type="hidden" name="mode" value="full">' in form
+    admin.post(window, {"entity": "inventory", "mode": "full"})
+    assert SyncRun.objects.latest("pk").mode == Mode.FULL
+
+
+def test_a_date_window_by_the_workspaces_days(admin: Client, synced: Any, window: str) -> None:
+    """D6: the last day is included, and the days are Berlin's."""
+    asked = {"entity": "orders", "mode": "window", "from": "2026-03-01", "to": "2026-03-02"}
+    text = main(admin, f"{window}confirm/?entity=orders&mode=window&from=2026-03-01&to=2026-03-02")
+    assert (
+        "From 1 Mar 2026, 00:00:00 CET (28 Feb, 23:00 UTC) up to 3 Mar 2026, 00:00:00 CET (2 Mar, 23:00 UTC)." in text
+    )
+    assert admin.post(window, asked).status_code == 303
+    run = SyncRun.objects.get()
+    assert run.mode == Mode.WINDOW
+    assert (run.border, run.until) == (datetime(2026, 2, 28, 23, tzinfo=UTC), datetime(2026, 3, 2, 23, tzinfo=UTC))
+
+
+@pytest.mark.parametrize(
+    ("days", "message"),
+    [
+        ({}, "The first day is missing. Choose one."),
+        ({"from": "2026-03-01"}, "The last day is missing. Choose one."),
+        ({"from": "2026-03-02", "to": "2026-03-01"}, "The last day lies before the first."),
+        ({"from": "soon", "to": "2026-03-01"}, "“soon” is no day. Write it as 2026-02-28."),
+        ({"from": "0001-01-01", "to": "2026-03-01"}, "is out of range"),
+        ({"from": "2030-01-01", "to": "9999-12-31"}, "is out of range"),
+        ({"from": "2900-01-01", "to": "2900-01-02"}, "That day has not begun yet."),
+    ],
+)
+def test_days_that_make_no_sense_are_told(
+    admin: Client, synced: Any, window: str, days: dict[str, str], message: str
+) -> None:
+    """The error stands in the section of the dates, and what was entered is still there."""
+    asked = {"entity": "orders", "mode": "window", **days}
+    for response in (admin.get(f"{window}confirm/", asked), admin.post(window, asked)):
+        assert response.status_code == 400
+        part = section(response.content.decode(), "Date window")
+        assert message in part
+        assert 'aria-invalid="true"' in part
+        assert f'value="{days.get("from", "")}"' in part
+    assert SyncRun.objects.count() == 0
+
+
+def test_what_has_no_dates_is_not_offered_in_the_date_window(admin: Client, synced: Any, window: str) -> None:
+    part = section(page(admin, window), "Date window")
+    assert 'value="orders"' in part
+    assert 'value="inventory"' not in part
+    asked = {"entity": "inventory", "mode": "window", "from": "2026-03-01", "to": "2026-03-02"}
+    response = admin.post(window, asked)
+    assert response.status_code == 400
+    assert "Inventory has no dates to choose from." in response.content.decode()
+
+
+def test_before_it_starts_one_learns_what_is_under_way(
+    admin: Client, admin_user: Any, synced: Any, window: str
+) -> None:
+    """P52, D8"""
+    make.run(synced, Entity.INVENTORY, state=State.RUNNING, requested_by=admin_user, trigger=Trigger.MANUAL)
+    assert "Dana started a sync 1 min" in main(admin, f"{window}confirm/?entity=inventory&mode=full")
+    assert "The full read follows when it has ended." in main(admin, f"{window}confirm/?entity=inventory&mode=full")
+    assert "Already running: Dana started it at" in page(admin, f"{window}?entity=inventory")
+
+
+def test_the_target_is_chosen_beforehand_and_starts_nothing(admin: Client, synced: Any, window: str) -> None:
+    """P55: with `?entity=` the screen one came from; the sentence below is about that one."""
+    make.run(synced, Entity.PRODUCTS, requests=9)
+    html = page(admin, f"{window}?entity=products")
+    part = section(html, "Trigger incremental")
+    assert words(part.split("selected>")[1].split("</option>")[0]).strip() == "Products"
+    assert "Usually 4 s, 9 requests." in words(part.split("data-effort-of")[1])
+    assert page(admin, f"{window}?entity=unicorns").count("selected") == 0
+    assert SyncRun.objects.count() == 1
+
+
+def test_what_was_never_synced_is_said_to_be_read_whole(admin: Client, window: str) -> None:
+    """B3"""
+    assert "It was never synced, so everything is read." in section(page(admin, window), "Trigger incremental")
+
+
+def test_it_says_when_it_last_ran_and_next_will(admin: Client, synced: Any, window: str) -> None:
+    """UX 3, T20, in the workspace's clock."""
+    ended = now() - timedelta(minutes=3)
+    make.run(synced, started_at=ended - timedelta(seconds=5), completed_at=ended)
+    EntitySchedule.objects.filter(entity="orders").update(next_due_at=now() + timedelta(minutes=2))
+    part = words(section(page(admin, window), "Trigger incremental"))
+    assert "Usually 5 s" in part
+    assert "Last run: " in part
+    assert "Next scheduled run: about " in part
+
+
+def test_the_confirmation_opens_in_the_dialog_too(admin: Client, synced: Any, window: str) -> None:
+    part = page(admin, f"{window}confirm/?entity=orders&mode=full", headers=PART)
+    assert part.lstrip().startswith('<div class="sync-window">')
+    assert 'id="window-title"' in part
+    alone = page(admin, f"{window}confirm/?entity=orders&mode=full")
+    assert "<h1>Read orders again in full?</h1>" in alone
+
+
+def test_a_member_sees_no_estimate(member: Client, window: str) -> None:
+    """P39"""
+    assert member.get(f"{window}confirm/?entity=orders&mode=full").status_code == 403
+
+
+def test_the_window_costs_the_same_however_many_runs_there_are(
+    admin: Client, synced: Any, window: str, django_assert_num_queries: Any
+) -> None:
+    make.run(synced)
+    page(admin, window)
+    with CaptureQueriesContext(database) as few:
+        page(admin, window)
+    for entity in synced.connector.entities():
+        for mode in (Mode.INCREMENTAL, Mode.FULL):
+            for _ in range(8):
+                make.run(synced, entity, mode=mode)
+    with django_assert_num_queries(len(few)):
+        page(admin, window)
