@@ -134,7 +134,7 @@ def _past(connection: Connection, admin: User) -> tuple[SyncRun, SyncRun]:
     partial = make.run(
         connection,
         Entity.INVENTORY,
-        trigger=Trigger.MANUAL,
+        trigger=Trigger.API,
         requested_by=admin,
         state=State.PARTIAL,
         started_at=now() - timedelta(minutes=30),

@@ -66,6 +66,9 @@ def test_targets_are_large_enough_to_hit(visit: Visit, built: SimpleNamespace) -
     small = []
     settings = "/settings/integrations"
     paths = ["/orders/", f"{settings}/", f"{settings}/{built.busy.pk}/sync/", f"{settings}/why/inbound-shipments/"]
+    here = f"{settings}/{built.busy.pk}"
+    paths += [f"{here}/", f"{here}/data/inventory/", f"{here}/history/", f"{here}/runs/{built.partial.pk}/"]
+    paths += [f"{here}/runs/{built.held.pk}/held/", f"{here}/sync/confirm/?group=everything"]
     brands = ["/settings/brands/", f"/settings/brands/{built.workspace.brands.latest('pk').pk}/"]
     for path in [*paths, *brands, "/help/", "/help/contact/"]:
         page.goto(path)

@@ -43,7 +43,7 @@ def test_manual_sync_from_the_card_to_the_finished_run(visit: Visit, built: Simp
     page.locator(".connection").filter(has_text="Sandbox").get_by_role("link", name="Manual sync").click()
     window = page.get_by_role("dialog", name="Manual sync")
     expect(window.get_by_role("group", name="Trigger incremental")).to_be_visible()
-    expect(window.get_by_text("One entity is quicker")).to_contain_text("Last time: 4 s, 3 pages.")
+    expect(window.get_by_text("One entity is quicker")).to_contain_text("Usually 4 s, 1 request.")
     window.get_by_label("Target entity").select_option("products")
     assert SyncRun.objects.filter(trigger="manual").count() == 0, "choosing an entity starts nothing"
     window.get_by_role("button", name="Run", exact=True).click()

@@ -1,0 +1,240 @@
+"""The pages of a connection as a person walks them: by the promised paths, by keyboard alone, without scripts."""
+
+import re
+from collections.abc import Callable
+from types import SimpleNamespace
+
+import pytest
+from django.utils.timezone import now
+from playwright.sync_api import Page, expect
+
+from syncs.models import Mode, Review, State, SyncRun
+
+Visit = Callable[..., Page]
+BOTH = pytest.mark.parametrize("scripts", [True, False], ids=["scripts", "no-scripts"])
+
+
+def connection(page: Page, name: str = "Sandbox") -> None:
+    """From the rail to the connection, by its name on the card."""
+    page.get_by_role("link", name="Settings").click()
+    page.locator(".connection").get_by_role("link", name=name, exact=True).click()
+    expect(page.get_by_role("heading", name=name, level=1)).to_be_visible()
+
+
+def tab(page: Page, name: str) -> None:
+    page.get_by_role("navigation", name="Data of").get_by_role("link", name=name, exact=True).click()
+    expect(page.get_by_role("heading", name="Control Panel")).to_be_visible()
+
+
+def asked() -> SyncRun:
+    """The only run a person asked for just now."""
+    return SyncRun.objects.filter(trigger="manual", state=State.QUEUED).get()
+
+
+@BOTH
+def test_full_inventory_update(visit: Visit, built: SimpleNamespace, scripts: bool) -> None:
+    """B8: Connections, name, Inventory tab, Control Panel, Actions, "Full inventory update"."""
+    page = visit(java_script_enabled=scripts)
+    connection(page)
+    tab(page, "Inventory")
+    page.get_by_text("Actions", exact=True).click()
+    page.get_by_role("link", name="Full inventory update").click()
+    expect(page.get_by_role("heading", name="Read inventory again in full?")).to_be_visible()
+    assert not SyncRun.objects.filter(trigger="manual", state=State.QUEUED).exists(), "nothing before it is confirmed"
+    page.get_by_role("button", name="Run", exact=True).click()
+    expect(page.locator("article.run")).to_contain_text("Queued")
+    assert (asked().entity, asked().mode) == ("inventory", Mode.FULL)
+
+
+@BOTH
+def test_update_inventory(visit: Visit, built: SimpleNamespace, scripts: bool) -> None:
+    """B9: the same way, "Update inventory"; it starts at once and reads what changed."""
+    page = visit(java_script_enabled=scripts)
+    connection(page)
+    tab(page, "Inventory")
+    page.get_by_text("Actions", exact=True).click()
+    page.get_by_role("button", name="Update inventory").click()
+    expect(page.locator("article.run")).to_contain_text("Queued")
+    assert (asked().entity, asked().mode) == ("inventory", Mode.INCREMENTAL)
+
+
+@BOTH
+def test_the_sync_button_of_a_data_type(visit: Visit, built: SimpleNamespace, scripts: bool) -> None:
+    """T18: the connections page, the connection, the sync button of the data type."""
+    page = visit(java_script_enabled=scripts)
+    connection(page)
+    page.get_by_role("button", name="Run products sync").click()
+    expect(page.locator("article.run")).to_contain_text("Products")
+    assert asked().entity == "products"
+
+
+def test_a_member_reads_and_starts_nothing(visit: Visit, built: SimpleNamespace) -> None:
+    """P39: state, runs and history for everybody; what starts something is for admins."""
+    page = visit("member")
+    connection(page)
+    expect(page.get_by_role("heading", name="Workspace sync state — latest run per table")).to_be_visible()
+    expect(page.get_by_role("button", name=re.compile("Run .* sync"))).to_have_count(0)
+    expect(page.get_by_role("link", name="Manual sync")).to_have_count(0)
+    tab(page, "Inventory")
+    expect(page.get_by_text("Actions", exact=True)).to_have_count(0)
+    page.get_by_role("link", name="History", exact=True).click()
+    page.get_by_label("State").select_option("partial")
+    page.get_by_role("button", name="Filter").click()
+    page.get_by_role("link", name=f"Inventory, run {built.partial.pk}").click()
+    expect(page.get_by_text("read 1,213 of 1,215 records; 2 could not be understood.")).to_be_visible()
+    expect(page.get_by_role("button", name="Read all of these again")).to_have_count(0)
+
+
+def test_by_keyboard_alone_from_the_card_to_the_run(visit: Visit, built: SimpleNamespace) -> None:
+    """P40 to P44 without a mouse: the dialog, the choice, Run, the live row has the focus, Escape leads back."""
+    page = visit()
+    page.goto("/settings/integrations/")
+    opener = page.locator(f"#manual-sync-{built.busy.pk}")
+    opener.focus()
+    page.keyboard.press("Enter")
+    window = page.get_by_role("dialog", name="Manual sync")
+    expect(window).to_be_visible()
+    for _ in range(10):
+        page.keyboard.press("Tab")
+        if page.evaluate("document.activeElement.matches('select[name=entity]')"):
+            break
+    page.keyboard.type("Prod")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    expect(window.locator("article.run").get_by_role("heading", name="Products")).to_be_focused()
+    assert asked().entity == "products"
+    page.keyboard.press("Escape")
+    expect(window).to_be_hidden()
+    expect(opener).to_be_focused()
+
+
+def test_by_keyboard_alone_through_the_actions(visit: Visit, built: SimpleNamespace) -> None:
+    """B8, B9: the menu opens with Enter and closes with Escape; its items are reached by Tab."""
+    page = visit()
+    page.goto(f"/settings/integrations/{built.busy.pk}/data/inventory/")
+    summary = page.get_by_text("Actions", exact=True)
+    summary.focus()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("button", name="Update inventory")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("button", name="Update inventory")).to_be_hidden()
+    page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("button", name="Update inventory")).to_be_focused()
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name="Read inventory again in full?")).to_be_visible()
+
+
+def test_a_full_sync_is_estimated_and_confirmed_in_the_dialog(visit: Visit, built: SimpleNamespace) -> None:
+    """I6, I19, D6: the estimate takes the window's place, Back leads to it, Run to the live rows."""
+    page = visit()
+    page.goto("/settings/integrations/")
+    page.locator(f"#manual-sync-{built.busy.pk}").click()
+    window = page.locator("dialog")
+    window.get_by_role("link", name="Run full sync").click()
+    expect(window.get_by_role("heading", name="Run full sync?")).to_be_visible()
+    expect(window).to_contain_text("Altogether: about")
+    window.get_by_role("link", name="Back").click()
+    window.get_by_label("What to read again").select_option("customers")
+    window.get_by_role("button", name="Estimate full re-read").click()
+    expect(window.get_by_role("heading", name="Read customers again in full?")).to_be_visible()
+    expect(window).to_contain_text("How long this takes can’t be told yet")
+    window.get_by_role("button", name="Run", exact=True).click()
+    expect(window.locator("article.run")).to_contain_text("Customers")
+    assert (asked().entity, asked().mode) == ("customers", Mode.FULL)
+
+
+@BOTH
+def test_a_date_window(visit: Visit, built: SimpleNamespace, scripts: bool) -> None:
+    """D6: days that make no sense are told beside them and stay as they were entered."""
+    page = visit(java_script_enabled=scripts)
+    page.goto(f"/settings/integrations/{built.busy.pk}/sync/")
+    days = page.get_by_role("group", name="Date window")
+    days.get_by_label("First day").fill("2026-03-05")
+    days.get_by_label("Last day").fill("2026-03-01")
+    days.get_by_role("button", name="Estimate date window").click()
+    expect(days.get_by_role("alert")).to_have_text("The last day lies before the first. Choose a day on or after it.")
+    expect(days.get_by_label("First day")).to_have_value("2026-03-05")
+    days.get_by_label("Last day").fill("2026-03-06")
+    days.get_by_role("button", name="Estimate date window").click()
+    expect(page.get_by_text("From 5 Mar 2026, 00:00:00 CET")).to_be_visible()
+    page.get_by_role("button", name="Run", exact=True).click()
+    expect(page.locator("article.run")).to_contain_text("Date window")
+    assert asked().mode == Mode.WINDOW
+
+
+@BOTH
+def test_a_run_is_cancelled_from_its_page(visit: Visit, built: SimpleNamespace, scripts: bool) -> None:
+    """UX 4: confirmed with what was done so far and what is kept."""
+    page = visit(java_script_enabled=scripts)
+    page.goto(f"/settings/integrations/{built.busy.pk}/")
+    page.get_by_role("button", name="Run orders sync").click()
+    page.get_by_role("link", name="Open this run").click()
+    page.get_by_text("Cancel", exact=True).click()
+    expect(page.get_by_text("What was written stays")).to_be_visible()
+    page.get_by_role("button", name="Cancel this sync").click()
+    expect(page.get_by_text("Cancelled by Dana Weiss.")).to_be_visible()
+    assert SyncRun.objects.get(trigger="manual", entity="orders").state == State.CANCELLED
+
+
+@BOTH
+def test_held_removals_are_released_after_a_look(visit: Visit, built: SimpleNamespace, scripts: bool) -> None:
+    page = visit(java_script_enabled=scripts)
+    page.goto(f"/settings/integrations/{built.busy.pk}/")
+    page.get_by_role("link", name="30 removals wait for a decision").click()
+    expect(page.get_by_role("row")).to_have_count(31)
+    page.get_by_role("link", name="Release").click()
+    expect(page.get_by_role("heading", name="Release 30 removals?")).to_be_visible()
+    page.get_by_role("button", name="Release").click()
+    expect(page.get_by_text("Released. This run reads the list once more")).to_be_visible()
+    built.held.refresh_from_db()
+    assert built.held.review == Review.RELEASED
+
+
+def test_a_run_page_moves_by_itself_and_stops_when_it_ended(visit: Visit, built: SimpleNamespace) -> None:
+    """P44, P45: phase, counts and rate without reloading; milestones only are said; no question after the end."""
+    run = SyncRun.objects.get(connection=built.busy, state=State.RUNNING)
+    page = visit()
+    page.goto(f"/settings/integrations/{built.busy.pk}/runs/{run.pk}/")
+    expect(page.locator("#announce")).to_have_text("")
+    SyncRun.objects.filter(pk=run.pk).update(seen=2480, unchanged=2480)
+    expect(page.locator(".story")).to_contain_text("2,480 read so far")
+    expect(page.locator("#announce")).to_have_text("Shipping methods: running")
+    SyncRun.objects.filter(pk=run.pk).update(state=State.SUCCEEDED, completed_at=now())
+    expect(page.locator(".story")).to_contain_text("found nothing new among 2,480 records.")
+    expect(page.locator("#announce")).to_have_text("Shipping methods: succeeded, 2,480 read")
+    assert page.locator(".run-page").get_attribute("hx-get") is None
+
+
+def test_nothing_is_asked_while_the_tab_is_hidden(visit: Visit, built: SimpleNamespace) -> None:
+    """P44: and again when it is looked at."""
+    run = SyncRun.objects.get(connection=built.busy, state=State.RUNNING)
+    page = visit()
+    page.goto(f"/settings/integrations/{built.busy.pk}/runs/{run.pk}/")
+    page.evaluate("Object.defineProperty(document, 'hidden', {value: true, configurable: true})")
+    questions: list[str] = []
+    page.on("request", lambda request: questions.append(request.url))
+    page.wait_for_timeout(4500)
+    assert questions == []
+    page.evaluate("Object.defineProperty(document, 'hidden', {value: false, configurable: true})")
+    with page.expect_request(re.compile(r"in=page")):
+        pass
+
+
+def test_the_history_keeps_its_filters_in_the_address(visit: Visit, built: SimpleNamespace) -> None:
+    page = visit("member")
+    page.goto(f"/settings/integrations/{built.busy.pk}/history/")
+    page.get_by_label("Show").select_option("event")
+    page.get_by_role("button", name="Filter").click()
+    expect(page).to_have_url(re.compile("kind=event"))
+    rows = page.locator("table.timeline tbody tr")
+    expect(rows).to_have_count(2)
+    expect(rows.first).to_contain_text("The lookback was raised from 30 to 60 days.")
+    rows.last.get_by_role("link").click()
+    expect(page.locator("tr:target")).to_contain_text("Connected to Trackstar.")
+    page.go_back()
+    page.reload()
+    expect(rows).to_have_count(2)
+    page.get_by_role("link", name="Clear").click()
+    expect(page).to_have_url(re.compile("history/$"))
