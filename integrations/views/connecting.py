@@ -77,7 +77,13 @@ def confirm(request: HttpRequest, wms: str) -> HttpResponse:
         return HttpResponseRedirect(reverse("connect", args=[wms]), status=303)
     verdict = Verdict.from_json(kept.more["verdict"])
     form = SetUpForm(verdict, sent(request))
-    page = {"connector": connector, "verdict": verdict, "form": form, "name": kept.more["name"]}
+    page = {
+        "connector": connector,
+        "verdict": verdict,
+        "form": form,
+        "name": kept.more["name"],
+        "twins": _twins(workspace, connector, kept),
+    }
     if request.method == "GET" or not form.is_valid():
         return render(request, "integrations/verdict.html", page, status=200 if request.method == "GET" else 400)
     account = services.Account(
@@ -95,6 +101,12 @@ def confirm(request: HttpRequest, wms: str) -> HttpResponse:
         messages.error(request, f"Not connected. {error}")
         return HttpResponseRedirect(reverse("connect", args=[wms]), status=303)
     return _connected(request, connection)
+
+
+def _twins(workspace: Workspace, connector: type[Connector], kept: drafts.Draft) -> list[Connection]:
+    """The workspace's connections to the same account, ended ones included: a second one would show all of it twice."""
+    key = connector.account_key(kept.more["base_url"], kept.credentials)
+    return list(workspace.connections.filter(account_key=key).order_by("name"))
 
 
 def _connected(request: HttpRequest, connection: Connection) -> HttpResponse:

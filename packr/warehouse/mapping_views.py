@@ -10,6 +10,7 @@ from integrations.models import BrandMapping
 from packr.workspaces import access
 from packr.workspaces.current import place
 from packr.workspaces.models import MANAGE_CONNECTIONS, Brand, Workspace
+from packr.workspaces.templatetags.looks import listed
 from packr.workspaces.views import signed_in
 
 from . import mapping
@@ -48,8 +49,8 @@ def brand(request: HttpRequest, pk: int) -> HttpResponse:
     suggestions = mapping.suggest(found, known)
     words = request.GET.get("q", "").strip()
     free = [one for one in known.accounts if one.key not in linked]
-    listed = mapping.matching(free, words)
-    shown = {one.key: one for one in [*(link.account for link in links), *(s.account for s in suggestions), *listed]}
+    matching = mapping.matching(free, words)
+    shown = {one.key: one for one in [*(link.account for link in links), *(s.account for s in suggestions), *matching]}
     return render(
         request,
         "warehouse/brand.html",
@@ -57,8 +58,8 @@ def brand(request: HttpRequest, pk: int) -> HttpResponse:
             "brand": found,
             "links": links,
             "suggestions": suggestions,
-            "listed": [(one, known.taken_by(one, but=found)) for one in listed],
-            "left_out": len(free) > len(listed) and not words,
+            "listed": [(one, known.taken_by(one, but=found)) for one in matching],
+            "left_out": len(free) > len(matching) and not words,
             "words": words,
             "free": free,
             "samples": mapping.samples(list(shown.values())),
@@ -80,7 +81,7 @@ def link(request: HttpRequest, pk: int) -> HttpResponse:
         messages.error(request, str(error))
     else:
         others = known.taken_by(account, but=found)
-        also = f" {', '.join(others)} sees records of it too: check that this is meant so." if others else ""
+        also = f" Its records are shown to {listed(others)} too: check that this is meant so." if others else ""
         messages.success(request, f"{found} now shows {account}.{also}")
     return HttpResponseRedirect(reverse("brand", args=[pk]), status=303)
 

@@ -33,7 +33,7 @@ LOOKS = {
     "phone-dark": {"color_scheme": "dark", "viewport": {"width": 320, "height": 640}},
 }
 # For the help's own pictures, which stand in its column of text.
-CRISP = {"color_scheme": "light", "viewport": {"width": 960, "height": 900}, "device_scale_factor": 2}
+CRISP = {"color_scheme": "light", "viewport": {"width": 960, "height": 900}, "device_scale_factor": 1.5}
 HELP = Path("packr/static/packr/help")
 PAGES = {
     "orders": "/orders/",
@@ -146,13 +146,15 @@ def help_pictures(page: Page, address: str, into: Path) -> None:
     page.get_by_label("Target entity").select_option("inventory")
     page.get_by_role("button", name="Run", exact=True).click()
     page.locator("article.run").wait_for()
-    SyncRun.objects.filter(trigger="manual").update(
+    ours = SyncRun.objects.filter(trigger="manual", entity="inventory").latest("pk")
+    SyncRun.objects.filter(pk=ours.pk).update(
         state=State.RUNNING, started_at=now() - timedelta(seconds=8), seen=640, unchanged=612, updated=28, pages=2
     )
+    page.set_viewport_size({"width": 1160, "height": 1400})
     page.reload()
     page.locator("#main").click(position={"x": 1, "y": 1})
     page.screenshot(
-        path=into / "manual-sync.png", clip=_around(page.locator(".sync-window"), page.locator("form.trigger"))
+        path=into / "manual-sync.png", clip=_around(page.locator(".sync-window"), page.locator(".sections"))
     )
 
 
@@ -161,9 +163,9 @@ def _around(first: Locator, last: Locator | None = None) -> Any:
     top, foot = first.bounding_box(), (last or first).bounding_box()
     assert top
     assert foot
-    air = 16
-    height = foot["y"] + foot["height"] - top["y"]
-    return {"x": top["x"] - air, "y": top["y"] - air, "width": top["width"] + 2 * air, "height": height + 2 * air}
+    side, above = 16, 2
+    height = foot["y"] + foot["height"] - top["y"] + above + side
+    return {"x": top["x"] - side, "y": top["y"] - above, "width": top["width"] + 2 * side, "height": height}
 
 
 def take_for_help(address: str, into: Path) -> None:

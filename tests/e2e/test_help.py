@@ -44,7 +44,7 @@ def test_the_three_pictures_are_made_anew(
         assert colours > 40, f"{name} is blank"
         kept = look(page, HELP / name)
         assert kept[2] > 40, f"{name} in the help is blank"
-        same = abs(kept[0] - width) <= 8 and abs(kept[1] - height) <= 0.15 * height
+        same = abs(kept[0] - width) <= 8 and abs(kept[1] - height) <= 0.1 * height
         assert same, f"{name} is out of date: run `python -m tests.e2e.shots help` and look at it"
 
 

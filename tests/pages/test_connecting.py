@@ -20,6 +20,7 @@ from integrations.errors import ConnectorError, Kind
 from integrations.http import GOES_ON
 from integrations.models import Connection
 from integrations.registry import CONNECTORS
+from integrations.services import Account, connect, disconnect
 from packr.workspaces.models import Role
 from syncs.models import EntitySchedule, Mode, State, SyncRun, Trigger
 from syncs.state import Freshness, sync_state
@@ -383,6 +384,23 @@ def test_a_login_that_was_revoked_meanwhile_connects_nothing(admin: Client, work
     assert not Connection.objects.exists()
 
 
+def test_an_account_that_is_connected_already_is_told(
+    admin: Client, workspace: Any, model: ModelWms, connection: Any
+) -> None:
+    """Once more is allowed, but not unknowingly; for one that ended the better way is shown."""
+    assert "connected already" not in checked(admin)
+    first = connect(workspace, Account("model", "First", {"key": SECRET}), first_sync=False)
+    html = words(checked(admin, name="Second"))
+    assert "This account is connected already, as First." in html
+    disconnect(first)
+    html = checked(admin, name="Second")
+    assert f'href="{HERE}{first.pk}/reconnect/"' in html
+    assert "This account was connected before, as First." in words(html)
+    elsewhere = make.workspace("fernhill")
+    type(first).objects.update(workspace=elsewhere)
+    assert "First" not in words(checked(admin, name="Second").split("<main")[1])
+
+
 def test_several_connections_have_a_card_each(admin: Client, workspace: Any, model: ModelWms) -> None:
     """P27: each with its own Refresh, Manual sync and age; another WMS can always be connected."""
     for name in ("First", "Second"):
@@ -394,14 +412,15 @@ def test_several_connections_have_a_card_each(admin: Client, workspace: Any, mod
     assert len(ids) == len(set(ids))
 
 
-def test_more_connections_ask_the_database_no_more(
+def test_each_card_costs_the_two_statements_of_its_table(
     admin: Client, workspace: Any, django_assert_num_queries: Any
 ) -> None:
+    """How fresh they are is read for all at once; only their last runs are read for each."""
     make.connection(workspace, "First")
     page(admin)
     with CaptureQueriesContext(database) as few:
         page(admin)
     for name in ("Second", "Third"):
         make.connection(workspace, name)
-    with django_assert_num_queries(len(few)):
+    with django_assert_num_queries(len(few) + 2 * 2):
         page(admin)

@@ -145,7 +145,7 @@ def test_a_disconnected_connection_is_no_card_either(member: Client, connection:
     type(connection).objects.update(status=Status.DISCONNECTED, disconnected_at=now() - timedelta(days=3))
     html = page(member)
     assert "WMS Connected" not in html
-    assert "Trackstar · Sandbox" in html
+    assert "Trackstar · Sandbox" in words(html)
     assert "Disconnected 3 days ago" in words(html)
     assert "Your WMS isn’t connected" in html
 

@@ -101,13 +101,13 @@ def test_two_brands_on_one_account_are_warned(admin: Client, workspace: Any, sto
     apart = make.brand(workspace, "Borealis", (stocked, "c-2"))
     assert "Shared" not in flat(admin.get(BRANDS))
     page = flat(link(admin, apart, stocked, "c-1"))
-    assert "Acme sees records of it too" in page
-    assert "Acme sees records of this account too." in page
+    assert "Its records are shown to Acme too" in page
+    assert "Records of this account are shown to Acme too." in page
     rows = flat(admin.get(BRANDS))
-    assert "Borealis sees records of Acme GmbH in Sandbox too" in rows
-    assert "Acme sees records of Borealis Ltd in Sandbox too" not in rows
+    assert "records of Acme GmbH in Sandbox are shown to Borealis too" in rows
+    assert "records of Borealis Ltd in Sandbox are shown to" not in rows
     make.brand(workspace, "Everything", (stocked, ""))
-    assert "Everything sees records of Borealis Ltd in Sandbox too" in flat(admin.get(BRANDS))
+    assert "records of Borealis Ltd in Sandbox are shown to Everything too" in flat(admin.get(BRANDS))
 
 
 def test_adding_a_brand(admin: Client, workspace: Any) -> None:
