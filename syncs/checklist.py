@@ -9,9 +9,10 @@ from integrations.entities import Entity
 from integrations.models import Status
 from packr.workspaces.current import Place
 
-from .cures import Way, page
-from .diagnosis import Cause, Diagnosis, first_due
+from .cures import Way
+from .diagnosis import Diagnosis, first_due
 from .here import Here, here
+from .reasons import Cause
 
 WELL, LOOK, OPEN = "well", "look", "open"
 
@@ -39,7 +40,7 @@ def steps(place: Place, entity: Entity, diagnosis: Diagnosis) -> list[Step]:
             "If it’s still stale, contact support",
             OPEN,
             "Support gets what is known about this with your words.",
-            Way("", "Contact support", f"{page('help_contact')}?entity={entity}"),
+            Way("", "Contact support", f"{reverse('help_contact')}?entity={entity}"),
         ),
     ]
 
@@ -50,7 +51,7 @@ def _connection(place: Place, around: Here) -> Step:
     if not around.live:
         if place.brand and not around.connections:
             return Step(title, OPEN, f"No account is linked to {place.brand}; its link is the next step.", see)
-        connect = Way("", "Connect your WMS", page("catalogue")) if place.may_manage else see
+        connect = Way("", "Connect your WMS", reverse("catalogue")) if place.may_manage else see
         return Step(title, LOOK, "Your WMS isn’t connected.", connect)
     for one in around.troubled:
         word = Status(one.status).label.lower()

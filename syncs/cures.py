@@ -2,14 +2,13 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 from urllib.parse import urlencode
 
-from django.urls import NoReverseMatch, reverse
+from django.urls import reverse
 
 from packr.workspaces.current import Place
 
-from .diagnosis import Cause, Cure, Reason
+from .reasons import Cause, Cure, Reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,10 +28,10 @@ def way(reason: Reason, place: Place) -> Way:
 
 def _connect(reason: Reason, place: Place) -> Way:
     if not place.may_manage:
-        return Way("An admin of this workspace can connect it.", "See who can connect it", page("integrations"))
+        return Way("An admin of this workspace can connect it.", "See who can connect it", reverse("integrations"))
     if reason.connection:
-        return Way("Connect it again to go on.", "Connect again", page("reconnect", reason.connection.pk))
-    return Way("Connect your WMS.", "Connect your WMS", page("catalogue"))
+        return Way("Connect it again to go on.", "Connect again", reverse("reconnect", args=[reason.connection.pk]))
+    return Way("Connect your WMS.", "Connect your WMS", reverse("catalogue"))
 
 
 def _map(reason: Reason, place: Place) -> Way:
@@ -46,13 +45,15 @@ def _map(reason: Reason, place: Place) -> Way:
 def _reconnect(reason: Reason, place: Place) -> Way:
     if not place.may_manage or not reason.connection:
         return Way("A workspace admin can reconnect.", "See the connection", _connection(reason))
-    return Way("Reconnect with a login that works.", "Reconnect", page("reconnect", reason.connection.pk))
+    return Way("Reconnect with a login that works.", "Reconnect", reverse("reconnect", args=[reason.connection.pk]))
 
 
 def _switch_on(reason: Reason, place: Place) -> Way:
     if not place.may_manage or not reason.connection:
         return Way("A workspace admin can change that in Sync Settings.", "See the connection", _connection(reason))
-    return Way("Change that in Sync Settings.", "Open Sync Settings", page("sync_settings", reason.connection.pk))
+    return Way(
+        "Change that in Sync Settings.", "Open Sync Settings", reverse("sync_settings", args=[reason.connection.pk])
+    )
 
 
 def _sync(reason: Reason, place: Place) -> Way:
@@ -73,14 +74,14 @@ def _watch(reason: Reason, place: Place) -> Way:
 def _review(reason: Reason, place: Place) -> Way:
     if not place.may_sync or not reason.connection or not reason.run:
         return Way("An admin can release or reject the removals.", "See the sync state", _connection(reason))
-    url = page("held", reason.connection.pk, reason.run.pk)
+    url = reverse("held", args=[reason.connection.pk, reason.run.pk])
     return Way("Look at the list, then release or reject the removals.", "See the list", url)
 
 
 def _rejected(reason: Reason, place: Place) -> Way:
     if not reason.connection or not reason.run:
         return _support(reason, place)
-    url = page("entity", reason.connection.pk, reason.run.entity)
+    url = reverse("entity", args=[reason.connection.pk, reason.run.entity])
     return Way("See which, and why.", "See the records", f"{url}#rejected")
 
 
@@ -89,22 +90,14 @@ def _see(reason: Reason, place: Place) -> Way:
 
 
 def _support(reason: Reason, place: Place) -> Way:
-    url = page("help_contact")
+    url = reverse("help_contact")
     entity = f"?{urlencode({'entity': reason.entity})}" if reason.entity else ""
     return Way("If it lasts, contact support; what is known is filled in for you.", "Contact support", url + entity)
 
 
 def _connection(reason: Reason) -> str:
     anchor = f"#connection-{reason.connection.pk}" if reason.connection and reason.connection.is_live else ""
-    return page("integrations") + anchor
-
-
-def page(name: str, *args: Any) -> str:
-    """A page's address; Integrations, from where every page is reached, where there is no such page."""
-    try:
-        return reverse(name, args=args)
-    except NoReverseMatch:
-        return reverse("integrations")
+    return reverse("integrations") + anchor
 
 
 WAYS: dict[Cure, Callable[[Reason, Place], Way]] = {

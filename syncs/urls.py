@@ -1,19 +1,18 @@
 from django.urls import path
 
-from . import advice, views
-from .sync_settings import sync_settings
+from . import views
 
 SETTINGS = "settings/integrations/"
 CONNECTION = f"{SETTINGS}<int:pk>/"
 
 urlpatterns = [
     path(f"{SETTINGS}history/", views.workspace_history, name="workspace_history"),
-    path(f"{SETTINGS}why/<slug:entity>/", advice.why, name="why"),
-    path(f"{SETTINGS}asked/<int:pk>/approve/", advice.approve, name="approve_request"),
-    path(f"{SETTINGS}asked/<int:pk>/decline/", advice.decline, name="decline_request"),
+    path(f"{SETTINGS}why/<slug:entity>/", views.why, name="why"),
+    path(f"{SETTINGS}asked/<int:pk>/approve/", views.approve, name="approve_request"),
+    path(f"{SETTINGS}asked/<int:pk>/decline/", views.decline, name="decline_request"),
     path(CONNECTION, views.connection, name="connection"),
-    path(f"{CONNECTION}ask/", advice.ask, name="ask_admin"),
-    path(f"{CONNECTION}settings/", sync_settings, name="sync_settings"),
+    path(f"{CONNECTION}ask/", views.ask, name="ask_admin"),
+    path(f"{CONNECTION}settings/", views.sync_settings, name="sync_settings"),
     path(f"{CONNECTION}sync/", views.window, name="sync_window"),
     path(f"{CONNECTION}sync/confirm/", views.confirm, name="confirm_sync"),
     path(f"{CONNECTION}sync-state/", views.state_table, name="sync_state"),

@@ -20,9 +20,10 @@ from packr.workspaces.current import Place
 from packr.workspaces.templatetags.looks import span
 from syncs.asks import open_requests, recent
 from syncs.cures import Way, way
-from syncs.diagnosis import Cause, Diagnosis, Reason, diagnose
+from syncs.diagnosis import Diagnosis, diagnose
 from syncs.here import Here, here, once, signs
 from syncs.models import ACTIVE, EntitySchedule, SyncRequest, SyncRun, Trigger
+from syncs.reasons import Cause, Reason
 from syncs.recent import Row, state_rows
 from syncs.state import EntityState, Freshness, displayed_state, sync_state, undecided, worst
 

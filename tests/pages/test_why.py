@@ -17,8 +17,9 @@ from packr.workspaces.current import Place
 from packr.workspaces.models import Workspace
 from syncs import beats
 from syncs.cures import Way, way
-from syncs.diagnosis import Cause, diagnose, overview
+from syncs.diagnosis import diagnose, overview
 from syncs.models import Beat, EntitySchedule, Lane, State, SyncRun
+from syncs.reasons import Cause
 from tests.kit import factories as make
 
 ORDERS = Entity.ORDERS

@@ -18,9 +18,9 @@ from packr.workspaces import access
 from packr.workspaces.models import MANAGE_CONNECTIONS
 from packr.workspaces.views import sent, signed_in
 
-from . import bills
-from .state import EntityState, sync_state
-from .switching import switch
+from .. import bills
+from ..state import EntityState, sync_state
+from ..switching import switch
 
 LOOKBACK_HELP = (
     "How far back orders, shipments and returns are read, counted from when the WMS was connected; up to 3,650. With "

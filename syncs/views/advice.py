@@ -18,11 +18,11 @@ from packr.workspaces.models import TRIGGER_SYNC, VIEW_BILLS
 from packr.workspaces.templatetags.looks import named
 from packr.workspaces.views import signed_in
 
-from . import asks
-from .checklist import steps
-from .diagnosis import diagnose
-from .models import SyncRequest
-from .services import Refused
+from .. import asks
+from ..checklist import steps
+from ..diagnosis import diagnose
+from ..models import SyncRequest
+from ..services import Refused
 
 
 @signed_in
