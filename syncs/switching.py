@@ -38,7 +38,6 @@ def switch(connection: Connection, wanted: Collection[Entity], *, person: Any) -
             continue
         schedule.enabled = entity in wanted
         schedule.off_reason = "" if schedule.enabled else f"{named(person)} switched it off."
-        schedule.offered = True
         reschedule(schedule, moment)
         changed.append(entity)
     on = [entity for entity in changed if entity in wanted]
