@@ -16,12 +16,9 @@ from .schedule import is_read_with, reschedule
 from .services import request_runs
 
 
-@transaction.atomic
 def switch_one(connection: Connection, entity: Entity, on: bool, *, person: Any) -> bool:
     """Sync one entity by itself, or no longer, and leave the others as they are; whether that changed anything."""
-    schedules = list(connection.schedules.select_for_update())
-    wanted = {Entity(one.entity) for one in schedules if one.enabled}
-    return bool(switch(connection, wanted | {entity} if on else wanted - {entity}, person=person))
+    return bool(switch(connection, [entity] if on else [], among=[entity], person=person))
 
 
 @transaction.atomic
