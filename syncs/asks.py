@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 from django.db import IntegrityError, transaction
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.utils.timezone import now
 
 from integrations.entities import Entity
@@ -66,9 +66,8 @@ def open_requests(connections: Sequence[Connection]) -> QuerySet[SyncRequest]:
 
 def recent(connections: Sequence[Connection]) -> QuerySet[SyncRequest]:
     """What is open or was decided within the last day, the newest first."""
-    decided = SyncRequest.objects.filter(decided_at__gt=now() - REMEMBERED)
-    unsettled = SyncRequest.objects.filter(decision="")
-    return _with_people().filter(pk__in=(decided | unsettled).values("pk"), connection__in=connections)
+    lately = Q(decision="") | Q(decided_at__gt=now() - REMEMBERED)
+    return _with_people().filter(lately, connection__in=connections)
 
 
 def _with_people() -> QuerySet[SyncRequest]:

@@ -65,17 +65,23 @@ def test_help_is_in_reach_from_every_page(member: Client, connection: Any) -> No
 
 
 @pytest.mark.parametrize("address", ADDRESSES)
-def test_every_label_it_names_is_on_the_pages(admin: Client, connection: Any, address: str) -> None:
+def test_every_label_it_names_is_on_the_pages(admin: Client, member: Client, connection: Any, address: str) -> None:
     """P61: what the help calls a control is what stands on it, letter for letter."""
     make.synced(connection)
     shown = plain(
         "".join(
-            main(admin.get(page))
-            for page in ("/settings/integrations/", f"/settings/integrations/{connection.pk}/sync/")
+            main(reader.get(page))
+            for reader, page in (
+                (admin, "/settings/integrations/"),
+                (member, "/settings/integrations/"),
+                (admin, f"/settings/integrations/{connection.pk}/sync/"),
+                (admin, "/settings/integrations/connect/trackstar/"),
+            )
         )
     )
-    labels = {plain(label) for label in re.findall(r"<b>(.*?)</b>", main(admin.get(address)), re.S)}
-    assert [label for label in labels if label not in shown] == []
+    for reader in (admin, member):
+        labels = {plain(label) for label in re.findall(r"<b>(.*?)</b>", main(reader.get(address)), re.S)}
+        assert [label for label in labels if label not in shown] == []
 
 
 def test_the_seeds_labels_are_named(admin: Client, connection: Any) -> None:
