@@ -16,17 +16,16 @@ from .schedule import is_read_with, reschedule
 from .services import request_runs
 
 
-@transaction.atomic
 def switch_one(connection: Connection, entity: Entity, on: bool, *, person: Any) -> bool:
     """Sync one entity by itself, or no longer, and leave the others as they are; whether that changed anything."""
-    schedules = list(connection.schedules.select_for_update())
-    wanted = {Entity(one.entity) for one in schedules if one.enabled}
-    return bool(switch(connection, wanted | {entity} if on else wanted - {entity}, person=person))
+    return bool(switch(connection, [entity] if on else [], among=[entity], person=person))
 
 
 @transaction.atomic
-def switch(connection: Connection, wanted: Collection[Entity], *, person: Any) -> list[Entity]:
-    """Sync these entities by themselves, and no others; returns those that changed.
+def switch(
+    connection: Connection, wanted: Collection[Entity], *, among: Collection[Entity], person: Any
+) -> list[Entity]:
+    """Sync these entities by themselves, and no others of those the choice was among; returns what changed.
 
     What is switched on is synced at once. What is switched off keeps its data; a run under way is not stopped.
     """
@@ -34,11 +33,10 @@ def switch(connection: Connection, wanted: Collection[Entity], *, person: Any) -
     # Locked before they are read: rescheduling stores the settings as they are on the object.
     for schedule in connection.schedules.select_related("connection__workspace").select_for_update(of=("self",)):
         entity = Entity(schedule.entity)
-        if is_read_with(schedule) or schedule.enabled == (entity in wanted):
+        if entity not in among or is_read_with(schedule) or schedule.enabled == (entity in wanted):
             continue
         schedule.enabled = entity in wanted
         schedule.off_reason = "" if schedule.enabled else f"{named(person)} switched it off."
-        schedule.offered = True
         reschedule(schedule, moment)
         changed.append(entity)
     on = [entity for entity in changed if entity in wanted]

@@ -42,6 +42,7 @@ class SettingsForm(forms.Form):
         lookback.help_text = LOOKBACK_HELP
         field = self.fields["entities"]
         assert isinstance(field, forms.MultipleChoiceField)
+        self.shown = {one.entity for one in own}
         field.choices = [(one.entity.value, one.entity.label) for one in own]
         field.initial = [one.entity.value for one in own if one.schedule.enabled]
 
@@ -73,7 +74,7 @@ def _save(request: HttpRequest, connection: Connection, form: SettingsForm) -> b
     raised = days != connection.lookback_days
     try:
         change_lookback(connection, days, person=request.user)
-        changed = switch(connection, form.wanted, person=request.user)
+        changed = switch(connection, form.wanted, among=form.shown, person=request.user)
     except Refused as refused:
         form.add_error("lookback_days", str(refused))
         return False

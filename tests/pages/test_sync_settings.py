@@ -149,6 +149,16 @@ def test_a_shorter_lookback_is_refused_in_words(admin: Client, connection: Any, 
     assert schedule("products").enabled
 
 
+def test_what_the_person_was_not_shown_is_left_alone(admin: Client, connection: Any, address: str) -> None:
+    """L15: bills, for somebody who may not see them, are not switched off by a form that does not have them."""
+    hidden = EntitySchedule.objects.create(connection=connection, entity=Entity.BILLS, every_seconds=3600)
+    assert "Bills" not in page(admin, address)
+    admin.post(address, {"entities": on(connection, "products"), "lookback_days": 30})
+    hidden.refresh_from_db()
+    assert hidden.enabled
+    assert not schedule("products").enabled
+
+
 def test_what_was_switched_is_noted(admin: Client, admin_user: Any, connection: Any, address: str) -> None:
     EntitySchedule.objects.filter(entity="orders").update(enabled=False, off_reason="Not now.")
     admin.post(address, {"entities": on(connection, "products", "customers"), "lookback_days": 30})
