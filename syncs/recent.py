@@ -1,7 +1,7 @@
 """What earlier runs tell: the last twenty of each entity, and what another one is likely to cost."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from statistics import median_low
@@ -22,7 +22,11 @@ SHOWN = 20
 JUDGED = 5  # runs of a kind by which the next one is judged
 STEADY = 3  # so many of them must be known before anything is said about the time that is left
 
+# So many lists are read by one statement: SQLite takes no more than 500 of them together.
+AT_ONCE = 400
+
 Runs = QuerySet[SyncRun, SyncRun]
+Kept = tuple[int, Entity]  # an entity of a connection, by its key
 
 
 def begun(runs: Runs) -> Runs:
@@ -40,22 +44,30 @@ class Row:
     undecided: SyncRun | None
 
 
-def state_rows(connection: Connection, states: Sequence[EntityState]) -> list[Row]:
-    """A row for each of the connection's states, in two more statements however many runs there are."""
-    leading = {state.entity: state.read_with or state.entity for state in states}
-    runs = recent_runs(connection, leading.values())
-    open_ = {Entity(run.entity): run for run in undecided().filter(connection=connection).order_by("pk")}
-    return [Row(state, runs[leading[state.entity]], open_.get(state.entity)) for state in states]
+def state_rows(states: Mapping[int, Sequence[EntityState]]) -> dict[int, list[Row]]:
+    """A row for each of the states, by their connection's key, in as few statements however many there are."""
+    runs = recent_runs({(key, state.read_with or state.entity) for key, each in states.items() for state in each})
+    held = {(run.connection_id, run.entity): run for run in undecided().filter(connection__in=states).order_by("pk")}
+    return {
+        key: [Row(one, runs[key, one.read_with or one.entity], held.get((key, one.entity))) for one in each]
+        for key, each in states.items()
+    }
 
 
-def recent_runs(connection: Connection, entities: Iterable[Entity]) -> dict[Entity, list[SyncRun]]:
-    """The last runs of each entity, the newest first, in one statement that reads no others."""
-    each = [SyncRun.objects.filter(connection=connection, entity=entity) for entity in set(entities)]
-    newest = [begun(runs).order_by("-pk").values("pk")[:SHOWN] for runs in each]
-    found: dict[Entity, list[SyncRun]] = defaultdict(list)
-    for run in _found(newest).select_related("lane").defer("message", "detail"):
-        found[Entity(run.entity)].append(run)
+def recent_runs(wanted: Collection[Kept]) -> dict[Kept, list[SyncRun]]:
+    """The last runs of each entity of a connection, the newest first, in one statement that reads no others."""
+    found: dict[Kept, list[SyncRun]] = defaultdict(list)
+    for some in batched(sorted(wanted), AT_ONCE):
+        each = [SyncRun.objects.filter(connection=connection, entity=entity) for connection, entity in some]
+        newest = [begun(runs).order_by("-pk").values("pk")[:SHOWN] for runs in each]
+        for run in _found(newest).select_related("lane").defer("message", "detail"):
+            found[run.connection_id, Entity(run.entity)].append(run)
     return found
+
+
+def batched(items: Sequence[Kept], size: int) -> Iterator[Sequence[Kept]]:
+    """The items, so many at a time."""
+    return (items[start : start + size] for start in range(0, len(items), size))
 
 
 @dataclass(frozen=True, slots=True)

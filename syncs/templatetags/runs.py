@@ -292,7 +292,8 @@ def adds_up(run: SyncRun) -> bool:
 @register.filter
 def by_person(run: SyncRun) -> str:
     """Who began a run, with why: `Dana, by hand`."""
-    return f"{starter(run)}, {run.get_trigger_display().lower()}" if run.requested_by else starter(run)
+    how = run.get_trigger_display()
+    return f"{starter(run)}, {how if how.isupper() else how.lower()}" if run.requested_by else starter(run)
 
 
 @register.simple_tag

@@ -23,7 +23,7 @@ from syncs.cures import Way, way
 from syncs.diagnosis import Cause, Diagnosis, Reason, diagnose
 from syncs.here import Here, here, once, signs
 from syncs.models import ACTIVE, EntitySchedule, SyncRequest, SyncRun, Trigger
-from syncs.recent import state_rows
+from syncs.recent import Row, state_rows
 from syncs.state import EntityState, Freshness, displayed_state, sync_state, undecided, worst
 
 register = template.Library()
@@ -266,7 +266,7 @@ def sync_state_table(context: Context, connection: Connection) -> dict[str, Any]
     place = context.get("place")
     return {
         "connection": connection,
-        "rows": state_rows(connection, _states(context["place"], connection)),
+        "rows": _rows(context["place"], connection),
         "where": "page",
         "place": place,
         "may_sync": bool(place and place.may_sync),
@@ -274,9 +274,12 @@ def sync_state_table(context: Context, connection: Connection) -> dict[str, Any]
     }
 
 
-def _states(place: Place, connection: Connection) -> list[EntityState]:
-    """Its states as they were read for the place already; those of a connection that ended anew."""
-    return here(place).states.get(connection.pk) or sync_state(connection, bills=place.may_view_bills)
+def _rows(place: Place, connection: Connection) -> list[Row]:
+    """Its rows, read with those of all that the place sees; those of another one by themselves."""
+    rows: dict[int, list[Row]] = once(place, "rows", lambda: state_rows(here(place).states))
+    if connection.pk in rows:
+        return rows[connection.pk]
+    return state_rows({connection.pk: sync_state(connection, bills=place.may_view_bills)})[connection.pk]
 
 
 @register.inclusion_tag("components/_badge.html")

@@ -10,6 +10,7 @@ from packr.workspaces.models import TRIGGER_SYNC
 
 from .. import bills
 from ..models import SyncRun
+from ..recent import Row, state_rows
 from ..state import EntityState, sync_state
 
 LARGEST_KEY = 2**63 - 1
@@ -23,6 +24,11 @@ def connection_of(request: HttpRequest, pk: int, permission: str = "") -> Connec
 def states_of(request: HttpRequest, connection: Connection) -> list[EntityState]:
     """The state of each entity that the person may know of."""
     return sync_state(connection, bills=bills.shown(request.user, connection))
+
+
+def rows_of(request: HttpRequest, connection: Connection) -> list[Row]:
+    """A row of “latest run per table” for each of them."""
+    return state_rows({connection.pk: states_of(request, connection)})[connection.pk]
 
 
 def runs_of(request: HttpRequest, connection: Connection) -> "QuerySet[SyncRun, SyncRun]":

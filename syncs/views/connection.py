@@ -12,10 +12,10 @@ from integrations.models import Connection
 from packr.workspaces.views import signed_in
 
 from ..models import Mode, RejectedRecord, SyncRun
-from ..recent import begun, estimates, recent_runs, state_rows
+from ..recent import begun, estimates, recent_runs
 from ..schedule import EVERY
 from ..state import EntityState, undecided
-from .common import connection_of, key, may_sync, states_of, with_people
+from .common import connection_of, key, may_sync, rows_of, states_of, with_people
 
 RUNS_SHOWN = 20
 REJECTED_SHOWN = 50
@@ -26,7 +26,7 @@ REJECTED_SHOWN = 50
 def connection(request: HttpRequest, pk: int) -> HttpResponse:
     """A connection, for everybody in its workspace; admins sync from here."""
     found = connection_of(request, pk)
-    rows = state_rows(found, states_of(request, found))
+    rows = rows_of(request, found)
     states = [row.state for row in rows]
     context = {"rows": rows, "states": states, "where": "connection"}
     return render(request, "syncs/connection.html", {**_frame(request, found, states), **context})
@@ -45,7 +45,7 @@ def entity(request: HttpRequest, pk: int, entity: str) -> HttpResponse:
     context = {
         "entity": state.entity,
         "state": state,
-        "recent": recent_runs(found, [leading])[leading],
+        "recent": recent_runs([(found.pk, leading)])[found.pk, leading],
         "usual": estimates(found, [leading]),
         "always_full": leading not in EVERY or not found.connector.resources[leading].incremental,
         "undecided": undecided().filter(connection=found, entity=leading).first(),

@@ -6,8 +6,7 @@ from django.views.decorators.http import require_GET
 
 from packr.workspaces.views import by_htmx, signed_in
 
-from ..recent import state_rows
-from .common import connection_of, may_sync, states_of
+from .common import connection_of, may_sync, rows_of
 
 PLACES = ("page", "window", "connection")
 
@@ -22,7 +21,7 @@ def state_table(request: HttpRequest, pk: int) -> HttpResponse:
     asked = request.GET.get("in")
     context = {
         "connection": connection,
-        "rows": state_rows(connection, states_of(request, connection)),
+        "rows": rows_of(request, connection),
         "where": asked if asked in PLACES else "page",
         "may_sync": may_sync(request, connection),
     }

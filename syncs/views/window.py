@@ -17,9 +17,9 @@ from packr.workspaces.views import by_htmx, signed_in
 
 from .. import asked, services
 from ..models import Mode, SyncRun, Trigger
-from ..recent import Estimate, Estimates, estimates, likely_mode, state_rows, together
+from ..recent import Estimate, Estimates, estimates, likely_mode, together
 from ..state import EntityState
-from .common import connection_of, keys, runs_of, states_of
+from .common import connection_of, keys, rows_of, runs_of, states_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +133,7 @@ def _window(
 ) -> HttpResponse:
     """The window as a page, as a part of that page, or inside the dialog of another one."""
     alone = _alone(request, connection.pk)
-    rows = state_rows(connection, states_of(request, connection))
+    rows = rows_of(request, connection)
     offered = set(connection.connector.entities())
     context = {
         "connection": connection,
