@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 from django.urls import reverse
 
 from integrations.entities import Entity
-from integrations.models import Status
+from integrations.models import Connection, Status
 from packr.workspaces.current import Place
 
 from .cures import Way
@@ -20,12 +20,13 @@ WELL, LOOK, OPEN = "well", "look", "open"
 @dataclass(frozen=True, slots=True)
 class Step:
     """One step: what is asked, what Packr found, and where to go. `verdict`: well, look (there is something to do), or
-    open (for the person to say)."""
+    open (for the person to say). `connection`: of which a sync is asked for."""
 
     title: str
     verdict: str
     found: str
     way: Way | None = None
+    connection: Connection | None = None
 
 
 def steps(place: Place, entity: Entity, diagnosis: Diagnosis) -> list[Step]:
@@ -97,9 +98,10 @@ def _sync(place: Place, around: Here, entity: Entity) -> Step:
         found = f"By itself the next sync begins about {due.astimezone(ZoneInfo(place.workspace.timezone)):%H:%M}."
     else:
         found = "No sync is planned at the moment."
+    offering = [around.connection(state) for state in states]
+    target = next((one for one in offering if one not in around.troubled), offering[0])
     if not place.may_sync:
-        return Step(title, OPEN, f"{found} Only admins may start one.", Way("", "Ask an admin", "", asks=True))
-    troubled = [one.pk for one in around.troubled]
-    keys = [state.schedule.connection_id for state in states]
-    target = next((key for key in keys if key not in troubled), keys[0])
-    return Step(title, OPEN, found, Way("", "Sync now", f"{reverse('sync_window', args=[target])}?entity={entity}"))
+        asks = Way("", "Ask an admin", "", asks=True)
+        return Step(title, OPEN, f"{found} Only admins may start one.", asks, target)
+    way = Way("", "Sync now", f"{reverse('sync_window', args=[target.pk])}?entity={entity}")
+    return Step(title, OPEN, found, way, target)

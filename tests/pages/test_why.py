@@ -358,6 +358,16 @@ def test_the_steps_are_looked_at(admin: Client, member: Client, world: World) ->
     assert "Your WMS isn’t connected." in flat(member, "/settings/integrations/why/orders/")
 
 
+def test_a_sync_is_asked_for_where_it_can_run(admin: Client, member: Client, world: World) -> None:
+    """P55, D2: not of a connection whose login was refused."""
+    make.connection(world.workspace, "A refused one", status=Status.NEEDS_ATTENTION)
+    address = f"/settings/integrations/{world.connection.pk}"
+    step = flat(member, "/settings/integrations/why/orders/").split('id="steps"')[1]
+    assert f'action="{address}/ask/"' in step
+    step = flat(admin, "/settings/integrations/why/orders/").split('id="steps"')[1]
+    assert f'href="{address}/sync/?entity=orders"' in step
+
+
 def test_the_steps_say_what_a_brand_is_linked_to(member: Client, world: World) -> None:
     """P54, P58"""
     unmapped(world)
