@@ -18,7 +18,7 @@ from . import beats
 from .here import Here, signs
 from .models import ACTIVE, COMPLETE, EntitySchedule, Mode, State, SyncRun
 from .reasons import Cause, Cure, Reason
-from .state import EntityState, Freshness, displayed_state, fresh_for, undecided
+from .state import EntityState, Freshness, displayed_state, fresh_for
 
 # A sync that is due for this long and has not begun was not planned.
 OVERDUE_AFTER = timedelta(minutes=5)
@@ -31,7 +31,6 @@ class Known:
     signs: beats.Signs
     ended: dict[tuple[int, str], SyncRun]
     complete: dict[tuple[int, str], SyncRun]
-    held: dict[tuple[int, str], SyncRun]
     working: dict[int, SyncRun]
 
 
@@ -42,17 +41,9 @@ def ask(place: Place, around: Here) -> Known:
     newest = EntitySchedule.objects.filter(connection__in=live).annotate(
         ended=Subquery(ended.values("pk")[:1]),
         complete=Subquery(ended.filter(state__in=COMPLETE).values("pk")[:1]),
-        held=Subquery(
-            undecided()
-            .filter(connection=OuterRef("connection"), entity=OuterRef("entity"))
-            .order_by("-pk")
-            .values("pk")[:1]
-        ),
     )
-    keys = list(newest.values_list("connection", "entity", "ended", "complete", "held"))
-    found = SyncRun.objects.select_related("cancelled_by").in_bulk(
-        [pk for *_, a, b, c in keys for pk in (a, b, c) if pk]
-    )
+    keys = list(newest.values_list("connection", "entity", "ended", "complete"))
+    found = SyncRun.objects.select_related("cancelled_by").in_bulk([pk for *_, a, b in keys for pk in (a, b) if pk])
     lanes = {one.account_key for one in around.live}
     working = SyncRun.objects.filter(
         state__in=(State.RUNNING, State.WAITING), lane__account_key__in=lanes, connection__in=live
@@ -61,9 +52,8 @@ def ask(place: Place, around: Here) -> Known:
         working = working.exclude(entity=Entity.BILLS)
     return Known(
         signs=signs(place),
-        ended={(key, entity): found[a] for key, entity, a, _, _ in keys if a},
-        complete={(key, entity): found[b] for key, entity, _, b, _ in keys if b},
-        held={(key, entity): found[c] for key, entity, _, _, c in keys if c},
+        ended={(key, entity): found[a] for key, entity, a, _ in keys if a},
+        complete={(key, entity): found[b] for key, entity, _, b in keys if b},
         working={run.lane_id: run for run in working.select_related("lane").order_by("-pk")},
     )
 
@@ -209,7 +199,7 @@ class Case:
 
     def review(self) -> Reason | None:
         """Does it wait for a person's decision?"""
-        held = self.known.held.get(self.key)
+        held = self.state.held
         if held is None:
             return None
         return self.reason(

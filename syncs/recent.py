@@ -16,7 +16,7 @@ from packr.warehouse.paging import ids
 
 from .models import EntitySchedule, Mode, State, SyncRun
 from .schedule import EVERY
-from .state import EntityState, undecided
+from .state import EntityState
 
 SHOWN = 20
 JUDGED = 5  # runs of a kind by which the next one is judged
@@ -36,22 +36,16 @@ def begun(runs: Runs) -> Runs:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One line of “latest run per table”: the entity's state, its last runs (the newest first), and removals that wait
-    for a decision."""
+    """One line of “latest run per table”: the entity's state, and its last runs, the newest first."""
 
     state: EntityState
     recent: list[SyncRun]
-    undecided: SyncRun | None
 
 
 def state_rows(states: Mapping[int, Sequence[EntityState]]) -> dict[int, list[Row]]:
     """A row for each of the states, by their connection's key, in as few statements however many there are."""
     runs = recent_runs({(key, state.read_with or state.entity) for key, each in states.items() for state in each})
-    held = {(run.connection_id, run.entity): run for run in undecided().filter(connection__in=states).order_by("pk")}
-    return {
-        key: [Row(one, runs[key, one.read_with or one.entity], held.get((key, one.entity))) for one in each]
-        for key, each in states.items()
-    }
+    return {key: [Row(one, runs[key, one.read_with or one.entity]) for one in each] for key, each in states.items()}
 
 
 def recent_runs(wanted: Collection[Kept]) -> dict[Kept, list[SyncRun]]:

@@ -11,7 +11,7 @@ from django.utils.timezone import now
 from integrations.entities import Entity
 from integrations.models import Connection
 
-from .models import COMPLETE, EntitySchedule, Mode, State, SyncRun
+from .models import COMPLETE, EntitySchedule, Mode, State, SyncRequest, SyncRun
 from .schedule import default_schedule
 
 
@@ -39,7 +39,10 @@ WORST_FIRST = (
 
 @dataclass(frozen=True)
 class EntityState:
-    """One entity of one connection. `run` is its latest; for an entity that is read with another, that one's."""
+    """One entity of one connection. `run` is its latest; for an entity that is read with another, that one's.
+
+    `held`: the run whose removals wait for a person's decision. `is_asked_for`: so does somebody's request for a sync.
+    """
 
     entity: Entity
     schedule: EntitySchedule
@@ -49,6 +52,8 @@ class EntityState:
     next_run: datetime | None
     run: SyncRun | None
     read_with: Entity | None
+    held: SyncRun | None = None
+    is_asked_for: bool = False
 
 
 def sync_state(connection: Connection, *, bills: bool = False) -> list[EntityState]:
@@ -65,7 +70,7 @@ def sync_states(connections: Sequence[Connection], *, bills: bool = False) -> di
     schedules: dict[int, dict[Entity, EntitySchedule]] = {connection.pk: {} for connection in connections}
     for one in _with_runs(list(schedules), moment):
         schedules[one.connection_id][Entity(one.entity)] = one
-    runs = _latest_runs([one for each in schedules.values() for one in each.values()])
+    runs = _runs([one for each in schedules.values() for one in each.values()])
     found = {connection.pk: _states(connection, schedules[connection.pk], runs, moment) for connection in connections}
     if bills:
         return found
@@ -91,23 +96,26 @@ def entity_state(connection: Connection, entity: Entity) -> EntityState | None:
 
 
 def _with_runs(connections: list[int], moment: datetime) -> QuerySet[EntitySchedule]:
-    """Their schedules, each with its latest run that began or is on its way at a person's word, and when it runs next.
+    """Their schedules, each with its latest run that began or is on its way at a person's word, when it runs next, and
+    what waits for a person: removals that are held back, and somebody's request.
 
     Looked up for each schedule by an index: a connection has thousands of runs.
     """
+    ours = {"connection": OuterRef("connection"), "entity": OuterRef("entity")}
     runs = SyncRun.objects.filter(connection=OuterRef("connection"), entity=OuterRef("entity"))
     planned = Q(state=State.QUEUED, due_at__gt=moment)
     return EntitySchedule.objects.filter(connection__in=connections).annotate(
         latest_run=Subquery(runs.exclude(planned).order_by("-pk").values("pk")[:1]),
         planned_at=Subquery(runs.filter(planned).values("due_at")[:1]),
+        held_run=Subquery(undecided().filter(**ours).order_by("-pk").values("pk")[:1]),
+        is_asked_for=Exists(SyncRequest.objects.filter(**ours, decision="")),
     )
 
 
-def _latest_runs(schedules: list[EntitySchedule]) -> dict[int, SyncRun]:
-    """The latest runs by their schedules' keys."""
-    latest = {getattr(one, "latest_run", None): one.pk for one in schedules}
-    found = SyncRun.objects.filter(pk__in=[run for run in latest if run])
-    return {latest[run.pk]: run for run in found.select_related("requested_by", "lane", "cancelled_by")}
+def _runs(schedules: list[EntitySchedule]) -> dict[int, SyncRun]:
+    """The runs that the schedules name, by their keys."""
+    named = {getattr(one, name, None) for one in schedules for name in ("latest_run", "held_run")} - {None}
+    return SyncRun.objects.select_related("requested_by", "lane", "cancelled_by").in_bulk(named)
 
 
 def _state(
@@ -127,8 +135,10 @@ def _state(
         as_of=schedule.as_of,
         cadence=schedule.cadence,
         next_run=(planned or schedule.next_due_at) if is_on else None,
-        run=runs.get(schedule.pk),
+        run=runs.get(getattr(schedule, "latest_run", 0)),
         read_with=parent,
+        held=runs.get(getattr(schedule, "held_run", 0)),
+        is_asked_for=getattr(schedule, "is_asked_for", False),
     )
 
 

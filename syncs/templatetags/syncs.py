@@ -25,7 +25,7 @@ from syncs.here import Here, here, once, signs
 from syncs.models import ACTIVE, EntitySchedule, SyncRequest, SyncRun, Trigger
 from syncs.reasons import Cause, Reason
 from syncs.recent import Row, state_rows
-from syncs.state import EntityState, Freshness, displayed_state, sync_state, undecided, worst
+from syncs.state import EntityState, Freshness, displayed_state, sync_state, worst
 
 register = template.Library()
 
@@ -169,16 +169,9 @@ def sync_widget(context: Context) -> Widget:
         running=[state for state in states if state.run and state.run.is_active and state.read_with is None],
         behind=behind,
         upcoming=_upcoming(around, states),
-        held=_held(place, around),
+        held=[state.held for state in states if state.held and state.read_with is None],
         requests=_requests(place) if place.may_sync else [],
     )
-
-
-def _held(place: Place, around: Here) -> list[SyncRun]:
-    if not around.live:
-        return []
-    runs = undecided().filter(connection__in=around.live).order_by("pk")
-    return list(runs if place.may_view_bills else runs.exclude(entity=Entity.BILLS))
 
 
 def _upcoming(around: Here, states: list[EntityState]) -> list[EntityState]:
@@ -198,7 +191,11 @@ def _upcoming(around: Here, states: list[EntityState]) -> list[EntityState]:
 
 
 def _requests(place: Place) -> list[SyncRequest]:
-    found: list[SyncRequest] = once(place, "requests", lambda: list(open_requests(here(place).connections)))
+    """What waits for an admin; asked for only where something does."""
+    around = here(place)
+    if not any(state.is_asked_for for states in around.states.values() for state in states):
+        return []
+    found: list[SyncRequest] = once(place, "requests", lambda: list(open_requests(around.connections)))
     return found
 
 
