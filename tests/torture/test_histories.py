@@ -24,7 +24,7 @@ from integrations.errors import ConnectorError, CursorExpired, Kind
 from integrations.models import Connection
 from packr.warehouse import sql, writer
 from syncs import wakeups
-from syncs.models import EntitySchedule, Mode
+from syncs.models import EntitySchedule, Mode, SyncRun
 from tests.kit import factories
 from tests.kit.model_wms import item, order
 
@@ -296,3 +296,15 @@ def test_after_any_history_the_next_complete_sync_is_right(world: World) -> None
             suppress_health_check=list(HealthCheck),
         ),
     )
+
+
+def test_a_record_that_is_mended_at_the_end_is_expected_of_the_next_walk_alone(world: World) -> None:
+    """Found by 4,000 histories, in the model: the walk under way read the record while nobody could understand it."""
+    world.begin(Shape(page_size=1, has_clock=True, whole_inventory=False, slice_seconds=0, handful=50))
+    for event in (Put(Entity.ORDERS, 0, 1, When.NOW), Spoil(Entity.ORDERS, 0)):
+        event.happen(world)
+    world.request(Entity.ORDERS, Mode.INCREMENTAL, by_person=False)
+    world.work()
+    run = SyncRun.objects.get()
+    assert (run.rejected, run.is_active) == (1, True)
+    world.settle()

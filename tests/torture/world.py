@@ -395,7 +395,7 @@ class World:
         self.source.looking_up.clear()
         settings.SLICE_SECONDS = 60
         for entity in ENTITIES:
-            self.source.bad[entity] = {}
+            self.mend(entity)
         Connection.objects.filter(pk=self.connection.pk).update(status=Status.CONNECTED, status_message="")
         self.drain()
         for entity in ENTITIES:
