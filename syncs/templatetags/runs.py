@@ -46,7 +46,8 @@ def costs(usual: Estimate | None) -> str:
     if usual is None:
         return ""
     count, word = (usual.requests, "request") if usual.requests else (usual.pages, "page")
-    return f"{span(usual.took)}, {count:,} {word}{'' if count == 1 else 's'}"
+    took = span(usual.took) if usual.took >= timedelta(seconds=1) else "under 1 s"
+    return f"{took}, {count:,} {word}{'' if count == 1 else 's'}"
 
 
 @register.simple_tag
@@ -74,7 +75,9 @@ def outlook(context: Context, state: EntityState, estimates: Estimates) -> str:
     said = [f"Usually {usual}." if usual else "How long it takes isn’t known yet: none has succeeded."]
     if state.schedule.watermark is None:
         said.append("It was never synced, so everything is read.")
-    if run and run.is_active:
+    if run and run.pk in {one.run.pk for one in context.get("watched") or ()}:
+        pass  # it moves above, while this stays as it is
+    elif run and run.is_active:
         began = f"{starter(run)} started it at {_clock(context, run.started_at or run.created_at)}"
         said.append(f"Already running: {began}; Run shows you that one.")
     elif run and run.completed_at:
