@@ -33,9 +33,7 @@ class TokenAuthentication(BaseAuthentication):
             return None
         found = tokens.known(secret.strip())
         if found is None:
-            raise exceptions.AuthenticationFailed(
-                "This token is unknown, or it was revoked. Ask support for a new one."
-            )
+            raise exceptions.AuthenticationFailed(self.UNKNOWN)
         return found.user, found
 
     def authenticate_header(self, request: Request) -> str:
