@@ -17,12 +17,12 @@ from django.utils.timezone import now
 from integrations.connectors.trackstar import Trackstar
 from integrations.credentials import seal
 from integrations.models import Connection
+from integrations.signals import connection_made
 from packr.warehouse.tables import TABLES
 from packr.workspaces.models import Workspace
 from packr.workspaces.services import save_workspace
 from syncs import engine
 from syncs.models import EntitySchedule, Lane, Trigger
-from syncs.receivers import plan
 from syncs.schedule import default_schedule
 from syncs.services import claim, request_runs
 
@@ -64,7 +64,7 @@ def _join(workspace: Workspace, url: str, number: int) -> int:
     """At once with its schedules: a watchdog would make them."""
     with transaction.atomic():
         (connection,) = _connect(workspace, url, range(number, number + 1), now())
-        plan(Connection, connection=connection, first_sync=True)
+        connection_made.send(Connection, connection=connection, first_sync=True, off={})
     return connection.pk
 
 
