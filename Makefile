@@ -34,7 +34,7 @@ unit-postgres: $(READY)
 
 # Needs the system's Chromium.
 e2e: $(READY)
-	$(PY) -m pytest -q -m e2e
+	$(PY) -m pytest -q -n 2 --dist loadfile -m e2e
 
 # A real Tryton server, real process trees under kill -9, real gunicorn; on SQLite, on PostgreSQL and on Redis.
 real: $(READY)
