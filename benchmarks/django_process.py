@@ -45,7 +45,7 @@ def connection(setup: dict[str, Any]) -> Any:
     from packr.workspaces.services import save_workspace
     from syncs.models import EntitySchedule
 
-    Trackstar.reads_per_second = None
+    Trackstar.reads_per_second = None  # type: ignore[assignment]  # the local WMS has no limit
     made = Connection.objects.first()
     if made is None:
         credentials = {"api_key": "bench", "access_token": setup["token"]}

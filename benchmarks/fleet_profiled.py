@@ -18,12 +18,13 @@ from django.core.management import execute_from_command_line
 def main() -> None:
     django.setup()
     from syncs import tasks
+    from syncs.crew import Crew
 
-    work, run = tasks.work, tasks.Crew._run
+    work, run = tasks.work, Crew._run
     profiles: list[cProfile.Profile] = []
     lock = threading.Lock()
 
-    def profiled(crew: tasks.Crew) -> None:
+    def profiled(crew: Crew) -> None:
         profile = cProfile.Profile(time.thread_time)
         try:
             profile.runcall(run, crew)
@@ -37,7 +38,7 @@ def main() -> None:
         if profiles:
             pstats.Stats(*profiles).dump_stats(file)
 
-    tasks.Crew._run, tasks.work = profiled, kept  # type: ignore[assignment,method-assign]
+    Crew._run, tasks.work = profiled, kept  # type: ignore[assignment,method-assign]
     execute_from_command_line([sys.argv[0], "qcluster"])
 
 

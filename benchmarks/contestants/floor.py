@@ -74,7 +74,7 @@ class Postgres:
 
     def digests(self, table: Table, ids: list[str]) -> dict[str, bytes]:
         query = f"SELECT external_id, digest FROM {table.name} WHERE connection_id = 1 AND external_id = ANY(%s)"
-        found = dict(self.database.execute(query, [ids]).fetchall())
+        found: dict[str, bytes] = dict(self.database.execute(query, [ids]).fetchall())
         self.database.commit()
         return found
 
@@ -108,11 +108,12 @@ def _copy(cursor: Any, name: str, columns: Any, rows: list[Row]) -> None:
 
 def _text(value: Any) -> str:
     if isinstance(value, str):
-        if "\\" in value:
-            value = value.replace("\\", "\\\\")
-        if "\t" in value or "\n" in value or "\r" in value:
-            value = value.replace("\t", "\\t").replace("\n", "\\n").replace("\r", "\\r")
-        return value
+        text: str = value
+        if "\\" in text:
+            text = text.replace("\\", "\\\\")
+        if "\t" in text or "\n" in text or "\r" in text:
+            text = text.replace("\t", "\\t").replace("\n", "\\n").replace("\r", "\\r")
+        return text
     if value is None:
         return "\\N"
     return f"\\\\x{value.hex()}" if isinstance(value, bytes) else str(value)

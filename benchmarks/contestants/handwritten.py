@@ -75,10 +75,10 @@ def _lines(kind: str, key: int, record: Record) -> list[Any]:
             OrderLine(order_id=key, position=position, **{name: line[name] for name in names})
             for position, line in enumerate(record["line_items"], 1)
         ]
-    names = ("onhand", "fulfillable", "committed", "awaiting", "unfulfillable")
+    counted = ("onhand", "fulfillable", "committed", "awaiting", "unfulfillable")
     places = record["inventory_by_warehouse_id"]
     return [
-        InventoryLevel(item_id=key, warehouse_id=place, **{name: units[name] for name in names})
+        InventoryLevel(item_id=key, warehouse_id=place, **{name: units[name] for name in counted})
         for place, units in places.items()
     ]
 

@@ -73,7 +73,7 @@ class Table:
     """Where a kind of record goes: Packr's tables, its columns in order, and how a record's lines become rows."""
 
     def __init__(self, item: type, name: str, columns: str, lines: str, parent: str, line_columns: str) -> None:
-        self.decoder = msgspec.json.Decoder(item)
+        self.decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder(item)
         self.name, self.lines, self.parent = name, lines, parent
         self.columns = (*BASE, *columns.split())
         self.line_columns = line_columns.split()
