@@ -76,21 +76,23 @@ def _converter(there: Any, here: Any) -> Callable[[Any], Any] | None:
     return CONVERT.get(key)
 
 
-def _each(convert: Callable[[A], B], items: Iterable[A] | UnsetType | None) -> list[B] | UnsetType | None:
+def each(convert: Callable[[A], B], items: Iterable[A] | UnsetType | None) -> list[B] | UnsetType | None:
     """A list's items converted; null and missing stay what they are."""
     if items is None or items is UNSET:
         return items
     return [convert(item) for item in items]
 
 
-def _maybe(convert: Callable[[A], B], item: A | UnsetType | None) -> B | UnsetType | None:
+def maybe(convert: Callable[[A], B], item: A | UnsetType | None) -> B | UnsetType | None:
+    """A value converted; null and missing stay what they are."""
     return item if item is None or item is UNSET else convert(item)
 
 
 HEAD = "external_id created_at updated_at version_at extra"
 
 
-def _head(item: wire.Item) -> dict[str, Any]:
+def head(item: wire.Item) -> dict[str, Any]:
+    """What every record has, by the names in HEAD."""
     return {"external_id": values.identifier(item.id), "extra": _extra(item), **_times(item)}
 
 
@@ -135,25 +137,29 @@ _product = Filler(wire.Product, records.Product, f"{HEAD} inventory_items suppli
 _inbound = Filler(wire.InboundShipment, records.InboundShipment, f"{HEAD} kind line_items receipts")
 _customer = Filler(wire.Customer, records.Customer, HEAD)
 _warehouse = Filler(wire.Warehouse, records.Warehouse, HEAD)
+_location = Filler(wire.Location, records.WarehouseLocation, f"{HEAD} measurements")
 _shipping_method = Filler(wire.ShippingMethod, records.ShippingMethod, HEAD)
+_supplier = Filler(wire.Named, records.InboundSupplier, HEAD)
+_channel = Filler(wire.Named, records.OrderChannel, HEAD)
+_bill = Filler(wire.Bill, records.Bill, HEAD)
 
 
 def package(item: wire.Package) -> records.Package:
     return _package(
         item,
-        measurements=_maybe(measurements, item.measurements),
+        measurements=maybe(measurements, item.measurements),
         line_items=[package_line(line) for line in item.line_items or ()],
     )
 
 
 def order(item: wire.Order) -> records.Order:
     """An order with its shipments, which Trackstar sends nowhere else."""
-    head = _head(item)
-    shipments = _each(lambda sent: _order_shipment(sent, head), item.shipments)
+    own = head(item)
+    shipments = each(lambda sent: _order_shipment(sent, own), item.shipments)
     if isinstance(shipments, list):
         # The same shipment twice in one order: the later one counts, as with records on a page.
         shipments = list({shipment.external_id: shipment for shipment in shipments}.values())
-    return _order(item, **head, line_items=_each(order_line, item.line_items), shipments=shipments)
+    return _order(item, **own, line_items=each(order_line, item.line_items), shipments=shipments)
 
 
 def _order_shipment(item: wire.Shipment, order_head: dict[str, Any]) -> records.OrderShipment:
@@ -165,8 +171,8 @@ def _order_shipment(item: wire.Shipment, order_head: dict[str, Any]) -> records.
         **head,
         order_id=order_id,
         shipment_id=shipment_id,
-        line_items=_each(shipment_line, item.line_items),
-        packages=_each(package, item.packages),
+        line_items=each(shipment_line, item.line_items),
+        packages=each(package, item.packages),
     )
 
 
@@ -174,22 +180,22 @@ def inventory_item(item: wire.InventoryItem) -> records.InventoryItem:
     places = item.inventory_by_warehouse_id
     return _inventory_item(
         item,
-        **_head(item),
-        inventory_by_warehouse_id=_maybe(
+        **head(item),
+        inventory_by_warehouse_id=maybe(
             lambda found: {place: counters(counts or wire.Counters()) for place, counts in found.items()}, places
         ),
-        lots=_each(lot, item.lots),
-        locations=_each(item_location, item.locations),
-        measurements=_maybe(measurements, item.measurements),
+        lots=each(lot, item.lots),
+        locations=each(item_location, item.locations),
+        measurements=maybe(measurements, item.measurements),
     )
 
 
 def product(item: wire.Product) -> records.Product:
     return _product(
         item,
-        **_head(item),
-        inventory_items=_each(product_item, item.inventory_items),
-        supplier_products=_each(supplier_product, item.supplier_products),
+        **head(item),
+        inventory_items=each(product_item, item.inventory_items),
+        supplier_products=each(supplier_product, item.supplier_products),
     )
 
 
@@ -198,13 +204,13 @@ def receipt(item: wire.Receipt) -> records.Receipt:
 
 
 def inbound_shipment(item: wire.InboundShipment) -> records.InboundShipment:
-    head = _head(item)
+    own = head(item)
     return _inbound(
         item,
-        **head,
-        kind=_kind(head["extra"]),
-        line_items=_each(inbound_line, item.line_items),
-        receipts=_each(receipt, item.receipts),
+        **own,
+        kind=_kind(own["extra"]),
+        line_items=each(inbound_line, item.line_items),
+        receipts=each(receipt, item.receipts),
     )
 
 
@@ -220,15 +226,31 @@ def _kind(extra: dict[str, Any] | UnsetType) -> str | UnsetType:
 
 
 def customer(item: wire.Customer) -> records.Customer:
-    return _customer(item, **_head(item))
+    return _customer(item, **head(item))
 
 
 def warehouse(item: wire.Warehouse) -> records.Warehouse:
-    return _warehouse(item, **_head(item))
+    return _warehouse(item, **head(item))
+
+
+def location(item: wire.Location) -> records.WarehouseLocation:
+    return _location(item, **head(item), measurements=maybe(measurements, item.measurements))
+
+
+def supplier(item: wire.Named) -> records.InboundSupplier:
+    return _supplier(item, **head(item))
+
+
+def channel(item: wire.Named) -> records.OrderChannel:
+    return _channel(item, **head(item))
+
+
+def bill(item: wire.Bill) -> records.Bill:
+    return _bill(item, **head(item))
 
 
 def shipping_method(item: wire.ShippingMethod) -> records.ShippingMethod:
-    return _shipping_method(item, **_head(item))
+    return _shipping_method(item, **head(item))
 
 
 ORDERS: Shape[Any] = Shape(wire.Order, order)
@@ -237,4 +259,8 @@ PRODUCTS: Shape[Any] = Shape(wire.Product, product)
 INBOUND_SHIPMENTS: Shape[Any] = Shape(wire.InboundShipment, inbound_shipment)
 CUSTOMERS: Shape[Any] = Shape(wire.Customer, customer)
 WAREHOUSES: Shape[Any] = Shape(wire.Warehouse, warehouse)
+LOCATIONS: Shape[Any] = Shape(wire.Location, location)
 SHIPPING_METHODS: Shape[Any] = Shape(wire.ShippingMethod, shipping_method)
+SUPPLIERS: Shape[Any] = Shape(wire.Named, supplier)
+CHANNELS: Shape[Any] = Shape(wire.Named, channel)
+BILLS: Shape[Any] = Shape(wire.Bill, bill)

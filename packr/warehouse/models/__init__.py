@@ -1,12 +1,15 @@
 """The mirror: what each WMS last said, one table an entity."""
 
+from .bills import Bill
 from .inbound import InboundLine, InboundShipment
 from .mirrored import Mirrored
 from .orders import Order, OrderLine, OrderShipment
-from .setup import Customer, ShippingMethod, Warehouse
+from .returns import Return, ReturnLine
+from .setup import Customer, OrderChannel, ShippingMethod, Supplier, Warehouse, WarehouseLocation
 from .stock import InventoryItem, InventoryLevel, Product
 
 __all__ = [
+    "Bill",
     "Customer",
     "InboundLine",
     "InboundShipment",
@@ -14,9 +17,14 @@ __all__ = [
     "InventoryLevel",
     "Mirrored",
     "Order",
+    "OrderChannel",
     "OrderLine",
     "OrderShipment",
     "Product",
+    "Return",
+    "ReturnLine",
     "ShippingMethod",
+    "Supplier",
     "Warehouse",
+    "WarehouseLocation",
 ]
