@@ -22,9 +22,10 @@ from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from django.urls.resolvers import RegexPattern
 from django.utils.timezone import now
 
-from integrations.connector import Health
+from integrations.connector import Health, Page
 from integrations.connectors.trackstar import Trackstar
 from integrations.entities import Entity
+from packr.warehouse import looks
 from packr.warehouse.tables import TABLES
 from packr.workspaces.models import Membership, Role
 from packr.workspaces.services import leave, save_workspace
@@ -85,6 +86,8 @@ DOORS: dict[str, Door] = {
     },
     "order": Door(PEOPLE, args={"pk": "order"}),
     "inbound_shipment": Door(PEOPLE, args={"pk": "inbound_shipment"}),
+    "check_record": Door(PEOPLE, PEOPLE, args={"entity": "orders", "pk": "order"}),
+    "take_over": Door(None, PEOPLE, args={"entity": "orders", "pk": "order"}),
     # Settings → Integrations
     "integrations": Door(PEOPLE),
     "refresh": Door(None, PEOPLE, args=CONNECTION),
@@ -198,6 +201,7 @@ def _plain_settings(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     settings.MIDDLEWARE = [one for one in settings.MIDDLEWARE if not one.startswith("whitenoise")]
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     monkeypatch.setattr(Trackstar, "check", staticmethod(lambda client, connecting=False: Health(clock=None)))
+    monkeypatch.setattr(looks, "read_live", lambda connection, resource, ids: Page(()))
     monkeypatch.setattr(
         Trackstar, "resources", {**Trackstar.resources, Entity.BILLS: Trackstar.resources[Entity.PRODUCTS]}
     )

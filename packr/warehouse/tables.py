@@ -64,10 +64,7 @@ class Table:
             derived = self.derived(record)
             values += [derived[name] for name in self.derived_names]
         # A loop of its own and not `_value`: a first sync comes by here millions of times.
-        return [
-            value[:LONGEST_TEXT] if type(value) is str else None if value is UNSET else value
-            for value in values
-        ]
+        return [value[:LONGEST_TEXT] if type(value) is str else None if value is UNSET else value for value in values]
 
 
 def _value(value: Any) -> Any:
