@@ -93,7 +93,13 @@ def _write(turn: Turn, page: Page) -> None:
         page, known = _read_unknown(turn, page)
         records = writer.distinct(page.records)
         applied = writer.apply(
-            turn.connection.pk, turn.entity, records, now=moment, clock=page.clock, sources=page.sources
+            turn.connection.pk,
+            turn.entity,
+            records,
+            now=moment,
+            clock=page.clock,
+            sources=page.sources,
+            cause=turn.cause,
         )
         applied.unchanged += len(known)
         applied.keys.extend(known.values())

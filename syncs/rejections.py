@@ -14,8 +14,11 @@ from integrations.errors import ConnectorError
 from integrations.models import Connection
 from integrations.services import open_client
 from packr.warehouse import writer
+from packr.warehouse.causes import Cause, CauseKind
 
 from .models import RejectedRecord, SyncRun
+
+READ_AGAIN = Cause(CauseKind.POINT_REFRESH, text="Read again by hand, after it could not be understood")
 
 
 def keep(run: SyncRun, rejected: Sequence[Rejected], understood: Sequence[str], moment: datetime) -> bool:
@@ -95,7 +98,7 @@ def _settle(connection: Connection, entity: Entity, ids: Sequence[str], found: P
     stored = {str(record.external_id) for record in records}
     still = {one.external_id for one in found.rejected} & set(ids)
     with transaction.atomic():
-        writer.apply(connection.pk, entity, records, now=now())
+        writer.apply(connection.pk, entity, records, now=now(), cause=READ_AGAIN)
         settled = RejectedRecord.objects.filter(connection=connection, entity=entity, external_id__in=set(ids) - still)
         settled.delete()
     outcome.stored += len(stored & set(ids))

@@ -28,7 +28,9 @@ def doubts(turn: Turn, client: Client) -> bool:
     records: list[Record] = [record for one in found for record in one.records]
     with turn.writing():
         records = writer.distinct(records)
-        applied = writer.apply(turn.connection.pk, turn.entity, records, now=now(), trust=True, asked=asked)
+        applied = writer.apply(
+            turn.connection.pk, turn.entity, records, now=now(), trust=True, asked=asked, cause=turn.cause
+        )
         turn.count(
             stale=applied.stale - len(records),
             updated=applied.updated,
@@ -59,8 +61,8 @@ def absent(turn: Turn, client: Client) -> None:
     gone = [id_ for id_, external_id in rows if external_id not in present]
     with turn.writing():
         records = writer.distinct(found.records)
-        applied = writer.apply(turn.connection.pk, turn.entity, records, now=now())
-        removed = writer.remove(turn.connection.pk, turn.entity, gone, now=now(), asked=asked)
+        applied = writer.apply(turn.connection.pk, turn.entity, records, now=now(), cause=turn.cause)
+        removed = writer.remove(turn.connection.pk, turn.entity, gone, now=now(), asked=asked, cause=turn.cause)
         turn.count(
             seen=len(records),
             updated=applied.updated,

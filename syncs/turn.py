@@ -13,6 +13,7 @@ from integrations.connector import Ask, Resource
 from integrations.entities import Entity
 from integrations.http import Client
 from integrations.models import Connection
+from packr.warehouse.causes import Cause, CauseKind
 
 from . import stopping
 from .models import Checkpoint, EntitySchedule, Mode, RejectedRecord, State, SyncRun
@@ -58,6 +59,13 @@ class Turn:
         # A full that is not the first finds most of what it reads in the mirror already.
         again = self.run.mode == Mode.FULL and self.schedule.watermark is not None
         return Ask(since=self.run.since, until=self.run.until, border=self.run.border, lazily=again)
+
+    @property
+    def cause(self) -> Cause:
+        """What stands in the history of the records that this run changes."""
+        run = self.run
+        text = f"{run.get_mode_display()} sync of {self.entity.label.lower()}"
+        return Cause(CauseKind.RUN, run.pk, text, first=self.schedule.watermark is None)
 
     @contextmanager
     def writing(self) -> Iterator[None]:

@@ -8,7 +8,7 @@ from msgspec import UNSET, Struct, UnsetType, field
 from .parts import FromAddress, Record, Supplier, Text, Time
 
 
-class InboundLine(Struct, kw_only=True, frozen=True):
+class InboundLine(Struct, kw_only=True, frozen=True, gc=False):
     inventory_item_id: str | None = None
     sku: str | None = None
     expected_quantity: str | None = None
@@ -17,13 +17,13 @@ class InboundLine(Struct, kw_only=True, frozen=True):
     external_id: str | None = None
 
 
-class ReceiptLine(Struct, kw_only=True, frozen=True):
+class ReceiptLine(Struct, kw_only=True, frozen=True, gc=False):
     inventory_item_id: str | None = None
     sku: str | None = None
     quantity: str | None = None
 
 
-class Receipt(Struct, kw_only=True, frozen=True):
+class Receipt(Struct, kw_only=True, frozen=True, gc=False):
     id: str | None = None
     arrived_date: datetime | None = None
     line_items: list[ReceiptLine] = field(default_factory=list)

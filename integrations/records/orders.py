@@ -8,7 +8,7 @@ from msgspec import UNSET, Struct, UnsetType, field
 from .parts import Channel, Flag, FromAddress, Measurements, Number, Record, Text, Time, ToAddress
 
 
-class OrderLine(Struct, kw_only=True, frozen=True):
+class OrderLine(Struct, kw_only=True, frozen=True, gc=False):
     product_id: str | None = None
     sku: str | None = None
     quantity: str | None = None
@@ -17,7 +17,7 @@ class OrderLine(Struct, kw_only=True, frozen=True):
     discount_amount: str | None = None
 
 
-class ShipmentLine(Struct, kw_only=True, frozen=True):
+class ShipmentLine(Struct, kw_only=True, frozen=True, gc=False):
     inventory_item_id: str | None = None
     sku: str | None = None
     quantity: str | None = None
@@ -29,7 +29,7 @@ class PackageLine(ShipmentLine, kw_only=True, frozen=True):
     expiration_date: datetime | None = None
 
 
-class Package(Struct, kw_only=True, frozen=True):
+class Package(Struct, kw_only=True, frozen=True, gc=False):
     package_id: str | None = None
     package_name: str | None = None
     tracking_number: str | None = None

@@ -11,7 +11,7 @@ Time = datetime | None | UnsetType
 Flag = bool | None | UnsetType
 
 
-class Record(Struct, kw_only=True, frozen=True):
+class Record(Struct, kw_only=True, frozen=True, gc=False):
     """What all records have.
 
     `updated_at` is the WMS's own stamp. `version_at` is for a WMS API that is itself a copy: when that copy last
@@ -25,7 +25,7 @@ class Record(Struct, kw_only=True, frozen=True):
     extra: dict[str, Any] | UnsetType = UNSET
 
 
-class FromAddress(Struct, kw_only=True, frozen=True):
+class FromAddress(Struct, kw_only=True, frozen=True, gc=False):
     address1: str | None = None
     address2: str | None = None
     address3: str | None = None
@@ -42,7 +42,7 @@ class ToAddress(FromAddress, kw_only=True, frozen=True):
     email_address: str | None = None
 
 
-class Measurements(Struct, kw_only=True, frozen=True):
+class Measurements(Struct, kw_only=True, frozen=True, gc=False):
     length: str | None = None
     width: str | None = None
     height: str | None = None
@@ -51,11 +51,11 @@ class Measurements(Struct, kw_only=True, frozen=True):
     weight_unit: str | None = None
 
 
-class Channel(Struct, kw_only=True, frozen=True):
+class Channel(Struct, kw_only=True, frozen=True, gc=False):
     channel_id: str | None = None
     channel_name: str | None = None
 
 
-class Supplier(Struct, kw_only=True, frozen=True):
+class Supplier(Struct, kw_only=True, frozen=True, gc=False):
     supplier_id: str | None = None
     supplier_name: str | None = None

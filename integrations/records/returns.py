@@ -8,7 +8,7 @@ from msgspec import UNSET, Struct, UnsetType, field
 from .parts import Measurements, Record, Text
 
 
-class ReturnLine(Struct, kw_only=True, frozen=True):
+class ReturnLine(Struct, kw_only=True, frozen=True, gc=False):
     inventory_item_id: str | None = None
     sku: str | None = None
     expected_quantity: str | None = None
@@ -17,7 +17,7 @@ class ReturnLine(Struct, kw_only=True, frozen=True):
     return_reason: str | None = None
 
 
-class ReceivingDetail(Struct, kw_only=True, frozen=True):
+class ReceivingDetail(Struct, kw_only=True, frozen=True, gc=False):
     """In what condition so many came back, and what was done with them."""
 
     quantity: str | None = None
@@ -25,14 +25,14 @@ class ReceivingDetail(Struct, kw_only=True, frozen=True):
     disposition: str | None = None
 
 
-class ReturnShipmentLine(Struct, kw_only=True, frozen=True):
+class ReturnShipmentLine(Struct, kw_only=True, frozen=True, gc=False):
     inventory_item_id: str | None = None
     sku: str | None = None
     quantity: str | None = None
     receiving_details: list[ReceivingDetail] = field(default_factory=list)
 
 
-class ReturnShipment(Struct, kw_only=True, frozen=True):
+class ReturnShipment(Struct, kw_only=True, frozen=True, gc=False):
     """One parcel that comes back."""
 
     tracking_number: str | None = None

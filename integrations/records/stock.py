@@ -8,7 +8,7 @@ from msgspec import UNSET, Struct, UnsetType
 from .parts import Flag, Measurements, Number, Record, Supplier, Text
 
 
-class Counters(Struct, kw_only=True, frozen=True):
+class Counters(Struct, kw_only=True, frozen=True, gc=False):
     """Units of one item in one warehouse; None where the WMS has no such counter."""
 
     awaiting: str | None = None
@@ -19,14 +19,14 @@ class Counters(Struct, kw_only=True, frozen=True):
     sellable: str | None = None
 
 
-class Lot(Struct, kw_only=True, frozen=True):
+class Lot(Struct, kw_only=True, frozen=True, gc=False):
     lot_id: str | None = None
     onhand: str | None = None
     expiration_date: datetime | None = None
     warehouse_id: str | None = None
 
 
-class ItemLocation(Struct, kw_only=True, frozen=True):
+class ItemLocation(Struct, kw_only=True, frozen=True, gc=False):
     location_id: str | None = None
     quantity: str | None = None
     warehouse_id: str | None = None
@@ -55,7 +55,7 @@ class InventoryItem(Record, kw_only=True, frozen=True):
     trackstar_tags: list[Any] | UnsetType | None = UNSET
 
 
-class ProductItem(Struct, kw_only=True, frozen=True):
+class ProductItem(Struct, kw_only=True, frozen=True, gc=False):
     inventory_item_id: str | None = None
     sku: str | None = None
     unit_quantity: str | None = None

@@ -17,6 +17,7 @@ from integrations.entities import Entity
 from integrations.records import Order, OrderShipment, Record
 
 from . import digests, sql
+from .causes import NOBODY_KNOWS, Cause
 from .digests import Stamps
 from .sql import Stored
 from .tables import TABLES, Table
@@ -38,8 +39,7 @@ class Applied:
     doubtful: list[str] = field(default_factory=list)
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(msgspec.Struct, frozen=True, gc=False):
     """A record that has to be written: what it is stored as, and the row that it changes, if there is one."""
 
     record: Record
@@ -74,6 +74,7 @@ class _Page:
     trust: bool = False
     asked: datetime | None = None
     sources: Mapping[str, bytes] = field(default_factory=dict)
+    cause: Cause = NOBODY_KNOWS
 
 
 def distinct(records: Sequence[Record]) -> list[Record]:
@@ -91,15 +92,17 @@ def apply(
     trust: bool = False,
     asked: datetime | None = None,
     sources: Mapping[str, bytes] = NO_SOURCES,
+    cause: Cause | None = None,
 ) -> Applied:
     """Write a page of distinct records. A version older than ours is dropped as stale, unless we `trust` the page.
 
     `clock` is the WMS's, ours where it has none: no row counts as newer for a stamp that lies far ahead of it. What
     was `asked` for at some moment says nothing against a row that was changed since: no trust there. `sources`, by
-    id, let `recognised` know the records again.
+    id, let `recognised` know the records again. `cause` is why: it stands in the history of what changed.
     """
     ceiling = (clock or now) + BELIEVABLE
-    return _apply(_Page(TABLES[entity], connection_id, records, now, ceiling, trust, asked, sources))
+    why = cause or NOBODY_KNOWS
+    return _apply(_Page(TABLES[entity], connection_id, records, now, ceiling, trust, asked, sources, why))
 
 
 def recognised(connection_id: int, entity: Entity, sources: Mapping[str, bytes]) -> dict[str, int]:
@@ -226,7 +229,8 @@ def _write(page: _Page, changes: Sequence[Change], change_no: int) -> dict[str, 
     new = [change for change in changes if change.known is None]
     old = [(change, change.known) for change in changes if change.known is not None]
     keys = dict(zip([change.external_id for change in new], _new_keys(table, new), strict=True))
-    sql.insert(table, [_row(page, change, keys[change.external_id], change_no) for change in new])
+    # Rows are made as they are sent: meanwhile the database writes those before them.
+    sql.insert(table, len(new), (_row(page, change, keys[change.external_id], change_no) for change in new))
     if old:
         rows = [_row(page, change, known.id, change_no) for change, known in old]
         sql.update(table, rows, [known.digest for _, known in old])
@@ -269,7 +273,7 @@ def _row(page: _Page, change: Change, key: int, change_no: int) -> sql.Row:
         page.now,
         None,
     )
-    return base + page.table.columns(record)
+    return (*base, *page.table.columns(record))
 
 
 def _write_shipments(page: _Page, orders: Sequence[Change], change_no: int | None = None) -> list[str]:
@@ -294,7 +298,13 @@ def take_stock(entity: Entity) -> None:
 
 
 def remove(
-    connection_id: int, entity: Entity, row_ids: Sequence[int], *, now: datetime, asked: datetime | None = None
+    connection_id: int,
+    entity: Entity,
+    row_ids: Sequence[int],
+    *,
+    now: datetime,
+    asked: datetime | None = None,
+    cause: Cause | None = None,
 ) -> int:
     """Mark rows as no longer in the WMS: kept, hidden, restored when they are seen again. Returns how many.
 

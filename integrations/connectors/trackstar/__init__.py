@@ -77,6 +77,7 @@ class Trackstar(Connector):
     )
     identity = ("access_token",)
     reads_per_second = 8
+    is_copy = True
     resources = {one.entity: one.resource() for one in (*LISTINGS, Locations())}
     read_with = {Entity.ORDER_SHIPMENTS: Entity.ORDERS}
 

@@ -7,11 +7,11 @@ from msgspec import UNSET, Struct, UnsetType
 from ... import records
 from ...decoding import Shape
 from ...records import Text
-from .shapes import HEAD, Filler, each, head, maybe, measurements
+from .shapes import each, filler, maybe, measurements
 from .wire import Id, Measurements, Num, Tagged, When
 
 
-class Line(Struct, kw_only=True):
+class Line(Struct, kw_only=True, gc=False):
     inventory_item_id: Id = None
     sku: str | None = None
     expected_quantity: Num = None
@@ -20,20 +20,20 @@ class Line(Struct, kw_only=True):
     return_reason: str | None = None
 
 
-class Detail(Struct, kw_only=True):
+class Detail(Struct, kw_only=True, gc=False):
     quantity: Num = None
     condition: str | None = None
     disposition: str | None = None
 
 
-class ShipmentLine(Struct, kw_only=True):
+class ShipmentLine(Struct, kw_only=True, gc=False):
     inventory_item_id: Id = None
     sku: str | None = None
     quantity: Num = None
     receiving_details: list[Detail] | None = None
 
 
-class Shipment(Struct, kw_only=True):
+class Shipment(Struct, kw_only=True, gc=False):
     tracking_number: str | None = None
     shipped_date: When = None
     arrived_date: When = None
@@ -56,11 +56,11 @@ class Return(Tagged, kw_only=True):
     shipments: list[Shipment] | UnsetType | None = UNSET
 
 
-line = Filler(Line, records.ReturnLine)
-detail = Filler(Detail, records.ReceivingDetail)
-_shipment_line = Filler(ShipmentLine, records.ReturnShipmentLine, "receiving_details")
-_shipment = Filler(Shipment, records.ReturnShipment, "measurements line_items")
-_returned = Filler(Return, records.Return, f"{HEAD} line_items shipments")
+line = filler(Line, records.ReturnLine)
+detail = filler(Detail, records.ReceivingDetail)
+_shipment_line = filler(ShipmentLine, records.ReturnShipmentLine, "receiving_details")
+_shipment = filler(Shipment, records.ReturnShipment, "measurements line_items")
+_returned = filler(Return, records.Return, "line_items shipments")
 
 
 def shipment_line(item: ShipmentLine) -> records.ReturnShipmentLine:
@@ -78,7 +78,6 @@ def shipment(item: Shipment) -> records.ReturnShipment:
 def returned(item: Return) -> records.Return:
     return _returned(
         item,
-        **head(item),
         line_items=each(line, item.line_items),
         shipments=each(shipment, item.shipments),
     )

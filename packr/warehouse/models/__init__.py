@@ -2,6 +2,7 @@
 
 from .bills import Bill
 from .inbound import InboundLine, InboundShipment
+from .looks import Look
 from .mirrored import Mirrored
 from .orders import Order, OrderLine, OrderShipment
 from .returns import Return, ReturnLine
@@ -15,6 +16,7 @@ __all__ = [
     "InboundShipment",
     "InventoryItem",
     "InventoryLevel",
+    "Look",
     "Mirrored",
     "Order",
     "OrderChannel",
