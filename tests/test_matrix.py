@@ -83,6 +83,10 @@ DOORS: dict[str, Door] = {
     },
     "order": Door(PEOPLE, args={"pk": "order"}),
     "inbound_shipment": Door(PEOPLE, args={"pk": "inbound_shipment"}),
+    "orders_history": Door(PEOPLE, args={"pk": "order"}),
+    "inbound_shipments_history": Door(PEOPLE, args={"pk": "inbound_shipment"}),
+    "inventory_history": Door(PEOPLE, args={"pk": "item"}),
+    "products_history": Door(PEOPLE, args={"pk": "product"}),
     # Settings → Integrations
     "integrations": Door(PEOPLE),
     "refresh": Door(None, PEOPLE, args=CONNECTION),
@@ -142,7 +146,19 @@ DOORS: dict[str, Door] = {
     "api_missing": Door(),
 }
 # What `scene` makes that lies in the workspace.
-THINGS = {"connection", "run", "queued_run", "held_run", "order", "inbound_shipment", "brand", "mapping", "request"}
+THINGS = {
+    "connection",
+    "run",
+    "queued_run",
+    "held_run",
+    "order",
+    "inbound_shipment",
+    "item",
+    "product",
+    "brand",
+    "mapping",
+    "request",
+}
 UNNAMED = ("healthz", "readyz")
 ROLES = ("stranger", "support", "elsewhere", "former", "member", "admin")
 
@@ -239,6 +255,8 @@ def scene(db: None) -> SimpleNamespace:
         ),
         order=make.order(connection, order_number=f"{MARK}-1"),
         inbound_shipment=make.inbound_shipment(connection, purchase_order_number=f"{MARK}-2"),
+        item=make.inventory(connection, f"{MARK}-3"),
+        product=make.product(connection, f"{MARK}-4"),
     )
 
 

@@ -1,4 +1,4 @@
-from django.urls import path
+from django.urls import include, path
 
 from . import mapping_views, screens, views
 
@@ -9,6 +9,7 @@ urlpatterns = [
     *(path(f"{screen.path}/export.csv", views.export, {"screen": screen}, name=screen.export) for screen in SCREENS),
     path("orders/<int:pk>/", views.order, name="order"),
     path("inbound-shipments/<int:pk>/", views.inbound_shipment, name="inbound_shipment"),
+    path("", include("packr.warehouse.history.urls")),
     path("settings/brands/", mapping_views.brands, name="brands"),
     path("settings/brands/<int:pk>/", mapping_views.brand, name="brand"),
     path("settings/brands/<int:pk>/link/", mapping_views.link, name="link_brand"),

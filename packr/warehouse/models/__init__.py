@@ -1,5 +1,6 @@
 """The mirror: what each WMS last said, one table an entity."""
 
+from .history import RecordChange
 from .inbound import InboundLine, InboundShipment
 from .mirrored import Mirrored
 from .orders import Order, OrderLine, OrderShipment
@@ -17,6 +18,7 @@ __all__ = [
     "OrderLine",
     "OrderShipment",
     "Product",
+    "RecordChange",
     "ShippingMethod",
     "Warehouse",
 ]
