@@ -104,7 +104,7 @@ def entries_of(row: Mirrored, entity: Entity, here: Place, limit: int = 2 * MOST
     about = Q(entity=entity.value, row_id=row.pk)
     shipments: dict[int, str] = {}
     if isinstance(row, Order):
-        sent = seen_by(OrderShipment.objects.filter(connection=row.connection_id), here, gone=True)
+        sent = seen_by(OrderShipment.objects.filter(connection=row.connection_id), here, removed=True)
         found = sent.filter(order_id=row.external_id).values_list("pk", "shipment_id", "external_id")
         shipments = {pk: shipment or external_id for pk, shipment, external_id in found}
         about |= Q(entity=Entity.ORDER_SHIPMENTS.value, row_id__in=shipments)

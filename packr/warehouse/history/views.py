@@ -24,7 +24,7 @@ def history(request: HttpRequest, pk: int, entity: Entity) -> HttpResponse:
     """What changed of one record, when and why, be it still in the WMS or not. The filters are in the address."""
     here = place(request)
     rows: Any = TABLES[entity].model._default_manager.select_related("connection")
-    row = get_object_or_404(seen_by(rows, here, gone=True), pk=pk)
+    row = get_object_or_404(seen_by(rows, here, removed=True), pk=pk)
     asked = reading.asked(request.GET)
     page = reading.page(row, entity, here, asked)
     told = chain(page.values, *(entry.differences for entry in page.entries))

@@ -83,7 +83,7 @@ def write(change: Change, steps: Sequence[Step]) -> None:
     """Keep what changed of these rows."""
     rows = list(_rows(change, steps))
     if rows:
-        sql.insert_rows(RecordChange._meta.db_table, COLUMNS, rows)
+        sql.insert_rows(RecordChange._meta.db_table, COLUMNS, len(rows), rows)
 
 
 def _rows(change: Change, steps: Sequence[Step]) -> Iterator[sql.Row]:
@@ -113,7 +113,7 @@ def write_removed(change: Change, model: type[Mirrored], row_ids: Sequence[int])
     marks = ", ".join(["%s"] * len(row_ids))
     values = ", ".join("%s" if column != "row_id" else "id" for column in COLUMNS)
     row = change.row(0, What.REMOVED, "[]", None)
-    given = [value for column, value in zip(COLUMNS, row, strict=True) if column != "row_id"]
+    given = tuple(value for column, value in zip(COLUMNS, row, strict=True) if column != "row_id")
     with database.cursor() as cursor:
         cursor.execute(
             f"INSERT INTO {RecordChange._meta.db_table} ({', '.join(COLUMNS)}) SELECT {values}"

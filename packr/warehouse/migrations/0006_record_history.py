@@ -8,7 +8,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('integrations', '0002_events'),
-        ('warehouse', '0003_pages_at_size'),
+        ('warehouse', '0008_looks'),
     ]
 
     operations = [

@@ -2,6 +2,7 @@
 
 from .history import RecordChange
 from .inbound import InboundLine, InboundShipment
+from .looks import Look
 from .mirrored import Mirrored
 from .orders import Order, OrderLine, OrderShipment
 from .setup import Customer, ShippingMethod, Warehouse
@@ -13,6 +14,7 @@ __all__ = [
     "InboundShipment",
     "InventoryItem",
     "InventoryLevel",
+    "Look",
     "Mirrored",
     "Order",
     "OrderLine",

@@ -1,5 +1,6 @@
 """How a record's history is told: its values, its parts, and the section on the record's page."""
 
+from collections.abc import Callable
 from datetime import datetime
 from itertools import chain
 from typing import Any
@@ -67,7 +68,8 @@ def in_words(context: Context, difference: Difference, value: Any, warehouses: d
     """A value as its pages write it."""
     if value is None or value == "":
         return NOTHING
-    return _WORDS.get(difference.value.kind, lambda context, value, names: str(value))(context, value, warehouses)
+    write = _WORDS.get(difference.value.kind)
+    return write(context, value, warehouses) if write else str(value)
 
 
 def _moment(context: Context, value: Any, names: dict[str, str]) -> str:
@@ -75,7 +77,7 @@ def _moment(context: Context, value: Any, names: dict[str, str]) -> str:
     return f"{day(found, zone)}, {found.astimezone(zone):%H:%M}"
 
 
-_WORDS: dict[str, Any] = {
+_WORDS: dict[str, Callable[[Context, Any, dict[str, str]], str]] = {
     "quantity": lambda context, value, names: quantity(value),
     "money": lambda context, value, names: money(value),
     "word": lambda context, value, names: worded(value),
