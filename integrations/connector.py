@@ -74,6 +74,7 @@ class Page:
 
 Fetch = Callable[[Client, Ask, Cursor | None], Page]
 Lookup = Callable[[Client, Sequence[str]], Page]
+Single = Callable[[Client, str], Page]
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +83,8 @@ class Resource:
 
     `fetch` gets one page: (client, ask, cursor), cursor None for the first. `overlap` is how far each incremental
     reaches back behind the watermark. `incremental` False: the WMS can't be asked for changes only. `lookup` reads
-    given ids, at most `lookup_size` at a time; ids that are gone are simply not in the answer.
+    given ids, at most `lookup_size` at a time; ids that are gone are simply not in the answer. `single` asks for one
+    id alone: when it finds nothing, the WMS has said that there is no such record.
     """
 
     fetch: Fetch
@@ -90,6 +92,7 @@ class Resource:
     incremental: bool = True
     lookup: Lookup | None = None
     lookup_size: int = 100
+    single: Single | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +127,7 @@ class Connector:
     actions: ClassVar[Mapping[ActionKind, Operation]] = {}
     base_url: ClassVar[str] = ""  # empty: every account has its own, and connecting asks for it
     reads_per_second: ClassVar[float | None] = None  # 80 % of the WMS's limit: people's actions take the rest
+    is_copy: ClassVar[bool] = False  # its API answers from a copy of the WMS, whose age `crawled` tells
     identity: ClassVar[tuple[str, ...]]  # the credentials that tell one account from another
 
     @classmethod

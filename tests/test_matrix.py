@@ -22,9 +22,11 @@ from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from django.urls.resolvers import RegexPattern
 from django.utils.timezone import now
 
-from integrations.connector import Health
+from integrations.connector import Health, Page
 from integrations.connectors.trackstar import Trackstar
 from integrations.entities import Entity
+from packr.warehouse import looks
+from packr.warehouse.tables import TABLES
 from packr.workspaces.models import Membership, Role
 from packr.workspaces.services import leave, save_workspace
 from syncs.models import Beat, RejectedRecord, State, SyncRequest
@@ -64,6 +66,7 @@ class Door:
 
 
 CONNECTION = {"pk": "connection"}
+READERS = {Entity.BILLS: ADMINS}  # who may read what not everybody may
 RUN = {"pk": "connection", "run_id": "queued_run"}
 
 # One line an address, by its name in the URL table (or its route, where it has none).
@@ -83,6 +86,8 @@ DOORS: dict[str, Door] = {
     },
     "order": Door(PEOPLE, args={"pk": "order"}),
     "inbound_shipment": Door(PEOPLE, args={"pk": "inbound_shipment"}),
+    "check_record": Door(PEOPLE, PEOPLE, args={"entity": "orders", "pk": "order"}),
+    "take_over": Door(None, PEOPLE, args={"entity": "orders", "pk": "order"}),
     # Settings → Integrations
     "integrations": Door(PEOPLE),
     "refresh": Door(None, PEOPLE, args=CONNECTION),
@@ -137,12 +142,15 @@ DOORS: dict[str, Door] = {
     "api_runs": Door(PEOPLE, lets_support_in=True),
     "api_run": Door(PEOPLE, args={"pk": "queued_run"}),
     "api_cancel": Door(None, ADMINS, args={"pk": "queued_run"}),
+    **{f"api_{entity}": Door(READERS.get(entity, PEOPLE), lets_support_in=True) for entity in TABLES},
+    **{f"api_{entity}_one": Door(READERS.get(entity, PEOPLE), args={"pk": f"one of {entity}"}) for entity in TABLES},
     "api_schema": Door(PUBLIC),
     "api_docs": Door(PUBLIC),
     "api_missing": Door(),
 }
 # What `scene` makes that lies in the workspace.
 THINGS = {"connection", "run", "queued_run", "held_run", "order", "inbound_shipment", "brand", "mapping", "request"}
+THINGS |= {f"one of {entity}" for entity in TABLES}
 UNNAMED = ("healthz", "readyz")
 ROLES = ("stranger", "support", "elsewhere", "former", "member", "admin")
 
@@ -193,6 +201,7 @@ def _plain_settings(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     settings.MIDDLEWARE = [one for one in settings.MIDDLEWARE if not one.startswith("whitenoise")]
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     monkeypatch.setattr(Trackstar, "check", staticmethod(lambda client, connecting=False: Health(clock=None)))
+    monkeypatch.setattr(looks, "read_live", lambda connection, resource, ids: Page(()))
     monkeypatch.setattr(
         Trackstar, "resources", {**Trackstar.resources, Entity.BILLS: Trackstar.resources[Entity.PRODUCTS]}
     )
@@ -239,6 +248,7 @@ def scene(db: None) -> SimpleNamespace:
         ),
         order=make.order(connection, order_number=f"{MARK}-1"),
         inbound_shipment=make.inbound_shipment(connection, purchase_order_number=f"{MARK}-2"),
+        **{f"one of {entity}": make.mirrored(table.model, connection) for entity, table in TABLES.items()},
     )
 
 

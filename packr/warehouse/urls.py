@@ -1,6 +1,6 @@
 from django.urls import path
 
-from . import mapping_views, screens, views
+from . import look_views, mapping_views, screens, views
 
 SCREENS = (screens.ORDERS, screens.INVENTORY, screens.INBOUND_SHIPMENTS, screens.PRODUCTS)
 
@@ -9,6 +9,8 @@ urlpatterns = [
     *(path(f"{screen.path}/export.csv", views.export, {"screen": screen}, name=screen.export) for screen in SCREENS),
     path("orders/<int:pk>/", views.order, name="order"),
     path("inbound-shipments/<int:pk>/", views.inbound_shipment, name="inbound_shipment"),
+    path("<slug:entity>/<int:pk>/check/", look_views.check, name="check_record"),
+    path("<slug:entity>/<int:pk>/check/take/", look_views.take, name="take_over"),
     path("settings/brands/", mapping_views.brands, name="brands"),
     path("settings/brands/<int:pk>/", mapping_views.brand, name="brand"),
     path("settings/brands/<int:pk>/link/", mapping_views.link, name="link_brand"),

@@ -61,6 +61,7 @@ class Trackstar(Connector):
     )
     identity = ("access_token",)
     reads_per_second = 8
+    is_copy = True
     resources = {listing.entity: listing.resource() for listing in LISTINGS}
     read_with = {Entity.ORDER_SHIPMENTS: Entity.ORDERS}
     actions = OPERATIONS

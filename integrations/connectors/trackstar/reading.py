@@ -39,7 +39,9 @@ class Listing:
     incremental: bool = True
 
     def resource(self) -> Resource:
-        return Resource(self.fetch, overlap=OVERLAP, incremental=self.incremental, lookup=self.lookup)
+        return Resource(
+            self.fetch, overlap=OVERLAP, incremental=self.incremental, lookup=self.lookup, single=self.single
+        )
 
     def fetch(self, client: Client, ask: Ask, cursor: Cursor | None) -> Page:
         """One page. The cursor holds Trackstar's token and by which stamp this walk asks for changes."""
@@ -85,7 +87,7 @@ class Listing:
         listed = [one for one in ids if "," not in one]
         found = [self._listed(client, listed)] if listed else []
         # The filter separates ids by commas, so an id that holds one is read by itself.
-        found += [self._single(client, one) for one in ids if "," in one]
+        found += [self.single(client, one) for one in ids if "," in one]
         records = [record for page in found for record in page.records if record.external_id in ids]
         rejected = [one for page in found for one in page.rejected]
         return Page(records, rejected, clock=found[0].clock if found else None)
@@ -98,7 +100,8 @@ class Listing:
             raise broken("a list by ids came in pages")
         return Page(decoded.records, decoded.rejected, clock=answer.clock)
 
-    def _single(self, client: Client, external_id: str) -> Page:
+    def single(self, client: Client, external_id: str) -> Page:
+        """The record of one id, asked for by itself; none when Trackstar answers 404."""
         answer = client.get(f"{self.path}/{quote(external_id, safe='')}", ok=REFUSED)
         if answer.status == 404:
             return Page((), clock=answer.clock)

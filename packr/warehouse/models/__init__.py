@@ -1,6 +1,7 @@
 """The mirror: what each WMS last said, one table an entity."""
 
 from .inbound import InboundLine, InboundShipment
+from .looks import Look
 from .mirrored import Mirrored
 from .orders import Order, OrderLine, OrderShipment
 from .setup import Customer, ShippingMethod, Warehouse
@@ -12,6 +13,7 @@ __all__ = [
     "InboundShipment",
     "InventoryItem",
     "InventoryLevel",
+    "Look",
     "Mirrored",
     "Order",
     "OrderLine",

@@ -1,6 +1,7 @@
 """The words and looks of what a WMS says about its records."""
 
 import json
+import re
 from collections.abc import Sequence
 from datetime import datetime, tzinfo
 from functools import lru_cache
@@ -20,7 +21,7 @@ from packr.warehouse.listing import Asked
 from packr.warehouse.models import Mirrored
 from packr.warehouse.screens import Column, Filter, Sort
 from packr.warehouse.tables import TABLES
-from packr.workspaces.templatetags.looks import day, listed, money, quantity, zone_of
+from packr.workspaces.templatetags.looks import day, exact, listed, money, quantity, zone_of
 
 register = template.Library()
 
@@ -73,6 +74,7 @@ def cell(context: Context, row: Mirrored, column: Column) -> str:
     return NOT_GIVEN if value is None or value == "" else _written(row, column, value)
 
 
+STAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)")
 NOT_GIVEN = mark_safe('<span class="muted" aria-hidden="true">–</span><span class="visually-hidden">Not given</span>')
 
 
@@ -159,6 +161,18 @@ def choices(filter: Filter, asked: Asked) -> list[dict[str, Any]]:
 def unnarrowed(asked: Asked) -> str:
     """The address of the whole list, in the order it has now."""
     return f"?{urlencode({'sort': asked.sort.name})}"
+
+
+@register.simple_tag(takes_context=True)
+def plain(context: Context, value: Any) -> str:
+    """One value of a source record, as people read it."""
+    if value is None or value == "":
+        return NOT_GIVEN
+    if isinstance(value, bool):
+        return "Yes" if value else "No"
+    if isinstance(value, str) and STAMP.fullmatch(value):
+        return exact(datetime.fromisoformat(value), zone_of(context))
+    return str(value)
 
 
 @register.filter
