@@ -42,11 +42,16 @@ class Listing:
     has_single: bool = True
 
     def resource(self) -> Resource:
+<<<<<<< HEAD
         if not self.has_single:
             return Resource(self.fetch, overlap=OVERLAP, incremental=self.incremental)
         return Resource(
             self.fetch, overlap=OVERLAP, incremental=self.incremental, lookup=self.lookup, single=self.single
         )
+=======
+        lookup, single = (self.lookup, self.single) if self.has_single else (None, None)
+        return Resource(self.fetch, overlap=OVERLAP, incremental=self.incremental, lookup=lookup, single=single)
+>>>>>>> a854d272c9724a1a5d32de61970dd03e03619434
 
     def fetch(self, client: Client, ask: Ask, cursor: Cursor | None) -> Page:
         """One page. The cursor holds Trackstar's token and by which stamp this walk asks for changes."""
@@ -58,7 +63,7 @@ class Listing:
             stamp, learned = WMS_STAMP, {NO_TRACKSTAR_DATES: True}
             answer = self._ask(client, ask, stamp, token)
         if token is not None and answer.status in DEAD_TOKEN:
-            raise CursorExpired("Trackstar no longer knows where the reading stood.", detail=_detail(answer))
+            raise CursorExpired("Trackstar no longer knows where the reading stood.", detail=detail(answer))
         decoded = self.shape.page(accept(client, answer), "data", lazily=ask.lazily)
         token = next_token(decoded.rest)
         return Page(
@@ -148,9 +153,7 @@ def accept(client: Client, answer: Answer) -> Answer:
         return answer
     error = explain(answer)
     said = "" if error.kind in (Kind.CREDENTIALS, Kind.RATE_LIMITED) else _said(client, answer)
-    raise ConnectorError(
-        error.kind, f"{error.message} {said}".rstrip(), detail=_detail(answer), retry_at=error.retry_at
-    )
+    raise ConnectorError(error.kind, f"{error.message} {said}".rstrip(), detail=detail(answer), retry_at=error.retry_at)
 
 
 def broken(detail: str) -> ConnectorError:
@@ -178,15 +181,21 @@ def _said(client: Client, answer: Answer) -> str:
 
 def quoted(client: Client, words: Any) -> str:
     """Foreign words made safe to show: one line, short, in quotation marks; nothing when they repeat a credential."""
+    line = plain_words(client, words)
+    return f"“{line}”" if line else ""
+
+
+def plain_words(client: Client, words: Any, longest: int = QUOTED) -> str:
+    """The same without quotation marks."""
     if not isinstance(words, str):
         return ""
     line = " ".join("".join(sign if sign.isprintable() else " " for sign in clean(words[:5000])).split())
     if not line or any(secret and secret in words for secret in client.headers.values()):
         return ""
-    return f"“{line[:QUOTED]}{'…' if len(line) > QUOTED else ''}”"
+    return f"{line[:longest]}{'…' if len(line) > longest else ''}"
 
 
-def _detail(answer: Answer) -> str:
+def detail(answer: Answer) -> str:
     """For the log: the status and, for Trackstar's support, the number of the request."""
     number = "".join(sign for sign in answer.headers.get("X-Request-Id", "") if sign.isalnum() or sign in "-_.")
     return f"status {answer.status}, request {number[:60]}" if number else f"status {answer.status}"

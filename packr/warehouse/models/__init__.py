@@ -1,6 +1,7 @@
 """The mirror: what each WMS last said, one table an entity."""
 
 from .bills import Bill
+from .history import RecordChange
 from .inbound import InboundLine, InboundShipment
 from .looks import Look
 from .mirrored import Mirrored
@@ -23,6 +24,7 @@ __all__ = [
     "OrderLine",
     "OrderShipment",
     "Product",
+    "RecordChange",
     "Return",
     "ReturnLine",
     "ShippingMethod",
