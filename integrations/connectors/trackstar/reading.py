@@ -42,16 +42,8 @@ class Listing:
     has_single: bool = True
 
     def resource(self) -> Resource:
-<<<<<<< HEAD
-        if not self.has_single:
-            return Resource(self.fetch, overlap=OVERLAP, incremental=self.incremental)
-        return Resource(
-            self.fetch, overlap=OVERLAP, incremental=self.incremental, lookup=self.lookup, single=self.single
-        )
-=======
         lookup, single = (self.lookup, self.single) if self.has_single else (None, None)
         return Resource(self.fetch, overlap=OVERLAP, incremental=self.incremental, lookup=lookup, single=single)
->>>>>>> a854d272c9724a1a5d32de61970dd03e03619434
 
     def fetch(self, client: Client, ask: Ask, cursor: Cursor | None) -> Page:
         """One page. The cursor holds Trackstar's token and by which stamp this walk asks for changes."""

@@ -134,17 +134,10 @@ _inbound = filler(wire.InboundShipment, records.InboundShipment, "kind line_item
 _customer = filler(wire.Customer, records.Customer)
 _warehouse = filler(wire.Warehouse, records.Warehouse)
 _location = filler(wire.Location, records.WarehouseLocation, "measurements")
-<<<<<<< HEAD
-_supplier = filler(wire.Named, records.InboundSupplier)
-_channel = filler(wire.Named, records.OrderChannel)
-_bill = filler(wire.Bill, records.Bill)
-_shipping_method = filler(wire.ShippingMethod, records.ShippingMethod)
-=======
 _shipping_method = filler(wire.ShippingMethod, records.ShippingMethod)
 _supplier = filler(wire.Named, records.InboundSupplier)
 _channel = filler(wire.Named, records.OrderChannel)
 _bill = filler(wire.Bill, records.Bill)
->>>>>>> a854d272c9724a1a5d32de61970dd03e03619434
 
 
 def package(item: wire.Package) -> records.Package:
