@@ -7,6 +7,7 @@ from .looks import Look
 from .mirrored import Mirrored
 from .orders import Order, OrderLine, OrderShipment
 from .returns import Return, ReturnLine
+from .saved import SavedView
 from .setup import Customer, OrderChannel, ShippingMethod, Supplier, Warehouse, WarehouseLocation
 from .stock import InventoryItem, InventoryLevel, Product
 
@@ -27,6 +28,7 @@ __all__ = [
     "RecordChange",
     "Return",
     "ReturnLine",
+    "SavedView",
     "ShippingMethod",
     "Supplier",
     "Warehouse",
