@@ -84,6 +84,7 @@ DOORS: dict[str, Door] = {
     },
     "order": Door(PEOPLE, args={"pk": "order"}),
     "inbound_shipment": Door(PEOPLE, args={"pk": "inbound_shipment"}),
+    "check_stock": Door(None, PEOPLE, args={"pk": "order"}),
     "check_record": Door(PEOPLE, PEOPLE, args={"entity": "orders", "pk": "order"}),
     "take_over": Door(None, PEOPLE, args={"entity": "orders", "pk": "order"}),
     # Settings → Integrations
