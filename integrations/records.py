@@ -17,7 +17,7 @@ Time = datetime | None | UnsetType
 Flag = bool | None | UnsetType
 
 
-class Record(Struct, kw_only=True, frozen=True):
+class Record(Struct, kw_only=True, frozen=True, gc=False):
     """What all records have.
 
     `updated_at` is the WMS's own stamp. `version_at` is for a WMS API that is itself a copy: when that copy last
@@ -31,7 +31,7 @@ class Record(Struct, kw_only=True, frozen=True):
     extra: dict[str, Any] | UnsetType = UNSET
 
 
-class FromAddress(Struct, kw_only=True, frozen=True):
+class FromAddress(Struct, kw_only=True, frozen=True, gc=False):
     address1: str | None = None
     address2: str | None = None
     address3: str | None = None
@@ -48,7 +48,7 @@ class ToAddress(FromAddress, kw_only=True, frozen=True):
     email_address: str | None = None
 
 
-class Measurements(Struct, kw_only=True, frozen=True):
+class Measurements(Struct, kw_only=True, frozen=True, gc=False):
     length: str | None = None
     width: str | None = None
     height: str | None = None
@@ -57,17 +57,17 @@ class Measurements(Struct, kw_only=True, frozen=True):
     weight_unit: str | None = None
 
 
-class Channel(Struct, kw_only=True, frozen=True):
+class Channel(Struct, kw_only=True, frozen=True, gc=False):
     channel_id: str | None = None
     channel_name: str | None = None
 
 
-class Supplier(Struct, kw_only=True, frozen=True):
+class Supplier(Struct, kw_only=True, frozen=True, gc=False):
     supplier_id: str | None = None
     supplier_name: str | None = None
 
 
-class OrderLine(Struct, kw_only=True, frozen=True):
+class OrderLine(Struct, kw_only=True, frozen=True, gc=False):
     product_id: str | None = None
     sku: str | None = None
     quantity: str | None = None
@@ -76,7 +76,7 @@ class OrderLine(Struct, kw_only=True, frozen=True):
     discount_amount: str | None = None
 
 
-class ShipmentLine(Struct, kw_only=True, frozen=True):
+class ShipmentLine(Struct, kw_only=True, frozen=True, gc=False):
     inventory_item_id: str | None = None
     sku: str | None = None
     quantity: str | None = None
@@ -88,7 +88,7 @@ class PackageLine(ShipmentLine, kw_only=True, frozen=True):
     expiration_date: datetime | None = None
 
 
-class Package(Struct, kw_only=True, frozen=True):
+class Package(Struct, kw_only=True, frozen=True, gc=False):
     package_id: str | None = None
     package_name: str | None = None
     tracking_number: str | None = None
@@ -156,7 +156,7 @@ class Order(Record, kw_only=True, frozen=True):
     trackstar_tags: list[Any] | UnsetType | None = UNSET
 
 
-class Counters(Struct, kw_only=True, frozen=True):
+class Counters(Struct, kw_only=True, frozen=True, gc=False):
     """Units of one item in one warehouse; None where the WMS has no such counter."""
 
     awaiting: str | None = None
@@ -167,14 +167,14 @@ class Counters(Struct, kw_only=True, frozen=True):
     sellable: str | None = None
 
 
-class Lot(Struct, kw_only=True, frozen=True):
+class Lot(Struct, kw_only=True, frozen=True, gc=False):
     lot_id: str | None = None
     onhand: str | None = None
     expiration_date: datetime | None = None
     warehouse_id: str | None = None
 
 
-class ItemLocation(Struct, kw_only=True, frozen=True):
+class ItemLocation(Struct, kw_only=True, frozen=True, gc=False):
     location_id: str | None = None
     quantity: str | None = None
     warehouse_id: str | None = None
@@ -203,7 +203,7 @@ class InventoryItem(Record, kw_only=True, frozen=True):
     trackstar_tags: list[Any] | UnsetType | None = UNSET
 
 
-class ProductItem(Struct, kw_only=True, frozen=True):
+class ProductItem(Struct, kw_only=True, frozen=True, gc=False):
     inventory_item_id: str | None = None
     sku: str | None = None
     unit_quantity: str | None = None
@@ -233,7 +233,7 @@ class Product(Record, kw_only=True, frozen=True):
     trackstar_tags: list[Any] | UnsetType | None = UNSET
 
 
-class InboundLine(Struct, kw_only=True, frozen=True):
+class InboundLine(Struct, kw_only=True, frozen=True, gc=False):
     inventory_item_id: str | None = None
     sku: str | None = None
     expected_quantity: str | None = None
@@ -242,13 +242,13 @@ class InboundLine(Struct, kw_only=True, frozen=True):
     external_id: str | None = None
 
 
-class ReceiptLine(Struct, kw_only=True, frozen=True):
+class ReceiptLine(Struct, kw_only=True, frozen=True, gc=False):
     inventory_item_id: str | None = None
     sku: str | None = None
     quantity: str | None = None
 
 
-class Receipt(Struct, kw_only=True, frozen=True):
+class Receipt(Struct, kw_only=True, frozen=True, gc=False):
     id: str | None = None
     arrived_date: datetime | None = None
     line_items: list[ReceiptLine] = field(default_factory=list)

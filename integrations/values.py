@@ -8,6 +8,7 @@ from typing import Any
 
 # Amounts and quantities have at most 18 digits before the point and 40 behind it; anything else is a broken number.
 BEFORE_POINT, BEHIND_POINT = 18, 40
+TOO_LARGE = 10**BEFORE_POINT
 LONGEST_ID = 500  # PostgreSQL refuses index entries of more than 2,704 bytes
 DEEPEST = 50
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -16,10 +17,12 @@ NOT_TEXT = re.compile("[\x00\ud800-\udfff]")
 REPLACED = "\ufffd"
 
 
-def number(value: Decimal | None) -> str | None:
+def number(value: int | Decimal | None) -> str | None:
     """An exact decimal in text: no exponent, no trailing zeros (`58.40` becomes `58.4`)."""
     if value is None:
         return None
+    if isinstance(value, int):
+        return str(value) if -TOO_LARGE < value < TOO_LARGE else _spelled(Decimal(value))
     return _number(value) if not value.is_snan() else _spelled(value)
 
 
@@ -63,6 +66,8 @@ def instant(value: str | int | float | Decimal | None) -> datetime | None:
 def _from_text(text: str) -> datetime:
     text = text.strip()
     try:
+        if text.endswith("Z"):
+            return datetime.fromisoformat(text)
         if text.isdigit() and len(text) in (10, 13):
             return EPOCH + timedelta(milliseconds=int(text) * (1000 if len(text) == 10 else 1))
         moment = datetime.fromisoformat(text.upper())

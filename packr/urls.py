@@ -20,6 +20,7 @@ docs = csp_update({"style-src": ["'self'", "'unsafe-inline'"]})(
 
 api = [
     path("", include("integrations.api")),
+    path("", include("packr.warehouse.api")),
     path("", include("syncs.api")),
     path("schema/", schema, name="api_schema"),
     path("docs/", docs, name="api_docs"),

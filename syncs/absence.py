@@ -92,18 +92,18 @@ def _scope(run: SyncRun) -> QuerySet[Any]:
 
 def _missing(run: SyncRun, after: int = 0) -> Iterator[tuple[int, str]]:
     """The rows the walk did not see, by row key; what came into the mirror since the run began is none of them."""
+    rows = _scope(run)
+    if run.started_at is not None:
+        rows = rows.filter(changed_at__lt=run.started_at)
     keys = seen.keys(run)
     key = next(keys, None)
-    while known := list(_scope(run).filter(pk__gt=after).order_by("pk").values_list("pk", flat=True)[:CHUNK]):
+    while known := list(rows.filter(pk__gt=after).order_by("pk").values_list("pk", flat=True)[:CHUNK]):
         absent = set(known)
         while key is not None and key <= known[-1]:
             absent.discard(key)
             key = next(keys, None)
         if absent:
-            rows = _scope(run).filter(pk__in=absent).order_by("pk")
-            if run.started_at is not None:
-                rows = rows.filter(changed_at__lt=run.started_at)
-            yield from rows.values_list("pk", "external_id")
+            yield from rows.filter(pk__in=absent).order_by("pk").values_list("pk", "external_id")
         after = known[-1]
 
 

@@ -26,6 +26,7 @@ from integrations.connector import Health, Page
 from integrations.connectors.trackstar import Trackstar
 from integrations.entities import Entity
 from packr.warehouse import looks
+from packr.warehouse.tables import TABLES
 from packr.workspaces.models import Membership, Role
 from packr.workspaces.services import leave, save_workspace
 from syncs.models import Beat, RejectedRecord, State, SyncRequest
@@ -65,6 +66,7 @@ class Door:
 
 
 CONNECTION = {"pk": "connection"}
+READERS = {Entity.BILLS: ADMINS}  # who may read what not everybody may
 RUN = {"pk": "connection", "run_id": "queued_run"}
 
 # One line an address, by its name in the URL table (or its route, where it has none).
@@ -141,12 +143,15 @@ DOORS: dict[str, Door] = {
     "api_runs": Door(PEOPLE, lets_support_in=True),
     "api_run": Door(PEOPLE, args={"pk": "queued_run"}),
     "api_cancel": Door(None, ADMINS, args={"pk": "queued_run"}),
+    **{f"api_{entity}": Door(READERS.get(entity, PEOPLE), lets_support_in=True) for entity in TABLES},
+    **{f"api_{entity}_one": Door(READERS.get(entity, PEOPLE), args={"pk": f"one of {entity}"}) for entity in TABLES},
     "api_schema": Door(PUBLIC),
     "api_docs": Door(PUBLIC),
     "api_missing": Door(),
 }
 # What `scene` makes that lies in the workspace.
 THINGS = {"connection", "run", "queued_run", "held_run", "order", "inbound_shipment", "brand", "mapping", "request"}
+THINGS |= {f"one of {entity}" for entity in TABLES}
 UNNAMED = ("healthz", "readyz")
 ROLES = ("stranger", "support", "elsewhere", "former", "member", "admin")
 
@@ -244,6 +249,7 @@ def scene(db: None) -> SimpleNamespace:
         ),
         order=make.order(connection, order_number=f"{MARK}-1"),
         inbound_shipment=make.inbound_shipment(connection, purchase_order_number=f"{MARK}-2"),
+        **{f"one of {entity}": make.mirrored(table.model, connection) for entity, table in TABLES.items()},
     )
 
 

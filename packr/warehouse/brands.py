@@ -78,19 +78,20 @@ def _of_brand(place: Place) -> list[tuple[Connection, tuple[str, ...]]]:
     return [(connection, () if "" in customers else tuple(sorted(customers))) for connection, customers in seen.items()]
 
 
-def seen_by(queryset: QuerySet[Row], place: Place) -> QuerySet[Row]:
-    """The rows of a mirrored table that the place sees, without those that are no longer in the WMS.
+def seen_by(queryset: QuerySet[Row], place: Place, *, removed: bool = False) -> QuerySet[Row]:
+    """The rows of a mirrored table that the place sees, without those `removed` from the WMS unless these count too.
 
     A brand sees the rows of the customers it is mapped to and everything of a connection it is mapped to as a whole,
     which alone includes rows without a customer.
     """
-    here = queryset.filter(connection__in=connections(place), removed_at=None)
+    here = queryset.filter(connection__in=connections(place))
+    here = here if removed else here.filter(removed_at=None)
     model = queryset.model
     if place.brand is None or issubclass(model, SHARED):
         return here
     if issubclass(model, OrderShipment):
         orders = Order.objects.filter(connection=OuterRef("connection"), external_id=OuterRef("order_id"))
-        return here.filter(Exists(seen_by(orders, place)))
+        return here.filter(Exists(seen_by(orders, place, removed=removed)))
     customer = "external_id" if issubclass(model, Customer) else CUSTOMER
     allowed = Q(pk__in=())
     for connection, customers in _mapped(place):

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
+from operator import attrgetter
 from typing import Any
 
 from django.db.models import Model
@@ -52,12 +53,18 @@ class Table:
     def record_type(self) -> type[Record]:
         return records.RECORDS[self.entity]
 
-    def columns(self, record: Record) -> tuple[Any, ...]:
+    @cached_property
+    def _copies(self) -> Callable[[Record], tuple[Any, ...]]:
+        return attrgetter(*self.copied)
+
+    def columns(self, record: Record) -> list[Any]:
         """The values of the `own` columns."""
-        derived = self.derived(record)
-        return tuple(_value(getattr(record, name)) for name in self.copied) + tuple(
-            _value(derived[name]) for name in self.derived_names
-        )
+        values = [*self._copies(record)]
+        if self.derived_names:
+            derived = self.derived(record)
+            values += [derived[name] for name in self.derived_names]
+        # A loop of its own and not `_value`: a first sync comes by here millions of times.
+        return [value[:LONGEST_TEXT] if type(value) is str else None if value is UNSET else value for value in values]
 
 
 def _value(value: Any) -> Any:

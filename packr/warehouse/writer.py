@@ -39,8 +39,7 @@ class Applied:
     doubtful: list[str] = field(default_factory=list)
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(msgspec.Struct, frozen=True, gc=False):
     """A record that has to be written: what it is stored as, and the row that it changes, if there is one."""
 
     record: Record
@@ -230,7 +229,8 @@ def _write(page: _Page, changes: Sequence[Change], change_no: int) -> dict[str, 
     new = [change for change in changes if change.known is None]
     old = [(change, change.known) for change in changes if change.known is not None]
     keys = dict(zip([change.external_id for change in new], _new_keys(table, new), strict=True))
-    sql.insert(table, [_row(page, change, keys[change.external_id], change_no) for change in new])
+    # Rows are made as they are sent: meanwhile the database writes those before them.
+    sql.insert(table, len(new), (_row(page, change, keys[change.external_id], change_no) for change in new))
     if old:
         rows = [_row(page, change, known.id, change_no) for change, known in old]
         sql.update(table, rows, [known.digest for _, known in old])
@@ -273,7 +273,7 @@ def _row(page: _Page, change: Change, key: int, change_no: int) -> sql.Row:
         page.now,
         None,
     )
-    return base + page.table.columns(record)
+    return (*base, *page.table.columns(record))
 
 
 def _write_shipments(page: _Page, orders: Sequence[Change], change_no: int | None = None) -> list[str]:

@@ -30,7 +30,10 @@ class TokenInSchema(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-
 class ErrorDetail(serializers.Serializer[Any]):
     code = serializers.CharField(help_text="a word for programs, such as `not_found`")
     message = serializers.CharField(help_text="what happened and what to do, for people")
-    origin = serializers.CharField(help_text="whose error it is: `packr`, or `wms` for what the WMS itself said")
+    origin = serializers.CharField(
+        help_text="whose words these are: `packr`, or `wms` for what the WMS itself said, or `trackstar` for what the "
+        "service in between did"
+    )
     fields = serializers.DictField(  # type: ignore[assignment]  # the name is the API's
         child=serializers.ListField(child=serializers.CharField()), help_text="what is wrong with which field sent"
     )
@@ -47,9 +50,11 @@ class Conflict(exceptions.APIException):
     default_code = "conflict"
 
 
-def body(code: str, message: str, fields: Mapping[str, list[str]] | None = None) -> dict[str, Any]:
+def body(
+    code: str, message: str, fields: Mapping[str, list[str]] | None = None, *, origin: str = "packr"
+) -> dict[str, Any]:
     """The one form of an error."""
-    return {"error": {"code": code, "message": message, "origin": "packr", "fields": dict(fields or {})}}
+    return {"error": {"code": code, "message": message, "origin": origin, "fields": dict(fields or {})}}
 
 
 def answer_error(error: Exception, context: dict[str, Any]) -> Response | None:

@@ -11,6 +11,7 @@ from django.test import Client
 from django.utils.timezone import now
 from rest_framework.throttling import SimpleRateThrottle
 
+from packr.warehouse.tables import TABLES
 from packr.workspaces import tokens
 from packr.workspaces.models import Scope, Token
 from syncs.models import SyncRun
@@ -202,6 +203,8 @@ def test_the_schema_is_published_and_names_every_door(client: Client, db: None) 
         ("runs/", "get"),
         ("runs/{id}/", "get"),
         ("runs/{id}/cancel/", "post"),
+        *((f"{entity}/", "get") for entity in TABLES),
+        *((f"{entity}/{{id}}/", "get") for entity in TABLES),
     }
     docs = client.get("/api/v1/docs/")
     assert docs.status_code == 200
@@ -212,6 +215,8 @@ def test_the_schema_is_published_and_names_every_door(client: Client, db: None) 
 
 def test_answers_are_what_the_schema_says(program: Program, connection: Any) -> None:
     run = make.synced(connection)
+    for table in TABLES.values():
+        make.mirrored(table.model, connection)
     client = program()
     schemas = client.get("/api/v1/schema/", {"format": "json"}).json()["components"]["schemas"]
     for address, name in (
@@ -220,6 +225,7 @@ def test_answers_are_what_the_schema_says(program: Program, connection: Any) -> 
         (f"runs/{run.pk}/", "RunRow"),
         (f"connections/{connection.pk}/sync-state/", "StateRow"),
         (f"connections/{connection.pk}/schedules/orders/", "ScheduleRow"),
+        *((f"{entity}/", f"{table.record_type.__name__}Record") for entity, table in TABLES.items()),
     ):
         found = send(client, "get", address).json()
         found = found.get("results", found) if isinstance(found, dict) else found

@@ -99,7 +99,7 @@ def brand(in_: Workspace, name: str, *mappings: tuple[Connection, str]) -> Brand
 
 def order(connection: Connection, *, lines: tuple[tuple[str, int, str], ...] = (), **fields: Any) -> Order:
     """An order; `lines` are (SKU, quantity, unit price)."""
-    made = _mirrored(Order, connection, **{"created_at": now(), "status": "open", **fields})
+    made = mirrored(Order, connection, **{"created_at": now(), "status": "open", **fields})
     for position, (sku, quantity, price) in enumerate(lines):
         OrderLine.objects.create(
             order=made, position=position, sku=sku, product_id=f"p-{sku}", quantity=quantity, unit_price=Decimal(price)
@@ -108,7 +108,7 @@ def order(connection: Connection, *, lines: tuple[tuple[str, int, str], ...] = (
 
 
 def order_shipment(order: Order, **fields: Any) -> OrderShipment:
-    return _mirrored(OrderShipment, order.connection, **{"order_id": order.external_id, "status": "shipped", **fields})
+    return mirrored(OrderShipment, order.connection, **{"order_id": order.external_id, "status": "shipped", **fields})
 
 
 def inventory(
@@ -117,7 +117,7 @@ def inventory(
     """An item; `levels` are units on hand per warehouse id, all of them available."""
     levels = levels or {}
     total = Decimal(sum(levels.values()))
-    made = _mirrored(
+    made = mirrored(
         InventoryItem, connection, **{"sku": sku, "name": sku.title(), "onhand": total, "fulfillable": total, **fields}
     )
     for warehouse_id, onhand in levels.items():
@@ -126,14 +126,14 @@ def inventory(
 
 
 def product(connection: Connection, sku: str, **fields: Any) -> Product:
-    return _mirrored(Product, connection, **{"sku": sku, "name": sku.title(), "external_id": f"p-{sku}", **fields})
+    return mirrored(Product, connection, **{"sku": sku, "name": sku.title(), "external_id": f"p-{sku}", **fields})
 
 
 def inbound_shipment(
     connection: Connection, *, lines: tuple[tuple[str, int, int], ...] = (), **fields: Any
 ) -> InboundShipment:
     """An inbound shipment; `lines` are (SKU, expected, received)."""
-    made = _mirrored(
+    made = mirrored(
         InboundShipment, connection, **{"created_at": now(), "status": "open", "kind": "purchase", **fields}
     )
     for position, (sku, expected, received) in enumerate(lines):
@@ -144,18 +144,19 @@ def inbound_shipment(
 
 
 def warehouse(connection: Connection, external_id: str, name: str) -> Warehouse:
-    return _mirrored(Warehouse, connection, external_id=external_id, name=name)
+    return mirrored(Warehouse, connection, external_id=external_id, name=name)
 
 
 def customer(connection: Connection, external_id: str, name: str) -> Customer:
-    return _mirrored(Customer, connection, external_id=external_id, name=name)
+    return mirrored(Customer, connection, external_id=external_id, name=name)
 
 
 def shipping_method(connection: Connection, external_id: str, name: str) -> ShippingMethod:
-    return _mirrored(ShippingMethod, connection, external_id=external_id, name=name)
+    return mirrored(ShippingMethod, connection, external_id=external_id, name=name)
 
 
-def _mirrored(model: Any, connection: Connection, **fields: Any) -> Any:
+def mirrored(model: Any, connection: Connection, **fields: Any) -> Any:
+    """A row of any mirrored table."""
     number = next(_numbers)
     return model.objects.create(
         connection=connection,

@@ -1,10 +1,10 @@
 """From Trackstar's items to records: the vocabulary is the same, so only values change their form."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from types import NoneType
-from typing import Any, Generic, TypeVar, get_args
+from typing import Any, TypeVar, get_args
 
 from msgspec import UNSET, Struct, UnsetType, structs
 
@@ -24,48 +24,63 @@ def _text(value: str | int | None) -> str | None:
 
 # By what a field is at Trackstar and what it is in the record (UNSET aside).
 CONVERT: dict[tuple[frozenset[Any], frozenset[Any]], Callable[[Any], Any]] = {
-    (frozenset({Decimal, NoneType}), frozenset({str, NoneType})): values.number,
+    (frozenset({int, Decimal, NoneType}), frozenset({str, NoneType})): values.number,
     (frozenset({str, int, NoneType}), frozenset({datetime, NoneType})): values.instant,
     (frozenset({str, int, NoneType}), frozenset({str, NoneType})): _text,
     (frozenset({list[Any], NoneType}), frozenset({list[Any], NoneType})): values.plain,
 }
 
 
-class Filler(Generic[W, R]):
-    """Makes a record of one class from one kind of item: fields of the same name by their two types, the rest named.
+def filler(item: type[W], record: type[R], own: str = "") -> Callable[..., R]:
+    """What makes a record of one class from one kind of item: fields of the same name by their two types.
 
-    What is neither of the same type nor in CONVERT has to be in `own` and be given with each call; that is checked
-    when the class is loaded, so that no field can be forgotten.
+    What is neither of the same type nor in CONVERT nor in HEAD has to be in `own` and be given with each call; that is
+    checked when the class is loaded, so that no field can be forgotten.
     """
-
-    def __init__(self, item: type[W], record: type[R], own: str = "") -> None:
-        here = {field.name: field.type for field in structs.fields(record)}
-        there = {field.name: field.type for field in structs.fields(item)}
-        names = here.keys() - set(own.split())
-        if missing := names - there.keys():
-            raise TypeError(f"{item.__name__} has nothing for {sorted(missing)}")
-        self._fill = _compiled(record, {name: _converter(there[name], here[name]) for name in sorted(names)})
-
-    def __call__(self, item: W, **own: Any) -> R:
-        return self._fill(item, **own)
+    here = {field.name: field.type for field in structs.fields(record)}
+    there = {field.name: field.type for field in structs.fields(item)}
+    given = own.split()
+    head = [name for name in HEAD if name not in given] if issubclass(item, wire.Item) else []
+    names = here.keys() - {*given, *head}
+    if missing := names - there.keys():
+        raise TypeError(f"{item.__name__} has nothing for {sorted(missing)}")
+    return _compiled(record, {name: _converter(there[name], here[name]) for name in sorted(names)}, head, given)
 
 
-def _compiled(record: type[R], converters: Mapping[str, Callable[[Any], Any] | None]) -> Callable[..., R]:
+def _compiled(
+    record: type[R], converters: Mapping[str, Callable[[Any], Any] | None], head: Sequence[str], own: Sequence[str]
+) -> Callable[..., R]:
     """A function that fills a record field by field.
 
     Written out and compiled once, as dataclasses do it: a first sync makes millions of records.
     """
-    names: dict[str, Any] = {"record": record, "UNSET": UNSET}
-    fields = []
+    names: dict[str, Any] = {"record": record, "UNSET": UNSET, "identifier": values.identifier, "_extra": _extra}
+    names["to_time"] = values.instant
+    fields = [f"{name}={HEAD[name]}" for name in head] + [f"{name}={name}" for name in own]
     for name, convert in converters.items():
         if convert is None:
             fields.append(f"{name}=item.{name}")
         else:
             names[f"to_{name}"] = convert
-            fields.append(f"{name}=v if (v := item.{name}) is None or v is UNSET else to_{name}(v)")
-    exec(f"def fill(item, **own): return record({', '.join(fields)}, **own)", names)
+            fields.append(f"{name}={_converted(name, f'to_{name}')}")
+    exec(f"def fill({', '.join(['item', *own])}): return record({', '.join(fields)})", names)
     filled: Callable[..., R] = names["fill"]
     return filled
+
+
+def _converted(name: str, by: str) -> str:
+    """The expression for an item's field that is converted; null and missing stay what they are."""
+    return f"v if (v := item.{name}) is None or v is UNSET else {by}(v)"
+
+
+# What every record begins with, and the expression that makes it of an item.
+HEAD = {
+    "external_id": "identifier(item.id)",
+    "created_at": _converted("created_date", "to_time"),
+    "updated_at": _converted("updated_date", "to_time"),
+    "version_at": "to_time(v) if (v := item.trackstar_updated_date) else UNSET",
+    "extra": "_extra(item)",
+}
 
 
 def _converter(there: Any, here: Any) -> Callable[[Any], Any] | None:
@@ -87,24 +102,6 @@ def _maybe(convert: Callable[[A], B], item: A | UnsetType | None) -> B | UnsetTy
     return item if item is None or item is UNSET else convert(item)
 
 
-HEAD = "external_id created_at updated_at version_at extra"
-
-
-def _head(item: wire.Item) -> dict[str, Any]:
-    return {"external_id": values.identifier(item.id), "extra": _extra(item), **_times(item)}
-
-
-def _times(item: wire.Item) -> dict[str, Any]:
-    times: dict[str, Any] = {}
-    if item.created_date is not UNSET:
-        times["created_at"] = values.instant(item.created_date)
-    if item.updated_date is not UNSET:
-        times["updated_at"] = values.instant(item.updated_date)
-    if item.trackstar_updated_date:
-        times["version_at"] = values.instant(item.trackstar_updated_date)
-    return times
-
-
 def _extra(item: wire.Item) -> dict[str, Any] | UnsetType:
     fields = item.additional_fields
     if fields is UNSET:
@@ -113,29 +110,29 @@ def _extra(item: wire.Item) -> dict[str, Any] | UnsetType:
     return kept
 
 
-measurements = Filler(wire.Measurements, records.Measurements)
-order_line = Filler(wire.OrderLine, records.OrderLine)
-shipment_line = Filler(wire.ShipmentLine, records.ShipmentLine)
-package_line = Filler(wire.PackageLine, records.PackageLine)
-counters = Filler(wire.Counters, records.Counters)
-lot = Filler(wire.Lot, records.Lot)
-item_location = Filler(wire.ItemLocation, records.ItemLocation)
-product_item = Filler(wire.ProductItem, records.ProductItem)
-supplier_product = Filler(wire.SupplierProduct, records.SupplierProduct)
-inbound_line = Filler(wire.InboundLine, records.InboundLine)
-receipt_line = Filler(wire.ReceiptLine, records.ReceiptLine)
-_package = Filler(wire.Package, records.Package, "measurements line_items")
-_receipt = Filler(wire.Receipt, records.Receipt, "line_items")
-_shipment = Filler(wire.Shipment, records.OrderShipment, f"{HEAD} order_id shipment_id line_items packages")
-_order = Filler(wire.Order, records.Order, f"{HEAD} line_items shipments")
-_inventory_item = Filler(
-    wire.InventoryItem, records.InventoryItem, f"{HEAD} inventory_by_warehouse_id lots locations measurements"
+measurements = filler(wire.Measurements, records.Measurements)
+order_line = filler(wire.OrderLine, records.OrderLine)
+shipment_line = filler(wire.ShipmentLine, records.ShipmentLine)
+package_line = filler(wire.PackageLine, records.PackageLine)
+counters = filler(wire.Counters, records.Counters)
+lot = filler(wire.Lot, records.Lot)
+item_location = filler(wire.ItemLocation, records.ItemLocation)
+product_item = filler(wire.ProductItem, records.ProductItem)
+supplier_product = filler(wire.SupplierProduct, records.SupplierProduct)
+inbound_line = filler(wire.InboundLine, records.InboundLine)
+receipt_line = filler(wire.ReceiptLine, records.ReceiptLine)
+_package = filler(wire.Package, records.Package, "measurements line_items")
+_receipt = filler(wire.Receipt, records.Receipt, "line_items")
+_shipment = filler(wire.Shipment, records.OrderShipment, f"{' '.join(HEAD)} order_id shipment_id line_items packages")
+_order = filler(wire.Order, records.Order, "line_items shipments")
+_inventory_item = filler(
+    wire.InventoryItem, records.InventoryItem, "inventory_by_warehouse_id lots locations measurements"
 )
-_product = Filler(wire.Product, records.Product, f"{HEAD} inventory_items supplier_products")
-_inbound = Filler(wire.InboundShipment, records.InboundShipment, f"{HEAD} kind line_items receipts")
-_customer = Filler(wire.Customer, records.Customer, HEAD)
-_warehouse = Filler(wire.Warehouse, records.Warehouse, HEAD)
-_shipping_method = Filler(wire.ShippingMethod, records.ShippingMethod, HEAD)
+_product = filler(wire.Product, records.Product, "inventory_items supplier_products")
+_inbound = filler(wire.InboundShipment, records.InboundShipment, "kind line_items receipts")
+_customer = filler(wire.Customer, records.Customer)
+_warehouse = filler(wire.Warehouse, records.Warehouse)
+_shipping_method = filler(wire.ShippingMethod, records.ShippingMethod)
 
 
 def package(item: wire.Package) -> records.Package:
@@ -148,21 +145,26 @@ def package(item: wire.Package) -> records.Package:
 
 def order(item: wire.Order) -> records.Order:
     """An order with its shipments, which Trackstar sends nowhere else."""
-    head = _head(item)
-    shipments = _each(lambda sent: _order_shipment(sent, head), item.shipments)
-    if isinstance(shipments, list):
-        # The same shipment twice in one order: the later one counts, as with records on a page.
-        shipments = list({shipment.external_id: shipment for shipment in shipments}.values())
-    return _order(item, **head, line_items=_each(order_line, item.line_items), shipments=shipments)
+    found = _order(
+        item, line_items=_each(order_line, item.line_items), shipments=[] if item.shipments else item.shipments
+    )
+    if not item.shipments:
+        return found
+    sent = [_order_shipment(one, found) for one in item.shipments]
+    # The same shipment twice in one order: the later one counts, as with records on a page.
+    return structs.replace(found, shipments=list({one.external_id: one for one in sent}.values()))
 
 
-def _order_shipment(item: wire.Shipment, order_head: dict[str, Any]) -> records.OrderShipment:
-    order_id = order_head["external_id"]
+def _order_shipment(item: wire.Shipment, of: records.Order) -> records.OrderShipment:
+    order_id = of.external_id
     shipment_id = values.identifier(item.shipment_id)
-    head = order_head | {"external_id": values.identifier(f"{order_id}/{shipment_id}"), "extra": {}}
     return _shipment(
         item,
-        **head,
+        external_id=values.identifier(f"{order_id}/{shipment_id}"),
+        created_at=of.created_at,
+        updated_at=of.updated_at,
+        version_at=of.version_at,
+        extra={},
         order_id=order_id,
         shipment_id=shipment_id,
         line_items=_each(shipment_line, item.line_items),
@@ -174,7 +176,6 @@ def inventory_item(item: wire.InventoryItem) -> records.InventoryItem:
     places = item.inventory_by_warehouse_id
     return _inventory_item(
         item,
-        **_head(item),
         inventory_by_warehouse_id=_maybe(
             lambda found: {place: counters(counts or wire.Counters()) for place, counts in found.items()}, places
         ),
@@ -187,7 +188,6 @@ def inventory_item(item: wire.InventoryItem) -> records.InventoryItem:
 def product(item: wire.Product) -> records.Product:
     return _product(
         item,
-        **_head(item),
         inventory_items=_each(product_item, item.inventory_items),
         supplier_products=_each(supplier_product, item.supplier_products),
     )
@@ -198,37 +198,35 @@ def receipt(item: wire.Receipt) -> records.Receipt:
 
 
 def inbound_shipment(item: wire.InboundShipment) -> records.InboundShipment:
-    head = _head(item)
     return _inbound(
         item,
-        **head,
-        kind=_kind(head["extra"]),
+        kind=_kind(item.additional_fields),
         line_items=_each(inbound_line, item.line_items),
         receipts=_each(receipt, item.receipts),
     )
 
 
-def _kind(extra: dict[str, Any] | UnsetType) -> str | UnsetType:
+def _kind(fields: dict[str, Any] | UnsetType | None) -> str | UnsetType:
     """Trackstar's own vocabulary has no kind; some integrations leave theirs in the additional fields."""
-    if extra is UNSET:
+    if fields is UNSET:
         return UNSET
     for name in ("kind", "type"):
-        said = str(extra.get(name, "")).lower()
+        said = str((fields or {}).get(name, "")).lower()
         if said in ("purchase", "transfer", "assembly"):
             return said
     return "other"
 
 
 def customer(item: wire.Customer) -> records.Customer:
-    return _customer(item, **_head(item))
+    return _customer(item)
 
 
 def warehouse(item: wire.Warehouse) -> records.Warehouse:
-    return _warehouse(item, **_head(item))
+    return _warehouse(item)
 
 
 def shipping_method(item: wire.ShippingMethod) -> records.ShippingMethod:
-    return _shipping_method(item, **_head(item))
+    return _shipping_method(item)
 
 
 ORDERS: Shape[Any] = Shape(wire.Order, order)

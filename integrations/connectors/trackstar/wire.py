@@ -16,11 +16,11 @@ from msgspec import UNSET, Struct, UnsetType
 from ...records import Channel, Flag, FromAddress, Supplier, Text, ToAddress
 
 Id = str | int | None
-Num = Decimal | None
+Num = int | Decimal | None
 When = str | int | None
 
 
-class Item(Struct, kw_only=True):
+class Item(Struct, kw_only=True, gc=False):
     """What every record has."""
 
     id: Id = None
@@ -35,7 +35,7 @@ class Tagged(Item, kw_only=True):
     trackstar_tags: list[Any] | UnsetType | None = UNSET
 
 
-class Measurements(Struct, kw_only=True):
+class Measurements(Struct, kw_only=True, gc=False):
     length: Num = None
     width: Num = None
     height: Num = None
@@ -44,7 +44,7 @@ class Measurements(Struct, kw_only=True):
     weight_unit: str | None = None
 
 
-class OrderLine(Struct, kw_only=True):
+class OrderLine(Struct, kw_only=True, gc=False):
     product_id: Id = None
     sku: str | None = None
     quantity: Num = None
@@ -53,7 +53,7 @@ class OrderLine(Struct, kw_only=True):
     discount_amount: Num = None
 
 
-class ShipmentLine(Struct, kw_only=True):
+class ShipmentLine(Struct, kw_only=True, gc=False):
     inventory_item_id: Id = None
     sku: str | None = None
     quantity: Num = None
@@ -65,7 +65,7 @@ class PackageLine(ShipmentLine, kw_only=True):
     expiration_date: When = None
 
 
-class Package(Struct, kw_only=True):
+class Package(Struct, kw_only=True, gc=False):
     package_id: Id = None
     package_name: str | None = None
     tracking_number: str | None = None
@@ -80,7 +80,7 @@ class Package(Struct, kw_only=True):
     line_items: list[PackageLine] | None = None
 
 
-class Shipment(Struct, kw_only=True):
+class Shipment(Struct, kw_only=True, gc=False):
     """Goods sent for an order, inside that order: it has no times of its own and no endpoint."""
 
     shipment_id: Id = None
@@ -128,7 +128,7 @@ class Order(Tagged, kw_only=True):
     shipments: list[Shipment] | UnsetType | None = UNSET
 
 
-class Counters(Struct, kw_only=True):
+class Counters(Struct, kw_only=True, gc=False):
     awaiting: Num = None
     onhand: Num = None
     committed: Num = None
@@ -137,14 +137,14 @@ class Counters(Struct, kw_only=True):
     sellable: Num = None
 
 
-class Lot(Struct, kw_only=True):
+class Lot(Struct, kw_only=True, gc=False):
     lot_id: Id = None
     onhand: Num = None
     expiration_date: When = None
     warehouse_id: Id = None
 
 
-class ItemLocation(Struct, kw_only=True):
+class ItemLocation(Struct, kw_only=True, gc=False):
     location_id: Id = None
     quantity: Num = None
     warehouse_id: Id = None
@@ -169,13 +169,13 @@ class InventoryItem(Tagged, kw_only=True):
     measurements: Measurements | UnsetType | None = UNSET
 
 
-class ProductItem(Struct, kw_only=True):
+class ProductItem(Struct, kw_only=True, gc=False):
     inventory_item_id: Id = None
     sku: str | None = None
     unit_quantity: Num = None
 
 
-class SupplierProduct(Struct, kw_only=True):
+class SupplierProduct(Struct, kw_only=True, gc=False):
     supplier_id: Id = None
     supplier_name: str | None = None
     external_id: Id = None
@@ -197,7 +197,7 @@ class Product(Tagged, kw_only=True):
     supplier_products: list[SupplierProduct] | UnsetType | None = UNSET
 
 
-class InboundLine(Struct, kw_only=True):
+class InboundLine(Struct, kw_only=True, gc=False):
     inventory_item_id: Id = None
     sku: str | None = None
     expected_quantity: Num = None
@@ -206,13 +206,13 @@ class InboundLine(Struct, kw_only=True):
     external_id: Id = None
 
 
-class ReceiptLine(Struct, kw_only=True):
+class ReceiptLine(Struct, kw_only=True, gc=False):
     inventory_item_id: Id = None
     sku: str | None = None
     quantity: Num = None
 
 
-class Receipt(Struct, kw_only=True):
+class Receipt(Struct, kw_only=True, gc=False):
     id: Id = None
     arrived_date: When = None
     line_items: list[ReceiptLine] | None = None

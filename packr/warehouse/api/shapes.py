@@ -1,0 +1,56 @@
+"""How the schema describes records: made from their types, so that the two can't differ."""
+
+from functools import cache
+from typing import Any, get_args, get_origin, get_type_hints
+
+from msgspec import Struct, UnsetType
+from rest_framework import serializers
+
+from integrations.records import Flag, Number, Record, Text, Time
+
+
+class Whose(serializers.Serializer[Any]):
+    """What Packr tells of every record beside what the WMS says."""
+
+    id = serializers.IntegerField()
+    url = serializers.URLField()
+    connection = serializers.IntegerField()
+    changed_at = serializers.DateTimeField(help_text="when it last changed here")
+    removed_at = serializers.DateTimeField(allow_null=True, help_text="since when the WMS has it no longer")
+
+
+@cache
+def shape_of(record_type: type[Record]) -> type[serializers.Serializer[Any]]:
+    """A serializer with the fields of a record as it is exported."""
+    hints = get_type_hints(record_type)
+    own = {name: _field(hint) for name, hint in hints.items() if name not in ("version_at", "extra")}
+    extra = serializers.DictField(help_text="what the WMS has beyond the unified fields")
+    fields = {**own, "external_id": serializers.CharField(), "extra": extra, "__doc__": record_type.__doc__}
+    return type(f"{record_type.__name__}Record", (Whose,), fields)
+
+
+@cache
+def page_of(record_type: type[Record]) -> type[serializers.Serializer[Any]]:
+    """A page of such records."""
+    fields = {
+        "next": serializers.URLField(allow_null=True),
+        "previous": serializers.URLField(allow_null=True),
+        "results": shape_of(record_type)(many=True),
+    }
+    return type(f"{record_type.__name__}Page", (serializers.Serializer,), fields)
+
+
+def _field(hint: Any) -> serializers.Field[Any, Any, Any, Any]:
+    if hint == Time:
+        return serializers.DateTimeField(allow_null=True)
+    if hint == Flag:
+        return serializers.BooleanField(allow_null=True)
+    if hint in (Text, Number):
+        return serializers.CharField(allow_null=True)
+    kind = next(one for one in get_args(hint) if one not in (UnsetType, type(None)))
+    is_struct = isinstance(kind, type) and issubclass(kind, Struct)
+    return (
+        serializers.DictField(allow_null=True)
+        if is_struct or get_origin(kind) is dict
+        else serializers.ListField(allow_null=True)
+    )

@@ -1,0 +1,174 @@
+"""The mirror by program: lists, feeds of changes, single records, and who sees which."""
+
+import json
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from django.db import connection as database
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.utils.timezone import now
+
+from integrations import records
+from integrations.entities import Entity
+from integrations.models import Connection
+from packr.warehouse import writer
+from packr.warehouse.export import lines
+from packr.warehouse.models import Order
+from packr.warehouse.tables import TABLES
+from packr.workspaces.services import save_workspace
+from tests.kit import factories as make
+
+from .conftest import error, send
+
+Program = Callable[..., Client]
+THEN = datetime(2026, 2, 4, 9, 0, tzinfo=UTC)
+
+
+def write(connection: Connection, *ids: str, at: datetime = THEN, **fields: Any) -> None:
+    """What a sync writes: a page of orders."""
+    made = [records.Order(external_id=one, order_number=f"#{one}", updated_at=at, **fields) for one in ids]
+    writer.apply(connection.pk, Entity.ORDERS, made, now=now())
+
+
+def walk(client: Client, address: str) -> Iterator[list[dict[str, Any]]]:
+    """The pages from an address on, until one is empty or the last one."""
+    following: str | None = f"/api/v1/{address}"
+    while following:
+        page = client.get(following).json()
+        yield page["results"]
+        following = page["next"] if page["results"] else None
+
+
+def ids(pages: Any) -> list[str]:
+    return [row["external_id"] for page in pages for row in page]
+
+
+def test_records_come_in_the_exported_form(program: Program, connection: Any) -> None:
+    """P15: what the API tells of a record is what the export writes, and whose it is."""
+    write(connection, "o-1", "o-2", status="open", total_price="58.4")
+    first, _ = send(program("member"), "get", "orders/").json()["results"]
+    whole = {name: value for name, value in first.items() if name not in ("id", "url", "connection", "changed_at")}
+    assert whole.pop("removed_at") is None
+    assert whole == json.loads(next(iter(lines(connection, Entity.ORDERS))))
+    assert (first["connection"], first["status"], first["total_price"]) == (connection.pk, "open", "58.4")
+    assert first["updated_at"] == "2026-02-04T09:00:00Z"
+    assert program("member").get(first["url"]).json() == first
+
+
+def test_a_list_goes_through_all_connections_once(program: Program, connection: Any, people: Any) -> None:
+    second = make.connection(connection.workspace, "Second")
+    make.order(make.connection(make.workspace("thornbury"), "Not ours"))
+    write(connection, *(f"a{number}" for number in range(5)))
+    write(second, *(f"b{number}" for number in range(4)))
+    writer.remove(second.pk, Entity.ORDERS, [Order.objects.get(external_id="b1").pk], now=now())
+    client = program("member")
+    assert ids(walk(client, "orders/?limit=3")) == ["a0", "a1", "a2", "a3", "a4", "b0", "b2", "b3"]
+    assert ids(walk(client, f"orders/?limit=3&connection={second.pk}")) == ["b0", "b2", "b3"]
+    assert send(client, "get", "orders/").json()["next"] is None
+
+
+def test_a_feed_misses_no_change_and_tells_removals(program: Program, connection: Any) -> None:
+    """DESIGN “Change feed”: what changes while it is read comes again, in the same walk or when the reader returns."""
+    write(connection, "o-1", "o-2", "o-3", "o-4")
+    client = program("member")
+    page = send(
+        client, "get", f"orders/?updated_since={now() - timedelta(minutes=1):%Y-%m-%dT%H:%M:%SZ}&limit=2"
+    ).json()
+    assert [row["external_id"] for row in page["results"]] == ["o-1", "o-2"]
+    write(connection, "o-1", at=THEN + timedelta(minutes=1), status="cancelled")
+    page = client.get(page["next"]).json()
+    assert [row["external_id"] for row in page["results"]] == ["o-3", "o-4"]
+    page = client.get(page["next"]).json()
+    assert [(row["external_id"], row["status"]) for row in page["results"]] == [("o-1", "cancelled")]
+    page = client.get(page["next"]).json()
+    assert page["results"] == []
+    writer.remove(connection.pk, Entity.ORDERS, [Order.objects.get(external_id="o-2").pk], now=now())
+    page = client.get(page["next"]).json()
+    assert [(row["external_id"], row["removed_at"] is None) for row in page["results"]] == [("o-2", False)]
+    assert client.get(page["next"]).json()["results"] == []
+
+
+def test_a_feed_begins_where_it_is_asked_to(program: Program, connection: Any) -> None:
+    write(connection, "old")
+    Order.objects.update(changed_at=now() - timedelta(days=2))
+    write(connection, "new", at=THEN - timedelta(days=300))  # an old stamp that came late: it is new here all the same
+    since = f"{now() - timedelta(hours=1):%Y-%m-%dT%H:%M:%SZ}"
+    assert ids(walk(program("member"), f"orders/?updated_since={since}")) == ["new"]
+    assert ids(walk(program("member"), "orders/?updated_since=2020-01-01T00:00:00Z")) == ["old", "new"]
+
+
+def test_a_brand_sees_its_customers_rows(program: Program, connection: Any) -> None:
+    """P58: by list, feed and name; rows without a customer belong to whole connections."""
+    make.brand(connection.workspace, "Acme", (connection, "c-1"))
+    make.brand(connection.workspace, "Whole", (connection, ""))
+    for customer in ("c-1", "c-2", None):
+        make.order(connection, external_id=f"of {customer}", warehouse_customer_id=customer)
+    Connection.objects.update(change_no=10**6)
+    client = program("member")
+    since = "updated_since=2020-01-01T00:00:00Z"
+    for address in ("orders/?brand=acme", f"orders/?brand=acme&{since}"):
+        assert ids(walk(client, address)) == ["of c-1"]
+    assert len(ids(walk(client, f"orders/?brand=whole&{since}"))) == 3
+    other = make.connection(connection.workspace, "Unmapped")
+    make.order(other)
+    assert ids(walk(client, f"orders/?brand=acme&connection={other.pk}")) == []
+
+
+@pytest.mark.parametrize(
+    ("query", "field"),
+    [
+        ("connection=987654", "connection"),
+        ("connection=x", "connection"),
+        ("brand=nobody", "brand"),
+        ("brand=fern", "brand"),
+        ("updated_since=yesterday", "updated_since"),
+        ("limit=1000000000", "limit"),
+        ("cursor=x", "cursor"),
+        ("cursor=e30x", "cursor"),
+        ("cursor=WzEsIlx1ZDgwMCJd", "cursor"),
+        ("cursor=eyIxIjpbMWUzMDAsMF19", "cursor"),
+    ],
+)
+def test_what_makes_no_sense_is_said(program: Program, connection: Any, query: str, field: str) -> None:
+    elsewhere = make.workspace("thornbury")
+    make.brand(elsewhere, "Fern")
+    answer = send(program("member"), "get", f"orders/?{query}")
+    assert (answer.status_code, list(error(answer)["fields"])) == (400, [field])
+
+
+def test_another_workspaces_record_does_not_exist(program: Program, connection: Any) -> None:
+    made = make.order(connection)
+    assert send(program("member"), "get", f"orders/{made.pk}/").status_code == 200
+    assert send(program("elsewhere"), "get", f"orders/{made.pk}/").status_code == 404
+    assert send(program("elsewhere"), "get", "orders/").json()["results"] == []
+
+
+@pytest.mark.skipif(Entity.BILLS not in TABLES, reason="no bills are mirrored")
+def test_bills_are_for_those_who_may_see_them(program: Program, connection: Any) -> None:
+    """L15: 403 in list and record, until the right is given."""
+    bill = make.mirrored(TABLES[Entity.BILLS].model, connection)
+    for client, code in ((program("member"), 403), (program("admin"), 200)):
+        assert send(client, "get", "bills/").status_code == code
+        assert send(client, "get", f"bills/{bill.pk}/").status_code == code
+    save_workspace(connection.workspace.slug, bills=["lee"])
+    assert len(send(program("member"), "get", "bills/").json()["results"]) == 1
+
+
+def test_a_page_asks_no_more_when_there_is_more(program: Program, connection: Any) -> None:
+    client = program("member")
+    write(connection, "o-0")
+
+    def asked(address: str) -> int:
+        with CaptureQueriesContext(database) as queries:
+            assert send(client, "get", address).status_code == 200
+        return len(queries)
+
+    addresses = ("orders/", "orders/?updated_since=2020-01-01T00:00:00Z")
+    asked("orders/")
+    before = [asked(address) for address in addresses]
+    write(connection, *(f"o-{number}" for number in range(1, 60)))
+    assert [asked(address) for address in addresses] == before
+    assert max(before) <= 6
