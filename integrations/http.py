@@ -7,6 +7,7 @@ was checked, so that a host name can't be pointed at a private address in betwee
 
 import json
 import logging
+import math
 import time
 from collections.abc import Container, Mapping
 from dataclasses import dataclass, field
@@ -14,6 +15,7 @@ from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from hashlib import blake2b
 from typing import Any
+from urllib.parse import urlencode
 
 import requests
 
@@ -70,11 +72,23 @@ def not_json(answer: Answer) -> ConnectorError:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """One question to a WMS and what came back: no headers, which hold the secrets. `status` None: no answer."""
+
+    method: str
+    path: str
+    body: Any
+    status: int | None
+    answer: bytes
+    ms: int
+
+
 @dataclass
 class Client:
     """An open conversation with one account at one WMS.
 
-    `deadline` is for one request, body included. `per_second` paces reads below the WMS's limit. `private_hosts` are
+    `deadline` is for one request, body included; `until`, on the monotonic clock, for all of them. `per_second` paces reads below the WMS's limit. `private_hosts` are
     the `host:port` pairs that may be plain http or resolve to a private address. `state` is the connector's own to
     keep between requests (a session token); `learned` is what earlier runs found out about this account. While there
     is a `told`, usable answers are noted there. `ahead`: how far the WMS's clock went before ours at its last answer.
@@ -91,6 +105,8 @@ class Client:
     requests_made: int = 0
     told: "Told | None" = field(default=None, repr=False)
     ahead: timedelta | None = None
+    until: float | None = None
+    exchanges: "list[Exchange] | None" = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         self.base_url = self.base_url.rstrip("/")
@@ -133,7 +149,7 @@ class Client:
         question = _question(method, path, params, payload)
         answer = self._recalled.pop(question, None)
         if answer is None:
-            answer = self._send(method, path, params, payload, headers)
+            answer = self._ask(method, path, params, payload, headers, private=private)
             if answer.clock:
                 self.ahead = answer.clock - datetime.now(UTC)
         if answer.status >= 300 and answer.status not in ok:
@@ -141,6 +157,29 @@ class Client:
         if self.told is not None and answer.status < 300 and not private:
             self.told[question] = answer
         return answer
+
+    def _ask(
+        self,
+        method: str,
+        path: str,
+        params: Mapping[str, str] | None,
+        payload: Any,
+        headers: Mapping[str, str] | None,
+        *,
+        private: bool,
+    ) -> Answer:
+        """Send, and note the exchange if exchanges are noted."""
+        began, answer = time.monotonic(), None
+        try:
+            answer = self._send(method, path, params, payload, headers)
+            return answer
+        finally:
+            if self.exchanges is not None:
+                asked = f"{path}?{urlencode(params)}" if params else path
+                said = b"" if answer is None or private else answer.body
+                ms = round((time.monotonic() - began) * 1000)
+                status = answer.status if answer else None
+                self.exchanges.append(Exchange(method, asked, None if private else payload, status, said, ms))
 
     def _send(
         self,
@@ -150,7 +189,10 @@ class Client:
         payload: Any,
         headers: Mapping[str, str] | None,
     ) -> Answer:
-        deadline = give_up.at = time.monotonic() + self.deadline.total_seconds()
+        began = time.monotonic()
+        deadline = give_up.at = min(began + self.deadline.total_seconds(), self.until or math.inf)
+        seconds = max(deadline - began, 0.001)
+        give_up.sent = False
         self.requests_made += 1
         try:
             with self._session.request(
@@ -159,7 +201,7 @@ class Client:
                 params=params,
                 json=payload,
                 headers={**self.headers, **(headers or {})},
-                timeout=(min(10.0, self.deadline.total_seconds()), self.deadline.total_seconds()),
+                timeout=(min(10.0, seconds), seconds),
                 allow_redirects=False,
                 stream=True,
             ) as response:
@@ -170,9 +212,13 @@ class Client:
             raise ConnectorError(
                 Kind.CREDENTIALS,
                 "A credential holds a character that can't be sent, such as a line break. Enter it again.",
+                sent=False,
             ) from None
         except (requests.RequestException, OSError) as error:
-            raise _unreachable(error, late=time.monotonic() >= deadline) from error
+            raise _unreachable(error, late=time.monotonic() >= deadline, sent=give_up.sent) from error
+        except ConnectorError as error:
+            error.sent = give_up.sent
+            raise
 
     def _pace(self) -> None:
         """Keep reads below the WMS's limit; a fraction of a second at most, longer waits are states of the run."""
@@ -296,7 +342,7 @@ def retry_after(headers: Mapping[str, str]) -> datetime | None:
     return now + min(max(wait, timedelta(0)), LONGEST_WAIT)
 
 
-def _unreachable(error: Exception, *, late: bool) -> ConnectorError:
+def _unreachable(error: Exception, *, late: bool, sent: bool) -> ConnectorError:
     if late or isinstance(error, requests.Timeout):
         what = "The WMS did not answer in time."
     elif isinstance(error, requests.exceptions.ContentDecodingError):
@@ -305,4 +351,4 @@ def _unreachable(error: Exception, *, late: bool) -> ConnectorError:
         what = "The WMS's answer broke off."
     else:
         what = "The WMS can't be reached."
-    return ConnectorError(Kind.UNREACHABLE, f"{what} {GOES_ON}", detail=type(error).__name__)
+    return ConnectorError(Kind.UNREACHABLE, f"{what} {GOES_ON}", detail=type(error).__name__, sent=sent)

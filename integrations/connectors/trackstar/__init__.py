@@ -16,6 +16,7 @@ from ...http import Answer, Client
 from ...values import instant
 from . import shapes
 from .reading import REFUSED, Listing, accept, broken, quoted
+from .writing import ACTIONS, INTEGRATION, INTEGRATION_LABEL, OPERATIONS
 
 LISTINGS = (
     Listing(Entity.ORDERS, "/wms/orders", shapes.ORDERS),
@@ -63,6 +64,7 @@ class Trackstar(Connector):
     is_copy = True
     resources = {listing.entity: listing.resource() for listing in LISTINGS}
     read_with = {Entity.ORDER_SHIPMENTS: Entity.ORDERS}
+    actions = OPERATIONS
 
     @classmethod
     def sign(cls, client: Client) -> None:
@@ -121,8 +123,18 @@ def _connection(client: Client, connection_id: str) -> tuple[dict[str, Any], Ans
     # The specification has a list here, the guide one object.
     for found in _dicts(data if isinstance(data, list) else [data]):
         if found.get("connection_id", connection_id) == connection_id:
+            _learn(client, found)
             return found, answer
     raise _unknown_connection()
+
+
+def _learn(client: Client, connection: dict[str, Any]) -> None:
+    """Note what is behind Trackstar: which actions there are follows from it."""
+    label = connection.get("integration_display_name") or connection.get("integration_name")
+    client.learned[INTEGRATION] = str(connection.get("integration_name") or "")[:100]
+    client.learned[INTEGRATION_LABEL] = str(label or "")[:100]
+    known = connection.get("available_actions")
+    client.learned[ACTIONS] = [str(one)[:100] for one in known[:200]] if isinstance(known, list) else []
 
 
 def _data(answer: Answer) -> Any:

@@ -53,7 +53,7 @@ class Listing:
             stamp, learned = WMS_STAMP, {NO_TRACKSTAR_DATES: True}
             answer = self._ask(client, ask, stamp, token)
         if token is not None and answer.status in (400, 404, 410, 422):
-            raise CursorExpired("Trackstar no longer knows where the reading stood.", detail=_detail(answer))
+            raise CursorExpired("Trackstar no longer knows where the reading stood.", detail=detail(answer))
         decoded = self.shape.page(accept(client, answer), "data", lazily=ask.lazily)
         token = _next_token(decoded.rest)
         return Page(
@@ -142,9 +142,7 @@ def accept(client: Client, answer: Answer) -> Answer:
         return answer
     error = explain(answer)
     said = "" if error.kind in (Kind.CREDENTIALS, Kind.RATE_LIMITED) else _said(client, answer)
-    raise ConnectorError(
-        error.kind, f"{error.message} {said}".rstrip(), detail=_detail(answer), retry_at=error.retry_at
-    )
+    raise ConnectorError(error.kind, f"{error.message} {said}".rstrip(), detail=detail(answer), retry_at=error.retry_at)
 
 
 def broken(detail: str) -> ConnectorError:
@@ -172,15 +170,21 @@ def _said(client: Client, answer: Answer) -> str:
 
 def quoted(client: Client, words: Any) -> str:
     """Foreign words made safe to show: one line, short, in quotation marks; nothing when they repeat a credential."""
+    line = plain_words(client, words)
+    return f"“{line}”" if line else ""
+
+
+def plain_words(client: Client, words: Any, longest: int = QUOTED) -> str:
+    """The same without quotation marks."""
     if not isinstance(words, str):
         return ""
     line = " ".join("".join(sign if sign.isprintable() else " " for sign in clean(words[:5000])).split())
     if not line or any(secret and secret in words for secret in client.headers.values()):
         return ""
-    return f"“{line[:QUOTED]}{'…' if len(line) > QUOTED else ''}”"
+    return f"{line[:longest]}{'…' if len(line) > longest else ''}"
 
 
-def _detail(answer: Answer) -> str:
+def detail(answer: Answer) -> str:
     """For the log: the status and, for Trackstar's support, the number of the request."""
     number = "".join(sign for sign in answer.headers.get("X-Request-Id", "") if sign.isalnum() or sign in "-_.")
     return f"status {answer.status}, request {number[:60]}" if number else f"status {answer.status}"
