@@ -6,6 +6,7 @@ and one update; a handful goes by plain statements on both.
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 

@@ -4,6 +4,7 @@ from .inbound import InboundLine, InboundShipment
 from .looks import Look
 from .mirrored import Mirrored
 from .orders import Order, OrderLine, OrderShipment
+from .overrides import Override
 from .setup import Customer, ShippingMethod, Warehouse
 from .stock import InventoryItem, InventoryLevel, Product
 
@@ -18,6 +19,7 @@ __all__ = [
     "Order",
     "OrderLine",
     "OrderShipment",
+    "Override",
     "Product",
     "ShippingMethod",
     "Warehouse",

@@ -94,6 +94,11 @@ class Check:
         return self.is_old and bool(self.trouble)
 
     @property
+    def is_overridden(self) -> bool:
+        """Whether some of its numbers are a person's and not the WMS's."""
+        return any(units.is_overridden for line in self.lines for _, units in line.parts)
+
+    @property
     def missing(self) -> tuple[Line, ...]:
         """The lines that can't be filled."""
         return tuple(line for line in self.lines if line.verdict in (Verdict.SHORT, Verdict.UNKNOWN))

@@ -28,7 +28,10 @@ class Need:
 
 @dataclass(frozen=True, slots=True)
 class Units:
-    """What is known of an inventory item: on hand, allocated, and available for new orders, also by warehouse."""
+    """What is known of an inventory item: on hand, allocated, and available for new orders, also by warehouse.
+
+    `is_overridden`: a person put a number of their own over the WMS's.
+    """
 
     sku: str
     name: str
@@ -37,6 +40,7 @@ class Units:
     available: Decimal
     by_warehouse: Mapping[str, Decimal] = field(default_factory=dict)
     onhand_by_warehouse: Mapping[str, Decimal] = field(default_factory=dict)
+    is_overridden: bool = False
 
 
 def available(fulfillable: Decimal | None, onhand: Decimal | None, allocated: Decimal | None) -> Decimal:

@@ -14,7 +14,7 @@ from integrations.entities import Entity
 from integrations.errors import ConnectorError
 from integrations.models import Connection
 
-from .. import looks, writer
+from .. import looks, overrides, writer
 from ..causes import Cause, CauseKind
 from ..models import InventoryItem, Product, Warehouse
 from . import ages
@@ -64,7 +64,7 @@ def read(
     levels = {level.warehouse_id for one in items for level in one.levels.all()}
     return Found(
         needs=tuple(_need(line, products, items) for line in lines),
-        units={one.external_id: _units(one) for one in items},
+        units=_counted(items),
         names=_names(connection, levels),
         as_of=age.as_of if connection.connector.is_copy or read_at is None else _later(age.as_of, read_at, age),
         was_read=was_read or (read_at is not None and read_at != age.read_at),
@@ -172,16 +172,35 @@ def _need(line: Wanted, products: Mapping[str, Product], items: Sequence[Invento
     return Need(line.sku, line.quantity, tuple(Part(one.external_id, line.sku) for one in same[line.sku][:1]))
 
 
-def _units(item: InventoryItem) -> Units:
+def _counted(items: Sequence[InventoryItem]) -> dict[str, Units]:
+    """The units of each item, by what a person says of them where somebody does."""
+    said = overrides.current(Entity.INVENTORY, items)
+    return {
+        one.external_id: _units(one, {name: Decimal(it.value) for name, it in said.get(one.pk, {}).items()})
+        for one in items
+    }
+
+
+def _units(item: InventoryItem, said: Mapping[str, Decimal]) -> Units:
     levels = list(item.levels.all())
+    onhand = said.get("onhand", item.onhand)
+    # What a person counted on the shelf says how many are available, unless they say that too.
+    fulfillable = said.get("fulfillable", None if "onhand" in said else item.fulfillable)
+    free = available(fulfillable, onhand, item.committed)
+    by_warehouse = {one.warehouse_id: available(one.fulfillable, one.onhand, one.committed) for one in levels}
+    onhand_by_warehouse = {one.warehouse_id: one.onhand or Decimal(0) for one in levels}
+    if said and len(levels) == 1:
+        by_warehouse = dict.fromkeys(by_warehouse, free)
+        onhand_by_warehouse = dict.fromkeys(onhand_by_warehouse, onhand or Decimal(0))
     return Units(
         sku=item.sku or "",
         name=item.name or "",
-        onhand=item.onhand,
+        onhand=onhand,
         allocated=item.committed,
-        available=available(item.fulfillable, item.onhand, item.committed),
-        by_warehouse={one.warehouse_id: available(one.fulfillable, one.onhand, one.committed) for one in levels},
-        onhand_by_warehouse={one.warehouse_id: one.onhand or Decimal(0) for one in levels},
+        available=free,
+        by_warehouse=by_warehouse,
+        onhand_by_warehouse=onhand_by_warehouse,
+        is_overridden=bool(said),
     )
 
 
