@@ -139,10 +139,11 @@ class Action(models.Model):
     `external_id` is what it changes, or what it created. `reference` is ours, and known to the WMS where it keeps one;
     `key` tells that the same thing is asked once more. `message`, `errors` (by field) and `origin` are the answer of a
     refusal, `failure` the kind of error (`errors.Kind`) where it was none of the WMS's words, `retry_at` when it may be
-    tried again; `exchanges` what was asked and answered, without secrets. An accepted one that changed the mirror shields
-    it until `shielded_until` against answers older than `version_updated_at` and `version_at`, or until it is
-    `confirmed_at` by one that is not. At `settle_at` it is looked after again: what became of it, if that is unknown, or
-    whether its shield is over.
+    tried again; `exchanges` what was asked and answered, without secrets.
+
+    An accepted one that changed the mirror shields it until `shielded_until` against answers older than
+    `version_updated_at` and `version_at`, or until it is `confirmed_at` by one that is not. At `settle_at` it is looked
+    after again: what became of it, if that is unknown, or whether its shield is over.
     """
 
     connection = models.ForeignKey(Connection, on_delete=models.CASCADE, related_name="actions")

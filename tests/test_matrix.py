@@ -90,6 +90,10 @@ DOORS: dict[str, Door] = {
     "overrides": Door(PEOPLE),
     "end_override": Door(None, ADMINS, args={"pk": "override"}),
     "check_stock": Door(None, PEOPLE, args={"pk": "order"}),
+    "orders_history": Door(PEOPLE, args={"pk": "order"}),
+    "inbound_shipments_history": Door(PEOPLE, args={"pk": "inbound_shipment"}),
+    "inventory_history": Door(PEOPLE, args={"pk": "one of inventory"}),
+    "products_history": Door(PEOPLE, args={"pk": "one of products"}),
     "check_record": Door(PEOPLE, PEOPLE, args={"entity": "orders", "pk": "order"}),
     "take_over": Door(None, PEOPLE, args={"entity": "orders", "pk": "order"}),
     # Settings → Integrations

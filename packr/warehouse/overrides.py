@@ -166,9 +166,10 @@ def _open(entity: Entity, row_ids: Iterable[int]) -> Any:
 
 def current(entity: Entity, rows: Sequence[Mirrored]) -> dict[int, dict[str, Override]]:
     """The overrides that hold for these rows, by the row's key and the field. One statement, or none."""
-    if entity not in FIELDS or not rows:
+    # A list's rows know already whether there is any.
+    by_key = {row.pk: row for row in rows if getattr(row, "is_overridden", True)}
+    if entity not in FIELDS or not by_key:
         return {}
-    by_key = {row.pk: row for row in rows}
     found: dict[int, dict[str, Override]] = {}
     for one in _open(entity, by_key).select_related("author"):
         if one.state(by_key[one.row_id]) == OverrideState.ACTIVE:

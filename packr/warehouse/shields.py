@@ -46,7 +46,9 @@ class Guard:
 
     def keeps(self, external_id: str, found: Found) -> bool:
         """Whether the stored row stays as it is, because the record that was found is older than a change to it."""
-        return any([self._stands(action, found) for action in self.shields.get(external_id, ())])
+        # All of them are asked: each notes what it was shown.
+        standing = [self._stands(action, found) for action in self.shields.get(external_id, ())]
+        return any(standing)
 
     def _stands(self, action: Action, found: Found) -> bool:
         age = _age(found.stamps, (action.version_updated_at, action.version_at))

@@ -1,4 +1,4 @@
-from django.urls import path
+from django.urls import include, path
 
 from . import look_views, mapping_views, override_views, screens, stock_views, views
 
@@ -15,6 +15,7 @@ urlpatterns = [
     path("orders/<int:pk>/stock/", stock_views.check_order, name="check_stock"),
     path("<slug:entity>/<int:pk>/check/", look_views.check, name="check_record"),
     path("<slug:entity>/<int:pk>/check/take/", look_views.take, name="take_over"),
+    path("", include("packr.warehouse.history.urls")),
     path("settings/brands/", mapping_views.brands, name="brands"),
     path("settings/brands/<int:pk>/", mapping_views.brand, name="brand"),
     path("settings/brands/<int:pk>/link/", mapping_views.link, name="link_brand"),

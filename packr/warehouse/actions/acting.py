@@ -58,10 +58,10 @@ def act(
     if not access.allows(person, ACT, connection.workspace):
         raise PermissionDenied("Only an admin of this workspace may do this.")
     _belongs(connection, kind, row)
-    if reason := offers(connection)[kind]:
-        # What was sent before the connection broke is still told.
-        if not Action.objects.filter(connection=connection, key=key).exists():
-            raise Unavailable(reason)
+    reason = offers(connection)[kind]
+    # What was sent before the connection broke is still told.
+    if reason and not Action.objects.filter(connection=connection, key=key).exists():
+        raise Unavailable(reason)
     found = checked(values, fields(connection, kind, row))
     action, is_new = _on_record(connection, kind, found, person, key, row, through)
     if is_new:

@@ -38,19 +38,19 @@ def settle(now: datetime | None = None, *, seconds: float = 20) -> int:
     ends = time.monotonic() + seconds
     count = 0
     due = Action.objects.filter(settle_at__lte=now or timezone.now()).order_by("settle_at")
-    for pk, settle_at in due.values_list("pk", "settle_at")[:AT_ONCE]:
+    for action in due.only("pk", "settle_at")[:AT_ONCE]:
         if time.monotonic() > ends:
             break
-        count += _take_turn(pk, settle_at, now or timezone.now())
+        count += _take_turn(action, now or timezone.now())
     return count
 
 
-def _take_turn(pk: int, settle_at: datetime, moment: datetime) -> int:
+def _take_turn(seen: Action, moment: datetime) -> int:
     """Look after one action, unless another process does already."""
-    mine = Action.objects.filter(pk=pk, settle_at=settle_at)
+    mine = Action.objects.filter(pk=seen.pk, settle_at=seen.settle_at)
     if not mine.update(settle_at=moment + LEASE, looks=F("looks") + 1):
         return 0
-    action = Action.objects.select_related("connection__workspace", "person").get(pk=pk)
+    action = Action.objects.select_related("connection__workspace", "person").get(pk=seen.pk)
     if action.is_settled:
         _confirm(action, moment)
     else:

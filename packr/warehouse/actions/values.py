@@ -69,7 +69,8 @@ def _value(field: Field, value: Any, path: str, errors: Errors) -> Any:
         return _object(value, field.fields, f"{path}.", errors)
     if isinstance(value, list | Mapping):
         raise ValueError("Enter one value.")
-    return READERS.get(field.kind, _text)(field, value)
+    read: Callable[[Field, Any], Any] = READERS.get(field.kind, _text)
+    return read(field, value)
 
 
 def _lines(field: Field, value: Any, path: str, errors: Errors) -> list[dict[str, Any]]:

@@ -1,14 +1,18 @@
 """The mirror: what each WMS last said, one table an entity."""
 
+from .bills import Bill
+from .history import RecordChange
 from .inbound import InboundLine, InboundShipment
 from .looks import Look
 from .mirrored import Mirrored
 from .orders import Order, OrderLine, OrderShipment
 from .overrides import Override
-from .setup import Customer, ShippingMethod, Warehouse
+from .returns import Return, ReturnLine
+from .setup import Customer, OrderChannel, ShippingMethod, Supplier, Warehouse, WarehouseLocation
 from .stock import InventoryItem, InventoryLevel, Product
 
 __all__ = [
+    "Bill",
     "Customer",
     "InboundLine",
     "InboundShipment",
@@ -17,10 +21,16 @@ __all__ = [
     "Look",
     "Mirrored",
     "Order",
+    "OrderChannel",
     "OrderLine",
     "OrderShipment",
     "Override",
     "Product",
+    "RecordChange",
+    "Return",
+    "ReturnLine",
     "ShippingMethod",
+    "Supplier",
     "Warehouse",
+    "WarehouseLocation",
 ]

@@ -2,12 +2,14 @@ from typing import Any, Self
 
 from django.conf import settings
 from django.db import models
-from django.db.models import Case, F, OuterRef, Q, Subquery, When
+from django.db.models import Case, Exists, F, OuterRef, Q, Subquery, When
+from django.db.models.functions import Coalesce
 from django.utils.timezone import now
 
 from integrations.entities import Entity
 from integrations.models import Connection
 
+from .history import RecordChange
 from .mirrored import ExternalId, Mirrored
 from .stock import InventoryItem, Product
 
@@ -24,8 +26,12 @@ class OverrideState(models.TextChoices):
 
 
 class OverrideQuerySet(models.QuerySet["Override"]):
+    def held(self, entity: Entity) -> Exists:
+        """For a query of an entity's rows: whether somebody put a value over one of theirs."""
+        return Exists(self.filter(entity=entity.value, row_id=OuterRef("pk"), ended_at=None))
+
     def with_rows(self) -> Self:
-        """Each with what is known of its row now: its last change and when that was seen."""
+        """Each with what is known of its row now: its last change, and when the first since then was seen."""
 
         def of_row(name: str) -> Any:
             whens = [
@@ -34,7 +40,14 @@ class OverrideQuerySet(models.QuerySet["Override"]):
             ]
             return Case(*whens)
 
-        return self.annotate(row_change_no=of_row("change_no"), row_changed_at=of_row("changed_at"))
+        later = RecordChange.objects.filter(
+            connection=OuterRef("connection"),
+            entity=OuterRef("entity"),
+            row_id=OuterRef("row_id"),
+            change_no__gt=OuterRef("change_no"),
+        )
+        first = Subquery(later.order_by("id").values("seen_at")[:1])
+        return self.annotate(row_change_no=of_row("change_no"), row_changed_at=Coalesce(first, of_row("changed_at")))
 
     def in_state(self, state: OverrideState) -> Self:
         """Those `with_rows` that are in a state."""
