@@ -15,8 +15,8 @@ orders            `sale.sale`. order_number = number (null until quoted), refere
                   partially_fulfilled; any other: fulfilled if the sale is done, else processing; but cancelled when
                   shipment_state is none and all its moves are cancelled. Held (a draft with a number; processing, and
                   what is left to ship all in draft): exception, with `, on hold` after the raw status. Lines are
-                  those of type `line` in the order's own sequence, quantity and price as on the document. A line is picked when
-                  it has moves that are not cancelled, all of them in shipments that are picked or further.
+                  those of type `line` in the order's own sequence, quantity and price as on the document. A line is
+                  picked when it has moves that are not cancelled, all of them in shipments that are picked or further.
 order-shipments   `stock.shipment.out`. order_id is the one sale its moves come from (several: the lowest id; the rest
                   in extra.order_ids). done, shipped: shipped; cancelled: cancelled; any other: open. Lines are its
                   outgoing moves: without the cancelled ones, unless the shipment itself is cancelled.
