@@ -12,6 +12,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
 from django.utils import timezone
 
 from packr.warehouse import looks
+from packr.warehouse.history import pruning
 
 from . import beats, spool, stopping
 from .models import ACTIVE, Beat, DailyTally, Incident, Mode, RejectedRecord, State, SyncRun, Trigger
@@ -45,13 +46,19 @@ def prune(now: datetime | None = None, *, seconds: float | None = None) -> Prune
     ends = time.monotonic() + seconds if seconds is not None else None
     removed = last = 0
     finished = False
-    while not finished and not stopping.asked() and (ends is None or time.monotonic() < ends):
+
+    def goes_on() -> bool:
+        return not stopping.asked() and (ends is None or time.monotonic() < ends)
+
+    while not finished and goes_on():
         count, last = _prune_batch(moment, last)
         removed += count
         finished = count < BATCH
     incidents, _ = Incident.objects.filter(closed_at__lt=moment - KEPT).delete()
     Beat.objects.filter(beats.PROCESSES, at__lt=moment - BEATS_KEPT).delete()
     looks.prune(moment)
+    pruning.prune(moment, goes_on)
+    finished = finished and goes_on()
     return Pruned(removed, incidents, finished)
 
 

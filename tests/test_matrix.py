@@ -86,6 +86,10 @@ DOORS: dict[str, Door] = {
     },
     "order": Door(PEOPLE, args={"pk": "order"}),
     "inbound_shipment": Door(PEOPLE, args={"pk": "inbound_shipment"}),
+    "orders_history": Door(PEOPLE, args={"pk": "order"}),
+    "inbound_shipments_history": Door(PEOPLE, args={"pk": "inbound_shipment"}),
+    "inventory_history": Door(PEOPLE, args={"pk": "one of inventory"}),
+    "products_history": Door(PEOPLE, args={"pk": "one of products"}),
     "check_record": Door(PEOPLE, PEOPLE, args={"entity": "orders", "pk": "order"}),
     "take_over": Door(None, PEOPLE, args={"entity": "orders", "pk": "order"}),
     # Settings → Integrations

@@ -119,7 +119,7 @@ def new_keys(model: type[Model], count: int) -> list[int]:
 
 def insert(table: Table, count: int, rows: Iterable[Row]) -> None:
     """Insert so many new rows of key, `BASE` and the table's own columns."""
-    _insert(table.model._meta.db_table, ("id", *BASE, *table.own), count, rows)
+    insert_rows(table.model._meta.db_table, ("id", *BASE, *table.own), count, rows)
 
 
 def update(table: Table, rows: Sequence[Row], digests: Sequence[bytes]) -> None:
@@ -163,7 +163,8 @@ def _copy(cursor: Any, name: str, columns: Sequence[str], rows: Iterable[Row]) -
             copy.write_row([value.isoformat() if type(value) is datetime else value for value in row])
 
 
-def _insert(name: str, columns: Sequence[str], count: int, rows: Iterable[Row]) -> None:
+def insert_rows(name: str, columns: Sequence[str], count: int, rows: Iterable[Row]) -> None:
+    """Insert so many rows of these columns into a table."""
     if database.vendor == "postgresql" and count > HANDFUL:
         with database.cursor() as cursor:
             _copy(cursor, name, columns, rows)
@@ -174,13 +175,15 @@ def _insert(name: str, columns: Sequence[str], count: int, rows: Iterable[Row]) 
 
 def _execute_many(statement: str, rows: Iterable[Row]) -> int:
     with database.cursor() as cursor:
-        cursor.executemany(statement, list(rows) if database.vendor == "postgresql" else [_plain(row) for row in rows])
+        cursor.executemany(statement, [plain(row) for row in rows])
         count: int = cursor.rowcount
     return count
 
 
-def _plain(row: Row) -> Row:
-    """SQLite keeps times as Django writes them there: naive UTC text."""
+def plain(row: Row) -> Row:
+    """Values as a plain statement takes them. SQLite keeps times as Django writes them there: naive UTC text."""
+    if database.vendor == "postgresql":
+        return row
     return tuple(
         str(value.astimezone(UTC).replace(tzinfo=None)) if isinstance(value, datetime) else value for value in row
     )
@@ -190,7 +193,7 @@ def replace_lines(lines: Lines, parents: Sequence[int], rows: Sequence[Row]) -> 
     """Replace the lines of these parents, the ones that had any; each row begins with its parent's key."""
     if parents:
         lines.model._default_manager.filter(**{f"{lines.parent}__in": parents}).delete()
-    _insert(lines.model._meta.db_table, (lines.parent, *lines.columns), len(rows), rows)
+    insert_rows(lines.model._meta.db_table, (lines.parent, *lines.columns), len(rows), rows)
 
 
 def restamp(model: type[Model], rows: Sequence[tuple[datetime | None, datetime | None, bytes, int, bytes]]) -> None:
@@ -232,19 +235,20 @@ def remove(model: type[Mirrored], row_ids: Sequence[int], change_no: int, now: d
 
 def remove_other_shipments(
     connection_id: int, order_ids: Sequence[str], kept: Iterable[str], change_no: int, now: datetime
-) -> None:
-    """Mark the shipments of these orders as removed, except the kept ones."""
+) -> list[int]:
+    """Mark the shipments of these orders as removed, except the kept ones; returns their row keys."""
     rows = OrderShipment.objects.filter(connection_id=connection_id, order_id__in=order_ids, removed_at=None)
     keep = set(kept)
     gone = [id_ for id_, external_id in rows.values_list("id", "external_id") if external_id not in keep]
     if gone:
         remove(OrderShipment, gone, change_no, now)
+    return gone
 
 
-def remove_shipments_of(connection_id: int, row_ids: Sequence[int], change_no: int, now: datetime) -> None:
-    """Mark the shipments of these orders (by row key) as removed."""
+def remove_shipments_of(connection_id: int, row_ids: Sequence[int], change_no: int, now: datetime) -> list[int]:
+    """Mark the shipments of these orders (by row key) as removed; returns their row keys."""
     order_ids = list(Order.objects.filter(id__in=row_ids).values_list("external_id", flat=True))
-    remove_other_shipments(connection_id, order_ids, (), change_no, now)
+    return remove_other_shipments(connection_id, order_ids, (), change_no, now)
 
 
 def analyze(model: type[Model]) -> None:

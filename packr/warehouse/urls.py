@@ -1,4 +1,4 @@
-from django.urls import path
+from django.urls import include, path
 
 from . import look_views, mapping_views, screens, views
 
@@ -11,6 +11,7 @@ urlpatterns = [
     path("inbound-shipments/<int:pk>/", views.inbound_shipment, name="inbound_shipment"),
     path("<slug:entity>/<int:pk>/check/", look_views.check, name="check_record"),
     path("<slug:entity>/<int:pk>/check/take/", look_views.take, name="take_over"),
+    path("", include("packr.warehouse.history.urls")),
     path("settings/brands/", mapping_views.brands, name="brands"),
     path("settings/brands/<int:pk>/", mapping_views.brand, name="brand"),
     path("settings/brands/<int:pk>/link/", mapping_views.link, name="link_brand"),

@@ -19,6 +19,7 @@ from integrations.records import Order, OrderShipment, Record
 from . import digests, shields, sql
 from .causes import NOBODY_KNOWS, Cause
 from .digests import Stamps
+from .history import writing as history
 from .shields import Found, Guard
 from .sql import Standing, Stored
 from .tables import TABLES, Table
@@ -248,6 +249,7 @@ def _write(page: _Page, changes: Sequence[Change], change_no: int) -> dict[str, 
     table = page.table
     new = [change for change in changes if change.known is None]
     old = [(change, change.known) for change in changes if change.known is not None]
+    before = sql.bodies(table.model, [known.id for _, known in old]) if old and history.is_tracked(table.entity) else {}
     keys = dict(zip([change.external_id for change in new], _new_keys(table, new), strict=True))
     # Rows are made as they are sent: meanwhile the database writes those before them.
     sql.insert(table, len(new), (_row(page, change, keys[change.external_id], change_no) for change in new))
@@ -262,8 +264,40 @@ def _write(page: _Page, changes: Sequence[Change], change_no: int) -> dict[str, 
         shipments = _write_shipments(page, changes, change_no)
         had_some = [one.external_id for one in changes if one.known and _shipments(one.record) is not None]
         if had_some:
-            sql.remove_other_shipments(page.connection_id, had_some, shipments, change_no, page.now)
+            gone = sql.remove_other_shipments(page.connection_id, had_some, shipments, change_no, page.now)
+            _note_removed(page, Entity.ORDER_SHIPMENTS, gone, change_no)
+    _note(page, changes, all_keys, before, change_no)
     return keys
+
+
+def _note(
+    page: _Page,
+    changes: Sequence[Change],
+    keys: Mapping[str, int],
+    before: Mapping[int, Mapping[str, Any]],
+    change_no: int,
+) -> None:
+    """Keep in the history what changed, and why."""
+    entity = page.table.entity
+    if not history.is_tracked(entity):
+        return
+    steps = [
+        history.Step(
+            row_id=keys[one.external_id],
+            before=before[one.known.id] if one.known else None,
+            after=one.text,
+            stamp=one.stamps[0],
+            returned=one.known is not None and one.known.removed,
+        )
+        for one in changes
+    ]
+    history.write(history.Change(page.connection_id, entity, change_no, page.now, page.cause), steps)
+
+
+def _note_removed(page: _Page, entity: Entity, row_ids: Sequence[int], change_no: int) -> None:
+    if row_ids and history.is_tracked(entity):
+        change = history.Change(page.connection_id, entity, change_no, page.now, page.cause)
+        history.write_removed(change, TABLES[entity].model, row_ids)
 
 
 def _restamp(page: _Page, stamps: Sequence[Change]) -> None:
@@ -301,7 +335,8 @@ def _write_shipments(page: _Page, orders: Sequence[Change], change_no: int | Non
     kept = distinct([shipment for one in orders for shipment in _shipments(one.record) or ()])
     if kept:
         table = TABLES[Entity.ORDER_SHIPMENTS]
-        _apply(_Page(table, page.connection_id, kept, page.now, page.ceiling, trust=True), change_no)
+        inside = _Page(table, page.connection_id, kept, page.now, page.ceiling, trust=True, cause=page.cause)
+        _apply(inside, change_no)
     return [str(shipment.external_id) for shipment in kept]
 
 
@@ -337,6 +372,11 @@ def remove(
     row_ids = shields.without(model, connection_id, entity, row_ids, now)
     if asked is not None:
         row_ids = sql.unchanged_since(model, row_ids, asked)
+    page = _Page(TABLES[entity], connection_id, (), now, now, cause=cause or NOBODY_KNOWS)
     if entity == Entity.ORDERS:
-        sql.remove_shipments_of(connection_id, row_ids, change_no, now)
-    return sql.remove(model, row_ids, change_no, now)
+        shipments = sql.remove_shipments_of(connection_id, row_ids, change_no, now)
+        _note_removed(page, Entity.ORDER_SHIPMENTS, shipments, change_no)
+    removed = sql.remove(model, row_ids, change_no, now)
+    if removed:
+        _note_removed(page, entity, row_ids, change_no)
+    return removed

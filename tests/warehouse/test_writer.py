@@ -73,7 +73,7 @@ def test_nothing_changed_nothing_written(wms, connection):
     with rows_written() as written:
         wms.put(ORDERS, order("o7", moment, status="shipped", shipments=[shipment("s7", "o7")]))
         assert sync(connection, ORDERS, Mode.FULL).updated == 1
-        assert written() == {"warehouse_order": 1, "warehouse_orderline": 2}
+        assert written() == {"warehouse_order": 1, "warehouse_orderline": 2, "warehouse_recordchange": 1}
 
 
 # --- The same rows by every path ------------------------------------------------------------------------------------

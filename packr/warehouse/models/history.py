@@ -1,0 +1,59 @@
+from django.db import models
+
+from integrations.entities import Entity
+from integrations.models import Connection
+
+from ..causes import CauseKind
+
+
+class What(models.TextChoices):
+    """What happened to a record."""
+
+    APPEARED = "appeared", "First seen"
+    CHANGED = "changed", "Changed"
+    REMOVED = "removed", "No longer in the WMS"
+    RETURNED = "returned", "Back in the WMS"
+
+
+CAUSES = [
+    (CauseKind.RUN.value, "Sync"),
+    (CauseKind.ACTION.value, "Sent from Packr"),
+    (CauseKind.POINT_REFRESH.value, "Checked in the WMS"),
+    (CauseKind.WEBHOOK.value, "Message of the WMS"),
+    (CauseKind.OVERRIDE.value, "Adjusted by hand"),
+    (CauseKind.UNKNOWN.value, "Unknown"),
+]
+
+
+class RecordChange(models.Model):
+    """One change of one mirrored record, and why.
+
+    `row_id`: the key of the record's row in its entity's table. `fields`: each tracked value that changed, as [name,
+    part, old, new]; the part is the SKU or warehouse that the value is of. `stamp`: when it changed by the WMS's own
+    word. `cause_text` outlives the run or action that `cause_id` names.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    connection = models.ForeignKey(Connection, on_delete=models.CASCADE, related_name="+", db_index=False)
+    entity = models.CharField(max_length=30, choices=[(entity.value, entity.label) for entity in Entity])
+    row_id = models.BigIntegerField()
+    change_no = models.BigIntegerField()
+    what = models.CharField(max_length=10, choices=What.choices)
+    fields = models.JSONField(default=list)
+    stamp = models.DateTimeField(null=True)
+    seen_at = models.DateTimeField()
+    cause = models.CharField(max_length=20, choices=CAUSES)
+    cause_id = models.BigIntegerField(null=True)
+    cause_text = models.CharField(max_length=200, blank=True)
+
+    workspace_path = "connection__workspace"
+
+    class Meta:
+        ordering = ["-id"]
+        indexes = [
+            models.Index(fields=["connection", "entity", "row_id", "-id"], name="history_of_row"),
+            models.Index(fields=["seen_at"], name="history_by_time"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.get_entity_display()} {self.row_id}, change {self.change_no}"

@@ -1,0 +1,131 @@
+"""M5 on the pages: what changed of a record, and two clicks from any number to its cause."""
+
+import re
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.db import connection as database
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.utils.timezone import now
+
+from integrations.entities import Entity
+from packr.warehouse.models import Mirrored, RecordChange
+from tests.kit import factories as make
+
+from .reading import main, page
+
+
+def changed(row: Mirrored, entity: Entity, *fields: list[Any], **given: Any) -> RecordChange:
+    """An entry of a record's history."""
+    return RecordChange.objects.create(
+        connection=row.connection,
+        entity=entity,
+        row_id=row.pk,
+        change_no=1,
+        fields=list(fields),
+        **{
+            "what": "changed",
+            "seen_at": now(),
+            "stamp": now(),
+            "cause": "run",
+            "cause_text": "Incremental sync",
+            **given,
+        },
+    )
+
+
+def test_two_clicks_from_a_number_to_its_cause(member: Client, connection: Any) -> None:
+    """M5: the record's page has the last changes with what brought them; a run that is gone is still named."""
+    order = make.order(connection, order_number="#7")
+    sent = make.order_shipment(order, external_id="s-1")
+    run = make.run(connection)
+    changed(order, Entity.ORDERS, ["quantity", "MUG", "1", "2"], cause_id=999_999)
+    changed(sent, Entity.ORDER_SHIPMENTS, ["status", "", "open", "in-transit"], cause_id=run.pk)
+    changed(order, Entity.ORDERS, cause="action", cause_text="Cancel order, by Dana")
+    html = page(member, f"/orders/{order.pk}/")
+    assert f'href="/orders/{order.pk}/history/"' in html
+    section = html.split('id="history"')[1]
+    assert f'href="/settings/integrations/{connection.pk}/runs/{run.pk}/"' in section
+    told = main(member, f"/orders/{order.pk}/history/")
+    assert "Quantity, MUG: 1 → 2" in told
+    assert "Incremental sync, run 999999, which is no longer kept" in told
+    assert "Shipment s-1" in told
+    assert "Status: Open → In transit" in told
+    assert "Cancel order, by Dana" in told
+
+
+def test_units_name_their_warehouse_and_can_be_filtered(member: Client, connection: Any) -> None:
+    item = make.inventory(connection, "MUG")
+    make.warehouse(connection, "wh", "Allentown")
+    run = make.run(connection, Entity.INVENTORY)
+    changed(item, Entity.INVENTORY, ["onhand", "", "5", "4"], ["onhand", "wh", "5", "4"], cause_id=run.pk)
+    changed(item, Entity.INVENTORY, ["committed", "", None, "1200"], cause="override", cause_text="Counted by Lee")
+    address = f"/inventory/{item.pk}/history/"
+    everything = main(member, address)
+    assert "On hand, Allentown: 5 → 4" in everything
+    assert "Allocated: nothing → 1,200" in everything
+    assert "Counted by Lee" not in main(member, f"{address}?value=onhand:wh")
+    narrowed = main(member, f"{address}?cause=override")
+    assert "Counted by Lee" in narrowed
+    assert "On hand, Allentown: 5 → 4" not in narrowed
+    assert "Nothing matches these filters" in main(member, f"{address}?cause=webhook")
+    assert "Allocated: nothing" in main(member, f"{address}?cause=nonsense&at=nonsense")
+
+
+def test_a_long_history_has_pages(member: Client, connection: Any) -> None:
+    product = make.product(connection, "MUG")
+    for number in range(30):
+        changed(product, Entity.PRODUCTS, ["unit_price", "", str(number), str(number + 1)])
+    address = f"/products/{product.pk}/history/"
+    first = page(member, address)
+    older = re.search(r'rel="next" href="\?(at=\d+)"', first)
+    assert older
+    assert "29.00 → 30.00" in main(member, address)
+    second = main(member, f"{address}?{older[1]}")
+    assert "0.00 → 1.00" in second
+    assert "29.00 → 30.00" not in second
+
+
+def test_what_never_changed_leads_to_the_run_that_read_it(member: Client, connection: Any) -> None:
+    """A first load writes no history; the value's cause is still two clicks away."""
+    run = make.run(connection, Entity.INBOUND_SHIPMENTS)
+    row = make.inbound_shipment(connection, changed_at=run.started_at + timedelta(seconds=1))
+    make.run(connection, Entity.INBOUND_SHIPMENTS, started_at=now() + timedelta(minutes=5))
+    link = f'href="/settings/integrations/{connection.pk}/runs/{run.pk}/"'
+    assert link in page(member, f"/inbound-shipments/{row.pk}/")
+    assert link in page(member, f"/inbound-shipments/{row.pk}/history/")
+
+
+def test_what_is_gone_still_has_its_history(member: Client, connection: Any) -> None:
+    order = make.order(connection, order_number="#7", removed_at=now())
+    changed(order, Entity.ORDERS, what="removed", stamp=None)
+    assert member.get(f"/orders/{order.pk}/").status_code == 404
+    assert "No longer in the WMS" in main(member, f"/orders/{order.pk}/history/")
+
+
+def test_a_brand_sees_the_history_of_its_own(member: Client, workspace: Any, connection: Any) -> None:
+    """P58: another brand's record does not exist, nor does its history."""
+    make.brand(workspace, "Acme", (connection, "acme"))
+    mine = make.inventory(connection, "MUG", warehouse_customer_id="acme")
+    theirs = make.inventory(connection, "CUP", warehouse_customer_id="other")
+    assert member.get(f"/inventory/{mine.pk}/history/?brand=acme").status_code == 200
+    assert member.get(f"/inventory/{theirs.pk}/history/").status_code == 404
+
+
+@pytest.mark.parametrize("address", ["/orders/{}/", "/orders/{}/history/"])
+def test_a_history_costs_the_same_however_long(member: Client, connection: Any, address: str) -> None:
+    order = make.order(connection)
+    make.warehouse(connection, "wh", "Allentown")
+    costs = []
+    for count in (1, 20):
+        for number in range(count):
+            run = make.run(connection)
+            changed(order, Entity.ORDERS, ["warehouse_id", "", None, "wh"], cause_id=run.pk)
+            make.order_shipment(order, external_id=f"s-{count}-{number}")
+        member.get(address.format(order.pk))
+        with CaptureQueriesContext(database) as statements:
+            member.get(address.format(order.pk))
+        costs.append(len(statements))
+    assert costs[0] == costs[1]

@@ -1,0 +1,249 @@
+"""M5: the history of each record: which values changed, from what to what, when and why."""
+
+import random
+from collections import defaultdict
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from django.db import connection as database
+from django.db import transaction
+from django.test.utils import CaptureQueriesContext
+
+from integrations import records
+from integrations.entities import Entity
+from packr.warehouse import writer
+from packr.warehouse.causes import Cause, CauseKind
+from packr.warehouse.history import pruning
+from packr.warehouse.history.reading import replay
+from packr.warehouse.history.tracked import TRACKED
+from packr.warehouse.models import InventoryItem, Order, OrderShipment, Product, RecordChange
+from packr.warehouse.tables import TABLES
+from syncs.history import prune
+from syncs.models import Mode, SyncRun
+from tests.kit.model_wms import item, order, shipment
+from tests.kit.running import sync
+
+ORDERS, INVENTORY, PRODUCTS, INBOUND = (
+    Entity.ORDERS,
+    Entity.INVENTORY,
+    Entity.PRODUCTS,
+    Entity.INBOUND_SHIPMENTS,
+)
+NOW = datetime(2026, 2, 5, 8, 0, tzinfo=UTC)
+LATER = Cause(CauseKind.RUN, 7, "Incremental sync of orders")
+
+pytestmark = pytest.mark.django_db
+
+
+def apply(connection: Any, entity: Entity, *found: Any, cause: Cause = LATER, now: datetime = NOW) -> None:
+    with transaction.atomic():
+        writer.apply(connection.pk, entity, writer.distinct(found), now=now, cause=cause)
+
+
+def told() -> list[tuple[str, list[list[Any]]]]:
+    """What each entry says, the oldest first."""
+    return [(one.what, one.fields) for one in RecordChange.objects.order_by("pk")]
+
+
+# --- A value that is shown is the value that its history ends with ----------------------------------------------------
+
+
+def some_order(dice: random.Random, external_id: str, moment: datetime) -> records.Order:
+    skus = dice.sample(["MUG", "TEA", "CUP", "POT"], dice.randint(0, 3))
+    skus += skus[:1] * dice.randint(0, 1)  # a SKU may stand in two lines
+    sent = [shipment(f"{external_id}-{n}", external_id, status=dice.choice(["open", "shipped"])) for n in (1, 2)]
+    return order(
+        external_id,
+        moment,
+        status=dice.choice(["open", "picked", "fulfilled"]),
+        raw_status=dice.choice([None, "A", "B"]),
+        required_ship_date=dice.choice([None, NOW, NOW + timedelta(days=1)]),
+        total_price=dice.choice([None, "9.5", "10"]),
+        line_items=[records.OrderLine(sku=sku, quantity=str(dice.randint(1, 3))) for sku in skus],
+        shipments=sent[: dice.randint(0, 2)],
+    )
+
+
+def some_item(dice: random.Random, external_id: str, moment: datetime) -> records.InventoryItem:
+    levels = {
+        f"w{n}": records.Counters(onhand=str(dice.randint(0, 4)), committed=dice.choice([None, "1"]))
+        for n in range(dice.randint(0, 2))
+    }
+    onhand = str(dice.randint(0, 4))
+    return item(external_id, onhand, moment, active=dice.choice([True, False]), inventory_by_warehouse_id=levels)
+
+
+def some_product(dice: random.Random, external_id: str, moment: datetime) -> records.Product:
+    name, price = dice.choice(["Mug", "Big mug"]), dice.choice([None, "1", "2.5"])
+    return records.Product(external_id=external_id, updated_at=moment, name=name, sku=external_id, unit_price=price)
+
+
+def some_inbound(dice: random.Random, external_id: str, moment: datetime) -> records.InboundShipment:
+    line = records.InboundLine(sku="MUG", expected_quantity="9", received_quantity=str(dice.randint(0, 9)))
+    status = dice.choice(["open", "receiving", "received"])
+    return records.InboundShipment(
+        external_id=external_id, created_at=NOW, updated_at=moment, status=status, line_items=[line]
+    )
+
+
+MAKERS = {ORDERS: some_order, INVENTORY: some_item, PRODUCTS: some_product, INBOUND: some_inbound}
+WITH_ALL = (*MAKERS, Entity.ORDER_SHIPMENTS)
+
+
+def shown(connection: Any) -> dict[tuple[Entity, int], dict[tuple[str, str], Any]]:
+    """The tracked values of every row, by entity and row."""
+    return {
+        (entity, pk): TRACKED[entity].read(record)
+        for entity in WITH_ALL
+        for pk, record in TABLES[entity]
+        .model._default_manager.filter(connection=connection)
+        .values_list("pk", "record")
+    }
+
+
+def histories() -> dict[tuple[Entity, int], list[RecordChange]]:
+    found = defaultdict(list)
+    for change in RecordChange.objects.order_by("pk"):
+        found[Entity(change.entity), change.row_id].append(change)
+    return found
+
+
+def check(connection: Any, dice: random.Random, most: int = 1_000) -> int:
+    """Compare random values that are shown with what their history replays to; returns how many were compared."""
+    values = [(row, name, value) for row, all_ in shown(connection).items() for name, value in all_.items()]
+    found = histories()
+    compared = 0
+    for row, name, value in dice.sample(values, min(most, len(values))):
+        replayed = replay(found[row])
+        if name in replayed:
+            assert replayed[name] == value, (row, name)
+            compared += 1
+    runs = set(SyncRun.objects.values_list("pk", flat=True))
+    for change in (one for changes in found.values() for one in changes):
+        assert change.cause == CauseKind.RUN
+        assert change.cause_id in runs or change.cause_text
+    return compared
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_replaying_a_history_gives_what_is_shown(wms: Any, connection: Any, seed: int, monkeypatch: Any) -> None:
+    """M5: for random values after random syncs, incremental and full; and still so when the oldest entries are gone."""
+    dice = random.Random(seed)
+    wms.page_size = 60 if seed == 1 else 7
+    moment = datetime.now(UTC) - timedelta(hours=1)
+    for number in range(12):
+        moment += timedelta(minutes=1)
+        for entity, make in MAKERS.items():
+            ids = [f"{entity[:3]}{n}" for n in range(70)]
+            wms.put(entity, *(make(dice, one, moment) for one in dice.sample(ids, 60 if number == 0 else 25)))
+            if number % 4 == 2:
+                wms.drop(entity, *dice.sample(sorted(wms.rows[entity]), 3))
+            sync(connection, entity, Mode.FULL if number % 4 == 2 else Mode.INCREMENTAL)
+    assert check(connection, dice) > 500
+    whats = set(RecordChange.objects.values_list("what", flat=True))
+    assert whats == {"appeared", "changed", "removed", "returned"}
+    runs = set(SyncRun.objects.values_list("pk", flat=True))
+    assert {one.cause_id for one in RecordChange.objects.all()} <= runs
+    # The oldest entries are past their time, and no record keeps more than three.
+    keys = list(RecordChange.objects.order_by("pk").values_list("pk", flat=True))
+    RecordChange.objects.filter(pk__lt=keys[len(keys) // 4]).update(seen_at=NOW - timedelta(days=91))
+    monkeypatch.setattr(pruning, "MOST_OF_A_RECORD", 3)
+    monkeypatch.setattr(pruning, "BATCH", 50)
+    prune()
+    assert not RecordChange.objects.filter(pk__lt=keys[len(keys) // 4]).exists()
+    assert max(len(one) for one in histories().values()) == 3
+    assert check(connection, dice) > 300
+
+
+# --- What is written, and what is not ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("others", [0, 60], ids=["handful", "page"])
+def test_each_change_says_what_it_was_and_why(connection: Any, others: int) -> None:
+    """M5: old and new, when in the WMS, when seen, by what; a shipment inside an order has a history of its own."""
+    rest = [order(f"r{n}", NOW) for n in range(others)]
+    apply(connection, ORDERS, order("o", NOW), *rest, cause=Cause(CauseKind.RUN, 1, first=True))
+    assert told() == []  # a first load writes no history
+    stamp, seen = NOW + timedelta(minutes=1), NOW + timedelta(minutes=5)
+    line = records.OrderLine(sku="MUG", quantity="2", unit_price="9.5")
+    changed = order("o", stamp, status="picked", line_items=[line], shipments=[shipment("s", "o")], created_at=NOW)
+    rest = [order(f"r{n}", stamp, status="picked", created_at=NOW) for n in range(others)]
+    apply(connection, ORDERS, changed, *rest, now=seen)
+    row = Order.objects.get(external_id="o")
+    change = RecordChange.objects.get(entity=ORDERS, row_id=row.pk)
+    assert sorted(change.fields) == [["quantity", "MUG", "1", "2"], ["status", "", "open", "picked"]]
+    assert (change.stamp, change.seen_at, change.change_no) == (stamp, seen, row.change_no)
+    assert (change.cause, change.cause_id, change.cause_text) == ("run", 7, "Incremental sync of orders")
+    sent = RecordChange.objects.get(entity=Entity.ORDER_SHIPMENTS)
+    assert (sent.row_id, sent.what) == (OrderShipment.objects.get().pk, "appeared")
+    # The shipment goes with the next version of its order, and everything with the order.
+    apply(connection, ORDERS, order("o", stamp + timedelta(minutes=1), status="picked", line_items=[line]))
+    assert list(
+        RecordChange.objects.filter(entity=Entity.ORDER_SHIPMENTS).order_by("pk").values_list("what", flat=True)
+    ) == ["appeared", "removed"]
+
+
+def test_nothing_tracked_changed_nothing_kept(connection: Any) -> None:
+    """A new stamp, or a value that has no history, writes no entry; and an entity without one none at all."""
+    apply(connection, ORDERS, order("o", NOW), cause=Cause(CauseKind.RUN, 1, first=True))
+    apply(connection, ORDERS, order("o", NOW + timedelta(minutes=1), created_at=NOW))
+    apply(connection, ORDERS, order("o", NOW + timedelta(minutes=2), created_at=NOW, tags=["gift"]))
+    apply(connection, Entity.CUSTOMERS, records.Customer(external_id="c", name="Acme"))
+    apply(connection, Entity.CUSTOMERS, records.Customer(external_id="c", name="Acme Ltd"))
+    assert Order.objects.get().record["tags"] == ["gift"]
+    assert told() == []
+
+
+def test_removed_and_back(connection: Any) -> None:
+    """A removal is an entry of that which went, once; and so is coming back, with what is different then."""
+    apply(connection, INVENTORY, item("a", "5", NOW), item("b", "5", NOW))
+    RecordChange.objects.all().delete()
+    keys = list(InventoryItem.objects.order_by("external_id").values_list("pk", flat=True))
+    for _ in range(2):
+        with transaction.atomic():
+            writer.remove(connection.pk, INVENTORY, keys[:1], now=NOW, cause=LATER)
+    assert [(one.row_id, one.what, one.cause_id) for one in RecordChange.objects.all()] == [(keys[0], "removed", 7)]
+    apply(connection, INVENTORY, item("a", "4", NOW + timedelta(minutes=1)))
+    assert told()[1:] == [("returned", [["onhand", "", "5", "4"], ["onhand", "w1", "5", "4"]])]
+
+
+def test_an_order_that_goes_takes_its_shipments_along(connection: Any) -> None:
+    apply(connection, ORDERS, order("o", NOW, shipments=[shipment("s", "o"), shipment("t", "o")]))
+    RecordChange.objects.all().delete()
+    with transaction.atomic():
+        writer.remove(connection.pk, ORDERS, [Order.objects.get().pk], now=NOW, cause=LATER)
+    assert sorted(RecordChange.objects.values_list("entity", "what")) == [
+        ("order-shipments", "removed"),
+        ("order-shipments", "removed"),
+        ("orders", "removed"),
+    ]
+
+
+def test_a_page_costs_the_same_however_many_rows(connection: Any) -> None:
+    """However many rows changed: what became of them is written by one statement."""
+
+    def cost(count: int, onhand: str, minutes: int) -> int:
+        moment = NOW + timedelta(minutes=minutes)
+        found = [item(f"i{n}", onhand, moment) for n in range(count)]
+        with CaptureQueriesContext(database) as statements:
+            apply(connection, INVENTORY, *found)
+        assert sum("recordchange" in one["sql"] for one in statements) == 1
+        return len(statements)
+
+    cost(40, "1", 0)
+    assert cost(40, "2", 1) == cost(2, "3", 2)
+
+
+def test_a_product_keeps_its_own(connection: Any) -> None:
+    """Kits: how many of each part are in one."""
+    parts = [records.ProductItem(sku="CUP", unit_quantity="2")]
+    apply(connection, PRODUCTS, records.Product(external_id="p", updated_at=NOW, inventory_items=parts))
+    parts = [records.ProductItem(sku="CUP", unit_quantity="3")]
+    apply(
+        connection,
+        PRODUCTS,
+        records.Product(external_id="p", updated_at=NOW + timedelta(minutes=1), inventory_items=parts),
+    )
+    assert told()[-1] == ("changed", [["unit_quantity", "CUP", "2", "3"]])
+    assert RecordChange.objects.latest("pk").row_id == Product.objects.get().pk
