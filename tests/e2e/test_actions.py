@@ -99,7 +99,8 @@ def test_an_order_is_created_after_a_refusal(visit: Visit, wms: Wms, sku: str, s
     expect(problem).to_contain_text("The WMS refused it and says")
     expect(problem).to_contain_text("SKU NO-SUCH-SKU does not exist")
     expect(page.get_by_label("Order number")).to_have_value("E-1")
-    assert broken(page) == []
+    if scripts:
+        assert broken(page) == []
     page.locator("[name='line_items.0.sku']").fill(sku)
     page.get_by_label("Order number").press("Enter")
 
