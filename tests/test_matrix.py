@@ -91,6 +91,10 @@ DOORS: dict[str, Door] = {
     },
     "order": Door(PEOPLE, args={"pk": "order"}),
     "inbound_shipment": Door(PEOPLE, args={"pk": "inbound_shipment"}),
+    "override": Door(ADMINS, ADMINS, args={"entity": "inventory", "pk": "item"}),
+    "overrides": Door(PEOPLE),
+    "end_override": Door(None, ADMINS, args={"pk": "override"}),
+    "check_stock": Door(None, PEOPLE, args={"pk": "order"}),
     "orders_history": Door(PEOPLE, args={"pk": "order"}),
     "inbound_shipments_history": Door(PEOPLE, args={"pk": "inbound_shipment"}),
     "inventory_history": Door(PEOPLE, args={"pk": "one of inventory"}),
@@ -186,8 +190,21 @@ DOORS: dict[str, Door] = {
     "api_missing": Door(),
 }
 # What `scene` makes that lies in the workspace.
-THINGS = {"connection", "run", "queued_run", "held_run", "order", "inbound_shipment", "brand", "mapping", "request"}
-THINGS |= {"action"} | {f"one of {entity}" for entity in TABLES}
+THINGS = {
+    "action",
+    "item",
+    "override",
+    "connection",
+    "run",
+    "queued_run",
+    "held_run",
+    "order",
+    "inbound_shipment",
+    "brand",
+    "mapping",
+    "request",
+}
+THINGS |= {f"one of {entity}" for entity in TABLES}
 UNNAMED = ("healthz", "readyz")
 ROLES = ("stranger", "support", "elsewhere", "former", "member", "admin")
 
@@ -269,6 +286,7 @@ def scene(db: None) -> SimpleNamespace:
     make.connection(there, "Fernhill depot")
     support = make.person("sam", is_staff=True)
     support.groups.add(Group.objects.get(name="Support"))
+    item = make.inventory(connection, f"{MARK}-SKU")
     people = {
         "support": support,
         "elsewhere": make.person("kim", in_=there, role=Role.ADMIN),
@@ -289,6 +307,8 @@ def scene(db: None) -> SimpleNamespace:
         request=SyncRequest.objects.create(
             connection=connection, entity=Entity.INVENTORY, asked_at=now(), note=f"{MARK} note"
         ),
+        item=item,
+        override=make.override(item, reason=f"{MARK} reason"),
         order=make.order(connection, order_number=f"{MARK}-1"),
         inbound_shipment=make.inbound_shipment(connection, purchase_order_number=f"{MARK}-2"),
         action=Action.objects.create(

@@ -94,6 +94,8 @@ def test_an_order_is_created_after_a_refusal(visit: Visit, wms: Wms, sku: str, s
     page.get_by_role("button", name="Remove line 2").click()
     expect(page.locator("[name='line_items.1.sku']")).to_have_count(0)
     page.get_by_role("button", name="Create order").last.click()
+    expect(page.get_by_role("alert").filter(has_text="Not sent yet")).to_contain_text("Not in the inventory")
+    page.get_by_role("button", name="Send all the same").click()
 
     problem = page.get_by_role("alert").filter(has_text="was not created")
     expect(problem).to_contain_text("The WMS refused it and says")
@@ -186,6 +188,8 @@ def test_every_page_of_it_is_clean(visit: Visit, wms: Wms, built: Connection, sk
     page.goto("/orders/new/")
     fill(page, "NO-SUCH-SKU", "E-2")
     page.get_by_role("button", name="Create order").last.click()
+    looked("not in stock")
+    page.get_by_role("button", name="Send all the same").click()
     looked("refused")
     page.get_by_role("link", name="What was sent and answered").click()
     looked("one change")

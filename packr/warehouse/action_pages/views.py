@@ -22,7 +22,7 @@ from .. import actions
 from ..brands import known_connections, seen_by
 from ..models import Mirrored
 from ..tables import TABLES
-from . import forms, mirror
+from . import forms, mirror, stock
 from .forms import ActionForm, Typed
 from .pages import list_page, page_of
 from .words import WORDS, Words
@@ -149,6 +149,9 @@ def _submit(request: HttpRequest, task: Task, form: ActionForm, context: dict[st
     if form.errors:
         return render(request, "actions/form.html", {**context, "key": key or context["key"]}, status=400)
     try:
+        found = stock.of(task.connection, task.kind, form.fields, values, key)
+        if found and not found.is_fine and "anyway" not in request.POST:
+            return render(request, "actions/form.html", {**context, "key": key, "stock": found.check}, status=400)
         action = actions.act(
             task.connection, task.kind, values=values, person=request.user, key=key, row=task.row, through="page"
         )
@@ -161,6 +164,7 @@ def _submit(request: HttpRequest, task: Task, form: ActionForm, context: dict[st
     except actions.Unavailable as error:
         form.errors = {"": [str(error)]}
         return render(request, "actions/form.html", {**context, "key": key}, status=400)
+    stock.keep(found, action)
     if action.state == ActionState.REFUSED:
         return _refused(request, action, form, context)
     return _sent(request, task, action)

@@ -82,7 +82,10 @@ class TestCreating:
     def test_a_refusal_stands_beside_the_form_with_everything_kept(self, synced, wms, admin, item):
         """P22, UX 5: an unknown SKU: the WMS's own words, escaped, and nothing that was typed is lost."""
         sent = filled(item, sku="NO<b>SUCH") | {"key": key_of(page(admin, "/orders/new/")), "packing_note": "Fragile"}
-        answer = admin.post("/orders/new/", sent)
+        checked = admin.post("/orders/new/", sent)
+        assert "Not sent yet: not everything is in stock" in words(checked.content.decode())
+        assert not Action.objects.exists()
+        answer = admin.post("/orders/new/", sent | {"anyway": "1"})
         html = answer.content.decode()
         assert answer.status_code == 400
         assert "The order was not created." in words(html)
@@ -110,6 +113,17 @@ class TestCreating:
         assert 'value="x"' in html
         assert not Action.objects.exists()
         assert wms.asked("POST") == []
+
+    def test_what_is_short_is_told_before_it_is_sent(self, synced, wms, admin, item):
+        """P16, M10: too many of it: not sent until the person says so, and the check is kept with the change."""
+        sent = filled(item) | {"key": key_of(page(admin, "/orders/new/")), "line_items.0.quantity": "99999"}
+        shown = words(admin.post("/orders/new/", sent).content.decode())
+        assert "Not sent yet" in shown
+        assert "99,999" in shown
+        assert wms.asked("POST") == []
+        assert admin.post("/orders/new/", sent | {"anyway": "1"}).status_code == 303
+        assert wms.orders(order_number="P-1")
+        assert "ada sent it all the same" in main(admin, f"/actions/{Action.objects.get().pk}/")
 
     def test_lines_come_and_go_without_javascript(self, synced, admin, item):
         sent = filled(item, lines=2) | {"line_items.1.sku": "SECOND", "key": "k"}
