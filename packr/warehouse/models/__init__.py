@@ -6,6 +6,7 @@ from .inbound import InboundLine, InboundShipment
 from .looks import Look
 from .mirrored import Mirrored
 from .orders import Order, OrderLine, OrderShipment
+from .overrides import Override
 from .returns import Return, ReturnLine
 from .setup import Customer, OrderChannel, ShippingMethod, Supplier, Warehouse, WarehouseLocation
 from .stock import InventoryItem, InventoryLevel, Product
@@ -23,6 +24,7 @@ __all__ = [
     "OrderChannel",
     "OrderLine",
     "OrderShipment",
+    "Override",
     "Product",
     "RecordChange",
     "Return",
