@@ -3,10 +3,11 @@
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Exists
+from django.db.models import Exists, OuterRef
 from django.utils.timezone import now
 
 from integrations.connector import Ask, Resource
@@ -17,11 +18,18 @@ from packr.warehouse.causes import Cause, CauseKind
 
 from . import stopping
 from .models import Checkpoint, EntitySchedule, Mode, RejectedRecord, State, SyncRun
+from .prepared import Prepared
 from .services import Claim, fence, unwanted
 
 COUNTERS = ("pages", "seen", "created", "updated", "unchanged", "stale", "rejected", "removed")
 ASKED = ("since", "until", "border")
 SPENT = ("requests", "waited_seconds")
+
+
+REJECTED = RejectedRecord.objects.filter(connection=OuterRef("connection"), entity=OuterRef("entity"))
+SCHEDULE: Prepared[Any] = Prepared(
+    EntitySchedule.objects.annotate(knows_rejected=Exists(REJECTED)).filter(connection=0, entity=Entity.ORDERS)
+)
 
 
 class Turn:
@@ -38,10 +46,9 @@ class Turn:
         self.resource: Resource = self.connection.connector.resources[self.entity]
         self.ends = time.monotonic() + settings.SLICE_SECONDS
         self.checkpoint = getattr(self.run, "checkpoint", None) or Checkpoint(run=self.run)
-        rejected = RejectedRecord.objects.filter(connection=self.connection, entity=self.entity)
-        schedules = EntitySchedule.objects.annotate(knows_rejected=Exists(rejected))
-        self.schedule = schedules.get(connection=self.connection, entity=self.entity)
-        self.knows_rejected: bool = self.schedule.knows_rejected
+        schedule = SCHEDULE.get(self.connection.pk, self.entity)
+        self.schedule: EntitySchedule = schedule
+        self.knows_rejected: bool = schedule.knows_rejected
         self._client: Client | None = None
         self._asked_before = 0
 

@@ -7,6 +7,7 @@ SCREENS = (screens.ORDERS, screens.INVENTORY, screens.INBOUND_SHIPMENTS, screens
 urlpatterns = [
     *(path(f"{screen.path}/", views.listing, {"screen": screen}, name=screen.name) for screen in SCREENS),
     *(path(f"{screen.path}/export.csv", views.export, {"screen": screen}, name=screen.export) for screen in SCREENS),
+    path("", include("packr.warehouse.action_pages.urls")),
     path("orders/<int:pk>/", views.order, name="order"),
     path("inbound-shipments/<int:pk>/", views.inbound_shipment, name="inbound_shipment"),
     path("<slug:entity>/<int:pk>/override/", override_views.new, name="override"),
