@@ -15,11 +15,11 @@ from integrations.http import Client
 from integrations.models import Connection
 from packr.warehouse.causes import Cause, CauseKind
 
-from . import stopping
+from . import behind, stopping
 from .models import Checkpoint, EntitySchedule, Mode, RejectedRecord, State, SyncRun
 from .services import Claim, fence, unwanted
 
-COUNTERS = ("pages", "seen", "created", "updated", "unchanged", "stale", "rejected", "removed")
+COUNTERS = ("pages", "seen", "created", "updated", "unchanged", "stale", "rejected", "removed", "processed")
 ASKED = ("since", "until", "border")
 SPENT = ("requests", "waited_seconds")
 
@@ -27,7 +27,8 @@ SPENT = ("requests", "waited_seconds")
 class Turn:
     """One slice of a claimed run. What it counts and asks for is in `run`, and stored with each page.
 
-    `schedule` is the entity's as the slice began; `knows_rejected`: records of the entity are kept as rejected.
+    `schedule` is the entity's as the slice began; `knows_rejected`: records of the entity are kept as rejected;
+    `behind`: what of its changes was not worked in yet.
     """
 
     def __init__(self, claimed: Claim) -> None:
@@ -40,7 +41,9 @@ class Turn:
         self.checkpoint = getattr(self.run, "checkpoint", None) or Checkpoint(run=self.run)
         rejected = RejectedRecord.objects.filter(connection=self.connection, entity=self.entity)
         schedules = EntitySchedule.objects.annotate(knows_rejected=Exists(rejected))
-        self.schedule = schedules.get(connection=self.connection, entity=self.entity)
+        known = behind.with_processing(schedules, self.entity)
+        self.schedule: EntitySchedule = known.get(connection=self.connection, entity=self.entity)
+        self.behind = behind.read(self.schedule, self.entity)
         self.knows_rejected: bool = self.schedule.knows_rejected
         self._client: Client | None = None
         self._asked_before = 0

@@ -3,6 +3,7 @@
 from .history import RecordChange
 from .inbound import InboundLine, InboundShipment
 from .looks import Look
+from .metrics import KitPart, ProcessingMark, SkuMetrics
 from .mirrored import Mirrored
 from .orders import Order, OrderLine, OrderShipment
 from .setup import Customer, ShippingMethod, Warehouse
@@ -14,13 +15,16 @@ __all__ = [
     "InboundShipment",
     "InventoryItem",
     "InventoryLevel",
+    "KitPart",
     "Look",
     "Mirrored",
     "Order",
     "OrderLine",
     "OrderShipment",
+    "ProcessingMark",
     "Product",
     "RecordChange",
     "ShippingMethod",
+    "SkuMetrics",
     "Warehouse",
 ]

@@ -1,7 +1,7 @@
 from django.db import models
 
 from .folding import Folded
-from .mirrored import PRESENT, ExternalId, Mirrored, Quantity, sorts
+from .mirrored import PRESENT, ExternalId, Mirrored, Quantity, feeds, sorts
 
 
 class Order(Mirrored):
@@ -18,6 +18,7 @@ class Order(Mirrored):
 
     class Meta(Mirrored.Meta):
         indexes = [
+            feeds("orders_by_change"),
             models.Index(fields=["connection", "-created_at", "-id"], name="orders_newest_present", condition=PRESENT),
             models.Index(
                 fields=["connection", "warehouse_customer_id", "-created_at", "-id"],
