@@ -73,7 +73,7 @@ def work_out(connection: Connection, skus: Iterable[str], *, day: date, now: dat
 
     Only what differs is written; a SKU that nothing is known of any more has no row.
     """
-    wanted = sorted(set(skus))
+    wanted = sorted({sku for sku in skus if sku})
     if not wanted:
         return 0
     found = _figures(connection, wanted, day)

@@ -106,17 +106,21 @@ def begin(connection: Connection, entity: Entity, now: datetime) -> Place:
 
 
 def go_on(connection: Connection, entity: Entity, place: Place, now: datetime) -> tuple[int, Place | None]:
-    """Work in one portion, in the caller's transaction: how many SKUs it had, and where to go on; None at the end."""
+    """Work in a portion, in the caller's transaction: how many SKUs it had, and where to go on; None at the end."""
     task = Task(connection, entity, place.since, place.upto, date.fromisoformat(place.day))
     steps = STEPS[entity]
-    skus, after = steps[place.step].portion(task, place.after)
-    count = work_out(connection, skus, day=task.day, now=now)
-    if after is not None:
-        return count, replace(place, after=after)
-    if place.step + 1 < len(steps):
-        return count, replace(place, step=place.step + 1, after=None)
-    _mark(task, now)
-    return count, None
+    count = 0
+    while count < PORTION:
+        skus, after = steps[place.step].portion(task, place.after)
+        count += work_out(connection, skus, day=task.day, now=now)
+        if after is not None:
+            place = replace(place, after=after)
+        elif place.step + 1 < len(steps):
+            place = replace(place, step=place.step + 1, after=None)
+        else:
+            _mark(task, now)
+            return count, None
+    return count, place
 
 
 def _mark(task: Task, now: datetime) -> None:

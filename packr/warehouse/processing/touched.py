@@ -51,12 +51,12 @@ def former(connection: Connection, entity: Entity, since: int, after: int, limit
 
 
 def _named(fields: Iterable[list[Any]]) -> Iterable[str]:
-    for name, part, old, _ in fields:
+    for name, part, old, new in fields:
         if name == AS_VALUE and not part and old:
             yield old
-        elif name in AS_PART and part:
-            yield part.rpartition(" (")[0] if part.endswith(")") and part.rpartition(" (")[0] else part
+        elif name in AS_PART and part and new is None:
             yield part
+            yield part.rpartition(" (")[0]  # where it is the second line of its SKU
 
 
 def of_earlier_days(connection: Connection, day: date, after: str, limit: int) -> list[str]:
