@@ -17,7 +17,6 @@ from django.db import connection, connections
 from django.db.models.functions import Coalesce
 from django.utils.timezone import now
 
-from integrations.connectors.trackstar import Trackstar
 from integrations.entities import Entity
 from integrations.models import Connection
 from syncs.models import Beat, State, SyncRun, Trigger
@@ -25,7 +24,7 @@ from syncs.schedule import EVERY
 from syncs.services import request_runs
 
 from .fleet_processes import Meter
-from .fleet_world import person
+from .fleet_world import SEVEN, person
 
 Row = dict[str, Any]
 DAY = 86_400
@@ -59,8 +58,7 @@ DONE = """
 
 def runs_per_second(count: int) -> float:
     """What falls due each second in a fleet of so many connections at the usual cadences."""
-    own = [entity for entity in Trackstar.entities() if entity not in Trackstar.read_with]
-    return count * sum(1 / EVERY.get(entity, DAY) for entity in own)
+    return count * sum(1 / EVERY.get(entity, DAY) for entity in SEVEN)
 
 
 def workers() -> set[int]:

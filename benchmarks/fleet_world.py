@@ -16,7 +16,9 @@ from django.utils.timezone import now
 
 from integrations.connectors.trackstar import Trackstar
 from integrations.credentials import seal
+from integrations.entities import Entity
 from integrations.models import Connection
+from integrations.services import Off
 from integrations.signals import connection_made
 from packr.warehouse.tables import TABLES
 from packr.workspaces.models import Workspace
@@ -29,7 +31,19 @@ from syncs.services import claim, request_runs
 from .running import Wms
 
 BATCH = 1_000
-WHOLE = tuple(entity for entity, resource in Trackstar.resources.items() if not resource.incremental)
+# What the fleet's WMS has: the seven types of data that every WMS has. The others are off there.
+SEVEN = (
+    Entity.ORDERS,
+    Entity.INVENTORY,
+    Entity.INBOUND_SHIPMENTS,
+    Entity.PRODUCTS,
+    Entity.CUSTOMERS,
+    Entity.WAREHOUSES,
+    Entity.SHIPPING_METHODS,
+)
+OTHERS = [entity for entity in Trackstar.resources if entity not in SEVEN]
+WHOLE = tuple(entity for entity in SEVEN if not Trackstar.resources[entity].incremental)
+NOT_THERE = Off("The fleet's WMS has none.", offered=False)
 SLUG = PERSON = "fleet"
 
 
@@ -64,7 +78,7 @@ def _join(workspace: Workspace, url: str, number: int) -> int:
     """At once with its schedules: a watchdog would make them."""
     with transaction.atomic():
         (connection,) = _connect(workspace, url, range(number, number + 1), now())
-        connection_made.send(Connection, connection=connection, first_sync=True, off={})
+        connection_made.send(Connection, connection=connection, first_sync=True, off=dict.fromkeys(OTHERS, NOT_THERE))
     return connection.pk
 
 
@@ -101,7 +115,8 @@ def _connection(workspace: Workspace, url: str, number: int, moment: datetime) -
 def _schedules(connection: Connection, moment: datetime) -> Iterator[EntitySchedule]:
     for entity in Trackstar.entities():
         schedule = default_schedule(connection, entity, moment)
-        if entity in Trackstar.read_with:
+        schedule.enabled = entity not in OTHERS
+        if entity in Trackstar.read_with or not schedule.enabled:
             schedule.next_due_at = schedule.next_reread_at = schedule.next_wide_at = None
         schedule.watermark = schedule.as_of = moment
         yield schedule

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Any, ClassVar
 
+from .actions import ActionKind, Operation
 from .entities import Entity
 from .http import Client
 from .records import Record
@@ -123,6 +124,7 @@ class Connector:
     resources: ClassVar[Mapping[Entity, Resource]]
     # Entities that arrive inside another one's records and have no run of their own.
     read_with: ClassVar[Mapping[Entity, Entity]] = {}
+    actions: ClassVar[Mapping[ActionKind, Operation]] = {}
     base_url: ClassVar[str] = ""  # empty: every account has its own, and connecting asks for it
     reads_per_second: ClassVar[float | None] = None  # 80 % of the WMS's limit: people's actions take the rest
     is_copy: ClassVar[bool] = False  # its API answers from a copy of the WMS, whose age `crawled` tells

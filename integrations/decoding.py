@@ -151,7 +151,8 @@ class Shape(Generic[W]):
 def _version(to_record: Callable[..., Any]) -> bytes:
     """Tells the code that makes records of items from any other: what it is written in, down to the last file."""
     connector = Path(sys.modules[to_record.__module__].__file__ or "").parent
-    files = [*sorted(connector.glob("*.py")), *(HERE / f"{name}.py" for name in ("decoding", "values", "records"))]
+    code = (*connector.glob("*.py"), *(HERE / "records").glob("*.py"))
+    files = [*sorted(code), HERE / "decoding.py", HERE / "values.py"]
     return blake2b(b"\0".join(file.read_bytes() for file in files), digest_size=VERSION).digest()
 
 

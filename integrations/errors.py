@@ -20,14 +20,18 @@ class ConnectorError(Exception):
 
     `message` is a sentence for the person who reads it: what happened and what to do. `detail` is for the log
     alone and never holds a secret. `retry_at` is when the WMS said it will listen again, if it did (aware UTC).
+    `sent` False: surely nothing of the request left, so the WMS can't have carried it out.
     """
 
-    def __init__(self, kind: Kind, message: str, *, detail: str = "", retry_at: datetime | None = None) -> None:
+    def __init__(
+        self, kind: Kind, message: str, *, detail: str = "", retry_at: datetime | None = None, sent: bool = True
+    ) -> None:
         super().__init__(message)
         self.kind = kind
         self.message = message
         self.detail = detail
         self.retry_at = retry_at
+        self.sent = sent
 
     def __str__(self) -> str:
         return self.message

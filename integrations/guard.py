@@ -23,7 +23,8 @@ from .errors import ConnectorError, Kind
 # Where Oracle's and Azure's machines ask for their own secrets; global as far as Python 3.11 knows.
 CLOUD_INSIDES = (ipaddress.ip_network("192.0.0.0/24"), ipaddress.ip_network("168.63.129.16/32"))
 NAT64 = ipaddress.ip_network("64:ff9b::/96")
-# When the request that this thread is making has to be over, on the monotonic clock.
+# Of the request that this thread is making: when it has to be over, on the monotonic clock (`at`), and whether any of
+# it has left (`sent`).
 give_up = threading.local()
 
 
@@ -142,11 +143,19 @@ class _TimedSocket(socket.socket):
         self.settimeout(_left())
         return super().recv_into(buffer, nbytes, flags)
 
+    def sendall(self, data: Any, flags: int = 0) -> None:
+        give_up.sent = True
+        super().sendall(data, flags)
+
 
 class _TimedTLS(ssl.SSLSocket):
     def recv_into(self, buffer: Any, nbytes: int | None = None, flags: int = 0) -> int:
         self.settimeout(_left())
         return super().recv_into(buffer, nbytes, flags)
+
+    def sendall(self, data: Any, flags: int = 0) -> None:
+        give_up.sent = True
+        super().sendall(data, flags)
 
 
 class GuardedAdapter(HTTPAdapter):

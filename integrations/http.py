@@ -7,49 +7,48 @@ was checked, so that a host name can't be pointed at a private address in betwee
 
 import json
 import logging
+import math
 import time
 from collections.abc import Container, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
 from hashlib import blake2b
 from typing import Any
+from urllib.parse import urlencode
 
 import requests
 
+from .answers import (
+    GOES_ON,
+    NO_ACCESS,
+    NOT_OFFERED,
+    STANDS_STILL,
+    Answer,
+    clock,
+    explain,
+    not_json,
+    retry_after,
+    too_large,
+)
 from .errors import ConnectorError, Kind
 from .guard import GuardedAdapter, check_address, give_up
+
+__all__ = [
+    "GOES_ON",
+    "NOT_OFFERED",
+    "NO_ACCESS",
+    "STANDS_STILL",
+    "Answer",
+    "Client",
+    "explain",
+    "not_json",
+    "retry_after",
+]
 
 log = logging.getLogger(__name__)
 
 LARGEST_BODY = 64 * 1024 * 1024
 PIECE = 64 * 1024
-LONGEST_WAIT = timedelta(days=30)
-# What an answer that could not be used means for the reader, and what happens next by itself.
-GOES_ON = "Earlier data stays; Packr tries again by itself."
-STANDS_STILL = "No data is updated until a workspace admin enters working credentials; nothing is lost."
-
-NO_ACCESS = "Earlier data stays, and everything else is kept up to date."
-NOT_OFFERED = "Packr stops asking for it; earlier data stays."
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What a WMS answered: status, body and the moment its clock showed (aware UTC, None without a Date header)."""
-
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
-    clock: datetime | None
-
-    def json(self) -> Any:
-        """The body as JSON; ConnectorError(contract) when it is anything else."""
-        try:
-            return json.loads(self.body)
-        except (ValueError, RecursionError) as error:
-            raise not_json(self) from error
-
-
 # What a WMS answered, by what it was asked (a digest).
 Told = dict[bytes, Answer]
 
@@ -59,25 +58,27 @@ def _question(method: str, path: str, params: Mapping[str, str] | None, payload:
     return blake2b(text.encode(errors="replace"), digest_size=16).digest()
 
 
-def not_json(answer: Answer) -> ConnectorError:
-    """The error for a body that should have been JSON and is not: an HTML page, a cut answer."""
-    start = answer.body[:1].decode("latin-1")
-    what = "a web page" if start == "<" else "something that is not complete JSON"
-    return ConnectorError(
-        Kind.CONTRACT,
-        f"The WMS answered with {what} where data was expected. {GOES_ON} If this lasts, check the address of the WMS.",
-        detail=f"status {answer.status}, {len(answer.body)} bytes",
-    )
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """One question to a WMS and what came back: no headers, which hold the secrets. `status` None: no answer."""
+
+    method: str
+    path: str
+    body: Any
+    status: int | None
+    answer: bytes
+    ms: int
 
 
 @dataclass
 class Client:
     """An open conversation with one account at one WMS.
 
-    `deadline` is for one request, body included. `per_second` paces reads below the WMS's limit. `private_hosts` are
-    the `host:port` pairs that may be plain http or resolve to a private address. `state` is the connector's own to
-    keep between requests (a session token); `learned` is what earlier runs found out about this account. While there
-    is a `told`, usable answers are noted there. `ahead`: how far the WMS's clock went before ours at its last answer.
+    `deadline` is for one request, body included; `until`, on the monotonic clock, for all of them. `per_second` paces
+    reads below the WMS's limit. `private_hosts` are the `host:port` pairs that may be plain http or resolve to a
+    private address. `state` is the connector's own to keep between requests (a session token); `learned` is what
+    earlier runs found out about this account. While there is a `told`, usable answers are noted there; while there are
+    `exchanges`, every question is. `ahead`: how far the WMS's clock went before ours at its last answer.
     """
 
     base_url: str
@@ -91,6 +92,8 @@ class Client:
     requests_made: int = 0
     told: "Told | None" = field(default=None, repr=False)
     ahead: timedelta | None = None
+    until: float | None = None
+    exchanges: "list[Exchange] | None" = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         self.base_url = self.base_url.rstrip("/")
@@ -133,7 +136,7 @@ class Client:
         question = _question(method, path, params, payload)
         answer = self._recalled.pop(question, None)
         if answer is None:
-            answer = self._send(method, path, params, payload, headers)
+            answer = self._ask(method, path, params, payload, headers, private=private)
             if answer.clock:
                 self.ahead = answer.clock - datetime.now(UTC)
         if answer.status >= 300 and answer.status not in ok:
@@ -141,6 +144,29 @@ class Client:
         if self.told is not None and answer.status < 300 and not private:
             self.told[question] = answer
         return answer
+
+    def _ask(
+        self,
+        method: str,
+        path: str,
+        params: Mapping[str, str] | None,
+        payload: Any,
+        headers: Mapping[str, str] | None,
+        *,
+        private: bool,
+    ) -> Answer:
+        """Send, and note the exchange if exchanges are noted."""
+        began, answer = time.monotonic(), None
+        try:
+            answer = self._send(method, path, params, payload, headers)
+            return answer
+        finally:
+            if self.exchanges is not None:
+                asked = f"{path}?{urlencode(params)}" if params else path
+                said = b"" if answer is None or private else answer.body
+                ms = round((time.monotonic() - began) * 1000)
+                status = answer.status if answer else None
+                self.exchanges.append(Exchange(method, asked, None if private else payload, status, said, ms))
 
     def _send(
         self,
@@ -150,7 +176,10 @@ class Client:
         payload: Any,
         headers: Mapping[str, str] | None,
     ) -> Answer:
-        deadline = give_up.at = time.monotonic() + self.deadline.total_seconds()
+        began = time.monotonic()
+        deadline = give_up.at = min(began + self.deadline.total_seconds(), self.until or math.inf)
+        seconds = max(deadline - began, 0.001)
+        give_up.sent = False
         self.requests_made += 1
         try:
             with self._session.request(
@@ -159,20 +188,24 @@ class Client:
                 params=params,
                 json=payload,
                 headers={**self.headers, **(headers or {})},
-                timeout=(min(10.0, self.deadline.total_seconds()), self.deadline.total_seconds()),
+                timeout=(min(10.0, seconds), seconds),
                 allow_redirects=False,
                 stream=True,
             ) as response:
                 body = _read(response, deadline)
-                return Answer(response.status_code, response.headers, body, _clock(response.headers))
+                return Answer(response.status_code, response.headers, body, clock(response.headers))
         except (requests.exceptions.InvalidHeader, UnicodeError):
             # Without its cause, whose text is the header's value: a secret.
             raise ConnectorError(
                 Kind.CREDENTIALS,
                 "A credential holds a character that can't be sent, such as a line break. Enter it again.",
+                sent=False,
             ) from None
         except (requests.RequestException, OSError) as error:
-            raise _unreachable(error, late=time.monotonic() >= deadline) from error
+            raise _unreachable(error, late=time.monotonic() >= deadline, sent=give_up.sent) from error
+        except ConnectorError as error:
+            error.sent = give_up.sent
+            raise
 
     def _pace(self) -> None:
         """Keep reads below the WMS's limit; a fraction of a second at most, longer waits are states of the run."""
@@ -187,12 +220,12 @@ class Client:
 def _read(response: requests.Response, give_up: float) -> bytes:
     """The whole body, within the deadline and the size limit, and no shorter than announced."""
     if _announced(response.headers) > LARGEST_BODY:
-        raise _too_large()
+        raise too_large()
     pieces, size = [], 0
     for piece in response.iter_content(PIECE):
         size += len(piece)
         if size > LARGEST_BODY:
-            raise _too_large()
+            raise too_large()
         if time.monotonic() > give_up:
             raise requests.Timeout("the body came too slowly")
         pieces.append(piece)
@@ -205,98 +238,7 @@ def _announced(headers: Mapping[str, str]) -> int:
     return int(length) if length.isdecimal() and len(length) < 20 else 0
 
 
-def _too_large() -> ConnectorError:
-    return ConnectorError(
-        Kind.CONTRACT,
-        f"The WMS sent an answer of more than 64 MB, which Packr does not read. {GOES_ON} Tell the WMS's support if "
-        "this lasts.",
-    )
-
-
-def _clock(headers: Mapping[str, str]) -> datetime | None:
-    try:
-        return _date(headers["Date"])
-    except (KeyError, ValueError, TypeError, OverflowError):
-        return None
-
-
-def _date(text: str) -> datetime:
-    moment = parsedate_to_datetime(text)
-    # A date "-0000" comes without a zone; it is UTC and not this machine's time.
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
-
-
-def explain(answer: Answer) -> ConnectorError:
-    """The error that an HTTP status stands for."""
-    detail = f"status {answer.status}"
-    match answer.status:
-        case 401:
-            return ConnectorError(
-                Kind.CREDENTIALS,
-                f"The WMS refused the login. {STANDS_STILL}",
-                detail=detail,
-            )
-        case 403:
-            return ConnectorError(
-                Kind.FORBIDDEN,
-                f"The account may not read this type of data. {NO_ACCESS} Ask the WMS for access, or leave this type "
-                "switched off.",
-                detail=detail,
-            )
-        case 501:
-            return ConnectorError(
-                Kind.NOT_OFFERED,
-                f"The WMS does not offer this type of data. {NOT_OFFERED} Should the WMS offer it one day, an admin "
-                "can switch it on again.",
-                detail=detail,
-            )
-        case 429:
-            until = retry_after(answer.headers)
-            return ConnectorError(
-                Kind.RATE_LIMITED,
-                "The WMS is limiting requests. The sync waits and then continues by itself.",
-                detail=detail,
-                retry_at=until,
-            )
-        case status if status >= 500:
-            return ConnectorError(
-                Kind.UNREACHABLE,
-                f"The WMS answered with an error of its own ({status}). {GOES_ON}",
-                detail=detail,
-                retry_at=retry_after(answer.headers),
-            )
-        case status if status < 400:
-            return ConnectorError(
-                Kind.CONTRACT,
-                f"The WMS sent Packr to another address, which Packr does not follow. {GOES_ON} If this lasts, check "
-                "the address of the WMS.",
-                detail=detail,
-            )
-        case status:
-            return ConnectorError(
-                Kind.CONTRACT,
-                f"The WMS did not understand the request ({status}). {GOES_ON} Contact support if this lasts.",
-                detail=detail,
-            )
-
-
-def retry_after(headers: Mapping[str, str]) -> datetime | None:
-    """When a Retry-After header, in seconds or as a date, allows the next request (aware UTC, 30 days on at most)."""
-    value = headers.get("Retry-After", "").strip()
-    now = datetime.now(UTC)
-    if not value:
-        return None
-    if value.isdecimal():
-        return now + (timedelta(seconds=int(value)) if len(value) < 8 else LONGEST_WAIT)
-    try:
-        # A date is the WMS's own: what counts is how far it lies ahead of the WMS's clock.
-        wait = _date(value) - (_clock(headers) or now)
-    except (ValueError, TypeError, OverflowError):
-        return None
-    return now + min(max(wait, timedelta(0)), LONGEST_WAIT)
-
-
-def _unreachable(error: Exception, *, late: bool) -> ConnectorError:
+def _unreachable(error: Exception, *, late: bool, sent: bool) -> ConnectorError:
     if late or isinstance(error, requests.Timeout):
         what = "The WMS did not answer in time."
     elif isinstance(error, requests.exceptions.ContentDecodingError):
@@ -305,4 +247,4 @@ def _unreachable(error: Exception, *, late: bool) -> ConnectorError:
         what = "The WMS's answer broke off."
     else:
         what = "The WMS can't be reached."
-    return ConnectorError(Kind.UNREACHABLE, f"{what} {GOES_ON}", detail=type(error).__name__)
+    return ConnectorError(Kind.UNREACHABLE, f"{what} {GOES_ON}", detail=type(error).__name__, sent=sent)

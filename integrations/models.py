@@ -8,6 +8,7 @@ from django.utils.timezone import now
 
 from packr.workspaces.models import Brand, Workspace
 
+from .actions import ActionKind
 from .connector import Connector
 from .credentials import unseal
 from .registry import CONNECTORS
@@ -30,7 +31,8 @@ class Connection(models.Model):
 
     `account_key` is the same for connections to the same account. `border` is how far back history is read: connect
     time by the WMS's clock less the lookback. `change_no` counts the changes written to this connection's mirror;
-    taking the next one is also the lock that puts its writers in a row.
+    taking the next one is also the lock that puts its writers in a row. `shielded_until`: till then some row of the
+    mirror may show a change of a person's that the WMS's answers don't show yet; nothing when there is none.
     """
 
     workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="connections")
@@ -51,6 +53,7 @@ class Connection(models.Model):
     checked_at = models.DateTimeField(null=True, editable=False)
     disconnected_at = models.DateTimeField(null=True, editable=False)
     change_no = models.BigIntegerField(default=0, editable=False)
+    shielded_until = models.DateTimeField(null=True, editable=False)
 
     class Meta:
         ordering = ["workspace", "name"]
@@ -107,6 +110,90 @@ class Event(models.Model):
 
     def __str__(self) -> str:
         return self.text
+
+
+class ActionState(models.TextChoices):
+    """How an action stands."""
+
+    SENDING = "sending", "Sending"
+    ACCEPTED = "accepted", "Accepted"
+    REFUSED = "refused", "Refused"
+    UNKNOWN = "unknown", "Being checked"
+
+
+class Through(models.TextChoices):
+    """Where a person asked for an action."""
+
+    PAGE = "page", "Page"
+    API = "api", "API"
+
+
+def kind_choices() -> list[tuple[str, str]]:
+    """The kinds of action. A function: a new kind makes no migration."""
+    return [(kind.value, kind.label) for kind in ActionKind]
+
+
+class Action(models.Model):
+    """One change that a person asked for, from the moment before it was sent to the WMS until it is settled.
+
+    `external_id` is what it changes, or what it created. `reference` is ours, and known to the WMS where it keeps one;
+    `key` tells that the same thing is asked once more. `message`, `errors` (by field) and `origin` are the answer of a
+    refusal, `failure` the kind of error (`errors.Kind`) where it was none of the WMS's words, `retry_at` when it may be
+    tried again; `exchanges` what was asked and answered, without secrets.
+
+    An accepted one that changed the mirror shields it until `shielded_until` against answers older than
+    `version_updated_at` and `version_at`, or until it is `confirmed_at` by one that is not. At `settle_at` it is looked
+    after again: what became of it, if that is unknown, or whether its shield is over.
+    """
+
+    connection = models.ForeignKey(Connection, on_delete=models.CASCADE, related_name="actions")
+    kind = models.CharField(max_length=40, choices=kind_choices)
+    entity = models.CharField(max_length=40)
+    external_id = models.TextField(blank=True)
+    reference = models.CharField(max_length=40, unique=True)
+    key = models.CharField(max_length=255)
+    values = models.JSONField(default=dict)
+    before = models.JSONField(default=dict, editable=False)
+    person = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+    )
+    through = models.CharField(max_length=10, choices=Through.choices, default=Through.PAGE)
+    state = models.CharField(max_length=10, choices=ActionState.choices, default=ActionState.SENDING)
+    asked_at = models.DateTimeField(default=now)
+    answered_at = models.DateTimeField(null=True)
+    latency_ms = models.PositiveIntegerField(null=True)
+    message = models.TextField(blank=True)
+    errors = models.JSONField(default=dict)
+    origin = models.CharField(max_length=20, blank=True)
+    failure = models.CharField(max_length=20, blank=True)
+    retry_at = models.DateTimeField(null=True)
+    warning = models.TextField(blank=True)
+    exchanges = models.JSONField(default=list)
+    version_updated_at = models.DateTimeField(null=True, editable=False)
+    version_at = models.DateTimeField(null=True, editable=False)
+    shielded_until = models.DateTimeField(null=True, editable=False)
+    confirmed_at = models.DateTimeField(null=True)
+    settle_at = models.DateTimeField(null=True, editable=False)
+    looks = models.PositiveIntegerField(default=0, editable=False)
+
+    workspace_path = "connection__workspace"
+
+    class Meta:
+        ordering = ["-id"]
+        constraints = [models.UniqueConstraint(fields=["connection", "key"], name="one_action_a_key")]
+        indexes = [
+            models.Index(fields=["connection", "entity", "external_id"], name="actions_of_record"),
+            models.Index(fields=["settle_at"], name="actions_to_settle", condition=models.Q(settle_at__isnull=False)),
+            models.Index(fields=["asked_at"], name="actions_by_age"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{ActionKind(self.kind).label} {self.reference}"
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether it is known what became of it."""
+        return self.state in (ActionState.ACCEPTED, ActionState.REFUSED)
 
 
 class BrandMapping(models.Model):

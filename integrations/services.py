@@ -251,12 +251,23 @@ def refresh(connection: Connection) -> Connection:
             health = connection.connector.check(client)
         finally:
             client.close()
+        learn(connection, client.learned)
         set_status(connection, Status.CONNECTED, health.warning)
     except ConnectorError as error:
         set_status(connection, status_after(error), error.message)
     connection.checked_at = now()
     connection.save(update_fields=["checked_at"])
     return connection
+
+
+def learn(connection: Connection, learned: Mapping[str, Any]) -> None:
+    """Keep what was found out about the account, beside what is known; writes only news."""
+    if all(connection.learned.get(name) == value for name, value in learned.items()):
+        return
+    with transaction.atomic():
+        current = Connection.objects.select_for_update().get(pk=connection.pk)
+        connection.learned = {**current.learned, **learned}
+        Connection.objects.filter(pk=connection.pk).update(learned=connection.learned)
 
 
 def status_after(error: ConnectorError) -> Status:

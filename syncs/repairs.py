@@ -70,8 +70,11 @@ def _make_missing(now: datetime) -> Iterator[Finding]:
         missing = [entity for entity in connection.connector.entities() if entity not in there]
         schedules = [_new(connection, entity, now) for entity in missing]
         EntitySchedule.objects.bulk_create(schedules, ignore_conflicts=True)
+        had_runs = set(connection.runs.order_by().values_list("entity", flat=True).distinct())
         for entity in missing:
-            yield _told(connection, entity, "had no schedule any more", "It was made anew, with the usual cadence.")
+            # What never ran is new in Packr, and nobody's loss.
+            if connection.connector.read_with.get(entity, entity) in had_runs:
+                yield _told(connection, entity, "had no schedule any more", "It was made anew, with the usual cadence.")
 
 
 def _new(connection: Connection, entity: Entity, now: datetime) -> EntitySchedule:

@@ -12,6 +12,7 @@ from django.utils.safestring import SafeString
 from packr.admin import ReadOnlyAdmin, ReadOnlyInline, mark, when_exactly
 
 from .models import (
+    Bill,
     Customer,
     InboundLine,
     InboundShipment,
@@ -19,11 +20,16 @@ from .models import (
     InventoryLevel,
     Mirrored,
     Order,
+    OrderChannel,
     OrderLine,
     OrderShipment,
     Product,
+    Return,
+    ReturnLine,
     ShippingMethod,
+    Supplier,
     Warehouse,
+    WarehouseLocation,
 )
 
 
@@ -86,6 +92,10 @@ class InboundLines(ReadOnlyInline):
     model = InboundLine
 
 
+class ReturnLines(ReadOnlyInline):
+    model = ReturnLine
+
+
 class Levels(ReadOnlyInline):
     model = InventoryLevel
 
@@ -139,3 +149,34 @@ class WarehouseAdmin(MirrorAdmin):
 class ShippingMethodAdmin(MirrorAdmin):
     columns = ("name", "carrier_name")
     search_fields = ["name", "carrier_name"]
+
+
+@admin.register(Return)
+class ReturnAdmin(MirrorAdmin):
+    columns = ("order_id", "status", "warehouse_customer_id", "arrived_at")
+    search_fields = ["order_id"]
+    inlines = [ReturnLines]
+
+
+@admin.register(WarehouseLocation)
+class WarehouseLocationAdmin(MirrorAdmin):
+    columns = ("name", "warehouse_id", "type")
+    search_fields = ["name"]
+
+
+@admin.register(Supplier)
+class SupplierAdmin(MirrorAdmin):
+    columns = ("name", "warehouse_customer_id")
+    search_fields = ["name"]
+
+
+@admin.register(OrderChannel)
+class OrderChannelAdmin(MirrorAdmin):
+    columns = ("name", "warehouse_customer_id")
+    search_fields = ["name"]
+
+
+@admin.register(Bill)
+class BillAdmin(MirrorAdmin):
+    columns = ("charge_type", "amount", "currency_code", "object_type", "object_id", "warehouse_customer_id")
+    search_fields = ["object_id", "charge_type"]

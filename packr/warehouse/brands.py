@@ -9,12 +9,12 @@ from django.db.models import Exists, Model, OuterRef, Q, QuerySet
 from integrations.models import BrandMapping, Connection
 from packr.workspaces.current import Place
 
-from .models import Customer, Mirrored, Order, OrderShipment, ShippingMethod, Warehouse
+from .models import Customer, Mirrored, Order, OrderShipment, ShippingMethod, Warehouse, WarehouseLocation
 
 Row = TypeVar("Row", bound=Model)
 
 # What belongs to no customer in particular shows to every brand that is mapped to the connection.
-SHARED = (Warehouse, ShippingMethod)
+SHARED = (Warehouse, WarehouseLocation, ShippingMethod)
 CUSTOMER = "warehouse_customer_id"
 # A brand with more customers than this at one connection sees so much of it that looking for each is no gain.
 FEW_CUSTOMERS = 10
@@ -28,11 +28,21 @@ class Part:
     customers: tuple[str, ...] = ()
 
     def of(self, model: type[Mirrored]) -> QuerySet[Mirrored]:
-        """The part's rows that are still in the WMS, of a model that has a customer."""
+        """The part's rows of a mirrored table that are still in the WMS."""
         rows = model._default_manager.filter(connection=self.connection, removed_at=None)
+        return rows.filter(self.sees(model))
+
+    def sees(self, model: type[Mirrored]) -> Q:
+        """Which of its connection's rows the part has."""
+        if not self.customers or issubclass(model, SHARED):
+            return Q()
+        if issubclass(model, OrderShipment):
+            orders = Order.objects.filter(connection=self.connection, external_id=OuterRef("order_id"), removed_at=None)
+            return Q(Exists(orders.filter(self.sees(Order))))
+        customer = "external_id" if issubclass(model, Customer) else CUSTOMER
         if len(self.customers) == 1:
-            return rows.filter(**{CUSTOMER: self.customers[0]})
-        return rows.filter(**{f"{CUSTOMER}__in": self.customers}) if self.customers else rows
+            return Q(**{customer: self.customers[0]})
+        return Q(**{f"{customer}__in": self.customers})
 
 
 def connections(place: Place) -> QuerySet[Connection]:
@@ -48,11 +58,12 @@ def known_connections(place: Place) -> list[Connection]:
     return [connection for connection, _ in _mapped(place)]
 
 
-def parts(place: Place) -> list[Part]:
-    """The parts of which all that the place sees is made."""
+def parts(place: Place, model: type[Mirrored] = Order) -> list[Part]:
+    """The parts of which all that the place sees of a mirrored table is made."""
     found = []
+    shared = issubclass(model, SHARED)
     for connection, customers in _mapped(place):
-        if not customers or len(customers) > FEW_CUSTOMERS:
+        if shared or not customers or len(customers) > FEW_CUSTOMERS:
             found.append(Part(connection.pk, customers))
         else:
             found += [Part(connection.pk, (customer,)) for customer in customers]

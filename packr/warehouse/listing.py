@@ -69,7 +69,7 @@ class Listing:
     found: Found | None = field(init=False)
 
     def __post_init__(self) -> None:
-        asked, self._parts = self.asked, parts(self.place)
+        asked, self._parts = self.asked, parts(self.place, self.asked.screen.model)
         searches = asked.words and self._parts
         self.found = search(asked.screen, self._parts, asked.narrowed, asked.words) if searches else None
 

@@ -37,7 +37,7 @@ class Found:
 def search(screen: Screen, parts: list[Part], narrowed: Q, words: str) -> Found:
     """What begins with the words among the narrowed rows of the parts; one statement asks how much that is."""
     hits = _hits(screen, sorted({part.connection for part in parts}), words)
-    rows = screen.model._default_manager.filter(narrowed, _seen(parts), removed_at=None)
+    rows = screen.model._default_manager.filter(narrowed, _seen(parts, screen.model), removed_at=None)
     exact = rows.filter(pk__in=paging.ids(hits))
     total = paging.count_if_few(hits, exact.values("pk"), MOST)
     if total is not None:
@@ -87,9 +87,8 @@ def _begins(field: str, words: str) -> Q:
     return Q(**{f"{field}__folded__gte": beginning, f"{field}__folded__lt": beginning + HIGHEST})
 
 
-def _seen(parts: list[Part]) -> Q:
+def _seen(parts: list[Part], model: type[Mirrored]) -> Q:
     seen = Q(pk__in=())
     for part in parts:
-        mine = Q(connection=part.connection)
-        seen |= mine & Q(warehouse_customer_id__in=part.customers) if part.customers else mine
+        seen |= Q(connection=part.connection) & part.sees(model)
     return seen

@@ -6,6 +6,7 @@ and one update; a handful goes by plain statements on both.
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -49,17 +50,29 @@ class Stored(msgspec.Struct, frozen=True, gc=False):
     removed: bool
 
 
-def stored(model: type[Mirrored], connection_id: int, external_ids: Sequence[str]) -> tuple[dict[str, Stored], int]:
-    """The rows of these ids, removed ones included, and the connection's change number as they were read."""
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What was known of a page's rows, removed ones included, as the connection had made `change_no` changes.
+
+    `shielded`: some rows of the connection may have to be kept from older answers.
+    """
+
+    rows: dict[str, Stored]
+    change_no: int
+    shielded: bool
+
+
+def stored(model: type[Mirrored], connection_id: int, external_ids: Sequence[str]) -> Standing:
+    """What is known of the rows of these ids."""
     statement = (
-        f"SELECT NULL, change_no, NULL, FALSE FROM {Connection._meta.db_table} WHERE id = %s"
+        f"SELECT NULL, change_no, NULL, shielded_until IS NOT NULL FROM {Connection._meta.db_table} WHERE id = %s"
         f" UNION ALL {_by_ids(model, 'external_id, id, digest, removed_at IS NOT NULL')}"
     )
     with database.cursor() as cursor:
         cursor.execute(statement, [connection_id, _list(external_ids), connection_id])
         first, *rows = cursor.fetchall() or [(None, 0, None, False)]
     known = {external_id: Stored(id_, bytes(digest), bool(removed)) for external_id, id_, digest, removed in rows}
-    return known, first[1]
+    return Standing(known, first[1], bool(first[3]))
 
 
 def _by_ids(model: type[Mirrored], columns: str) -> str:

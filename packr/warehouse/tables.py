@@ -105,6 +105,26 @@ def _inbound_lines(inbound: records.InboundShipment) -> Iterable[tuple[Any, ...]
         )
 
 
+def _arrival(back: records.Return) -> Columns:
+    """A return has arrived when the last of its parcels has."""
+    shipments = back.shipments if isinstance(back.shipments, list) else []
+    arrived = [shipment.arrived_date for shipment in shipments]
+    return {"arrived_at": max((one for one in arrived if one), default=None) if all(arrived) else None}
+
+
+def _return_lines(back: records.Return) -> Iterable[tuple[Any, ...]]:
+    for position, line in enumerate(back.line_items or (), 1):
+        yield (
+            position,
+            _value(line.sku),
+            _value(line.inventory_item_id),
+            line.expected_quantity,
+            line.received_quantity,
+            line.restocked_quantity,
+            _value(line.return_reason),
+        )
+
+
 def _levels(item: records.InventoryItem) -> Iterable[tuple[Any, ...]]:
     for warehouse_id, units in (item.inventory_by_warehouse_id or {}).items():
         yield warehouse_id, units.onhand, units.fulfillable, units.committed, units.awaiting, units.unfulfillable
@@ -183,7 +203,38 @@ TABLES: dict[Entity, Table] = {
             ),
         ),
         Table(Entity.CUSTOMERS, models.Customer, ("name", "email")),
+        Table(
+            Entity.RETURNS,
+            models.Return,
+            ("warehouse_customer_id", "order_id", "status"),
+            _arrival,
+            ("arrived_at",),
+            (
+                Lines(
+                    models.ReturnLine,
+                    "sent_back_id",
+                    (
+                        "position",
+                        "sku",
+                        "inventory_item_id",
+                        "expected_quantity",
+                        "received_quantity",
+                        "restocked_quantity",
+                        "reason",
+                    ),
+                    _return_lines,
+                ),
+            ),
+        ),
         Table(Entity.WAREHOUSES, models.Warehouse, ("name", "code")),
+        Table(Entity.WAREHOUSE_LOCATIONS, models.WarehouseLocation, ("name", "warehouse_id", "type")),
         Table(Entity.SHIPPING_METHODS, models.ShippingMethod, ("name", "carrier_name")),
+        Table(Entity.SUPPLIERS, models.Supplier, ("name", "warehouse_customer_id")),
+        Table(Entity.ORDER_CHANNELS, models.OrderChannel, ("name", "warehouse_customer_id")),
+        Table(
+            Entity.BILLS,
+            models.Bill,
+            ("warehouse_customer_id", "object_id", "object_type", "charge_type", "amount", "currency_code"),
+        ),
     )
 }

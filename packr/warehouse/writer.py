@@ -16,11 +16,12 @@ from msgspec import UNSET
 from integrations.entities import Entity
 from integrations.records import Order, OrderShipment, Record
 
-from . import digests, sql
+from . import digests, shields, sql
 from .causes import NOBODY_KNOWS, Cause
 from .digests import Stamps
 from .history import writing as history
-from .sql import Stored
+from .shields import Found, Guard
+from .sql import Standing, Stored
 from .tables import TABLES, Table
 
 # A stamp further ahead of the WMS's own clock is stored, but nothing follows from it.
@@ -76,6 +77,7 @@ class _Page:
     asked: datetime | None = None
     sources: Mapping[str, bytes] = field(default_factory=dict)
     cause: Cause = NOBODY_KNOWS
+    shielded: bool = True
 
 
 def distinct(records: Sequence[Record]) -> list[Record]:
@@ -94,8 +96,12 @@ def apply(
     asked: datetime | None = None,
     sources: Mapping[str, bytes] = NO_SOURCES,
     cause: Cause | None = None,
+    shielded: bool = True,
 ) -> Applied:
     """Write a page of distinct records. A version older than ours is dropped as stale, unless we `trust` the page.
+
+    What a person's action changed is kept from older answers, trusted or not, unless the page itself is the answer to
+    an action: then it is not `shielded`.
 
     `clock` is the WMS's, ours where it has none: no row counts as newer for a stamp that lies far ahead of it. What
     was `asked` for at some moment says nothing against a row that was changed since: no trust there. `sources`, by
@@ -103,15 +109,15 @@ def apply(
     """
     ceiling = (clock or now) + BELIEVABLE
     why = cause or NOBODY_KNOWS
-    return _apply(_Page(TABLES[entity], connection_id, records, now, ceiling, trust, asked, sources, why))
+    return _apply(_Page(TABLES[entity], connection_id, records, now, ceiling, trust, asked, sources, why, shielded))
 
 
 def recognised(connection_id: int, entity: Entity, sources: Mapping[str, bytes]) -> dict[str, int]:
     """The row keys, by id, of those whose row was read from the very same source: nothing is to be done for them."""
-    stored, _ = sql.stored(TABLES[entity].model, connection_id, list(sources))
+    standing = sql.stored(TABLES[entity].model, connection_id, list(sources))
     return {
         external_id: known.id
-        for external_id, known in stored.items()
+        for external_id, known in standing.rows.items()
         if digests.source(known.digest) == sources[external_id] and not known.removed
     }
 
@@ -119,15 +125,18 @@ def recognised(connection_id: int, entity: Entity, sources: Mapping[str, bytes])
 def _apply(page: _Page, change_no: int | None = None) -> Applied:
     """Write the page, as the change `change_no` when the caller has one already."""
     ids = [str(record.external_id) for record in page.records]
-    stored, number = sql.stored(page.table.model, page.connection_id, ids)
-    plan = _compare(page, stored)
+    standing = sql.stored(page.table.model, page.connection_id, ids)
+    guard = _guard(page, standing, ids)
+    plan = _compare(page, standing.rows, guard)
     if plan.changes and change_no is None:
         # Other writers wait from here on. What one of them wrote since the digests were read counts as well.
         change_no = sql.next_change_no(page.connection_id)
-        if change_no != number + 1:
-            stored, _ = sql.stored(page.table.model, page.connection_id, ids)
-            plan = _compare(page, stored)
-    keys = {external_id: known.id for external_id, known in stored.items()}
+        if change_no != standing.change_no + 1:
+            standing = sql.stored(page.table.model, page.connection_id, ids)
+            guard = _guard(page, standing, ids)
+            plan = _compare(page, standing.rows, guard)
+    guard.settle(page.now)
+    keys = {external_id: known.id for external_id, known in standing.rows.items()}
     if plan.changes:
         assert change_no is not None
         keys |= _write(page, plan.changes, change_no)
@@ -137,7 +146,12 @@ def _apply(page: _Page, change_no: int | None = None) -> Applied:
     return plan.applied
 
 
-def _compare(page: _Page, stored: Mapping[str, Stored]) -> _Plan:
+def _guard(page: _Page, standing: Standing, ids: Sequence[str]) -> Guard:
+    guarded = page.shielded and standing.shielded
+    return shields.guard(page.connection_id, page.table.entity, ids, page.now) if guarded else Guard()
+
+
+def _compare(page: _Page, stored: Mapping[str, Stored], guard: Guard) -> _Plan:
     plan = _Plan()
     applied = plan.applied
     older: list[tuple[Change, Stored]] = []
@@ -146,6 +160,8 @@ def _compare(page: _Page, stored: Mapping[str, Stored]) -> _Plan:
         if known is None:
             applied.created += 1
             plan.changes.append(change)
+        elif guard.shields and guard.keeps(change.external_id, _found(change, known)):
+            applied.stale += 1
         elif digests.is_same(change.digest, known.digest) and not known.removed:
             applied.unchanged += 1
         elif digests.is_older(change.stamps, digests.stamps(known.digest), page.ceiling):
@@ -160,6 +176,10 @@ def _compare(page: _Page, stored: Mapping[str, Stored]) -> _Plan:
             applied.stale += 1
             applied.doubtful.append(change.external_id)
     return plan
+
+
+def _found(change: Change, known: Stored) -> Found:
+    return Found(change.record, change.stamps, digests.same_body(change.digest, known.digest))
 
 
 def _differs(plan: _Plan, change: Change, known: Stored) -> None:
@@ -343,12 +363,13 @@ def remove(
 ) -> int:
     """Mark rows as no longer in the WMS: kept, hidden, restored when they are seen again. Returns how many.
 
-    A row that was changed after the WMS was `asked` for it stays.
+    A row that was changed after the WMS was `asked` for it stays, and so does one that an action has only just made.
     """
     if not row_ids:
         return 0
     change_no = sql.next_change_no(connection_id)  # other writers wait from here on
     model = TABLES[entity].model
+    row_ids = shields.without(model, connection_id, entity, row_ids, now)
     if asked is not None:
         row_ids = sql.unchanged_since(model, row_ids, asked)
     page = _Page(TABLES[entity], connection_id, (), now, now, cause=cause or NOBODY_KNOWS)

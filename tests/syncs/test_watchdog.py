@@ -239,6 +239,15 @@ def test_a_schedule_that_was_deleted(clock, house):
     assert the_schedule(Entity.ORDER_SHIPMENTS).next_due_at is None
 
 
+def test_a_type_of_data_that_packr_learned_to_read(clock, house):
+    """L14, L17: a connection of before gets its schedule and its data; nobody lost anything, so nothing is told."""
+    SyncRun.objects.filter(entity=WAREHOUSES).delete()
+    EntitySchedule.objects.filter(entity=WAREHOUSES).delete()
+    go(clock, timedelta(minutes=20))
+    assert episodes() == []
+    assert the_schedule(WAREHOUSES).as_of is not None
+
+
 @pytest.mark.parametrize("entity", [ORDERS, Entity.PRODUCTS, WAREHOUSES])
 @pytest.mark.parametrize("due", [None, timedelta(days=400)])
 def test_a_schedule_without_a_moment_to_come(clock, house, entity, due):

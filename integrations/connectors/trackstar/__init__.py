@@ -9,36 +9,54 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import quote
 
-from ...connector import Connector, Credential, Health
+from ...connector import Ask, Connector, Credential, Health
 from ...entities import Entity
 from ...errors import ConnectorError, Kind
 from ...http import Answer, Client
 from ...values import instant
 from . import shapes
+from .locations import Locations
 from .reading import REFUSED, Listing, accept, broken, quoted
+from .returns import RETURNS
+from .writing import ACTIONS, INTEGRATION, INTEGRATION_LABEL, OPERATIONS
 
 LISTINGS = (
     Listing(Entity.ORDERS, "/wms/orders", shapes.ORDERS),
     Listing(Entity.INVENTORY, "/wms/inventory", shapes.INVENTORY),
     Listing(Entity.INBOUND_SHIPMENTS, "/wms/inbound-shipments", shapes.INBOUND_SHIPMENTS),
     Listing(Entity.PRODUCTS, "/wms/products", shapes.PRODUCTS),
+    Listing(Entity.RETURNS, "/wms/returns", RETURNS),
+    # Off until Trackstar's support enables them: empty or refused until then.
+    Listing(Entity.BILLS, "/wms/billing", shapes.BILLS),
     # Small: always read whole.
     Listing(Entity.CUSTOMERS, "/wms/warehouse-customers", shapes.CUSTOMERS, incremental=False),
     Listing(Entity.WAREHOUSES, "/wms/warehouses", shapes.WAREHOUSES, incremental=False),
     Listing(Entity.SHIPPING_METHODS, "/wms/shipping-methods", shapes.SHIPPING_METHODS, incremental=False),
+    Listing(
+        Entity.SUPPLIERS, "/wms/inbound-shipments/suppliers", shapes.SUPPLIERS, incremental=False, has_single=False
+    ),
+    Listing(Entity.ORDER_CHANNELS, "/wms/orders/channels", shapes.CHANNELS, incremental=False, has_single=False),
 )
 
 # What Trackstar calls the crawls of a connection, and what each brings.
 CRAWLS: Mapping[str, tuple[Entity, ...]] = {
-    "get_orders": (Entity.ORDERS, Entity.ORDER_SHIPMENTS),
+    "get_orders": (Entity.ORDERS, Entity.ORDER_SHIPMENTS, Entity.ORDER_CHANNELS),
     "get_inventory": (Entity.INVENTORY,),
-    "get_inbound_shipments": (Entity.INBOUND_SHIPMENTS,),
+    "get_inbound_shipments": (Entity.INBOUND_SHIPMENTS, Entity.SUPPLIERS),
     "get_products": (Entity.PRODUCTS,),
+    "get_returns": (Entity.RETURNS,),
+    "get_bills": (Entity.BILLS,),
+    "get_warehouse_locations": (Entity.WAREHOUSE_LOCATIONS,),
     "get_warehouse_customers": (Entity.CUSTOMERS,),
     "get_warehouses": (Entity.WAREHOUSES,),
     "get_shipping_methods": (Entity.SHIPPING_METHODS,),
 }
-PATHS = {listing.path: listing.entity for listing in LISTINGS}
+# What every WMS has that is worth connecting: while all of it can't be read, nothing can.
+ESSENTIAL = {
+    listing.path
+    for listing in LISTINGS
+    if listing.entity not in (Entity.RETURNS, Entity.BILLS, Entity.SUPPLIERS, Entity.ORDER_CHANNELS)
+}
 MOST_WARNINGS = 3
 
 
@@ -61,8 +79,9 @@ class Trackstar(Connector):
     identity = ("access_token",)
     reads_per_second = 8
     is_copy = True
-    resources = {listing.entity: listing.resource() for listing in LISTINGS}
+    resources = {one.entity: one.resource() for one in (*LISTINGS, Locations())}
     read_with = {Entity.ORDER_SHIPMENTS: Entity.ORDERS}
+    actions = OPERATIONS
 
     @classmethod
     def sign(cls, client: Client) -> None:
@@ -89,6 +108,14 @@ class Trackstar(Connector):
         if connection_id:
             health = _health(client, *_connection(client, connection_id))
         return health
+
+    @classmethod
+    def probe(cls, client: Client, entity: Entity, clock: datetime) -> None:
+        """As little as can be asked for; of warehouse locations those of one warehouse."""
+        resource, ask = cls.resources[entity], Ask(since=clock, lazily=True)
+        page = resource.fetch(client, ask, None)
+        if entity == Entity.WAREHOUSE_LOCATIONS and page.cursor is not None:
+            resource.fetch(client, ask, page.cursor)
 
     @classmethod
     def crawled(cls, client: Client) -> Mapping[Entity, datetime]:
@@ -121,8 +148,18 @@ def _connection(client: Client, connection_id: str) -> tuple[dict[str, Any], Ans
     # The specification has a list here, the guide one object.
     for found in _dicts(data if isinstance(data, list) else [data]):
         if found.get("connection_id", connection_id) == connection_id:
+            _learn(client, found)
             return found, answer
     raise _unknown_connection()
+
+
+def _learn(client: Client, connection: dict[str, Any]) -> None:
+    """Note what is behind Trackstar: which actions there are follows from it."""
+    label = connection.get("integration_display_name") or connection.get("integration_name")
+    client.learned[INTEGRATION] = str(connection.get("integration_name") or "")[:100]
+    client.learned[INTEGRATION_LABEL] = str(label or "")[:100]
+    known = connection.get("available_actions")
+    client.learned[ACTIONS] = [str(one)[:100] for one in known[:200]] if isinstance(known, list) else []
 
 
 def _data(answer: Answer) -> Any:
@@ -161,9 +198,9 @@ def _nothing_readable(errors: Iterable[dict[str, Any]]) -> bool:
     for error in errors:
         for affected in _dicts(error.get("affected_endpoints")):
             path = str(affected.get("endpoint", "")).rpartition(" ")[2]
-            if affected.get("preventing_sync") is True and path in PATHS:
+            if affected.get("preventing_sync") is True and path in ESSENTIAL:
                 stopped.add(path)
-    return stopped == PATHS.keys()
+    return stopped == ESSENTIAL
 
 
 def _dicts(value: Any) -> list[dict[str, Any]]:

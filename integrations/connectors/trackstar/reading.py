@@ -27,21 +27,23 @@ TRACKSTAR_STAMP = "trackstar_updated_date"
 WMS_STAMP = "updated_date"
 NO_TRACKSTAR_DATES = "no_trackstar_dates"
 QUOTED = 200
+# How a page token that is no longer known may be refused.
+DEAD_TOKEN = (400, 404, 410, 422)
 
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """One list endpoint: its path and the shape of what it lists."""
+    """One list endpoint: its path and the shape of what it lists. `has_single`: one record can be asked for as well."""
 
     entity: Entity
     path: str
     shape: Shape[Any]
     incremental: bool = True
+    has_single: bool = True
 
     def resource(self) -> Resource:
-        return Resource(
-            self.fetch, overlap=OVERLAP, incremental=self.incremental, lookup=self.lookup, single=self.single
-        )
+        lookup, single = (self.lookup, self.single) if self.has_single else (None, None)
+        return Resource(self.fetch, overlap=OVERLAP, incremental=self.incremental, lookup=lookup, single=single)
 
     def fetch(self, client: Client, ask: Ask, cursor: Cursor | None) -> Page:
         """One page. The cursor holds Trackstar's token and by which stamp this walk asks for changes."""
@@ -52,10 +54,10 @@ class Listing:
         if token is None and stamp == TRACKSTAR_STAMP and _unknown_stamp(answer):
             stamp, learned = WMS_STAMP, {NO_TRACKSTAR_DATES: True}
             answer = self._ask(client, ask, stamp, token)
-        if token is not None and answer.status in (400, 404, 410, 422):
-            raise CursorExpired("Trackstar no longer knows where the reading stood.", detail=_detail(answer))
+        if token is not None and answer.status in DEAD_TOKEN:
+            raise CursorExpired("Trackstar no longer knows where the reading stood.", detail=detail(answer))
         decoded = self.shape.page(accept(client, answer), "data", lazily=ask.lazily)
-        token = _next_token(decoded.rest)
+        token = next_token(decoded.rest)
         return Page(
             decoded.records,
             decoded.rejected,
@@ -95,7 +97,7 @@ class Listing:
     def _listed(self, client: Client, ids: Sequence[str]) -> Page:
         answer = accept(client, client.get(self.path, {"ids[in]": ",".join(ids)}, ok=REFUSED))
         decoded = self.shape.page(answer, "data")
-        if _next_token(decoded.rest) is not None and len(decoded.records) + len(decoded.rejected) < len(ids):
+        if next_token(decoded.rest) is not None and len(decoded.records) + len(decoded.rejected) < len(ids):
             # With `ids[in]` a page token is ignored: what is missing here can't be told from what is gone.
             raise broken("a list by ids came in pages")
         return Page(decoded.records, decoded.rejected, clock=answer.clock)
@@ -127,7 +129,8 @@ def _unknown_stamp(answer: Answer) -> bool:
     return answer.status == 422 and TRACKSTAR_STAMP.encode() in answer.body
 
 
-def _next_token(rest: Mapping[str, Any]) -> str | None:
+def next_token(rest: Mapping[str, Any]) -> str | None:
+    """The token of the page after this one; None after the last. ConnectorError(contract) when it is neither."""
     token = rest.get("next_token", "")
     if token is None:
         return None
@@ -142,9 +145,7 @@ def accept(client: Client, answer: Answer) -> Answer:
         return answer
     error = explain(answer)
     said = "" if error.kind in (Kind.CREDENTIALS, Kind.RATE_LIMITED) else _said(client, answer)
-    raise ConnectorError(
-        error.kind, f"{error.message} {said}".rstrip(), detail=_detail(answer), retry_at=error.retry_at
-    )
+    raise ConnectorError(error.kind, f"{error.message} {said}".rstrip(), detail=detail(answer), retry_at=error.retry_at)
 
 
 def broken(detail: str) -> ConnectorError:
@@ -172,15 +173,21 @@ def _said(client: Client, answer: Answer) -> str:
 
 def quoted(client: Client, words: Any) -> str:
     """Foreign words made safe to show: one line, short, in quotation marks; nothing when they repeat a credential."""
+    line = plain_words(client, words)
+    return f"“{line}”" if line else ""
+
+
+def plain_words(client: Client, words: Any, longest: int = QUOTED) -> str:
+    """The same without quotation marks."""
     if not isinstance(words, str):
         return ""
     line = " ".join("".join(sign if sign.isprintable() else " " for sign in clean(words[:5000])).split())
     if not line or any(secret and secret in words for secret in client.headers.values()):
         return ""
-    return f"“{line[:QUOTED]}{'…' if len(line) > QUOTED else ''}”"
+    return f"{line[:longest]}{'…' if len(line) > longest else ''}"
 
 
-def _detail(answer: Answer) -> str:
+def detail(answer: Answer) -> str:
     """For the log: the status and, for Trackstar's support, the number of the request."""
     number = "".join(sign for sign in answer.headers.get("X-Request-Id", "") if sign.isalnum() or sign in "-_.")
     return f"status {answer.status}, request {number[:60]}" if number else f"status {answer.status}"

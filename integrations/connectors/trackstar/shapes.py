@@ -91,14 +91,15 @@ def _converter(there: Any, here: Any) -> Callable[[Any], Any] | None:
     return CONVERT.get(key)
 
 
-def _each(convert: Callable[[A], B], items: Iterable[A] | UnsetType | None) -> list[B] | UnsetType | None:
+def each(convert: Callable[[A], B], items: Iterable[A] | UnsetType | None) -> list[B] | UnsetType | None:
     """A list's items converted; null and missing stay what they are."""
     if items is None or items is UNSET:
         return items
     return [convert(item) for item in items]
 
 
-def _maybe(convert: Callable[[A], B], item: A | UnsetType | None) -> B | UnsetType | None:
+def maybe(convert: Callable[[A], B], item: A | UnsetType | None) -> B | UnsetType | None:
+    """A value converted; null and missing stay what they are."""
     return item if item is None or item is UNSET else convert(item)
 
 
@@ -132,13 +133,17 @@ _product = filler(wire.Product, records.Product, "inventory_items supplier_produ
 _inbound = filler(wire.InboundShipment, records.InboundShipment, "kind line_items receipts")
 _customer = filler(wire.Customer, records.Customer)
 _warehouse = filler(wire.Warehouse, records.Warehouse)
+_location = filler(wire.Location, records.WarehouseLocation, "measurements")
 _shipping_method = filler(wire.ShippingMethod, records.ShippingMethod)
+_supplier = filler(wire.Named, records.InboundSupplier)
+_channel = filler(wire.Named, records.OrderChannel)
+_bill = filler(wire.Bill, records.Bill)
 
 
 def package(item: wire.Package) -> records.Package:
     return _package(
         item,
-        measurements=_maybe(measurements, item.measurements),
+        measurements=maybe(measurements, item.measurements),
         line_items=[package_line(line) for line in item.line_items or ()],
     )
 
@@ -146,7 +151,7 @@ def package(item: wire.Package) -> records.Package:
 def order(item: wire.Order) -> records.Order:
     """An order with its shipments, which Trackstar sends nowhere else."""
     found = _order(
-        item, line_items=_each(order_line, item.line_items), shipments=[] if item.shipments else item.shipments
+        item, line_items=each(order_line, item.line_items), shipments=[] if item.shipments else item.shipments
     )
     if not item.shipments:
         return found
@@ -167,8 +172,8 @@ def _order_shipment(item: wire.Shipment, of: records.Order) -> records.OrderShip
         extra={},
         order_id=order_id,
         shipment_id=shipment_id,
-        line_items=_each(shipment_line, item.line_items),
-        packages=_each(package, item.packages),
+        line_items=each(shipment_line, item.line_items),
+        packages=each(package, item.packages),
     )
 
 
@@ -176,20 +181,20 @@ def inventory_item(item: wire.InventoryItem) -> records.InventoryItem:
     places = item.inventory_by_warehouse_id
     return _inventory_item(
         item,
-        inventory_by_warehouse_id=_maybe(
+        inventory_by_warehouse_id=maybe(
             lambda found: {place: counters(counts or wire.Counters()) for place, counts in found.items()}, places
         ),
-        lots=_each(lot, item.lots),
-        locations=_each(item_location, item.locations),
-        measurements=_maybe(measurements, item.measurements),
+        lots=each(lot, item.lots),
+        locations=each(item_location, item.locations),
+        measurements=maybe(measurements, item.measurements),
     )
 
 
 def product(item: wire.Product) -> records.Product:
     return _product(
         item,
-        inventory_items=_each(product_item, item.inventory_items),
-        supplier_products=_each(supplier_product, item.supplier_products),
+        inventory_items=each(product_item, item.inventory_items),
+        supplier_products=each(supplier_product, item.supplier_products),
     )
 
 
@@ -201,8 +206,8 @@ def inbound_shipment(item: wire.InboundShipment) -> records.InboundShipment:
     return _inbound(
         item,
         kind=_kind(item.additional_fields),
-        line_items=_each(inbound_line, item.line_items),
-        receipts=_each(receipt, item.receipts),
+        line_items=each(inbound_line, item.line_items),
+        receipts=each(receipt, item.receipts),
     )
 
 
@@ -225,6 +230,22 @@ def warehouse(item: wire.Warehouse) -> records.Warehouse:
     return _warehouse(item)
 
 
+def location(item: wire.Location) -> records.WarehouseLocation:
+    return _location(item, measurements=maybe(measurements, item.measurements))
+
+
+def supplier(item: wire.Named) -> records.InboundSupplier:
+    return _supplier(item)
+
+
+def channel(item: wire.Named) -> records.OrderChannel:
+    return _channel(item)
+
+
+def bill(item: wire.Bill) -> records.Bill:
+    return _bill(item)
+
+
 def shipping_method(item: wire.ShippingMethod) -> records.ShippingMethod:
     return _shipping_method(item)
 
@@ -235,4 +256,8 @@ PRODUCTS: Shape[Any] = Shape(wire.Product, product)
 INBOUND_SHIPMENTS: Shape[Any] = Shape(wire.InboundShipment, inbound_shipment)
 CUSTOMERS: Shape[Any] = Shape(wire.Customer, customer)
 WAREHOUSES: Shape[Any] = Shape(wire.Warehouse, warehouse)
+LOCATIONS: Shape[Any] = Shape(wire.Location, location)
 SHIPPING_METHODS: Shape[Any] = Shape(wire.ShippingMethod, shipping_method)
+SUPPLIERS: Shape[Any] = Shape(wire.Named, supplier)
+CHANNELS: Shape[Any] = Shape(wire.Named, channel)
+BILLS: Shape[Any] = Shape(wire.Bill, bill)

@@ -245,6 +245,31 @@ class Warehouse(Item, kw_only=True):
     trackstar_tags: list[Any] | UnsetType | None = UNSET
 
 
+class Location(Item, kw_only=True):
+    name: Text = UNSET
+    warehouse_id: Id | UnsetType = UNSET
+    type: Text = UNSET
+    measurements: Measurements | UnsetType | None = UNSET
+
+
+class Named(Item, kw_only=True):
+    """A supplier of inbound shipments, or an order channel."""
+
+    name: Text = UNSET
+    warehouse_customer_id: Id | UnsetType = UNSET
+
+
+class Bill(Item, kw_only=True):
+    """One charge, not an invoice."""
+
+    warehouse_customer_id: Id | UnsetType = UNSET
+    object_id: Id | UnsetType = UNSET
+    object_type: Text = UNSET
+    charge_type: Text = UNSET
+    amount: Num | UnsetType = UNSET
+    currency_code: Text = UNSET
+
+
 class ShippingMethod(Item, kw_only=True):
     name: Text = UNSET
     carrier_id: Id | UnsetType = UNSET

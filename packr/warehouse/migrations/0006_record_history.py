@@ -8,7 +8,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('integrations', '0002_events'),
-        ('warehouse', '0008_looks'),
+        ('warehouse', '0004_all_entities'),
     ]
 
     operations = [

@@ -1,15 +1,18 @@
 """The mirror: what each WMS last said, one table an entity."""
 
+from .bills import Bill
 from .history import RecordChange
 from .inbound import InboundLine, InboundShipment
 from .looks import Look
 from .metrics import KitPart, ProcessingMark, SkuMetrics
 from .mirrored import Mirrored
 from .orders import Order, OrderLine, OrderShipment
-from .setup import Customer, ShippingMethod, Warehouse
+from .returns import Return, ReturnLine
+from .setup import Customer, OrderChannel, ShippingMethod, Supplier, Warehouse, WarehouseLocation
 from .stock import InventoryItem, InventoryLevel, Product
 
 __all__ = [
+    "Bill",
     "Customer",
     "InboundLine",
     "InboundShipment",
@@ -19,12 +22,17 @@ __all__ = [
     "Look",
     "Mirrored",
     "Order",
+    "OrderChannel",
     "OrderLine",
     "OrderShipment",
     "ProcessingMark",
     "Product",
     "RecordChange",
+    "Return",
+    "ReturnLine",
     "ShippingMethod",
     "SkuMetrics",
+    "Supplier",
     "Warehouse",
+    "WarehouseLocation",
 ]

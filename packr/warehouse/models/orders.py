@@ -1,4 +1,5 @@
 from django.db import models
+from django.db.models import Q
 
 from .folding import Folded
 from .mirrored import PRESENT, ExternalId, Mirrored, Quantity, feeds, sorts
@@ -15,6 +16,7 @@ class Order(Mirrored):
     total_price = Quantity()
     invoice_currency_code = models.TextField("currency", null=True)
     required_ship_date = models.DateTimeField("ship by", null=True)
+    held = models.BooleanField("on hold", null=True)
 
     class Meta(Mirrored.Meta):
         indexes = [
@@ -27,6 +29,17 @@ class Order(Mirrored):
             ),
             models.Index(
                 fields=["connection", "status", "-created_at", "-id"], name="orders_of_status", condition=PRESENT
+            ),
+            models.Index(
+                fields=["connection", "channel_name", "-created_at", "-id"], name="orders_of_channel", condition=PRESENT
+            ),
+            models.Index(
+                fields=["connection", "warehouse_id", "-created_at", "-id"],
+                name="orders_of_warehouse",
+                condition=PRESENT,
+            ),
+            models.Index(
+                fields=["connection", "-created_at", "-id"], name="orders_on_hold", condition=PRESENT & Q(held=True)
             ),
             sorts("orders_by_number", Folded("order_number")),
             sorts("orders_by_reference", Folded("reference_id")),
@@ -69,4 +82,17 @@ class OrderShipment(Mirrored):
     shipped_date = models.DateTimeField("shipped", null=True)
 
     class Meta(Mirrored.Meta):
-        indexes = [models.Index(fields=["connection", "order_id"], name="shipments_of_order")]
+        indexes = [
+            models.Index(fields=["connection", "order_id"], name="shipments_of_order"),
+            models.Index(
+                fields=["connection", "-created_at", "-id"], name="shipments_newest_present", condition=PRESENT
+            ),
+            models.Index(
+                fields=["connection", "status", "-created_at", "-id"], name="shipments_of_status", condition=PRESENT
+            ),
+            sorts("shipments_by_number", Folded("shipment_id")),
+            sorts("shipments_by_shipped", "shipped_date"),
+        ]
+
+    def __str__(self) -> str:
+        return self.shipment_id or self.external_id

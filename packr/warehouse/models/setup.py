@@ -2,7 +2,8 @@
 
 from django.db import models
 
-from .mirrored import Mirrored
+from .folding import Folded
+from .mirrored import PRESENT, Mirrored, sorts
 
 
 class Customer(Mirrored):
@@ -10,6 +11,9 @@ class Customer(Mirrored):
 
     name = models.TextField(null=True)
     email = models.TextField(null=True)
+
+    class Meta(Mirrored.Meta):
+        indexes = [sorts("customers_by_name", Folded("name")), sorts("customers_by_email", Folded("email"))]
 
     def __str__(self) -> str:
         return self.name or self.external_id
@@ -19,6 +23,55 @@ class Warehouse(Mirrored):
     name = models.TextField(null=True)
     code = models.TextField(null=True)
 
+    class Meta(Mirrored.Meta):
+        indexes = [sorts("warehouses_by_name", Folded("name")), sorts("warehouses_by_code", Folded("code"))]
+
+    def __str__(self) -> str:
+        return self.name or self.external_id
+
+
+class WarehouseLocation(Mirrored):
+    """A place inside a warehouse, such as a shelf."""
+
+    name = models.TextField(null=True)
+    warehouse_id = models.TextField("warehouse", null=True)
+    type = models.TextField(null=True)
+
+    class Meta(Mirrored.Meta):
+        indexes = [
+            sorts("locations_by_name", Folded("name")),
+            sorts("locations_by_type", Folded("type")),
+            models.Index(
+                "connection", "warehouse_id", Folded("name"), "id", name="locations_of_warehouse", condition=PRESENT
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name or self.external_id
+
+
+class OrderChannel(Mirrored):
+    """Where orders come from, such as a shop."""
+
+    name = models.TextField(null=True)
+    warehouse_customer_id = models.TextField("customer", null=True)
+
+    class Meta(Mirrored.Meta):
+        indexes = [sorts("channels_by_name", Folded("name"))]
+
+    def __str__(self) -> str:
+        return self.name or self.external_id
+
+
+class Supplier(Mirrored):
+    """Who sends goods in."""
+
+    name = models.TextField(null=True)
+    warehouse_customer_id = models.TextField("customer", null=True)
+
+    class Meta(Mirrored.Meta):
+        indexes = [sorts("suppliers_by_name", Folded("name"))]
+
     def __str__(self) -> str:
         return self.name or self.external_id
 
@@ -26,6 +79,12 @@ class Warehouse(Mirrored):
 class ShippingMethod(Mirrored):
     name = models.TextField(null=True)
     carrier_name = models.TextField("carrier", null=True)
+
+    class Meta(Mirrored.Meta):
+        indexes = [
+            sorts("methods_by_name", Folded("name")),
+            sorts("methods_by_carrier", Folded("carrier_name")),
+        ]
 
     def __str__(self) -> str:
         return self.name or self.external_id

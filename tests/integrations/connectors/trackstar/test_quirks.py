@@ -68,7 +68,13 @@ def test_what_each_entity_asks_for(server: Server, connect: Connect, entity: Ent
     incremental = Trackstar.resources[entity].incremental
     assert [filters(call) for call in server.calls] == [{}, border, changes if incremental else {}]
     assert {call.query["limit"] for call in server.calls} == {"1000"}
-    small = (Entity.CUSTOMERS, Entity.WAREHOUSES, Entity.SHIPPING_METHODS)
+    small = (
+        Entity.CUSTOMERS,
+        Entity.WAREHOUSES,
+        Entity.SHIPPING_METHODS,
+        Entity.SUPPLIERS,
+        Entity.ORDER_CHANNELS,
+    )
     assert incremental == (entity not in small)
 
 
@@ -162,12 +168,85 @@ def test_a_lookup_cut_into_pages_proves_nothing_gone(server: Server, connect: Co
         Trackstar.resources[Entity.INVENTORY].lookup(connect(), ["a", "b"])
 
 
+# Warehouse locations, which are listed by warehouse.
+
+
+def two_warehouses(call: Call) -> Reply:
+    """Two pages of warehouses; the locations of one come in pages, another warehouse has gone meanwhile."""
+    token = call.query.get("page_token")
+    pages: dict[tuple[str, str | None], tuple[list[str], str | None]] = {
+        ("/wms/warehouses", None): (["w/1", "gone"], "more"),
+        ("/wms/warehouses", "more"): (["w2"], None),
+        ("/wms/warehouses/w%2F1/locations", None): (["a", "b"], "next"),
+        ("/wms/warehouses/w%2F1/locations", "next"): (["c"], None),
+        ("/wms/warehouses/w2/locations", None): (["d"], None),
+    }
+    if (call.path, token) not in pages:
+        return Reply(b'{"error": "warehouses not found", "id": "gone"}', 404)
+    ids, following = pages[call.path, token]
+    return Reply(json.dumps({"data": [{"id": one} for one in ids], "next_token": following}).encode())
+
+
+def test_locations_are_read_warehouse_by_warehouse(server: Server, connect: Connect) -> None:
+    """L17: each warehouse's listing to its end, resumed from any page by another worker."""
+    server.answer = two_warehouses
+    pages = walk(Trackstar, connect(), Entity.WAREHOUSE_LOCATIONS, Ask())
+    ids = [[record.external_id for record in page.records] for page in pages]
+    assert ids == [[], ["a", "b"], ["c"], [], [], ["d"]]
+    for done, page in enumerate(pages[:-1], start=1):
+        rest = walk(Trackstar, connect(), Entity.WAREHOUSE_LOCATIONS, Ask(), json.loads(json.dumps(page.cursor)))
+        assert [[record.external_id for record in one.records] for one in rest] == ids[done:]
+
+
+def test_a_warehouse_that_makes_no_sense_still_has_its_locations_read(server: Server, connect: Connect) -> None:
+    """Else they would look as if they were gone."""
+
+    def answer(call: Call) -> Reply:
+        whole = {"data": [{"id": "w2", "name": 5}], "next_token": None}
+        return Reply(json.dumps(whole).encode()) if call.path == "/wms/warehouses" else two_warehouses(call)
+
+    server.answer = answer
+    pages = walk(Trackstar, connect(), Entity.WAREHOUSE_LOCATIONS, Ask())
+    assert [[record.external_id for record in page.records] for page in pages] == [[], ["d"]]
+    assert not pages[0].rejected
+
+    server.answer = lambda call: Reply(b'{"data": [{"name": "nowhere"}], "next_token": null}')
+    with pytest.raises(ConnectorError) as caught:
+        fetch(connect(), Ask(), Entity.WAREHOUSE_LOCATIONS)
+    assert caught.value.kind is Kind.CONTRACT
+
+
+def test_a_dead_token_of_a_warehouse_starts_again_and_a_refusal_ends_it(server: Server, connect: Connect) -> None:
+    cursor = {"left": ["w2"], "token": "old", "more": None}
+    server.answer = lambda call: Reply(b'{"error": "Invalid page token"}', 422)
+    with pytest.raises(CursorExpired):
+        fetch(connect(), Ask(), Entity.WAREHOUSE_LOCATIONS, cursor)
+    server.answer = lambda call: Reply(b'{"error": "no"}', 501)
+    with pytest.raises(ConnectorError) as caught:
+        fetch(connect(), Ask(), Entity.WAREHOUSE_LOCATIONS, {**cursor, "token": None})
+    assert caught.value.kind is Kind.NOT_OFFERED
+
+
+def test_connecting_tries_the_locations_of_one_warehouse(server: Server, connect: Connect) -> None:
+    server.answer = lambda call: two_warehouses(call) if call.path == "/wms/warehouses" else Reply(b"{}", 403)
+    with pytest.raises(ConnectorError) as caught:
+        Trackstar.probe(connect(), Entity.WAREHOUSE_LOCATIONS, SINCE)
+    assert caught.value.kind is Kind.FORBIDDEN
+    assert [call.path for call in server.calls] == ["/wms/warehouses", "/wms/warehouses/w%2F1/locations"]
+
+
 # Records.
 
 
 @pytest.mark.parametrize(
     ("entity", "name"),
-    [(Entity.ORDERS, "order"), (Entity.INVENTORY, "inventory"), (Entity.INBOUND_SHIPMENTS, "inbound-shipment")],
+    [
+        (Entity.ORDERS, "order"),
+        (Entity.INVENTORY, "inventory"),
+        (Entity.INBOUND_SHIPMENTS, "inbound-shipment"),
+        (Entity.RETURNS, "return"),
+        (Entity.BILLS, "bill"),
+    ],
 )
 def test_missing_is_unset_and_null_is_null(entity: Entity, name: str) -> None:
     whole = sample(name)
@@ -378,6 +457,8 @@ def test_crawl_times_per_entity(server: Server, connect: Connect, as_list: bool)
     assert Trackstar.crawled(connect("3f0c1c52")) == {
         Entity.ORDERS: orders,
         Entity.ORDER_SHIPMENTS: orders,
+        Entity.ORDER_CHANNELS: orders,
+        Entity.RETURNS: orders,
         Entity.WAREHOUSES: datetime(2026, 2, 5, 8, tzinfo=UTC),
     }
     assert {entity for entities in CRAWLS.values() for entity in entities} == set(Trackstar.entities())
@@ -447,10 +528,21 @@ def test_the_sandbox_is_read_whole_and_twice_the_same(account: Client, listing: 
     first = account.get(listing.path, {"limit": "1000"}).json()
     assert {item["id"] for item in first["data"]} <= set(ids)
     assert (len(pages) > 1) == (first["next_token"] is not None)
+    if not listing.has_single:
+        assert Trackstar.resources[listing.entity].lookup is None
+        return
     some = ids[:100]
     found = Trackstar.resources[listing.entity].lookup(account, [*some[:99], "not there"])
     assert [record for record in found.records if record.external_id in some]
     assert {record.external_id for record in found.records} == set(some[:99])
+
+
+def test_the_sandbox_lists_the_locations_of_every_warehouse(account: Client) -> None:
+    records = [
+        record for page in walk(Trackstar, account, Entity.WAREHOUSE_LOCATIONS, Ask()) for record in page.records
+    ]
+    assert len({record.external_id for record in records}) == len(records) == 180
+    assert {record.warehouse_id for record in records} == {"wh_east", "wh_mid", "wh_west"}
 
 
 def test_the_sandbox_answers_an_incremental(account: Client) -> None:

@@ -262,6 +262,88 @@ SHIPPING_METHOD = {
     "updated_at": "2024-03-01T00:00:00Z",
 }
 
+NAMED = {
+    "created_at": "2025-01-15T00:00:00Z",
+    "extra": {},
+    "updated_at": "2025-01-15T00:00:00Z",
+    "warehouse_customer_id": "wc_204",
+}
+SUPPLIER = NAMED | {"external_id": "sup_3", "name": "Clayworks"}
+CHANNEL = NAMED | {"external_id": "shopify-nb", "name": "Northbay Shopify"}
+LOCATION = {
+    "created_at": "2024-03-02T00:00:00Z",
+    "external_id": "A-01-03",
+    "extra": {},
+    "measurements": {
+        "height": "60",
+        "length": "48",
+        "unit": "in",
+        "weight": None,
+        "weight_unit": None,
+        "width": "40",
+    },
+    "name": "A-01-03",
+    "type": "bin",
+    "updated_at": "2024-03-02T00:00:00Z",
+    "warehouse_id": "wh_east",
+}
+BILL = {
+    "amount": "3.25",
+    "charge_type": "pick_and_pack",
+    "created_at": "2026-02-05T00:00:00Z",
+    "currency_code": "USD",
+    "external_id": "bill_9001",
+    "extra": {},
+    "object_id": "T3JkZXI6NzcwMTE=",
+    "object_type": "order",
+    "updated_at": "2026-02-05T00:00:00Z",
+    "warehouse_customer_id": "wc_204",
+}
+RETURN = {
+    "created_at": "2026-02-06T12:00:00Z",
+    "external_id": "ret_71",
+    "external_system_url": None,
+    "extra": {},
+    "line_items": [
+        {
+            "expected_quantity": "1",
+            "inventory_item_id": "inv_88",
+            "received_quantity": "1",
+            "restocked_quantity": "0",
+            "return_reason": "Damaged",
+            "sku": "MUG-BLU",
+        }
+    ],
+    "notes": ["chipped rim"],
+    "order_id": "T3JkZXI6NzcwMTE=",
+    "raw_status": "Complete",
+    "shipments": [
+        {
+            "arrived_date": "2026-02-09T16:00:00Z",
+            "carrier_id": "usps",
+            "carrier_name": "USPS",
+            "line_items": [
+                {
+                    "inventory_item_id": "inv_88",
+                    "quantity": "1",
+                    "receiving_details": [{"condition": "damaged", "disposition": "discarded", "quantity": "1"}],
+                    "sku": "MUG-BLU",
+                }
+            ],
+            "measurements": dict.fromkeys(("height", "length", "unit", "weight", "weight_unit", "width")),
+            "scac": None,
+            "shipped_date": "2026-02-07T00:00:00Z",
+            "shipping_cost": "5.2",
+            "tracking_number": "9400EXAMPLE",
+            "warehouse_id": "wh_east",
+        }
+    ],
+    "status": "received",
+    "trackstar_tags": [],
+    "updated_at": "2026-02-09T16:20:00Z",
+    "warehouse_customer_id": "wc_204",
+}
+
 
 def sample(name: str) -> dict[str, Any]:
     loaded: dict[str, Any] = json.loads((SAMPLES / f"{name}.json").read_text())
@@ -273,7 +355,9 @@ def read(entity: Entity, *items: dict[str, Any]) -> list[Record]:
     body = json.dumps({"data": items, "next_token": None, "total_count": len(items)}).encode()
     with Server(lambda call: Reply(body)) as server:
         client = Client(server.url, private_hosts=frozenset({server.host}))
-        page = Trackstar.resources[entity].fetch(client, Ask(), None)
+        # Warehouse locations are listed by warehouse.
+        cursor = {"left": ["wh_east"], "token": None, "more": None} if entity is Entity.WAREHOUSE_LOCATIONS else None
+        page = Trackstar.resources[entity].fetch(client, Ask(), cursor)
         client.close()
     assert not page.rejected
     return list(page.records)
@@ -306,6 +390,11 @@ def exported(record: Record) -> dict[str, Any]:
         (Entity.WAREHOUSES, "warehouse", WAREHOUSE),
         (Entity.CUSTOMERS, "warehouse-customer", CUSTOMER),
         (Entity.SHIPPING_METHODS, "shipping-method", SHIPPING_METHOD),
+        (Entity.RETURNS, "return", RETURN),
+        (Entity.WAREHOUSE_LOCATIONS, "warehouse-location", LOCATION),
+        (Entity.SUPPLIERS, "supplier", SUPPLIER),
+        (Entity.ORDER_CHANNELS, "order-channel", CHANNEL),
+        (Entity.BILLS, "bill", BILL),
     ],
 )
 def test_a_sample_becomes_its_record(entity: Entity, name: str, expected: dict[str, Any]) -> None:
@@ -324,7 +413,7 @@ def test_a_sample_shipment_arrives_inside_its_order() -> None:
 def test_every_sample_is_used() -> None:
     text = Path(__file__).read_text()
     names = [path.stem for path in SAMPLES.glob("*.json")]
-    assert len(names) == 8
+    assert len(names) == 13
     assert all(f'"{name}"' in text for name in names)
 
 

@@ -1,0 +1,72 @@
+"""The records every connector speaks: plain typed data in Trackstar's unified vocabulary, without its deprecated names.
+
+A field the WMS did not send is UNSET, which is not null: UNSET leaves what is stored, None clears it. Numbers are exact
+decimals in text (`values.number`), times are aware UTC, ids are text byte for byte.
+"""
+
+from ..entities import Entity
+from .inbound import InboundLine, InboundShipment, InboundSupplier, Receipt, ReceiptLine
+from .orders import Order, OrderChannel, OrderLine, OrderShipment, Package, PackageLine, ShipmentLine
+from .parts import Channel, Flag, FromAddress, Measurements, Number, Record, Supplier, Text, Time, ToAddress
+from .returns import ReceivingDetail, Return, ReturnLine, ReturnShipment, ReturnShipmentLine
+from .setup import Bill, Customer, ShippingMethod, Warehouse, WarehouseLocation
+from .stock import Counters, InventoryItem, ItemLocation, Lot, Product, ProductItem, SupplierProduct
+
+RECORDS: dict[Entity, type[Record]] = {
+    Entity.ORDERS: Order,
+    Entity.ORDER_SHIPMENTS: OrderShipment,
+    Entity.INVENTORY: InventoryItem,
+    Entity.INBOUND_SHIPMENTS: InboundShipment,
+    Entity.PRODUCTS: Product,
+    Entity.CUSTOMERS: Customer,
+    Entity.RETURNS: Return,
+    Entity.WAREHOUSES: Warehouse,
+    Entity.WAREHOUSE_LOCATIONS: WarehouseLocation,
+    Entity.SHIPPING_METHODS: ShippingMethod,
+    Entity.SUPPLIERS: InboundSupplier,
+    Entity.ORDER_CHANNELS: OrderChannel,
+    Entity.BILLS: Bill,
+}
+
+__all__ = [
+    "RECORDS",
+    "Bill",
+    "Channel",
+    "Counters",
+    "Customer",
+    "Flag",
+    "FromAddress",
+    "InboundLine",
+    "InboundShipment",
+    "InboundSupplier",
+    "InventoryItem",
+    "ItemLocation",
+    "Lot",
+    "Measurements",
+    "Number",
+    "Order",
+    "OrderChannel",
+    "OrderLine",
+    "OrderShipment",
+    "Package",
+    "PackageLine",
+    "Product",
+    "ProductItem",
+    "Receipt",
+    "ReceiptLine",
+    "ReceivingDetail",
+    "Record",
+    "Return",
+    "ReturnLine",
+    "ReturnShipment",
+    "ReturnShipmentLine",
+    "ShipmentLine",
+    "ShippingMethod",
+    "Supplier",
+    "SupplierProduct",
+    "Text",
+    "Time",
+    "ToAddress",
+    "Warehouse",
+    "WarehouseLocation",
+]

@@ -1,0 +1,24 @@
+"""Changes that people make at their WMS through Packr: offered, checked, sent at once, shown in the mirror, settled.
+
+`act` is the one way in, for pages and the API alike.
+"""
+
+from .acting import KeyTaken, Unavailable, act
+from .marks import Mark, MarkState, marks
+from .offers import fields, offers
+from .settling import is_any_due, settle
+from .values import Invalid
+
+__all__ = [
+    "Invalid",
+    "KeyTaken",
+    "Mark",
+    "MarkState",
+    "Unavailable",
+    "act",
+    "fields",
+    "is_any_due",
+    "marks",
+    "offers",
+    "settle",
+]

@@ -1,0 +1,152 @@
+"""What the WMS answered to an action, in the mirror and on the action: both or neither."""
+
+import logging
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db import OperationalError, transaction
+from django.utils.timezone import now
+from msgspec import UNSET
+
+from integrations import sending
+from integrations.actions import ActionKind, Done
+from integrations.entities import Entity
+from integrations.models import Action, ActionState
+from integrations.records import Record
+from integrations.sending import Outcome
+
+from .. import shields, sql, writer
+from ..causes import Cause, CauseKind
+from ..models import Order
+from .waits import next_look
+
+log = logging.getLogger(__name__)
+TRIES = 3
+UNSETTLED = (ActionState.SENDING, ActionState.UNKNOWN)
+KEPT = (
+    "state",
+    "external_id",
+    "answered_at",
+    "latency_ms",
+    "message",
+    "errors",
+    "origin",
+    "failure",
+    "retry_at",
+    "warning",
+    "exchanges",
+    "version_updated_at",
+    "version_at",
+    "shielded_until",
+    "settle_at",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Shown:
+    """What the mirror is to show of an accepted action, and which version that is."""
+
+    record: Record | None
+    updated_at: datetime | None
+    version_at: datetime | None
+
+
+def take(action: Action, outcome: Outcome) -> bool:
+    """Store an outcome, and show what was accepted in the mirror. False when another process had settled it before.
+
+    Raises DatabaseError when the database can't store it; then the action is looked up at the WMS later.
+    """
+    shown = _shown(action, outcome.done, outcome.seen) if outcome.done else None
+    for left in reversed(range(TRIES)):
+        try:
+            with transaction.atomic():
+                return _store(action, outcome, shown)
+        except OperationalError:
+            # Another writer changed the row this moment, or the database was busy: the answer is not lost for that.
+            if not left:
+                raise
+            log.warning("Action %s: its answer is stored at the next try.", action.pk, exc_info=True)
+    return False
+
+
+def _shown(action: Action, done: Done, seen: Record | None) -> _Shown:
+    """The answer itself or, where it is not whole or of no version, what was read after it."""
+    if done.record is not None and done.version_known:
+        return _version(done.record)
+    if seen is not None and _shows(action, seen):
+        return _version(seen)
+    # What was read, if anything, is older than the change: the moment of the answer is its version.
+    return _Shown(done.record, done.clock or now(), None)
+
+
+def _version(record: Record) -> _Shown:
+    return _Shown(record, _moment(record.updated_at), _moment(record.version_at))
+
+
+def _moment(stamp: Any) -> datetime | None:
+    return None if stamp is UNSET else stamp
+
+
+def _shows(action: Action, record: Record) -> bool:
+    return shields.shows(action, shields.Found(record, (None, None), is_same=False))
+
+
+def _store(action: Action, outcome: Outcome, shown: _Shown | None) -> bool:
+    """Inside a transaction. The action is only changed when it was still open."""
+    moment = now()
+    sending.note(action, outcome)
+    if outcome.state == ActionState.UNKNOWN:
+        action.settle_at = next_look(action.asked_at, action.looks, moment)
+    else:
+        action.answered_at, action.settle_at = moment, None
+    if outcome.done and shown:
+        _show(action, outcome.done, shown, moment)
+    open_ = Action.objects.filter(pk=action.pk, state__in=UNSETTLED)
+    if open_.update(**{name: getattr(action, name) for name in KEPT}):
+        return True
+    transaction.set_rollback(True)
+    action.refresh_from_db()
+    return False
+
+
+def _show(action: Action, done: Done, shown: _Shown, moment: datetime) -> None:
+    entity = Entity(action.entity)
+    action.external_id = done.external_id
+    action.version_updated_at, action.version_at = shown.updated_at, shown.version_at
+    if done.unused:
+        action.warning = f"The WMS did not use: {', '.join(done.unused)}."
+    operation = sending.operation_of(action)
+    assert operation is not None
+    shields.raise_over(action, moment + operation.seen_within)
+    action.settle_at = action.shielded_until
+    if shown.record is not None:
+        writer.apply(
+            action.connection_id,
+            entity,
+            [shown.record],
+            now=moment,
+            clock=done.clock,
+            trust=True,
+            cause=cause_of(action),
+            shielded=False,
+        )
+    elif action.kind in (ActionKind.HOLD_ORDER, ActionKind.RELEASE_ORDER):
+        _show_hold(action, moment)
+
+
+def _show_hold(action: Action, moment: datetime) -> None:
+    """The WMS's API can't show the hold yet: until it does, the order bears it by this action."""
+    if not hasattr(Order, "held"):
+        return  # until orders have a column for it
+    change_no = sql.next_change_no(action.connection_id)
+    order = Order.objects.filter(connection=action.connection_id, external_id=action.external_id)
+    shown: dict[str, Any] = {"held": action.kind == ActionKind.HOLD_ORDER}
+    order.update(changed_at=moment, change_no=change_no, **shown)
+
+
+def cause_of(action: Action) -> Cause:
+    """What stands in the history of what the action changed."""
+    kind = ActionKind(action.kind)
+    who = f" by {action.person.get_username()}" if action.person else ""
+    return Cause(CauseKind.ACTION, action.pk, f"{kind.label}{who}")

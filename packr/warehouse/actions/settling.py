@@ -1,0 +1,106 @@
+"""What became of an action whose answer was lost, and whether the WMS shows one that it accepted."""
+
+import time
+from datetime import datetime
+
+from django.db.models import F
+from django.utils import timezone
+
+from integrations import sending
+from integrations.actions import Again
+from integrations.entities import Entity
+from integrations.models import Action, ActionState
+from integrations.sending import Outcome
+
+from .. import shields, writer
+from . import answers
+from .waits import LEASE, LONGEST_DOUBT, REPEATS_FOR
+
+AT_ONCE = 20  # actions looked after in one go
+NOT_MADE = (
+    "The WMS's answer was lost, and the WMS does not show the change: it was not made. Send it again if it is still "
+    "wanted."
+)
+NEVER_KNOWN = (
+    "The WMS's answer was lost, and a day of looking did not show whether the change was made. Look at the WMS itself "
+    "before it is sent again."
+)
+GONE = "The connection was ended before it was known whether the WMS made this change. Look at the WMS itself."
+
+
+def is_any_due(now: datetime | None = None) -> bool:
+    """Whether there is an action to look after."""
+    return Action.objects.filter(settle_at__lte=now or timezone.now()).exists()
+
+
+def settle(now: datetime | None = None, *, seconds: float = 20) -> int:
+    """Look after the actions that are due, for some seconds; how many. Several processes may do this at once."""
+    ends = time.monotonic() + seconds
+    count = 0
+    due = Action.objects.filter(settle_at__lte=now or timezone.now()).order_by("settle_at")
+    for action in due.only("pk", "settle_at")[:AT_ONCE]:
+        if time.monotonic() > ends:
+            break
+        count += _take_turn(action, now or timezone.now())
+    return count
+
+
+def _take_turn(seen: Action, moment: datetime) -> int:
+    """Look after one action, unless another process does already."""
+    mine = Action.objects.filter(pk=seen.pk, settle_at=seen.settle_at)
+    if not mine.update(settle_at=moment + LEASE, looks=F("looks") + 1):
+        return 0
+    action = Action.objects.select_related("connection__workspace", "person").get(pk=seen.pk)
+    if action.is_settled:
+        _confirm(action, moment)
+    else:
+        _find_out(action, moment)
+    return 1
+
+
+def _find_out(action: Action, moment: datetime) -> None:
+    outcome = _outcome(action, moment)
+    if not answers.take(action, outcome) or action.is_settled:
+        return
+    if action.settle_at is None or not action.connection.is_live:
+        message = NEVER_KNOWN if action.connection.is_live else GONE
+        Action.objects.filter(pk=action.pk, state=ActionState.UNKNOWN).update(settle_at=None, message=message)
+
+
+def _outcome(action: Action, moment: datetime) -> Outcome:
+    """What the WMS shows or, where nothing can go wrong by it, what it says to the same once more."""
+    operation = sending.operation_of(action)
+    if operation is None or not action.connection.is_live or moment - action.asked_at > LONGEST_DOUBT:
+        return Outcome(ActionState.UNKNOWN)
+    found = sending.look(action)
+    if found.state == ActionState.ACCEPTED or found.error:
+        return found
+    if moment - action.asked_at < REPEATS_FOR and _may_repeat(action, operation.again):
+        return sending.send_again(action)
+    if found.state == ActionState.REFUSED and moment - action.asked_at > operation.seen_within:
+        return Outcome(ActionState.REFUSED, message=NOT_MADE)
+    return Outcome(ActionState.UNKNOWN)
+
+
+def _may_repeat(action: Action, again: Again) -> bool:
+    """A key is forgotten with an answer that is an error, and then the change may have been made all the same."""
+    if again == Again.BY_KEY:
+        return not any(one["method"] != "GET" and (one["status"] or 0) >= 400 for one in action.exchanges)
+    return again == Again.HARMLESS
+
+
+def _confirm(action: Action, moment: datetime) -> None:
+    """The shield of an accepted action is over: one read tells whether the WMS shows it by now."""
+    if action.confirmed_at is None and action.shielded_until and action.connection.is_live:
+        read = sending.read(action, action.external_id)
+        if read and read.record:
+            writer.apply(
+                action.connection_id,
+                Entity(action.entity),
+                [read.record],
+                now=moment,
+                clock=read.clock,
+                cause=answers.cause_of(action),
+            )
+    Action.objects.filter(pk=action.pk, state=ActionState.ACCEPTED).update(settle_at=None, exchanges=action.exchanges)
+    shields.lower(moment)

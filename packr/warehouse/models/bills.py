@@ -1,0 +1,31 @@
+from django.db import models
+
+from .folding import Folded
+from .mirrored import PRESENT, ExternalId, Mirrored, Quantity, sorts
+
+
+class Bill(Mirrored):
+    """One charge of the warehouse, not an invoice. `object_id` is what caused it, for instance an order's id."""
+
+    warehouse_customer_id = models.TextField("customer", null=True)
+    object_id = ExternalId("caused by", null=True)
+    object_type = models.TextField("cause", null=True)
+    charge_type = models.TextField("charge", null=True)
+    amount = Quantity()
+    currency_code = models.TextField("currency", null=True)
+
+    class Meta(Mirrored.Meta):
+        indexes = [
+            models.Index(fields=["connection", "-created_at", "-id"], name="bills_newest_present", condition=PRESENT),
+            models.Index(
+                fields=["connection", "warehouse_customer_id", "-created_at", "-id"],
+                name="bills_of_customer",
+                condition=PRESENT,
+            ),
+            sorts("bills_by_charge", Folded("charge_type")),
+            sorts("bills_by_cause", Folded("object_id")),
+            sorts("bills_by_amount", "amount"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.charge_type or 'charge'} {self.external_id}"

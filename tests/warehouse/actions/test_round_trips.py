@@ -1,0 +1,223 @@
+"""Every action to the sandbox WMS and back: accepted, refused, permission or capability missing, the key again."""
+
+import pytest
+from django.contrib.auth.models import User
+from django.core.exceptions import PermissionDenied
+
+from integrations.actions import ActionKind
+from integrations.models import Action, Connection
+from packr.warehouse import actions
+from packr.warehouse.models import InboundShipment, Order, Product
+from tests.warehouse.actions.conftest import ADDRESS, new_inbound, new_order
+
+
+def writes(wms):
+    return [(method, path) for method, path in wms.asked() if method != "GET"]
+
+
+def test_creating_an_order_is_sent_at_once_and_shown_at_once(wms, act, item):
+    """P22, P26, T21: one request, before any sync run; the reference that the WMS has is the action's."""
+    action = act("create-order", **new_order(item))
+    assert (action.state, action.message, action.errors) == ("accepted", "", {})
+    assert writes(wms) == [("POST", "/wms/orders")]
+    (there,) = wms.orders(order_number="T-1")
+    here = Order.objects.get(connection=action.connection, external_id=there["id"])
+    assert (here.order_number, here.reference_id, here.status) == ("T-1", action.reference, there["status"])
+    assert (action.external_id, there["reference_id"]) == (there["id"], action.reference)
+    assert [line.quantity for line in here.lines.all()] == [2]
+    assert there["line_items"][0]["unit_price"] == 24.5
+
+
+def test_a_hold_is_placed_and_released(wms, act, order):
+    """P23: by passthrough, which answers no order; the read that follows shows it."""
+    held = act("hold-order", order)
+    assert held.state == "accepted"
+    order.refresh_from_db()
+    assert (order.status, order.record["raw_status"]) == ("exception", "On hold")
+    assert writes(wms) == [("POST", "/wms/passthrough")]
+    released = act("release-order", order)
+    assert released.state == "accepted"
+    order.refresh_from_db()
+    assert order.record["raw_status"] != "On hold"
+
+
+def test_cancelling_twice_is_cancelled(wms, act, order):
+    """P24, RELIABILITY 2: one that is cancelled already counts as accepted."""
+    assert act("cancel-order", order).state == "accepted"
+    order.refresh_from_db()
+    assert order.status == "cancelled"
+    assert act("cancel-order", order).state == "accepted"
+    assert [path.rpartition("/")[2] for _, path in writes(wms)] == ["cancel", "cancel"]
+
+
+def test_an_inbound_shipment_is_created_and_changed(wms, act, item):
+    """P25."""
+    made = act("create-inbound-shipment", **new_inbound(item))
+    assert (made.state, made.errors) == ("accepted", {})
+    here = InboundShipment.objects.get(external_id=made.external_id)
+    assert (here.purchase_order_number, here.lines.get().expected_quantity) == ("PO-1", 50)
+    changes = {"expected_arrival_date": "2027-04-02", "line_items": [{"sku": item.sku, "expected_quantity": "60"}]}
+    changed = act("update-inbound-shipment", here, tracking_number="1Z9", **changes)
+    assert changed.state == "accepted"
+    (there,) = wms.rows("/wms/inbound-shipments", purchase_order_number="PO-1")
+    assert there["tracking_numbers"] == ["1Z9"]
+    assert there["line_items"][0]["expected_quantity"] == 60
+    here.refresh_from_db()
+    assert (f"{here.expected_arrival_date:%d %m}", here.lines.get().expected_quantity) == ("02 04", 60)
+
+
+def test_inventory_is_adjusted_by_a_difference(wms, act, item):
+    """L22's lasting sister: the WMS counts, and its count is shown."""
+    before = item.onhand
+    action = act("adjust-inventory", item, adjustment_type="decrease", quantity="3", warehouse_id="wh_east")
+    assert action.state == "accepted"
+    item.refresh_from_db()
+    assert item.onhand == before - 3
+
+
+def test_a_product_is_renamed(wms, act, synced):
+    product = Product.objects.filter(connection=synced).order_by("pk")[0]
+    assert act("update-product", product, name="  New name ").state == "accepted"
+    product.refresh_from_db()
+    assert product.name == "New name"
+
+
+def test_field_errors_stand_beside_their_fields(wms, act, item):
+    """T22: Trackstar's own validation, whatever its depth; the values are kept."""
+    detail = {"json": {"line_items": {"0": {"sku": ["Unknown SKU."]}}, "order_number": ["Too long.", "Taken."]}}
+    body = {"error": "Validation error", "origin": "trackstar", "detail": detail}
+    wms.fault("answer", path="/wms/orders", method="POST", status=422, value=body)
+    action = act("create-order", **new_order(item))
+    assert (action.state, action.origin) == ("refused", "trackstar")
+    assert action.errors == {"line_items.0.sku": ["Unknown SKU."], "order_number": ["Too long.", "Taken."]}
+    assert action.values["order_number"] == "T-1"
+    assert not Order.objects.filter(order_number="T-1").exists()
+
+
+def test_the_sandbox_refuses_what_it_reads_as_null(wms, act, item):
+    """Trackstar's rule that nothing may look like null comes back beside the field."""
+    action = act("create-order", **new_order(item, number="none"))
+    assert (action.state, action.errors) == ("refused", {"order_number": ["Field may not be null."]})
+
+
+def test_a_refusal_of_the_wms_is_in_its_own_words(wms, act, item):
+    """T22: marked as the WMS's."""
+    act("create-order", **new_order(item))
+    again = act("create-order", **new_order(item))
+    assert (again.state, again.message, again.origin) == ("refused", "Order number T-1 already exists", "wms")
+    assert len(wms.orders(order_number="T-1")) == 1
+
+
+def test_a_shipped_order_cannot_be_cancelled_nor_held(wms, act, synced):
+    """P24: the WMS's refusal reaches the person."""
+    shipped = Order.objects.filter(connection=synced, status="fulfilled").order_by("pk")[0]
+    refused = act("cancel-order", shipped)
+    assert (refused.state, refused.origin) == ("refused", "wms")
+    assert "already shipped" in refused.message
+    held = act("hold-order", shipped)
+    assert (held.state, held.message) == ("refused", "Order is fulfilled")
+    shipped.refresh_from_db()
+    assert shipped.status == "fulfilled"
+
+
+@pytest.mark.parametrize(
+    ("fault", "words", "failure"),
+    [
+        ("not_implemented", "can't do this", ""),
+        ("forbidden", "switched off for the connection", ""),
+        ("rate_limited", "limiting requests", "rate_limited"),
+    ],
+)
+def test_what_the_wms_will_not_do_is_a_sentence(wms, act, order, fault, words, failure):
+    wms.fault(fault, path="/wms/orders/", method="PUT", retry_after=30)
+    action = act("cancel-order", order)
+    assert (action.state, action.failure) == ("refused", failure)
+    assert words in action.message
+    assert (action.retry_at is not None) == (fault == "rate_limited")
+
+
+def test_a_refused_login_needs_attention_as_a_sync_would(wms, act, order):
+    wms.fault("unauthorized", path="/wms/orders/", method="PUT")
+    action = act("cancel-order", order)
+    assert (action.state, action.failure) == ("refused", "credentials")
+    assert "Nothing was sent" in action.message
+    assert Connection.objects.get().status == "needs_attention"
+
+
+def test_nobody_acts_without_the_permission(wms, synced, order, home):
+    """P22: the server holds it, whatever a page shows."""
+    mel = User.objects.get(username="mel")
+    with pytest.raises(PermissionDenied):
+        actions.act(synced, ActionKind.CANCEL_ORDER, values={}, person=mel, key="k", row=order)
+    assert (writes(wms), Action.objects.count()) == ([], 0)
+
+
+def test_holds_are_offered_only_where_they_can_be_reached(synced, ada, order, wms):
+    """D18 of no connector: the passthrough is only asked where the WMS behind it has holds."""
+    assert set(actions.offers(synced).values()) == {""}
+    for learned, words in (({}, "does not know yet"), ({"integration_name": "extensiv"}, "has no holds")):
+        Connection.objects.update(learned=learned)
+        synced.refresh_from_db()
+        offered = actions.offers(synced)
+        assert words in offered[ActionKind.HOLD_ORDER]
+        assert offered[ActionKind.CANCEL_ORDER] == ""
+        with pytest.raises(actions.Unavailable, match=words):
+            actions.act(synced, ActionKind.HOLD_ORDER, values={}, person=ada, key="k", row=order)
+    assert writes(wms) == []
+
+
+def test_the_same_key_is_the_same_action(wms, act, item):
+    """A double click, two tabs, a client's retry: one order; and no other change by the same key."""
+    first = act("create-order", key="k", **new_order(item))
+    again = act("create-order", key="k", **new_order(item))
+    assert first.pk == again.pk
+    assert len(writes(wms)) == 1
+    with pytest.raises(actions.KeyTaken):
+        act("create-order", key="k", **new_order(item, number="T-2"))
+    assert len(wms.orders(order_number="T-1")) == 1
+
+
+@pytest.mark.parametrize(
+    ("changes", "errors"),
+    [
+        ({"order_number": "  "}, {"order_number": ["This is needed."]}),
+        ({"nonsense": "1"}, {"nonsense": ["There is no such field."]}),
+        ({"line_items": []}, {"line_items": ["This is needed."]}),
+        ({"line_items": "x"}, {"line_items": ["Enter a list of lines."]}),
+        (
+            {"line_items": [{"sku": "A", "quantity": 0.5, "unit_price": "x"}]},
+            {"line_items.0.quantity": ["Enter 1 or more."], "line_items.0.unit_price": ["Enter a number."]},
+        ),
+        (
+            {"ship_to_address": {"full_name": "Ada", "planet": "Mars"}},
+            {
+                "ship_to_address.planet": ["There is no such field."],
+                **{f"ship_to_address.{name}": ["This is needed."] for name in sorted(set(ADDRESS) - {"full_name"})},
+            },
+        ),
+        ({"shipping_price": "NaN"}, {"shipping_price": ["Enter a number."]}),
+        ({"shipping_price": True}, {"shipping_price": ["Enter a number."]}),
+        ({"packing_note": ["x"]}, {"packing_note": ["Enter one value."]}),
+    ],
+)
+def test_what_cannot_be_sent_is_not_sent(wms, act, item, changes, errors):
+    with pytest.raises(actions.Invalid) as invalid:
+        act("create-order", **{**new_order(item), **changes})
+    assert dict(sorted(invalid.value.fields.items())) == dict(sorted(errors.items()))
+    assert (writes(wms), Action.objects.count()) == ([], 0)
+
+
+def test_the_trace_has_everything_but_the_secrets(wms, act, item, synced):
+    """T23: request, answer, latency, actor; the credentials nowhere, even when the WMS repeats them."""
+    echo = {"error": "not with sandbox-1", "origin": "integration"}
+    wms.fault("answer", path="/wms/orders", method="POST", times=1, status=400, value=echo)
+    refused = act("create-order", **new_order(item))
+    accepted = act("create-order", **new_order(item))
+    (exchange,) = accepted.exchanges
+    assert (exchange["method"], exchange["path"], exchange["status"]) == ("POST", "/wms/orders", 200)
+    assert accepted.reference in exchange["body"]
+    assert '"status":' in exchange["answer"]
+    assert accepted.latency_ms >= exchange["ms"] > 0
+    assert accepted.person.username == "ada"
+    assert "sandbox-1" not in f"{refused.exchanges} {refused.message}"
+    assert "(secret)" in refused.exchanges[0]["answer"]

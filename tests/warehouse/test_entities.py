@@ -1,0 +1,135 @@
+"""The entities beside the usual ones: how their records lie in the mirror, and which brand sees them."""
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from django.utils.timezone import now
+
+from integrations import records
+from integrations.entities import Entity
+from packr.warehouse import brands, export, models, writer
+from packr.warehouse.tables import TABLES
+from packr.workspaces.current import Place
+from tests.kit import factories as make
+
+pytestmark = pytest.mark.django_db
+
+CREATED = datetime(2026, 2, 6, 12, tzinfo=UTC)
+ARRIVED = datetime(2026, 2, 9, 16, tzinfo=UTC)
+
+
+def kept(connection: Any, entity: Entity, *found: records.Record) -> None:
+    writer.apply(connection.pk, entity, found, now=now())
+
+
+def back(**fields: Any) -> records.Return:
+    """A return of two lines in two parcels, one of which has arrived."""
+    lines = [
+        records.ReturnLine(sku="MUG", expected_quantity="2", received_quantity="1", return_reason="Damaged"),
+        records.ReturnLine(sku="JAR", expected_quantity="1", restocked_quantity="1"),
+    ]
+    parcels = [records.ReturnShipment(arrived_date=ARRIVED), records.ReturnShipment(tracking_number="9400")]
+    usual = {"external_id": "ret_1", "created_at": CREATED, "order_id": "T3JkZXI6NQ==", "status": "receiving"}
+    return records.Return(**{**usual, "line_items": lines, "shipments": parcels, **fields})
+
+
+@pytest.fixture
+def connection() -> Any:
+    return make.connection(make.workspace())
+
+
+def test_a_return_has_lines_and_arrives_with_its_last_parcel(connection: Any) -> None:
+    """T8, L14."""
+    kept(connection, Entity.RETURNS, back())
+    row = models.Return.objects.get()
+    assert (row.order_id, row.status, row.arrived_at) == ("T3JkZXI6NQ==", "receiving", None)
+    lines = row.lines.values_list("position", "sku", "expected_quantity", "received_quantity", "reason")
+    assert list(lines) == [(1, "MUG", 2, 1, "Damaged"), (2, "JAR", 1, None, None)]
+
+    whole = back(line_items=[records.ReturnLine(sku="MUG")], shipments=[records.ReturnShipment(arrived_date=ARRIVED)])
+    kept(connection, Entity.RETURNS, whole)
+    row.refresh_from_db()
+    assert (row.arrived_at, list(row.lines.values_list("sku", flat=True))) == (ARRIVED, ["MUG"])
+    (line,) = export.lines(connection, Entity.RETURNS)
+    assert json.loads(line)["shipments"][0]["arrived_date"] == "2026-02-09T16:00:00Z"
+
+
+@pytest.mark.parametrize(
+    ("entity", "record", "columns"),
+    [
+        (
+            Entity.WAREHOUSE_LOCATIONS,
+            records.WarehouseLocation(external_id="A-1", name="A-1", warehouse_id="east", type="bin"),
+            {"name": "A-1", "warehouse_id": "east", "type": "bin"},
+        ),
+        (
+            Entity.SUPPLIERS,
+            records.InboundSupplier(external_id="s", name="Clayworks", warehouse_customer_id="c"),
+            {"name": "Clayworks", "warehouse_customer_id": "c"},
+        ),
+        (
+            Entity.ORDER_CHANNELS,
+            records.OrderChannel(external_id="o", name="Shop", warehouse_customer_id=None),
+            {"name": "Shop", "warehouse_customer_id": None},
+        ),
+        (
+            Entity.BILLS,
+            records.Bill(external_id="b", object_id="o-1", charge_type="shipping", amount="3.25", currency_code="USD"),
+            {"object_id": "o-1", "charge_type": "shipping", "currency_code": "USD"},
+        ),
+    ],
+)
+def test_each_goes_into_its_columns_and_comes_out_whole(
+    connection: Any, entity: Entity, record: records.Record, columns: dict[str, Any]
+) -> None:
+    """L8, L10, L15, L17."""
+    kept(connection, entity, record)
+    row = TABLES[entity].model.objects.get()
+    assert {name: getattr(row, name) for name in columns} == columns
+    (line,) = export.lines(connection, entity)
+    exported = json.loads(line)
+    assert exported.keys() == {*type(record).__struct_fields__} - {"version_at"}
+    assert {name: exported[name] for name in columns} == columns
+
+
+def test_every_entity_has_a_table() -> None:
+    assert TABLES.keys() == set(Entity) == records.RECORDS.keys()
+
+
+def test_what_a_brand_sees_of_each_entity(connection: Any) -> None:
+    """P58: rows without a customer belong to whole-connection mappings; places and methods show to every brand."""
+    for customer in ("c-1", "c-2", None):
+        own = {"warehouse_customer_id": customer}
+        for entity, record in (
+            (Entity.RETURNS, records.Return),
+            (Entity.SUPPLIERS, records.InboundSupplier),
+            (Entity.ORDER_CHANNELS, records.OrderChannel),
+            (Entity.BILLS, records.Bill),
+        ):
+            kept(connection, entity, record(external_id=f"of {customer}", **own))
+    for one in ("c-1", "c-2"):
+        kept(connection, Entity.CUSTOMERS, records.Customer(external_id=one))
+        kept(connection, Entity.WAREHOUSE_LOCATIONS, records.WarehouseLocation(external_id=one))
+        order = make.order(connection, external_id=f"order of {one}", warehouse_customer_id=one)
+        make.order_shipment(order, external_id=f"parcel of {one}")
+    alone, whole = (
+        Place(connection.workspace, make.brand(connection.workspace, name, (connection, customer)), [], [], False)
+        for name, customer in (("alone", "c-1"), ("whole", ""))
+    )
+    for place, customers in ((alone, {"of c-1"}), (whole, {"of c-1", "of c-2", "of None"})):
+        for model in (models.Return, models.Supplier, models.OrderChannel, models.Bill):
+            assert seen(place, model) == customers
+        assert seen(place, models.WarehouseLocation) == {"c-1", "c-2"}
+    assert seen(alone, models.Customer) == {"c-1"}
+    assert seen(alone, models.OrderShipment) == {"parcel of c-1"}
+    assert seen(whole, models.OrderShipment) == {"parcel of c-1", "parcel of c-2"}
+
+
+def seen(place: Place, model: type[models.Mirrored]) -> set[str]:
+    """The ids a place sees of a table; as a list reads it and as a page of one row does."""
+    rows: Any = model._default_manager
+    listed = [row.external_id for part in brands.parts(place, model) for row in part.of(model)]
+    assert sorted(listed) == sorted(brands.seen_by(rows.all(), place).values_list("external_id", flat=True))
+    return set(listed)
