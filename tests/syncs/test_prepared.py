@@ -6,18 +6,18 @@ from integrations.entities import Entity
 from integrations.models import Connection
 from syncs.models import EntitySchedule, SyncRun
 from syncs.services import RUN_IN_HAND
-from syncs.turn import SCHEDULE
+from syncs.turn import schedule_of
 from tests.kit import factories as make
 
 pytestmark = pytest.mark.django_db
 
 
 def test_each_call_finds_its_own_row(connection: Connection) -> None:
-    orders = connection.schedules.get(entity=Entity.ORDERS)
-    inventory = connection.schedules.get(entity=Entity.INVENTORY)
-    assert SCHEDULE.get(connection.pk, Entity.ORDERS) == orders
-    assert SCHEDULE.get(connection.pk, Entity.INVENTORY) == inventory
-    assert SCHEDULE.get(connection.pk, Entity.ORDERS).knows_rejected is False
+    other = make.connection(make.workspace("elsewhere"))
+    for one in (connection, other):
+        for entity in (Entity.ORDERS, Entity.INVENTORY):
+            assert schedule_of(entity).get(one.pk, entity) == one.schedules.get(entity=entity)
+    assert schedule_of(Entity.ORDERS).get(connection.pk, Entity.ORDERS).knows_rejected is False
 
 
 def test_what_stands_beside_the_row_comes_with_it(connection: Connection, django_assert_num_queries: object) -> None:
@@ -32,4 +32,4 @@ def test_what_stands_beside_the_row_comes_with_it(connection: Connection, django
 
 def test_a_row_that_is_no_more_is_said_to_be(connection: Connection) -> None:
     with pytest.raises(EntitySchedule.DoesNotExist, match="any more"):
-        SCHEDULE.get(connection.pk + 1, Entity.ORDERS)
+        schedule_of(Entity.ORDERS).get(connection.pk + 1, Entity.ORDERS)
