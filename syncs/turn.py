@@ -3,10 +3,12 @@
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
+from typing import Any
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Exists
+from django.db.models import Exists, OuterRef
 from django.utils.timezone import now
 
 from integrations.connector import Ask, Resource
@@ -17,11 +19,20 @@ from packr.warehouse.causes import Cause, CauseKind
 
 from . import behind, stopping
 from .models import Checkpoint, EntitySchedule, Mode, RejectedRecord, State, SyncRun
+from .prepared import Prepared
 from .services import Claim, fence, unwanted
 
 COUNTERS = ("pages", "seen", "created", "updated", "unchanged", "stale", "rejected", "removed", "processed")
 ASKED = ("since", "until", "border")
 SPENT = ("requests", "waited_seconds")
+
+
+@cache
+def schedule_of(entity: Entity) -> Prepared[Any]:
+    """An entity's schedule on a connection, with what else a slice has to know as it begins."""
+    rejected = RejectedRecord.objects.filter(connection=OuterRef("connection"), entity=OuterRef("entity"))
+    known = behind.with_processing(EntitySchedule.objects.annotate(knows_rejected=Exists(rejected)), entity)
+    return Prepared(known.filter(connection=0, entity=entity))
 
 
 class Turn:
@@ -39,12 +50,10 @@ class Turn:
         self.resource: Resource = self.connection.connector.resources[self.entity]
         self.ends = time.monotonic() + settings.SLICE_SECONDS
         self.checkpoint = getattr(self.run, "checkpoint", None) or Checkpoint(run=self.run)
-        rejected = RejectedRecord.objects.filter(connection=self.connection, entity=self.entity)
-        schedules = EntitySchedule.objects.annotate(knows_rejected=Exists(rejected))
-        known = behind.with_processing(schedules, self.entity)
-        self.schedule: EntitySchedule = known.get(connection=self.connection, entity=self.entity)
-        self.behind = behind.read(self.schedule, self.entity)
-        self.knows_rejected: bool = self.schedule.knows_rejected
+        schedule = schedule_of(self.entity).get(self.connection.pk, self.entity)
+        self.schedule: EntitySchedule = schedule
+        self.behind = behind.read(schedule, self.entity)
+        self.knows_rejected: bool = schedule.knows_rejected
         self._client: Client | None = None
         self._asked_before = 0
 

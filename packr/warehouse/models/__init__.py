@@ -7,6 +7,7 @@ from .looks import Look
 from .metrics import KitPart, ProcessingMark, SkuMetrics
 from .mirrored import Mirrored
 from .orders import Order, OrderLine, OrderShipment
+from .overrides import Override
 from .returns import Return, ReturnLine
 from .setup import Customer, OrderChannel, ShippingMethod, Supplier, Warehouse, WarehouseLocation
 from .stock import InventoryItem, InventoryLevel, Product
@@ -25,6 +26,7 @@ __all__ = [
     "OrderChannel",
     "OrderLine",
     "OrderShipment",
+    "Override",
     "ProcessingMark",
     "Product",
     "RecordChange",
