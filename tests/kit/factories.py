@@ -8,9 +8,10 @@ from typing import Any
 from django.contrib.auth.models import User
 from django.utils.timezone import now
 
+from integrations.actions import ActionKind
 from integrations.credentials import seal
 from integrations.entities import Entity
-from integrations.models import BrandMapping, Connection
+from integrations.models import Action, ActionState, BrandMapping, Connection
 from packr.warehouse.models import (
     Customer,
     InboundLine,
@@ -169,6 +170,30 @@ def customer(connection: Connection, external_id: str, name: str) -> Customer:
 
 def shipping_method(connection: Connection, external_id: str, name: str) -> ShippingMethod:
     return mirrored(ShippingMethod, connection, external_id=external_id, name=name)
+
+
+def action(connection: Connection, kind: str = "cancel-order", **fields: Any) -> Action:
+    """An action that the WMS accepted a minute ago, with its trace."""
+    moment = fields.pop("asked_at", now() - timedelta(minutes=1))
+    number = next(_numbers)
+    exchange = {"method": "PUT", "path": "/x", "body": "", "status": 200, "answer": '{"a": "<b>"}', "ms": 40}
+    return Action.objects.create(
+        connection=connection,
+        kind=kind,
+        entity=ActionKind(kind).entity,
+        asked_at=moment,
+        **{
+            "external_id": "order-1",
+            "reference": f"packr-{number}",
+            "key": f"key-{number}",
+            "state": ActionState.ACCEPTED,
+            "answered_at": moment,
+            "latency_ms": 42,
+            "shielded_until": moment + timedelta(minutes=15),
+            "exchanges": [exchange],
+            **fields,
+        },
+    )
 
 
 def mirrored(model: Any, connection: Connection, **fields: Any) -> Any:

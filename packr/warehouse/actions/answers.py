@@ -137,12 +137,9 @@ def _show(action: Action, done: Done, shown: _Shown, moment: datetime) -> None:
 
 def _show_hold(action: Action, moment: datetime) -> None:
     """The WMS's API can't show the hold yet: until it does, the order bears it by this action."""
-    if not hasattr(Order, "held"):
-        return  # until orders have a column for it
     change_no = sql.next_change_no(action.connection_id)
     order = Order.objects.filter(connection=action.connection_id, external_id=action.external_id)
-    shown: dict[str, Any] = {"held": action.kind == ActionKind.HOLD_ORDER}
-    order.update(changed_at=moment, change_no=change_no, **shown)
+    order.update(held=action.kind == ActionKind.HOLD_ORDER, changed_at=moment, change_no=change_no)
 
 
 def cause_of(action: Action) -> Cause:

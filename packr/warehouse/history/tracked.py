@@ -100,7 +100,7 @@ TRACKED: dict[Entity, History] = {
         (Parts("line_items", "SKU", (QUANTITY,), key="sku"),),
     ),
     Entity.INVENTORY: History(
-        (*COUNTERS, Tracked("active", "Active", "flag")),
+        (*COUNTERS, Tracked("active", "Active", "flag"), Tracked("sku", "SKU"), Tracked("name", "Name")),
         (Parts("inventory_by_warehouse_id", "Warehouse", COUNTERS),),
     ),
     Entity.INBOUND_SHIPMENTS: History(

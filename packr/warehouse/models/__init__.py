@@ -4,6 +4,7 @@ from .bills import Bill
 from .history import RecordChange
 from .inbound import InboundLine, InboundShipment
 from .looks import Look
+from .metrics import KitPart, ProcessingMark, SkuMetrics
 from .mirrored import Mirrored
 from .orders import Order, OrderLine, OrderShipment
 from .overrides import Override
@@ -18,6 +19,7 @@ __all__ = [
     "InboundShipment",
     "InventoryItem",
     "InventoryLevel",
+    "KitPart",
     "Look",
     "Mirrored",
     "Order",
@@ -25,11 +27,13 @@ __all__ = [
     "OrderLine",
     "OrderShipment",
     "Override",
+    "ProcessingMark",
     "Product",
     "RecordChange",
     "Return",
     "ReturnLine",
     "ShippingMethod",
+    "SkuMetrics",
     "Supplier",
     "Warehouse",
     "WarehouseLocation",
