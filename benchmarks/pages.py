@@ -41,7 +41,7 @@ def main() -> None:
         from django.db import connection
 
         connection.close()
-        _drop(address)
+        drop(address, NAME)
 
 
 def _options() -> argparse.Namespace:
@@ -59,15 +59,23 @@ def _database(*, again: bool) -> str:
     from tests.servers import postgres_url
 
     server = os.environ.get("DATABASE_URL") or postgres_url()
-    address = urlunsplit(urlsplit(server)._replace(path=f"/{NAME}"))
-    if not again:
-        _drop(address)
-        _on_server(address, f"CREATE DATABASE {NAME}")
+    return urlunsplit(urlsplit(server)._replace(path=f"/{NAME}")) if again else new_database(NAME)
+
+
+def new_database(name: str) -> str:
+    """The URL of a database of this name, made anew."""
+    from tests.servers import postgres_url
+
+    server = os.environ.get("DATABASE_URL") or postgres_url()
+    address = urlunsplit(urlsplit(server)._replace(path=f"/{name}"))
+    drop(address, name)
+    _on_server(address, f"CREATE DATABASE {name}")
     return address
 
 
-def _drop(address: str) -> None:
-    _on_server(address, f"DROP DATABASE IF EXISTS {NAME}")
+def drop(address: str, name: str) -> None:
+    """Remove the database again."""
+    _on_server(address, f"DROP DATABASE IF EXISTS {name}")
 
 
 def _on_server(address: str, statement: str) -> None:

@@ -152,6 +152,11 @@ class Operation:
     seen_within: timedelta = timedelta(minutes=15)
 
 
+def is_held(order: Any) -> bool:
+    """Whether an order's record shows a hold: as an exception with the WMS's own word for it, there is no field."""
+    return bool(order.status == "exception" and "hold" in str(order.raw_status or "").lower())
+
+
 @contextmanager
 def before_sending() -> Iterator[None]:
     """What fails in here, such as a login, fails before the change itself has left."""

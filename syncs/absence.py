@@ -1,5 +1,6 @@
 """What a full run did not see: which rows are missing, and whether that can be believed."""
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
@@ -95,13 +96,11 @@ def _missing(run: SyncRun, after: int = 0) -> Iterator[tuple[int, str]]:
     rows = _scope(run)
     if run.started_at is not None:
         rows = rows.filter(changed_at__lt=run.started_at)
-    keys = seen.keys(run)
-    key = next(keys, None)
+    parts = seen.parts(run)
     while known := list(rows.filter(pk__gt=after).order_by("pk").values_list("pk", flat=True)[:CHUNK]):
         absent = set(known)
-        while key is not None and key <= known[-1]:
-            absent.discard(key)
-            key = next(keys, None)
+        for part in parts:
+            absent.difference_update(part[bisect_left(part, known[0]) : bisect_right(part, known[-1])])
         if absent:
             yield from rows.filter(pk__in=absent).order_by("pk").values_list("pk", "external_id")
         after = known[-1]

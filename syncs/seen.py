@@ -4,9 +4,8 @@ A full run is compared with the mirror by them; and a list that goes round for e
 """
 
 from array import array
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from hashlib import blake2b
-from heapq import merge
 from itertools import chain
 
 import msgspec
@@ -85,16 +84,16 @@ def _mark(rejected: Rejected) -> int:
     return -1 - (int.from_bytes(blake2b(text, digest_size=8).digest()) >> 1)
 
 
-def keys(run: SyncRun) -> Iterator[int]:
-    """The keys of all rows the run saw, ascending. Sorted in parts: a list of millions of numbers would be large."""
-    parts: list[array[int]] = []
+def parts(run: SyncRun) -> "list[array[int]]":
+    """The keys of all rows the run saw, in parts that each ascend: a list of millions of numbers would be large."""
+    found: list[array[int]] = []
     part: array[int] = array("q")
     for packed in _pages(run).values_list("keys", flat=True).iterator(CHUNK):
         part.frombytes(bytes(packed))
         if len(part) >= PART:
-            parts.append(array("q", sorted(part)))
+            found.append(array("q", sorted(part)))
             part = array("q")
-    return merge(*parts, sorted(part))
+    return [*found, array("q", sorted(part))]
 
 
 def is_known(run: SyncRun) -> bool:

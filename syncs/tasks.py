@@ -5,6 +5,8 @@ import time
 from django.conf import settings
 from django.utils.timezone import now
 
+from packr.warehouse import actions
+
 from . import beats, history
 from .crew import Crew
 from .schedule import queue_due
@@ -23,3 +25,8 @@ def tick() -> None:
 def work() -> None:
     """Work off what is ready for some twenty seconds, several accounts side by side, then end."""
     Crew(time.monotonic() + WORKS_FOR, settings.LANES).work()
+
+
+def settle() -> None:
+    """Find out what became of the actions that are due to be looked after."""
+    actions.settle(seconds=WORKS_FOR)

@@ -26,6 +26,11 @@ def tick() -> None:
     _send("syncs.tasks.tick")
 
 
+def settle() -> None:
+    """Ask the cluster to find out what became of actions whose answer was lost."""
+    _send("syncs.tasks.settle", unless_queued=True)
+
+
 def _send(task: str, *, unless_queued: bool = False) -> None:
     try:
         if not (unless_queued and get_broker().queue_size()):

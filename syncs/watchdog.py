@@ -15,8 +15,9 @@ from django.utils import timezone
 
 from integrations.entities import Entity
 from integrations.models import Connection, Status
+from packr.warehouse import actions
 
-from . import beats, statements
+from . import beats, statements, wakeups
 from .aging import old_data
 from .incidents import Finding, Register, open_incidents
 from .models import ACTIVE, Beat, EntitySchedule, Incident, Problem, State, SyncRun
@@ -39,6 +40,8 @@ def check(now: datetime | None = None, *, every: timedelta = TURN) -> list[Incid
     moment = now or timezone.now()
     if beats.take_turn("watchdog", every, moment):
         _Look(moment).settle()
+        if actions.is_any_due(moment):
+            wakeups.settle()
     return open_incidents()
 
 

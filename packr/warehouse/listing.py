@@ -15,7 +15,8 @@ from packr.workspaces.current import Place
 
 from . import paging
 from .brands import parts, seen_by
-from .models import Customer, InventoryLevel, Mirrored, Order, SavedView, Warehouse
+from .models import Customer, InventoryLevel, Mirrored, Order, Override, SavedView, Warehouse
+from .models.overrides import ROWS as OVERRIDDEN
 from .paging import Cursor, Slice
 from .screens import PER_PAGE, Filter, Screen, Sort
 from .search import FIRST, Search
@@ -232,6 +233,8 @@ def _sort_key(row: Mirrored) -> Any:
 def _shown(rows: QuerySet[Mirrored], screen: Screen) -> QuerySet[Mirrored]:
     """Lists read the columns they show, not the record beside them, and the names of what they point at."""
     lean = rows.defer("record", "digest")
+    if screen.entity in OVERRIDDEN:
+        lean = lean.annotate(is_overridden=Override.objects.held(screen.entity))
     if screen.levels:
         levels: Any = Prefetch("levels", InventoryLevel.objects.annotate(**_warehouse("item__connection")))
         lean = lean.prefetch_related(levels)

@@ -14,7 +14,7 @@ from typing import Any
 
 from django.db.models import Max
 
-from integrations.actions import ENTITIES, ActionKind
+from integrations.actions import ENTITIES, ActionKind, is_held
 from integrations.entities import Entity
 from integrations.models import Action, ActionState, Connection
 from integrations.records import Record
@@ -24,6 +24,10 @@ from .digests import Stamps
 from .models import Mirrored
 
 GUARDED = frozenset(ENTITIES.values())
+# What shows these can't be from before them, whatever its stamp: the WMS's clock may be behind.
+PROOF = (ActionKind.HOLD_ORDER, ActionKind.CANCEL_ORDER)
+# The WMS says nothing about their version, so the moment of its answer stands for it.
+BY_OUR_CLOCK = (ActionKind.HOLD_ORDER, ActionKind.RELEASE_ORDER)
 OVERTAKEN = "The WMS has changed it again since."
 
 
@@ -53,20 +57,23 @@ class Guard:
     def _stands(self, action: Action, found: Found) -> bool:
         age = _age(found.stamps, (action.version_updated_at, action.version_at))
         if shows(action, found):
-            if age != "older":
+            if age != "older" or action.kind in PROOF:
                 self.confirmed.add(action.pk)
             return False
         if age == "newer":
             self.overtaken.add(action.pk)
-        return age != "newer"
+            return False
+        # Once it was shown, only an answer that is surely no newer is an old one that comes late.
+        return action.confirmed_at is None or (age != "unknown" and action.kind not in BY_OUR_CLOCK)
 
     def settle(self, now: datetime) -> None:
         """Note which changes the WMS has shown by now, and which it has overtaken."""
-        open_ = Action.objects.filter(confirmed_at=None)
         if self.confirmed:
-            open_.filter(pk__in=self.confirmed).update(confirmed_at=now, shielded_until=None)
+            Action.objects.filter(pk__in=self.confirmed, confirmed_at=None).update(confirmed_at=now)
         if self.overtaken:
-            open_.filter(pk__in=self.overtaken).update(shielded_until=None, warning=OVERTAKEN)
+            overtaken = Action.objects.filter(pk__in=self.overtaken)
+            overtaken.filter(confirmed_at=None).update(warning=OVERTAKEN)
+            overtaken.update(shielded_until=None)
 
 
 def guard(connection_id: int, entity: Entity, external_ids: Sequence[str], now: datetime) -> Guard:
@@ -81,15 +88,16 @@ def guard(connection_id: int, entity: Entity, external_ids: Sequence[str], now: 
 
 def standing(connection_id: int, now: datetime) -> Any:
     """The actions of a connection that shield a record now."""
-    accepted = Action.objects.filter(connection_id=connection_id, state=ActionState.ACCEPTED, confirmed_at=None)
+    accepted = Action.objects.filter(connection_id=connection_id, state=ActionState.ACCEPTED)
     return accepted.filter(shielded_until__gt=now)
 
 
 def without(
     model: type[Mirrored], connection_id: int, entity: Entity, row_ids: Sequence[int], now: datetime
 ) -> Sequence[int]:
-    """Those of the rows that no action shields."""
-    shielded = list(standing(connection_id, now).filter(entity=entity).values_list("external_id", flat=True))
+    """Those of the rows that the WMS has been seen to have, or that no action shields."""
+    unseen = standing(connection_id, now).filter(entity=entity, confirmed_at=None)
+    shielded = list(unseen.values_list("external_id", flat=True))
     if not shielded:
         return row_ids
     kept = model._default_manager.filter(id__in=row_ids, external_id__in=shielded).values_list("id", flat=True)
@@ -131,11 +139,6 @@ def shows(action: Action, found: Found) -> bool:
     if kind in (ActionKind.HOLD_ORDER, ActionKind.RELEASE_ORDER):
         return is_held(record) == (kind == ActionKind.HOLD_ORDER)
     return found.is_same or kind.creates or _SHOWS[kind](action.values, record)
-
-
-def is_held(order: Any) -> bool:
-    """Whether an order, as its WMS tells it, is on hold."""
-    return order.status == "exception" and "hold" in str(order.raw_status or "").lower()
 
 
 def _never(values: Mapping[str, Any], record: Any) -> bool:

@@ -80,7 +80,8 @@ def _by_ids(model: type[Mirrored], columns: str) -> str:
     table = model._meta.db_table
     if database.vendor == "postgresql":
         return (
-            f"SELECT found.* FROM unnest(%s::text[]) AS asked (id) CROSS JOIN LATERAL (SELECT {columns} FROM {table}"
+            "SELECT found.* FROM json_array_elements_text(%s::json) AS asked (id)"
+            f" CROSS JOIN LATERAL (SELECT {columns} FROM {table}"
             " WHERE connection_id = %s AND external_id = asked.id OFFSET 0) AS found"
         )
     return (
@@ -88,8 +89,9 @@ def _by_ids(model: type[Mirrored], columns: str) -> str:
     )
 
 
-def _list(values: Sequence[str]) -> Any:
-    return list(values) if database.vendor == "postgresql" else json.dumps(values)
+def _list(values: Sequence[str]) -> str:
+    """As JSON on PostgreSQL too: its driver spends longer on an array of a thousand texts than the query takes."""
+    return json.dumps(values)
 
 
 def changed_at(model: type[Mirrored], row_ids: Sequence[int]) -> dict[int, datetime]:
@@ -171,6 +173,13 @@ def insert_rows(name: str, columns: Sequence[str], count: int, rows: Iterable[Ro
     elif count:
         marks = ", ".join(["%s"] * len(columns))
         _execute_many(f"INSERT INTO {name} ({', '.join(columns)}) VALUES ({marks})", rows)
+
+
+def upsert(name: str, columns: Sequence[str], rows: Sequence[Row], conflict: str) -> None:
+    """Insert rows of these columns, or do on a `conflict` what it says."""
+    if rows:
+        marks = ", ".join(["%s"] * len(columns))
+        _execute_many(f"INSERT INTO {name} ({', '.join(columns)}) VALUES ({marks}) ON CONFLICT {conflict}", rows)
 
 
 def _execute_many(statement: str, rows: Iterable[Row]) -> int:

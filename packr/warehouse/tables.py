@@ -10,6 +10,7 @@ from django.db.models import Model
 from msgspec import UNSET
 
 from integrations import records
+from integrations.actions import is_held
 from integrations.entities import Entity
 from integrations.records import Record
 
@@ -79,6 +80,7 @@ def _order_columns(order: records.Order) -> Columns:
     return {
         "ship_to_name": (address.full_name or address.company) if isinstance(address, records.ToAddress) else None,
         "channel_name": (channel.channel_name or channel.channel_id) if isinstance(channel, records.Channel) else None,
+        "held": is_held(order),
     }
 
 
@@ -147,7 +149,7 @@ TABLES: dict[Entity, Table] = {
                 "required_ship_date",
             ),
             _order_columns,
-            ("ship_to_name", "channel_name"),
+            ("ship_to_name", "channel_name", "held"),
             (
                 Lines(
                     models.OrderLine,

@@ -1,12 +1,13 @@
 from django.urls import include, path
 
-from . import look_views, mapping_views, saved_views, screens, views
+from . import look_views, mapping_views, override_views, saved_views, screens, stock_views, views
 
 SCREENS = screens.SCREENS
 
 urlpatterns = [
     *(path(f"{screen.path}/", views.listing, {"screen": screen}, name=screen.name) for screen in SCREENS),
     *(path(f"{screen.path}/export.csv", views.export, {"screen": screen}, name=screen.export) for screen in SCREENS),
+    path("", include("packr.warehouse.action_pages.urls")),
     path("orders/<int:pk>/", views.order, name="order"),
     path("inventory/<int:pk>/", views.inventory_item, name="inventory_item"),
     path("products/<int:pk>/", views.product, name="product"),
@@ -15,6 +16,10 @@ urlpatterns = [
     path("views/<int:pk>/", saved_views.change, name="saved_view"),
     path("views/<int:pk>/delete/", saved_views.delete, name="delete_view"),
     path("inbound-shipments/<int:pk>/", views.inbound_shipment, name="inbound_shipment"),
+    path("<slug:entity>/<int:pk>/override/", override_views.new, name="override"),
+    path("overrides/", override_views.listing, name="overrides"),
+    path("overrides/<int:pk>/end/", override_views.end, name="end_override"),
+    path("orders/<int:pk>/stock/", stock_views.check_order, name="check_stock"),
     path("<slug:entity>/<int:pk>/check/", look_views.check, name="check_record"),
     path("<slug:entity>/<int:pk>/check/take/", look_views.take, name="take_over"),
     path("", include("packr.warehouse.history.urls")),

@@ -11,7 +11,7 @@ from packr.workspaces.current import Place, place
 from packr.workspaces.views import signed_in
 
 from . import listing as lists
-from . import screens, spreadsheet
+from . import overrides, screens, spreadsheet
 from .brands import seen_by
 from .models import (
     Customer,
@@ -35,7 +35,8 @@ def listing(request: HttpRequest, screen: Screen) -> HttpResponse:
     """One data screen. What is shown of it is in the address: see `listing.asked`."""
     here, asked = _seen(request, screen), lists.asked(screen, request.GET)
     page = lists.page(here, asked, request.user)
-    return render(request, "warehouse/list.html", {"screen": screen, "page": page, "asked": asked})
+    context = {"screen": screen, "page": page, "asked": asked, "overrides": overrides.current(screen.entity, page.rows)}
+    return render(request, "warehouse/list.html", context)
 
 
 @signed_in

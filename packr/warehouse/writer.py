@@ -124,6 +124,8 @@ def recognised(connection_id: int, entity: Entity, sources: Mapping[str, bytes])
 
 def _apply(page: _Page, change_no: int | None = None) -> Applied:
     """Write the page, as the change `change_no` when the caller has one already."""
+    if not page.records:
+        return Applied()
     ids = [str(record.external_id) for record in page.records]
     standing = sql.stored(page.table.model, page.connection_id, ids)
     guard = _guard(page, standing, ids)

@@ -94,4 +94,5 @@ def fill(slug: str) -> Connection:
     factories.warehouse(made, "w-1", "Hamburg")
     factories.customer(made, "customer-1", "Acme Ltd")
     factories.shipping_method(made, "s-1", "Ground")
+    factories.action(made, external_id=order.external_id)
     return made

@@ -14,7 +14,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from integrations.credentials import seal
-from integrations.models import Connection
+from integrations.models import Action, Connection
 from packr.warehouse.models import Order, Product
 from packr.workspaces.models import Brand, Workspace
 from syncs.models import EntitySchedule, SyncRun
@@ -164,3 +164,14 @@ def test_a_run_is_found_by_its_number(desk: Client, filled: Connection) -> None:
     run = SyncRun.objects.earliest("pk")
     assert [row.pk for row in desk.get(address(SyncRun), {"q": str(run.pk)}).context["cl"].result_list] == [run.pk]
     assert desk.get(address(SyncRun), {"q": "northbay"}).context["cl"].result_count == SyncRun.objects.count()
+
+
+def test_the_trace_of_an_action_can_be_taken_away(desk: Client, filled: Connection) -> None:
+    """T23: support takes the exchange as a file; a person of no right does not."""
+    action = Action.objects.get()
+    chosen = {"action": "export", "_selected_action": [action.pk]}
+    answer = desk.post(address(Action), chosen)
+    (trace,) = answer.json()
+    assert (trace["reference"], trace["exchanges"]) == (action.reference, action.exchanges)
+    assert "attachment" in answer["Content-Disposition"]
+    assert "&lt;b&gt;" in desk.get(address(Action, "change", action.pk)).content.decode()

@@ -8,9 +8,10 @@ from typing import Any
 from django.contrib.auth.models import User
 from django.utils.timezone import now
 
+from integrations.actions import ActionKind
 from integrations.credentials import seal
 from integrations.entities import Entity
-from integrations.models import BrandMapping, Connection
+from integrations.models import Action, ActionState, BrandMapping, Connection
 from packr.warehouse.models import (
     Customer,
     InboundLine,
@@ -20,6 +21,7 @@ from packr.warehouse.models import (
     Order,
     OrderLine,
     OrderShipment,
+    Override,
     Product,
     Return,
     ReturnLine,
@@ -127,6 +129,21 @@ def inventory(
     return made
 
 
+def override(item: InventoryItem, field: str = "awaiting", value: str = "12", **fields: Any) -> Override:
+    """A value put over an item's own, for a day."""
+    return Override.objects.create(
+        connection=item.connection,
+        entity=Entity.INVENTORY,
+        row_id=item.pk,
+        external_id=item.external_id,
+        name=str(item),
+        field=field,
+        value=value,
+        change_no=item.change_no,
+        **{"reason": "Counted by hand", "expires_at": now() + timedelta(days=1), **fields},
+    )
+
+
 def product(connection: Connection, sku: str, **fields: Any) -> Product:
     return mirrored(Product, connection, **{"sku": sku, "name": sku.title(), "external_id": f"p-{sku}", **fields})
 
@@ -163,6 +180,30 @@ def returned(connection: Connection, *, lines: tuple[tuple[str, int], ...] = (),
     for position, (sku, expected) in enumerate(lines, 1):
         ReturnLine.objects.create(sent_back=made, position=position, sku=sku, expected_quantity=expected)
     return made
+
+
+def action(connection: Connection, kind: str = "cancel-order", **fields: Any) -> Action:
+    """An action that the WMS accepted a minute ago, with its trace."""
+    moment = fields.pop("asked_at", now() - timedelta(minutes=1))
+    number = next(_numbers)
+    exchange = {"method": "PUT", "path": "/x", "body": "", "status": 200, "answer": '{"a": "<b>"}', "ms": 40}
+    return Action.objects.create(
+        connection=connection,
+        kind=kind,
+        entity=ActionKind(kind).entity,
+        asked_at=moment,
+        **{
+            "external_id": "order-1",
+            "reference": f"packr-{number}",
+            "key": f"key-{number}",
+            "state": ActionState.ACCEPTED,
+            "answered_at": moment,
+            "latency_ms": 42,
+            "shielded_until": moment + timedelta(minutes=15),
+            "exchanges": [exchange],
+            **fields,
+        },
+    )
 
 
 def mirrored(model: Any, connection: Connection, **fields: Any) -> Any:

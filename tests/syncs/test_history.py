@@ -12,6 +12,7 @@ from django.db import DatabaseError
 from django.utils.timezone import now
 
 from integrations.entities import Entity
+from integrations.models import Action
 from syncs import history
 from syncs.beats import PROCESSES
 from syncs.models import (
@@ -275,3 +276,12 @@ def test_the_command_says_how_much_went(clock, place, capsys):
     newest(place)
     call_command("prune")
     assert capsys.readouterr().out == "Removed 3 runs and 0 incidents.\n"
+
+
+def test_actions_are_kept_for_ninety_days_and_longer_while_they_are_open(connection):
+    """T23: every change with its exchange, for as long as runs are."""
+    old = now() - history.KEPT - timedelta(days=1)
+    make.action(connection, asked_at=old)
+    kept = [make.action(connection, asked_at=old, state="unknown", settle_at=now()), make.action(connection)]
+    history.prune()
+    assert sorted(Action.objects.values_list("pk", flat=True)) == [one.pk for one in kept]

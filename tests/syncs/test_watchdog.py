@@ -34,6 +34,7 @@ from syncs.schedule import reschedule
 from syncs.services import LeaseLost, claim, fence, request_runs
 from syncs.tasks import tick
 from syncs.ticking import make_tick
+from tests.kit import factories
 from tests.kit.model_wms import ENTITIES, order
 from tests.kit.running import drain, sync
 
@@ -605,3 +606,15 @@ def next_moment():
     due = EntitySchedule.objects.exclude(next_due_at=None).order_by("next_due_at").values_list("next_due_at", flat=True)
     queued = SyncRun.objects.filter(state=State.QUEUED).order_by("ready_at").values_list("ready_at", flat=True)
     return min([*due[:1], *queued[:1]])
+
+
+def test_actions_that_are_due_are_looked_after_by_a_wake_up(clock, connection, monkeypatch):
+    """M9: in the watchdog's rhythm, whatever became of the process that sent them."""
+    sent = []
+    monkeypatch.setattr(watchdog.wakeups, "settle", lambda: sent.append(now()))
+    factories.action(connection, state="unknown", settle_at=now() + timedelta(seconds=30))
+    watchdog.check()
+    assert sent == []
+    clock.shift(31)
+    watchdog.check()
+    assert sent == [now()]

@@ -141,8 +141,3 @@ def same(found: Any, wanted: Any) -> bool:
         return Decimal(str(found)) == Decimal(str(wanted))
     except InvalidOperation:
         return False
-
-
-def is_held(order: Any) -> bool:
-    """Whether an order shows a hold, as far as Trackstar tells: as an exception with the WMS's own word for it."""
-    return order.status == "exception" and "hold" in str(order.raw_status or "").lower()

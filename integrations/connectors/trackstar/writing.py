@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import quote
 
-from ...actions import ActionKind, Again, Declined, Done, Operation, Unclear, Wish
+from ...actions import ActionKind, Again, Declined, Done, Operation, Unclear, Wish, is_held
 from ...decoding import Shape
 from ...entities import Entity
 from ...errors import ConnectorError, Kind
@@ -153,13 +153,13 @@ def _accept_passed_through(client: Client, answer: Answer) -> None:
 
 def _refused(client: Client, answer: Answer) -> Exception:
     """The error that the status of a write stands for: Declined when it is a refusal of the change itself."""
-    if answer.status in (401, 429) or answer.status < 400 or (answer.status >= 500 and answer.status != 501):
+    if answer.status in (401, 408, 429) or answer.status < 400 or (answer.status >= 500 and answer.status != 501):
         error = explain(answer)
         return ConnectorError(error.kind, error.message, detail=detail(answer), retry_at=error.retry_at)
     try:
         body = answer.json()
-    except ConnectorError:
-        body = None
+    except ConnectorError as error:
+        return error  # a web page of something in between, say: it tells nothing about the change
     body = body if isinstance(body, dict) else {}
     if answer.status == 409:
         # The first attempt with this key still runs.
@@ -354,7 +354,7 @@ OPERATIONS: Mapping[ActionKind, Operation] = {
     ActionKind.HOLD_ORDER: Operation(
         (),
         _hold(True),
-        _find_target(Entity.ORDERS, lambda wish, order: forms.is_held(order)),
+        _find_target(Entity.ORDERS, lambda wish, order: is_held(order)),
         _lacks_holds,
         Again.HARMLESS,
         SEEN_WITHIN_BY_PASSTHROUGH,

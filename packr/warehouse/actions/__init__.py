@@ -4,9 +4,9 @@
 """
 
 from .acting import KeyTaken, Unavailable, act
-from .marks import Mark, MarkState, marks
+from .marks import Mark, MarkState, mark_of, marks
 from .offers import fields, offers
-from .settling import is_any_due, settle
+from .settling import is_any_due, prune, settle
 from .values import Invalid
 
 __all__ = [
@@ -18,7 +18,9 @@ __all__ = [
     "act",
     "fields",
     "is_any_due",
+    "mark_of",
     "marks",
     "offers",
+    "prune",
     "settle",
 ]

@@ -16,6 +16,7 @@ from .. import shields, writer
 from . import answers
 from .waits import LEASE, LONGEST_DOUBT, REPEATS_FOR
 
+BATCH = 500
 AT_ONCE = 20  # actions looked after in one go
 NOT_MADE = (
     "The WMS's answer was lost, and the WMS does not show the change: it was not made. Send it again if it is still "
@@ -104,3 +105,14 @@ def _confirm(action: Action, moment: datetime) -> None:
             )
     Action.objects.filter(pk=action.pk, state=ActionState.ACCEPTED).update(settle_at=None, exchanges=action.exchanges)
     shields.lower(moment)
+
+
+def prune(before: datetime) -> int:
+    """Remove actions that were asked for before a moment and need no more looking after; how many."""
+    removed = 0
+    while True:
+        old = Action.objects.filter(asked_at__lt=before, settle_at=None).order_by("asked_at")
+        batch = list(old.values_list("pk", flat=True)[:BATCH])
+        removed += Action.objects.filter(pk__in=batch).delete()[0] if batch else 0
+        if len(batch) < BATCH:
+            return removed

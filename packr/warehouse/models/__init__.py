@@ -4,8 +4,10 @@ from .bills import Bill
 from .history import RecordChange
 from .inbound import InboundLine, InboundShipment
 from .looks import Look
+from .metrics import KitPart, ProcessingMark, SkuMetrics
 from .mirrored import Mirrored
 from .orders import Order, OrderLine, OrderShipment
+from .overrides import Override
 from .returns import Return, ReturnLine
 from .saved import SavedView
 from .setup import Customer, OrderChannel, ShippingMethod, Supplier, Warehouse, WarehouseLocation
@@ -18,18 +20,22 @@ __all__ = [
     "InboundShipment",
     "InventoryItem",
     "InventoryLevel",
+    "KitPart",
     "Look",
     "Mirrored",
     "Order",
     "OrderChannel",
     "OrderLine",
     "OrderShipment",
+    "Override",
+    "ProcessingMark",
     "Product",
     "RecordChange",
     "Return",
     "ReturnLine",
     "SavedView",
     "ShippingMethod",
+    "SkuMetrics",
     "Supplier",
     "Warehouse",
     "WarehouseLocation",

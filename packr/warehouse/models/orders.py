@@ -2,7 +2,7 @@ from django.db import models
 from django.db.models import Q
 
 from .folding import Folded
-from .mirrored import PRESENT, ExternalId, Mirrored, Quantity, sorts
+from .mirrored import PRESENT, ExternalId, Mirrored, Quantity, feeds, sorts
 
 # What has not left the warehouse yet, or not all of it.
 TO_SHIP = ("open", "confirmed", "processing", "picked", "packed", "partially_fulfilled", "backordered", "exception")
@@ -23,6 +23,7 @@ class Order(Mirrored):
 
     class Meta(Mirrored.Meta):
         indexes = [
+            feeds("orders_by_change"),
             models.Index(fields=["connection", "-created_at", "-id"], name="orders_newest_present", condition=PRESENT),
             models.Index(
                 fields=["connection", "warehouse_customer_id", "-created_at", "-id"],

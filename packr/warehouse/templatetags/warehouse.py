@@ -17,7 +17,7 @@ from django.utils.safestring import SafeString, mark_safe
 
 from integrations.entities import Entity
 from integrations.models import Connection
-from packr.warehouse.models import Mirrored
+from packr.warehouse.models import Mirrored, Override
 from packr.warehouse.screens import BY_NAME, Column
 from packr.warehouse.tables import TABLES
 from packr.workspaces.templatetags.looks import day, exact, listed, money, quantity, zone_of
@@ -66,6 +66,9 @@ def cell(context: Context, row: Mirrored, column: Column) -> str:
     if column.kind == "leads":
         return _lead(row, column)
     value = getattr(row, column.field)
+    override = (context.get("overrides") or {}).get(row.pk, {}).get(column.field)
+    if override:
+        return _overridden(row, column, value, override)
     if column.kind == "link":
         address = reverse(context["screen"].detail, args=[row.pk])
         return format_html('<a class="code" href="{}">{}</a>', address, value or row.external_id)
@@ -107,6 +110,23 @@ def _kit(row: Mirrored, is_kit: bool) -> str:
         return "Yes" if is_kit else "No"
     made = ((quantity(one["unit_quantity"]) or "?", one["sku"] or one["inventory_item_id"]) for one in parts)
     return format_html("Kit of {}", format_html_join(", ", '{} × <span class="code">{}</span>', made))
+
+
+def _overridden(row: Mirrored, column: Column, value: Any, override: Override) -> str:
+    """What a person put over a value, with what the WMS says beside it."""
+    theirs = NOT_GIVEN if value is None or value == "" else _written(row, column, value)
+    return format_html(
+        '<strong>{}</strong> {} <span class="muted small">WMS: {}</span>',
+        _written(row, column, override.value),
+        _override_badge(),
+        theirs,
+    )
+
+
+@lru_cache(maxsize=1)
+def _override_badge() -> SafeString:
+    badge = {"icon": "pencil-square", "word": "Override", "tone": "info"}
+    return mark_safe(render_to_string("components/_badge.html", badge).strip())
 
 
 def _written(row: Mirrored, column: Column, value: Any) -> str:

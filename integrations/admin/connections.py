@@ -13,9 +13,9 @@ from django.utils.safestring import SafeString
 from packr.admin import Fact, ModelAdmin, ReadOnlyAdmin, mark, now_panel, when, when_exactly
 from packr.workspaces.models import MANAGE_CONNECTIONS
 
-from . import services
-from .models import BrandMapping, Connection, Status
-from .templatetags.integrations import STATUSES
+from .. import services
+from ..models import BrandMapping, Connection, Status
+from ..templatetags.integrations import STATUSES
 
 MOST_CHECKS = 10  # each may take as long as a request to a WMS may
 

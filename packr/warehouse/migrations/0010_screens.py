@@ -10,7 +10,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('integrations', '0003_actions'),
-        ('warehouse', '0008_looks'),
+        ('warehouse', '0009_overrides'),
         ('workspaces', '0002_tokens'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]

@@ -1,0 +1,160 @@
+"""What people sent to their WMS and what it answered, for support: to look at, and to take away as a file."""
+
+import json
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import Count, Q, QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+from django.utils.timezone import now
+
+from packr.admin import Fact, ReadOnlyAdmin, Tone, mark, now_panel, when, when_exactly
+
+from ..models import Action, ActionState
+
+TONES: dict[str, Tone] = {
+    ActionState.SENDING: "info",
+    ActionState.ACCEPTED: "positive",
+    ActionState.REFUSED: "warning",
+    ActionState.UNKNOWN: "critical",
+}
+TRACE = (
+    "reference",
+    "kind",
+    "external_id",
+    "values",
+    "through",
+    "state",
+    "asked_at",
+    "answered_at",
+    "latency_ms",
+    "message",
+    "errors",
+    "origin",
+    "failure",
+    "warning",
+    "confirmed_at",
+    "exchanges",
+)
+
+
+@now_panel("integrations.view_action")
+def actions_now() -> Fact:
+    """How many changes nobody knows the fate of."""
+    open_ = Action.objects.filter(state=ActionState.UNKNOWN)
+    found = open_.aggregate(all=Count("pk"), given_up=Count("pk", filter=Q(settle_at=None)))
+    url = f"{reverse('admin:integrations_action_changelist')}?state__exact={ActionState.UNKNOWN.value}"
+    if not found["all"]:
+        return Fact("Changes sent to a WMS", "All answered", "positive", url)
+    also = f", {found['given_up']} given up" if found["given_up"] else ""
+    return Fact("Changes sent to a WMS", f"{found['all']} being checked{also}", "warning", url)
+
+
+@admin.register(Action)
+class ActionAdmin(ReadOnlyAdmin):
+    """A change that a person asked for: who, what, when, and the WMS's answer. Secrets were never kept."""
+
+    list_display = ["reference", "kind", "state_mark", "connection", "external_id", "person", "asked", "latency"]
+    list_select_related = ["connection__workspace", "person"]
+    list_filter = ["state", "kind", "through", "failure", "connection__wms"]
+    date_hierarchy = "asked_at"
+    search_fields = ["reference", "external_id", "key", "connection__name", "connection__workspace__slug"]
+    search_help_text = "Reference, key, the WMS's id of what was changed, connection or workspace"
+    actions = ["export"]
+    fieldsets = [
+        (None, {"fields": ["reference", "kind", "connection", "external_id", "values"]}),
+        ("Asked", {"fields": ["person", "through", "key", "asked_exactly"]}),
+        (
+            "Answered",
+            {
+                "fields": [
+                    "state_mark",
+                    "message",
+                    "errors",
+                    "origin",
+                    "failure",
+                    "warning",
+                    "answered_exactly",
+                    "latency",
+                    "confirmed_exactly",
+                    "shielded_exactly",
+                    "settle_exactly",
+                    "looks",
+                ]
+            },
+        ),
+        ("Exchange", {"fields": ["trace"], "description": "What was asked and answered, without secrets."}),
+    ]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        return super().get_queryset(request).select_related("connection__workspace", "person")
+
+    def has_export_permission(self, request: HttpRequest) -> bool:
+        """Whoever may see actions may take them away."""
+        return bool(self.has_view_permission(request))
+
+    @admin.display(description="state", ordering="state")
+    def state_mark(self, action: Action) -> SafeString:
+        return mark(TONES[action.state], action.get_state_display())
+
+    @admin.display(description="asked", ordering="asked_at")
+    def asked(self, action: Action) -> str:
+        return when(action.asked_at)
+
+    @admin.display(description="latency", ordering="latency_ms")
+    def latency(self, action: Action) -> str:
+        return "–" if action.latency_ms is None else f"{action.latency_ms} ms"
+
+    @admin.display(description="asked")
+    def asked_exactly(self, action: Action) -> str:
+        return when_exactly(action.asked_at)
+
+    @admin.display(description="answered")
+    def answered_exactly(self, action: Action) -> str:
+        return when_exactly(action.answered_at)
+
+    @admin.display(description="confirmed")
+    def confirmed_exactly(self, action: Action) -> str:
+        return when_exactly(action.confirmed_at)
+
+    @admin.display(description="kept from older answers until")
+    def shielded_exactly(self, action: Action) -> str:
+        return when_exactly(action.shielded_until)
+
+    @admin.display(description="looked after again")
+    def settle_exactly(self, action: Action) -> str:
+        return when_exactly(action.settle_at)
+
+    @admin.display(description="requests")
+    def trace(self, action: Action) -> SafeString:
+        """Every request and its answer, foreign text escaped."""
+        rows = (
+            (
+                f"{one['method']} {one['path']}",
+                one["body"] or "–",
+                one["status"] or "no answer",
+                one["ms"],
+                one["answer"] or "–",
+            )
+            for one in action.exchanges
+        )
+        shown = format_html_join("", "<li><b>{}</b><pre>{}</pre>{}, {} ms<pre>{}</pre></li>", rows)
+        return format_html("<ol>{}</ol>", shown) if shown else format_html("{}", "–")
+
+    @admin.action(description="Export the trace", permissions=["export"])
+    def export(self, request: HttpRequest, queryset: QuerySet[Action]) -> HttpResponse:
+        found = [
+            {
+                "connection": str(action.connection),
+                "person": action.person.get_username() if action.person else None,
+                **{name: getattr(action, name) for name in TRACE},
+            }
+            for action in queryset.select_related("connection__workspace", "person").order_by("pk")
+        ]
+        text = json.dumps(found, indent=2, default=str, ensure_ascii=False)
+        name = f"packr-actions-{now():%Y%m%d-%H%M}.json"
+        headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+        return HttpResponse(text, content_type="application/json; charset=utf-8", headers=headers)

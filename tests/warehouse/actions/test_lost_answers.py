@@ -1,0 +1,275 @@
+"""An answer that is lost is never "failed, try again": the WMS is asked what it has, and one object exists.
+
+RELIABILITY 2, M9, T21.
+"""
+
+from datetime import timedelta
+
+import pytest
+from django.utils.timezone import now
+
+from integrations import sending, services
+from integrations.errors import Kind
+from integrations.models import Action
+from packr.warehouse import actions
+from packr.warehouse.actions import answers, settling
+from packr.warehouse.models import InboundShipment, Order
+from tests.kit.running import sync
+from tests.warehouse.actions.conftest import new_inbound, new_order
+
+LOST = [
+    ("lost_answer", {}),  # carried out, then the connection is reset
+    ("truncate", {}),
+    ("bad_json", {}),
+    ("wrong_encoding", {}),
+]
+NEVER_DONE = [
+    ("server_error", {"status": 500}),
+    ("server_error", {"status": 502, "html": True}),
+    ("html", {}),
+    ("redirect", {}),
+]
+
+
+@pytest.fixture
+def unlooked(monkeypatch):
+    """The look at the WMS that follows a lost answer at once fails as well."""
+
+    def fail(*args, **kwargs):
+        return sending.Outcome(answers.ActionState.UNKNOWN)
+
+    real = sending.look
+    monkeypatch.setattr(sending, "look", fail)
+    return lambda: monkeypatch.setattr(sending, "look", real)
+
+
+def later(action, **delta):
+    """Settle as if so much time had gone by."""
+    earlier = timedelta(**delta)
+    Action.objects.filter(pk=action.pk).update(asked_at=action.asked_at - earlier, settle_at=now())
+    actions.settle()
+    action.refresh_from_db()
+    return action
+
+
+@pytest.mark.parametrize(("fault", "params"), LOST)
+def test_an_order_whose_answer_was_lost_is_found_at_once(wms, act, item, fault, params):
+    """The look by reference comes within the person's time."""
+    wms.fault(fault, path="/wms/orders", method="POST", times=1, **params)
+    action = act("create-order", **new_order(item))
+    assert (action.state, action.message) == ("accepted", "")
+    (there,) = wms.orders(order_number="T-1")
+    assert Order.objects.get(order_number="T-1").external_id == there["id"] == action.external_id
+    assert len(wms.asked("POST")) == 1
+
+
+@pytest.mark.parametrize(("fault", "params"), LOST)
+def test_an_order_whose_answer_was_lost_is_found_later(wms, act, item, unlooked, fault, params):
+    wms.fault(fault, path="/wms/orders", method="POST", times=1, **params)
+    action = act("create-order", **new_order(item))
+    assert action.state == "unknown"
+    assert "don't send it again" in action.message
+    unlooked()
+    assert later(action, seconds=30).state == "accepted"
+    assert len(wms.orders(order_number="T-1")) == Order.objects.filter(order_number="T-1").count() == 1
+
+
+@pytest.mark.parametrize(("fault", "params"), NEVER_DONE)
+def test_an_order_that_never_arrived_is_given_up_only_after_the_visibility_delay(wms, act, item, fault, params):
+    """A 500 may come after the commit: nothing is concluded, and nothing sent, before the WMS must show it."""
+    wms.fault(fault, path="/wms/orders", method="POST", times=1, **params)
+    action = act("create-order", **new_order(item))
+    assert action.state == "unknown"
+    assert later(action, minutes=10).state == "unknown"
+    gone = later(action, minutes=20)
+    assert (gone.state, gone.message) == ("refused", settling.NOT_MADE)
+    assert [path for method, path in wms.asked("POST")].count("/wms/orders") == 1
+    # Then the person may send it again, and there is one.
+    assert act("create-order", **new_order(item)).state == "accepted"
+    assert len(wms.orders(order_number="T-1")) == 1
+
+
+def test_while_nobody_knows_the_same_is_not_sent_by_another_key(wms, act, item):
+    """A second form, a second person: one order."""
+    wms.fault("html", path="/wms/orders", method="POST", times=1)
+    assert act("create-order", key="k", **new_order(item)).state == "unknown"
+    with pytest.raises(actions.Invalid, match="order_number: The same change was sent already"):
+        act("create-order", **new_order(item))
+    assert act("create-order", key="k", **new_order(item)).state == "unknown"
+    assert act("create-order", **new_order(item, number="T-2")).state == "accepted"
+    assert [path for method, path in wms.asked("POST")].count("/wms/orders") == 2
+
+
+def test_an_inbound_shipment_is_found_by_its_number(wms, act, item, unlooked):
+    wms.fault("lost_answer", path="/wms/inbound-shipments", method="POST", times=1)
+    action = act("create-inbound-shipment", **new_inbound(item))
+    assert action.state == "unknown"
+    unlooked()
+    assert later(action, seconds=30).state == "accepted"
+    assert InboundShipment.objects.get(purchase_order_number="PO-1").external_id == action.external_id
+    assert len(wms.rows("/wms/inbound-shipments", purchase_order_number="PO-1")) == 1
+
+
+@pytest.mark.parametrize("fault", ["lost_answer", "server_error"])
+def test_a_cancellation_is_settled_by_the_order_itself(wms, act, order, unlooked, fault):
+    """Carried out or not, in the end it is: cancelling twice is cancelling once."""
+    wms.fault(fault, path="/wms/orders/", method="PUT", times=1)
+    action = act("cancel-order", order)
+    assert action.state == "unknown"
+    unlooked()
+    assert later(action, seconds=30).state == "accepted"
+    order.refresh_from_db()
+    assert order.status == "cancelled"
+
+
+@pytest.mark.parametrize("kind", ["hold-order", "release-order"])
+@pytest.mark.parametrize("fault", ["lost_answer", "server_error"])
+def test_a_hold_is_settled(wms, act, order, fault, kind, unlooked):
+    if kind == "release-order":
+        assert act("hold-order", order).state == "accepted"
+    wms.fault(fault, path="/wms/passthrough", method="POST", times=1)
+    action = act(kind, order)
+    assert action.state == "unknown"
+    unlooked()
+    assert later(action, seconds=30).state == "accepted"
+    order.refresh_from_db()
+    assert (order.record["raw_status"] == "On hold") == (kind == "hold-order")
+
+
+@pytest.mark.parametrize("fault", ["lost_answer", "html", "server_error"])
+def test_an_adjustment_is_made_once(wms, act, item, unlooked, fault):
+    """Relative, so never done twice: by the count, and by the key while the WMS surely knows it."""
+    before = item.onhand
+    wms.fault(fault, path="/wms/inventory", method="PUT", times=1)
+    action = act("adjust-inventory", item, adjustment_type="decrease", quantity=3, warehouse_id="wh_east")
+    assert action.state == "unknown"
+    unlooked()
+    later(action, seconds=30)
+    item.refresh_from_db()
+    there = wms.call("GET", f"/wms/inventory/{item.external_id}")["data"]["onhand"]
+    if fault == "server_error":
+        assert (action.state, there) == ("unknown", before)  # an error forgets the key: it is not sent again
+        assert later(action, minutes=20).message == settling.NOT_MADE
+    else:
+        assert (action.state, there, item.onhand) == ("accepted", before - 3, before - 3)
+
+
+def test_an_adjustment_among_other_movements_is_told_by_the_key_alone(wms, act, item, unlooked):
+    """The count moved by something else as well: only the key tells, and only while no error made the WMS forget it."""
+    wms.fault("lost_answer", path="/wms/inventory", method="PUT", times=1)
+    action = act("adjust-inventory", item, adjustment_type="decrease", quantity=3, warehouse_id="wh_east")
+    body = {"quantity": 1, "adjustment_type": "decrease", "warehouse_id": "wh_east"}
+    wms.call("PUT", f"/wms/inventory/{item.external_id}/adjust", body)
+    unlooked()
+    assert later(action, seconds=30).state == "accepted"
+    assert wms.call("GET", f"/wms/inventory/{item.external_id}")["data"]["onhand"] == item.onhand - 4
+
+
+def test_what_never_left_is_refused_at_once(wms, act, item, settings, monkeypatch):
+    """Nothing was sent, so nothing is looked for, and it may be sent again at once."""
+    wms.sandbox.stop()
+    action = act("create-order", **new_order(item))
+    assert (action.state, action.failure) == ("refused", Kind.UNREACHABLE)
+    assert "Nothing was sent to the WMS" in action.message
+    assert action.settle_at is None
+
+
+def test_a_private_address_is_refused_and_nothing_sent(wms, act, item, settings):
+    settings.PRIVATE_WMS_HOSTS = frozenset()
+    action = act("create-order", **new_order(item))
+    assert (action.state, action.failure, action.exchanges) == ("refused", Kind.CONTRACT, [])
+
+
+def test_a_slow_wms_is_not_waited_for_longer_than_a_person_is(monkeypatch, wms, act, item):
+    """10 s for all of it; here a second. The WMS carries it out afterwards, and there is one order."""
+    monkeypatch.setattr(sending, "DEADLINE", timedelta(seconds=1))
+    monkeypatch.setattr(sending, "WORTH_A_LOOK", timedelta(seconds=1))
+    wms.fault("hang", path="/wms/orders", method="POST", times=1, seconds=60)
+    action = act("create-order", **new_order(item))
+    assert action.state == "unknown"
+    assert 900 < action.latency_ms < 1500
+    wms.heal()
+    for _ in range(50):
+        if wms.orders(order_number="T-1"):
+            break
+    assert later(action, seconds=30).state == "accepted"
+    assert len(wms.orders(order_number="T-1")) == Order.objects.filter(order_number="T-1").count() == 1
+
+
+class Killed(BaseException):
+    """The process is no more."""
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_a_process_that_died_between_request_and_answer(monkeypatch, wms, act, item, when):
+    """kill -9: the row was committed before the request left, so its fate is found out."""
+    real = sending.send
+
+    def die(action):
+        if when == "after":
+            real(action)
+        raise Killed
+
+    monkeypatch.setattr(sending, "send", die)
+    with pytest.raises(Killed):
+        act("create-order", **new_order(item))
+    monkeypatch.setattr(sending, "send", real)
+    action = Action.objects.get()
+    assert action.state == "sending"
+    assert actions.settle() == 0  # not while its process may still be at it
+    assert later(action, minutes=1).state == ("accepted" if when == "after" else "unknown")
+    if when == "before":
+        assert later(action, minutes=20).state == "refused"
+    assert len(wms.orders(order_number="T-1")) == Order.objects.filter(order_number="T-1").count()
+
+
+def test_a_sync_may_see_it_first(wms, act, item, synced, unlooked):
+    """The order arrives with a poll before its answer is settled: it is the same row."""
+    wms.fault("lost_answer", path="/wms/orders", method="POST", times=1)
+    action = act("create-order", **new_order(item))
+    assert sync(synced).created == 1
+    unlooked()
+    assert later(action, seconds=30).state == "accepted"
+    assert Order.objects.filter(order_number="T-1").count() == 1
+
+
+def test_two_cannot_settle_one(monkeypatch, wms, act, order, unlooked):
+    """By a conditional update: who comes second does nothing."""
+    wms.fault("lost_answer", path="/wms/orders/", method="PUT", times=1)
+    action = act("cancel-order", order)
+    Action.objects.update(settle_at=now())
+    unlooked()
+    real, looks = sending.look, []
+
+    def look(one):
+        looks.append(one.pk)
+        assert actions.settle() == 0  # another process, this moment
+        return real(one)
+
+    monkeypatch.setattr(sending, "look", look)
+    assert actions.settle() == 1
+    assert looks == [action.pk]
+    assert not actions.is_any_due()
+
+
+def test_waits_grow_and_end_with_a_sentence(wms, act, order):
+    wms.fault("html", path="/wms/orders/", method="PUT")
+    action = act("cancel-order", order)
+    waits = []
+    for _ in range(4):
+        later(action)
+        waits.append(round((action.settle_at - now()).total_seconds()))
+    assert waits == sorted(set(waits))
+    assert later(action, hours=25).state == "unknown"
+    assert (action.settle_at, action.message) == (None, settling.NEVER_KNOWN)
+    # A person has looked, and sends it again.
+    assert act("cancel-order", order).state == "unknown"
+
+
+def test_what_was_being_sent_when_the_connection_ended(wms, act, order, synced, unlooked):
+    wms.fault("lost_answer", path="/wms/orders/", method="PUT", times=1)
+    action = act("cancel-order", order)
+    services.disconnect(synced)
+    unlooked()
+    assert later(action, seconds=30).message == settling.GONE
+    assert action.settle_at is None
