@@ -6,7 +6,7 @@ from django.utils.timezone import now
 
 from packr.warehouse import writer
 
-from . import absence
+from . import absence, processing
 from .models import EntitySchedule, Mode, RejectedRecord, State, SyncRun
 from .schedule import WIDE, next_wide
 from .services import complete
@@ -23,7 +23,10 @@ def settle(turn: Turn, doubt: absence.Verdict = absence.SURE) -> None:
 
 
 def end(turn: Turn, doubt: absence.Verdict = absence.SURE) -> None:
-    """End the run inside the caller's transaction. For a list that is doubted the watermark stays where it is."""
+    """End the walk inside the caller's transaction, and the run with it unless something is to be worked out.
+
+    For a list that is doubted the watermark stays where it is.
+    """
     run = turn.run
     state, message = (State(doubt.state), doubt.message) if doubt.state else _outcome(run)
     if run.mode == Mode.FULL and not doubt.state:
@@ -34,7 +37,9 @@ def end(turn: Turn, doubt: absence.Verdict = absence.SURE) -> None:
         writer.take_stock(turn.entity)
     if not doubt.state and run.mode != Mode.WINDOW:
         _move_watermark(turn)
-    complete(
+    if processing.is_needed(turn):
+        return processing.enter(turn, processing.Outcome(state, message, doubt.held))
+    return complete(
         run,
         state,
         {**turn.progress(), "held": doubt.held},

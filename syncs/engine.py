@@ -1,7 +1,8 @@
 """The engine: one slice of one run at a time.
 
 Whatever is killed, whenever, at most one page is fetched again. A run goes through its phases: read the pages, then
-(when it is full) look once more at what came back older and at what was absent, then end.
+(when it is full) look once more at what came back older and at what was absent, then work out what is derived from
+what changed, and end.
 """
 
 import logging
@@ -14,7 +15,7 @@ from integrations.errors import ConnectorError, CursorExpired, Kind
 from integrations.http import Client
 from integrations.models import Connection
 
-from . import clients, failures, second_look, seen, stopping
+from . import clients, failures, processing, second_look, seen, stopping
 from .models import Mode, Phase, State, SyncRun
 from .reading import read
 from .schedule import WIDE
@@ -118,6 +119,8 @@ def _go_on(turn: Turn, client: Client) -> None:
         case Phase.DOUBTS:
             if not second_look.doubts(turn, client):
                 _enter(turn, Phase.ABSENT)
+        case Phase.PROCESS:
+            processing.process(turn)
         case _:
             second_look.absent(turn, client)
 

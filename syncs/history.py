@@ -11,7 +11,7 @@ from django.db import transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
 from django.utils import timezone
 
-from packr.warehouse import actions, looks
+from packr.warehouse import actions, looks, overrides
 from packr.warehouse.history import pruning
 
 from . import beats, spool, stopping
@@ -58,6 +58,7 @@ def prune(now: datetime | None = None, *, seconds: float | None = None) -> Prune
     incidents, _ = Incident.objects.filter(closed_at__lt=moment - KEPT).delete()
     Beat.objects.filter(beats.PROCESSES, at__lt=moment - BEATS_KEPT).delete()
     looks.prune(moment)
+    overrides.prune(moment)
     pruning.prune(moment, goes_on)
     finished = finished and goes_on()
     return Pruned(removed, incidents, finished)

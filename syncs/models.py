@@ -206,6 +206,7 @@ class SyncRun(models.Model):
     stale = models.PositiveIntegerField(default=0)
     rejected = models.PositiveIntegerField(default=0)
     removed = models.PositiveIntegerField(default=0)
+    processed = models.PositiveIntegerField(default=0, help_text="SKUs whose metrics were worked out.")
     requests = models.PositiveIntegerField(default=0, help_text="Questions asked of the WMS; 0 where nobody counted.")
     waited_seconds = models.PositiveIntegerField(default=0, help_text="How long the WMS kept it waiting.")
     failure = models.CharField(max_length=20, blank=True)
@@ -276,11 +277,14 @@ class SyncRequest(models.Model):
 
 
 class Phase(models.TextChoices):
-    """What a run does next: read the pages; look once more at what came back older, and at what did not come."""
+    """What a run does next: read the pages; look once more at what came back older, and at what did not come; then
+    work out what is derived from what changed.
+    """
 
     READ = "read"
     DOUBTS = "doubts"
     ABSENT = "absent"
+    PROCESS = "process"
 
 
 class Checkpoint(models.Model):

@@ -61,8 +61,8 @@ def _is_behind(turn: Turn, page: Page) -> bool:
 
 def _next(turn: Turn, client: Client) -> _Fetched | None:
     """The page after the one just written, when the walk and the slice go on."""
-    cursor = turn.checkpoint.cursor
-    return None if cursor is None or turn.is_over else _fetch(turn, client, cursor)
+    cursor, is_reading = turn.checkpoint.cursor, turn.checkpoint.phase == Phase.READ
+    return None if cursor is None or turn.is_over or not is_reading else _fetch(turn, client, cursor)
 
 
 def _fetch(turn: Turn, client: Client, cursor: Any) -> _Fetched:

@@ -13,11 +13,14 @@ from integrations.entities import Entity
 from integrations.models import Connection
 from integrations.services import Off
 from integrations.signals import connection_ended, connection_made, connection_resumed, lookback_raised
+from packr.warehouse.signals import age_asked
+from packr.warehouse.stock.ages import Age
 from packr.workspaces.models import Workspace
 
 from .models import EntitySchedule, Mode, Trigger
 from .schedule import awake, make_schedules, reschedule
 from .services import backfill, request_runs, stop_all
+from .state import fresh_for
 
 
 @receiver(connection_made)
@@ -74,3 +77,10 @@ def follow_the_clock(sender: type[Workspace], instance: Any, **kwargs: Any) -> N
         # Locked before they are read: rescheduling stores the settings as they are on the object.
         for schedule in daily.select_related("connection__workspace").select_for_update(of=("self",)):
             reschedule(schedule, now())
+
+
+@receiver(age_asked)
+def tell_age(sender: type[Connection], connection: Connection, entity: Entity, **kwargs: Any) -> Age | None:
+    """How old the mirror of an entity is, and how old it may be."""
+    schedule = EntitySchedule.objects.filter(connection=connection, entity=entity).first()
+    return Age(schedule.as_of, schedule.watermark, fresh_for(schedule.cadence)) if schedule else None

@@ -18,6 +18,7 @@ from integrations.models import Connection
 
 from . import seen, statements, wakeups
 from .models import ACTIVE, Checkpoint, EntitySchedule, Lane, Mode, State, SyncRun, Trigger
+from .prepared import Prepared
 from .schedule import EVERY, HORIZON, lanes_of, queue_due
 
 # A person who waits goes before the clock by this much.
@@ -215,6 +216,9 @@ def cancel(run: SyncRun, *, person: Any) -> bool:
     return True
 
 
+RUN_IN_HAND = Prepared(SyncRun.objects.select_related("connection", "checkpoint").filter(pk=0))
+
+
 @dataclass(frozen=True)
 class Claim:
     """A run in a worker's hands: until `token` is no longer the lane's, nobody else touches the account."""
@@ -239,7 +243,7 @@ def claim(*, connection: Connection | None = None) -> Claim | None:
             return None
         if token:
             # Only now: what was read before the lane was taken may be from before another worker's last page.
-            return Claim(SyncRun.objects.select_related("connection", "checkpoint").get(pk=found[0]), token)
+            return Claim(RUN_IN_HAND.get(found[0]), token)
     return None
 
 

@@ -3,10 +3,12 @@
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
+from typing import Any
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Exists
+from django.db.models import Exists, OuterRef
 from django.utils.timezone import now
 
 from integrations.connector import Ask, Resource
@@ -15,19 +17,29 @@ from integrations.http import Client
 from integrations.models import Connection
 from packr.warehouse.causes import Cause, CauseKind
 
-from . import stopping
+from . import behind, stopping
 from .models import Checkpoint, EntitySchedule, Mode, RejectedRecord, State, SyncRun
+from .prepared import Prepared
 from .services import Claim, fence, unwanted
 
-COUNTERS = ("pages", "seen", "created", "updated", "unchanged", "stale", "rejected", "removed")
+COUNTERS = ("pages", "seen", "created", "updated", "unchanged", "stale", "rejected", "removed", "processed")
 ASKED = ("since", "until", "border")
 SPENT = ("requests", "waited_seconds")
+
+
+@cache
+def schedule_of(entity: Entity) -> Prepared[Any]:
+    """An entity's schedule on a connection, with what else a slice has to know as it begins."""
+    rejected = RejectedRecord.objects.filter(connection=OuterRef("connection"), entity=OuterRef("entity"))
+    known = behind.with_processing(EntitySchedule.objects.annotate(knows_rejected=Exists(rejected)), entity)
+    return Prepared(known.filter(connection=0, entity=entity))
 
 
 class Turn:
     """One slice of a claimed run. What it counts and asks for is in `run`, and stored with each page.
 
-    `schedule` is the entity's as the slice began; `knows_rejected`: records of the entity are kept as rejected.
+    `schedule` is the entity's as the slice began; `knows_rejected`: records of the entity are kept as rejected;
+    `behind`: what of its changes was not worked in yet.
     """
 
     def __init__(self, claimed: Claim) -> None:
@@ -38,10 +50,10 @@ class Turn:
         self.resource: Resource = self.connection.connector.resources[self.entity]
         self.ends = time.monotonic() + settings.SLICE_SECONDS
         self.checkpoint = getattr(self.run, "checkpoint", None) or Checkpoint(run=self.run)
-        rejected = RejectedRecord.objects.filter(connection=self.connection, entity=self.entity)
-        schedules = EntitySchedule.objects.annotate(knows_rejected=Exists(rejected))
-        self.schedule = schedules.get(connection=self.connection, entity=self.entity)
-        self.knows_rejected: bool = self.schedule.knows_rejected
+        schedule = schedule_of(self.entity).get(self.connection.pk, self.entity)
+        self.schedule: EntitySchedule = schedule
+        self.behind = behind.read(schedule, self.entity)
+        self.knows_rejected: bool = schedule.knows_rejected
         self._client: Client | None = None
         self._asked_before = 0
 

@@ -10,7 +10,8 @@ from packr.workspaces.current import Place
 
 from . import paging
 from .brands import parts
-from .models import InventoryLevel, Mirrored, Warehouse
+from .models import InventoryLevel, Mirrored, Override, Warehouse
+from .models.overrides import ROWS as OVERRIDDEN
 from .paging import Cursor, Slice
 from .screens import PER_PAGE, Screen, Sort
 from .search import FIRST, Found, search
@@ -152,6 +153,8 @@ def _sort_key(row: Mirrored) -> Any:
 def _shown(rows: QuerySet[Mirrored], screen: Screen) -> QuerySet[Mirrored]:
     """Lists read the columns they show, not the record beside them, and name the warehouses with them."""
     lean = rows.defer("record", "digest")
+    if screen.entity in OVERRIDDEN:
+        lean = lean.annotate(is_overridden=Override.objects.held(screen.entity))
     if screen.levels:
         levels: Any = Prefetch("levels", InventoryLevel.objects.annotate(**_named("item__connection")))
         lean = lean.prefetch_related(levels)

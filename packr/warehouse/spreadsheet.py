@@ -24,7 +24,7 @@ MARK = "\N{ZERO WIDTH NO-BREAK SPACE}"
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
-class _Lines:
+class Lines:
     """What csv.writer writes to: it gives back the line."""
 
     def write(self, line: str) -> str:
@@ -36,7 +36,7 @@ def rows(place: Place, asked: Asked, *, head: str) -> Iterator[str]:
 
     Each chunk is a page of its own that begins where the last one ended, so no transaction stays open meanwhile.
     """
-    write = csv.writer(_Lines()).writerow
+    write = csv.writer(Lines()).writerow
     columns = _columns(asked)
     yield MARK + write([head])
     yield write([*columns.values(), "Id", "Connection"])

@@ -175,6 +175,13 @@ def insert_rows(name: str, columns: Sequence[str], count: int, rows: Iterable[Ro
         _execute_many(f"INSERT INTO {name} ({', '.join(columns)}) VALUES ({marks})", rows)
 
 
+def upsert(name: str, columns: Sequence[str], rows: Sequence[Row], conflict: str) -> None:
+    """Insert rows of these columns, or do on a `conflict` what it says."""
+    if rows:
+        marks = ", ".join(["%s"] * len(columns))
+        _execute_many(f"INSERT INTO {name} ({', '.join(columns)}) VALUES ({marks}) ON CONFLICT {conflict}", rows)
+
+
 def _execute_many(statement: str, rows: Iterable[Row]) -> int:
     with database.cursor() as cursor:
         cursor.executemany(statement, [plain(row) for row in rows])

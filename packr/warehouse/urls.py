@@ -1,14 +1,19 @@
 from django.urls import include, path
 
-from . import look_views, mapping_views, screens, views
+from . import look_views, mapping_views, override_views, screens, stock_views, views
 
 SCREENS = (screens.ORDERS, screens.INVENTORY, screens.INBOUND_SHIPMENTS, screens.PRODUCTS)
 
 urlpatterns = [
     *(path(f"{screen.path}/", views.listing, {"screen": screen}, name=screen.name) for screen in SCREENS),
     *(path(f"{screen.path}/export.csv", views.export, {"screen": screen}, name=screen.export) for screen in SCREENS),
+    path("", include("packr.warehouse.action_pages.urls")),
     path("orders/<int:pk>/", views.order, name="order"),
     path("inbound-shipments/<int:pk>/", views.inbound_shipment, name="inbound_shipment"),
+    path("<slug:entity>/<int:pk>/override/", override_views.new, name="override"),
+    path("overrides/", override_views.listing, name="overrides"),
+    path("overrides/<int:pk>/end/", override_views.end, name="end_override"),
+    path("orders/<int:pk>/stock/", stock_views.check_order, name="check_stock"),
     path("<slug:entity>/<int:pk>/check/", look_views.check, name="check_record"),
     path("<slug:entity>/<int:pk>/check/take/", look_views.take, name="take_over"),
     path("", include("packr.warehouse.history.urls")),

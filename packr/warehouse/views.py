@@ -10,7 +10,7 @@ from packr.workspaces.current import Place, place
 from packr.workspaces.views import signed_in
 
 from . import listing as lists
-from . import spreadsheet
+from . import overrides, spreadsheet
 from .brands import seen_by
 from .models import Customer, InboundShipment, Mirrored, Order, OrderShipment, Product, Warehouse
 from .screens import Screen
@@ -23,7 +23,8 @@ def listing(request: HttpRequest, screen: Screen) -> HttpResponse:
     """One data screen. What is shown of it is in the address: see `listing.asked`."""
     asked = lists.asked(screen, request.GET)
     page = lists.page(place(request), asked)
-    return render(request, "warehouse/list.html", {"screen": screen, "page": page, "asked": asked})
+    context = {"screen": screen, "page": page, "asked": asked, "overrides": overrides.current(screen.entity, page.rows)}
+    return render(request, "warehouse/list.html", context)
 
 
 @signed_in

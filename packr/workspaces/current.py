@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 from django.http import Http404, HttpRequest
 
 from . import access
-from .models import MANAGE_CONNECTIONS, TRIGGER_SYNC, VIEW_BILLS, Brand, Workspace
+from .models import ACT, MANAGE_CONNECTIONS, TRIGGER_SYNC, VIEW_BILLS, Brand, Workspace
 
 T = TypeVar("T")
 
@@ -25,6 +25,7 @@ class Place:
     may_sync: bool
     may_manage: bool = False
     may_view_bills: bool = False
+    may_act: bool = False
     known: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
 
 
@@ -47,6 +48,7 @@ def _place(request: HttpRequest) -> Place:
             may_sync=access.holds(request.user, TRIGGER_SYNC),
             may_manage=access.holds(request.user, MANAGE_CONNECTIONS),
             may_view_bills=access.holds(request.user, VIEW_BILLS),
+            may_act=access.holds(request.user, ACT),
         )
         .order_by("name")
     )
@@ -55,7 +57,7 @@ def _place(request: HttpRequest) -> Place:
     workspace = _choose(request, "workspace", {one.slug: one for one in mine}) or mine[0]
     brands = list(workspace.brands.all())
     brand = _choose(request, "brand", {one.slug: one for one in brands})
-    rights = (workspace.may_sync, workspace.may_manage, workspace.may_view_bills)
+    rights = (workspace.may_sync, workspace.may_manage, workspace.may_view_bills, workspace.may_act)
     return Place(workspace, brand, mine, brands, *rights)
 
 

@@ -93,6 +93,7 @@ class Scope(models.TextChoices):
     READ = "read", "Read"
     SYNC = "sync", "Start and cancel syncs"
     MANAGE = "manage", "Switch types of data on and off"
+    ACT = "act", "Send changes to the WMS"
 
 
 class Token(models.Model):

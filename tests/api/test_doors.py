@@ -31,7 +31,7 @@ def test_the_command_prints_a_token_once(people: Any, connection: Any) -> None:
     assert [row["name"] for row in send(client, "get", "connections/").json()["results"]] == ["Sandbox"]
     kept = Token.objects.get()
     assert secret not in str(vars(kept))
-    assert kept.scopes == ["read", "sync", "manage"]
+    assert kept.scopes == ["read", "sync", "manage", "act"]
     assert kept.last_used_at is not None
 
 
@@ -100,13 +100,14 @@ def test_the_last_use_is_noted_at_most_once_a_minute(people: Any) -> None:
 
 
 def test_a_token_does_what_its_scopes_say(program: Program, connection: Any) -> None:
-    reader, starter, manager = (program("admin", scope) for scope in Scope)
+    reader, starter, manager, actor = (program("admin", scope) for scope in Scope)
     started = f"connections/{connection.pk}/sync/"
     switched = f"connections/{connection.pk}/schedules/orders/"
     expected = {
         reader: (200, 403, 403),
         starter: (403, 202, 403),
         manager: (403, 403, 200),
+        actor: (403, 403, 403),
     }
     for client, codes in expected.items():
         answers = (
@@ -205,6 +206,15 @@ def test_the_schema_is_published_and_names_every_door(client: Client, db: None) 
         ("runs/{id}/cancel/", "post"),
         *((f"{entity}/", "get") for entity in TABLES),
         *((f"{entity}/{{id}}/", "get") for entity in TABLES),
+        *((f"orders/{{id}}/{verb}/", "post") for verb in ("hold", "release", "cancel")),
+        ("orders/", "post"),
+        ("inbound-shipments/", "post"),
+        ("inbound-shipments/{id}/", "patch"),
+        ("inventory/{id}/adjust/", "post"),
+        ("products/{id}/", "patch"),
+        ("actions/", "get"),
+        ("actions/{id}/", "get"),
+        ("connections/{id}/actions/", "get"),
     }
     docs = client.get("/api/v1/docs/")
     assert docs.status_code == 200

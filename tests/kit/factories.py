@@ -21,6 +21,7 @@ from packr.warehouse.models import (
     Order,
     OrderLine,
     OrderShipment,
+    Override,
     Product,
     ShippingMethod,
     Warehouse,
@@ -124,6 +125,21 @@ def inventory(
     for warehouse_id, onhand in levels.items():
         InventoryLevel.objects.create(item=made, warehouse_id=warehouse_id, onhand=onhand, fulfillable=onhand)
     return made
+
+
+def override(item: InventoryItem, field: str = "awaiting", value: str = "12", **fields: Any) -> Override:
+    """A value put over an item's own, for a day."""
+    return Override.objects.create(
+        connection=item.connection,
+        entity=Entity.INVENTORY,
+        row_id=item.pk,
+        external_id=item.external_id,
+        name=str(item),
+        field=field,
+        value=value,
+        change_no=item.change_no,
+        **{"reason": "Counted by hand", "expires_at": now() + timedelta(days=1), **fields},
+    )
 
 
 def product(connection: Connection, sku: str, **fields: Any) -> Product:

@@ -8,7 +8,7 @@ every incremental reaches far further back than that. Deletions leave nothing be
 from ...connector import Connector, Credential, Health
 from ...entities import Entity
 from ...http import Client
-from . import inbound, orders, places, session, stock
+from . import inbound, orders, places, session, stock, writing
 
 
 class Tryton(Connector):
@@ -29,6 +29,8 @@ class Tryton(Connector):
         Entity.WAREHOUSES: places.WAREHOUSES.resource,
         Entity.SHIPPING_METHODS: places.SHIPPING_METHODS.resource,
     }
+
+    actions = writing.OPERATIONS
 
     @classmethod
     def check(cls, client: Client, *, connecting: bool = False) -> Health:

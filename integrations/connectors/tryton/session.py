@@ -16,9 +16,11 @@ from urllib.parse import quote
 import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
 
+from ...actions import Declined, before_sending
 from ...decoding import no_list
 from ...errors import ConnectorError, Kind
 from ...http import Answer, Client, explain
+from ...values import clean
 
 T = TypeVar("T")
 OLDEST = 8  # before 8.0 the address and several fields had other names
@@ -43,13 +45,53 @@ def query(client: Client, method: str, *params: Any, **context: Any) -> Answer:
 
     Signs in where that is needed, once more when the session has ended. ConnectorError says why there is no answer.
     """
+    return _accept(client, _asked(client, method, params, context))
+
+
+def change(client: Client, method: str, *params: Any, **context: Any) -> Any:
+    """The result of a call that changes something. Raises Declined with Tryton's own words, and ConnectorError.
+
+    An error inside HTTP 200 means that Tryton took everything of this call back.
+    """
+    answer = _asked(client, method, params, context)
+    if answer.status >= HTTPStatus.MULTIPLE_CHOICES:
+        raise explain(answer)
+    said = answer.json()
+    if not isinstance(said, dict) or ("result" not in said and "error" not in said):
+        raise no_list("result")
+    if "error" in said:
+        raise declined(said["error"], secrets=(client.credentials["password"], client.state.get("token", "")))
+    return said.get("result")
+
+
+def declined(error: Any, secrets: Sequence[str] = ()) -> Exception:
+    """The refusal of a change that an error inside HTTP 200 stands for, in Tryton's own words."""
+    name, said = error if isinstance(error, list) and len(error) == 2 else ("", error)
+    if name == "LoginException":
+        return refused(error, secrets)
+    if name == "ConcurrencyException":
+        return Declined("Somebody changed it in Tryton at the same moment. Look at it again, then send it once more.")
+    words = [said] if isinstance(said, str) else said if isinstance(said, list) else []
+    if name == "UserWarning":
+        words = words[1:]  # before its words it has a name of its own
+    text = " ".join(str(one) for one in (*words[:2],) if one) or f"Tryton failed with an error of its own: {name}"
+    for secret in filter(None, secrets):
+        text = text.replace(secret, "(secret)")
+    line = " ".join("".join(sign if sign.isprintable() else " " for sign in clean(text[:2000])).split())
+    return Declined(f"Tryton asks for a confirmation there: {line}" if name == "UserWarning" else line)
+
+
+def _asked(client: Client, method: str, params: Sequence[Any], context: dict[str, Any]) -> Answer:
+    """The answer to a call, signed in as far as that is needed; a login that fails fails before the call has left."""
     if "context" not in client.state:
-        preferences(client)
+        with before_sending():
+            preferences(client)
     answer = _call(client, method, [*params, {**client.state["context"], **context}], client.state["token"])
     if answer.status == HTTPStatus.UNAUTHORIZED:
-        sign_in(client)
+        with before_sending():
+            sign_in(client)
         answer = _call(client, method, [*params, {**client.state["context"], **context}], client.state["token"])
-    return _accept(client, answer)
+    return answer
 
 
 def call(client: Client, form: type[T], method: str, *params: Any, **context: Any) -> T:

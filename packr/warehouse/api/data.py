@@ -21,7 +21,7 @@ from packr.workspaces.rest import Pages
 from ..export import exported, stamp
 from ..models import Mirrored
 from ..tables import TABLES
-from . import feed
+from . import feed, writing
 from .shapes import page_of, shape_of
 
 NO_BILLS = "Only an admin of this workspace may see the WMS’s bills, or somebody whom support lets see them."
@@ -154,7 +154,10 @@ def _doors(entity: Entity) -> list[Any]:
 
 
 def _view(base: type[APIView], entity: Entity, described: Any) -> Any:
-    view: type[APIView] = type(f"{TABLES[entity].model.__name__}{base.__name__}", (base,), {"entity": entity})
+    """The view of one entity's lists or records, with what its address takes besides reading."""
+    writes = (writing.ON_LISTS if base is Records else writing.ON_RECORDS).get(entity)
+    bases = (base, writes) if writes else (base,)
+    view: type[APIView] = type(f"{TABLES[entity].model.__name__}{base.__name__}", bases, {"entity": entity})
     extend_schema_view(get=described)(view)
     return view.as_view()
 

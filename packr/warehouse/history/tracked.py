@@ -88,6 +88,7 @@ TRACKED: dict[Entity, History] = {
         (
             STATUS,
             IN_WMS,
+            Tracked("held", "On hold", "flag"),
             Tracked("required_ship_date", "Ship by", "day"),
             WAREHOUSE,
             Tracked("shipping_method_name", "Shipping method"),
@@ -100,7 +101,7 @@ TRACKED: dict[Entity, History] = {
         (Parts("line_items", "SKU", (QUANTITY,), key="sku"),),
     ),
     Entity.INVENTORY: History(
-        (*COUNTERS, Tracked("active", "Active", "flag")),
+        (*COUNTERS, Tracked("active", "Active", "flag"), Tracked("sku", "SKU"), Tracked("name", "Name")),
         (Parts("inventory_by_warehouse_id", "Warehouse", COUNTERS),),
     ),
     Entity.INBOUND_SHIPMENTS: History(

@@ -11,6 +11,6 @@ def show_holds(apps, schema_editor):
 
 
 class Migration(migrations.Migration):
-    dependencies = [("warehouse", "0008_looks")]
+    dependencies = [("warehouse", "0007_metrics")]
 
     operations = [migrations.RunPython(show_holds, migrations.RunPython.noop)]

@@ -4,8 +4,10 @@ from .bills import Bill
 from .history import RecordChange
 from .inbound import InboundLine, InboundShipment
 from .looks import Look
+from .metrics import KitPart, ProcessingMark, SkuMetrics
 from .mirrored import Mirrored
 from .orders import Order, OrderLine, OrderShipment
+from .overrides import Override
 from .returns import Return, ReturnLine
 from .setup import Customer, OrderChannel, ShippingMethod, Supplier, Warehouse, WarehouseLocation
 from .stock import InventoryItem, InventoryLevel, Product
@@ -17,17 +19,21 @@ __all__ = [
     "InboundShipment",
     "InventoryItem",
     "InventoryLevel",
+    "KitPart",
     "Look",
     "Mirrored",
     "Order",
     "OrderChannel",
     "OrderLine",
     "OrderShipment",
+    "Override",
+    "ProcessingMark",
     "Product",
     "RecordChange",
     "Return",
     "ReturnLine",
     "ShippingMethod",
+    "SkuMetrics",
     "Supplier",
     "Warehouse",
     "WarehouseLocation",

@@ -53,6 +53,7 @@ class RecordChange(models.Model):
         indexes = [
             models.Index(fields=["connection", "entity", "row_id", "-id"], name="history_of_row"),
             models.Index(fields=["seen_at"], name="history_by_time"),
+            models.Index(fields=["connection", "entity", "change_no"], name="history_by_change"),
         ]
 
     def __str__(self) -> str:

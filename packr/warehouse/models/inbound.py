@@ -1,7 +1,7 @@
 from django.db import models
 
 from .folding import Folded
-from .mirrored import PRESENT, Mirrored, Quantity, sorts
+from .mirrored import PRESENT, Mirrored, Quantity, feeds, sorts
 
 
 class InboundShipment(Mirrored):
@@ -17,6 +17,7 @@ class InboundShipment(Mirrored):
 
     class Meta(Mirrored.Meta):
         indexes = [
+            feeds("inbound_by_change"),
             models.Index(fields=["connection", "-created_at", "-id"], name="inbound_newest_present", condition=PRESENT),
             models.Index(
                 fields=["connection", "warehouse_customer_id", "-created_at", "-id"],

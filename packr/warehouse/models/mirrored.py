@@ -41,6 +41,11 @@ def sorts(name: str, column: str | Transform) -> models.Index:
     return models.Index("connection", column, "id", name=name, condition=PRESENT)
 
 
+def feeds(name: str) -> models.Index:
+    """The index of what changed since some change, removed rows included."""
+    return models.Index(fields=["connection", "change_no", "id"], name=name)
+
+
 class MirroredQuerySet(models.QuerySet[Row]):
     def present(self) -> Self:
         """What the WMS still has."""

@@ -2,7 +2,7 @@ from django.db import models
 from django.db.models import Q
 
 from .folding import Folded
-from .mirrored import PRESENT, ExternalId, Mirrored, Quantity, sorts
+from .mirrored import PRESENT, ExternalId, Mirrored, Quantity, feeds, sorts
 
 
 class Order(Mirrored):
@@ -20,6 +20,7 @@ class Order(Mirrored):
 
     class Meta(Mirrored.Meta):
         indexes = [
+            feeds("orders_by_change"),
             models.Index(fields=["connection", "-created_at", "-id"], name="orders_newest_present", condition=PRESENT),
             models.Index(
                 fields=["connection", "warehouse_customer_id", "-created_at", "-id"],

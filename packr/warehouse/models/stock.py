@@ -1,7 +1,7 @@
 from django.db import models
 
 from .folding import Folded
-from .mirrored import PRESENT, Mirrored, Quantity, sorts
+from .mirrored import PRESENT, Mirrored, Quantity, feeds, sorts
 
 
 class InventoryItem(Mirrored):
@@ -18,6 +18,7 @@ class InventoryItem(Mirrored):
 
     class Meta(Mirrored.Meta):
         indexes = [
+            feeds("inventory_by_change"),
             sorts("inventory_of_customer", "warehouse_customer_id"),
             sorts("inventory_by_folded_sku", Folded("sku")),
             sorts("inventory_by_name", Folded("name")),
@@ -60,6 +61,7 @@ class Product(Mirrored):
 
     class Meta(Mirrored.Meta):
         indexes = [
+            feeds("products_by_change"),
             sorts("products_of_customer", "warehouse_customer_id"),
             models.Index("connection", "active", Folded("sku"), "id", name="products_by_active", condition=PRESENT),
             sorts("products_by_folded_sku", Folded("sku")),

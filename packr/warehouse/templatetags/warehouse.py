@@ -18,7 +18,7 @@ from django.utils.safestring import SafeString, mark_safe
 from integrations.entities import Entity
 from integrations.models import Connection
 from packr.warehouse.listing import Asked
-from packr.warehouse.models import Mirrored
+from packr.warehouse.models import Mirrored, Override
 from packr.warehouse.screens import Column, Filter, Sort
 from packr.warehouse.tables import TABLES
 from packr.workspaces.templatetags.looks import day, exact, listed, money, quantity, zone_of
@@ -64,6 +64,9 @@ def cell(context: Context, row: Mirrored, column: Column) -> str:
     Written here and not in a template: a page has hundreds of cells, and an include for each took most of its time.
     """
     value = getattr(row, column.field)
+    override = (context.get("overrides") or {}).get(row.pk, {}).get(column.field)
+    if override:
+        return _overridden(row, column, value, override)
     if column.kind == "link":
         address = reverse(context["screen"].detail, args=[row.pk])
         return format_html('<a class="code" href="{}">{}</a>', address, value or row.external_id)
@@ -76,6 +79,23 @@ def cell(context: Context, row: Mirrored, column: Column) -> str:
 
 STAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)")
 NOT_GIVEN = mark_safe('<span class="muted" aria-hidden="true">–</span><span class="visually-hidden">Not given</span>')
+
+
+def _overridden(row: Mirrored, column: Column, value: Any, override: Override) -> str:
+    """What a person put over a value, with what the WMS says beside it."""
+    theirs = NOT_GIVEN if value is None or value == "" else _written(row, column, value)
+    return format_html(
+        '<strong>{}</strong> {} <span class="muted small">WMS: {}</span>',
+        _written(row, column, override.value),
+        _override_badge(),
+        theirs,
+    )
+
+
+@lru_cache(maxsize=1)
+def _override_badge() -> SafeString:
+    badge = {"icon": "pencil-square", "word": "Override", "tone": "info"}
+    return mark_safe(render_to_string("components/_badge.html", badge).strip())
 
 
 def _written(row: Mirrored, column: Column, value: Any) -> str:

@@ -1,0 +1,43 @@
+"""What is known of an entity's processing as a slice begins, read together with its schedule."""
+
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from django.db.models import Exists, F, OuterRef, QuerySet, Subquery, Value
+from django.db.models.functions import Coalesce
+
+from integrations.entities import Entity
+from packr.warehouse.models import ProcessingMark
+from packr.warehouse.processing.steps import STEPS
+from packr.warehouse.tables import TABLES
+
+
+@dataclass(frozen=True, slots=True)
+class Behind:
+    """`has_changes`: something that changed was not worked in yet. `day`: the day that the metrics are of."""
+
+    has_changes: bool = False
+    day: date | None = None
+    timezone: str = "UTC"
+
+
+def with_processing(schedules: "QuerySet[Any, Any]", entity: Entity) -> "QuerySet[Any, Any]":
+    """Schedules of one entity with what `read` needs: no statement more for a run that finds nothing to do."""
+    if entity not in STEPS:
+        return schedules
+    marks = ProcessingMark.objects.filter(connection=OuterRef("connection"), entity=entity.value)
+    rows = TABLES[entity].model._default_manager.filter(connection=OuterRef("connection"))
+    known: QuerySet[Any, Any] = schedules.annotate(
+        worked_to=Coalesce(Subquery(marks.values("change_no")), Value(0)),
+        worked_day=Subquery(marks.values("day")),
+        zone_name=F("connection__workspace__timezone"),
+    ).annotate(is_behind=Exists(rows.filter(change_no__gt=OuterRef("worked_to"))))
+    return known
+
+
+def read(schedule: Any, entity: Entity) -> Behind:
+    """What an annotated schedule tells."""
+    if entity not in STEPS:
+        return Behind()
+    return Behind(schedule.is_behind, schedule.worked_day, schedule.zone_name)

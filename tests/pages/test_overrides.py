@@ -1,0 +1,177 @@
+"""Manual adjustments (L22): a value over the WMS's own, with author, reason and end, replaced visibly by a sync."""
+
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.utils.timezone import now
+
+from integrations.actions import ActionKind, Field, Operation
+from integrations.entities import Entity
+from integrations.models import Connection
+from integrations.registry import CONNECTORS
+from integrations.services import Account, connect
+from packr.warehouse import export, overrides
+from packr.warehouse.models import InventoryItem, Override
+from packr.warehouse.models.overrides import OverrideState
+from packr.warehouse.stock import Wanted, check
+from tests.kit import factories as make
+from tests.kit import model_wms
+from tests.kit.model_wms import ModelWms
+from tests.kit.running import sync
+from tests.pages.reading import main
+
+WHEN = (datetime.now(UTC) - timedelta(minutes=12)).replace(microsecond=0)
+
+
+@pytest.fixture
+def connection(model: ModelWms, workspace: Any) -> Connection:
+    """A connection to a WMS that takes no changes; it says that nine mugs are on hand."""
+    made = connect(workspace, Account("model", "Depot", {"key": "k1"}), first_sync=False)
+    model.put(Entity.INVENTORY, model_wms.item("MUG", "9", WHEN, fulfillable="9"))
+    sync(made, Entity.INVENTORY)
+    return made
+
+
+@pytest.fixture
+def mug(connection: Connection) -> InventoryItem:
+    return InventoryItem.objects.get(sku="MUG")
+
+
+def form(**fields: str) -> dict[str, str]:
+    tomorrow = (now() + timedelta(days=1)).date().isoformat()
+    return {"field": "onhand", "value": "4", "reason": "Five broke", "expires_on": tomorrow, **fields}
+
+
+def at(item: InventoryItem) -> str:
+    return f"/inventory/{item.pk}/override/"
+
+
+def test_an_override_stands_beside_what_the_wms_says_and_is_not_exported(
+    admin: Client, member: Client, connection: Connection, mug: InventoryItem
+) -> None:
+    """L22: author, reason and end; on the list as an override with the WMS's own value; the mirror is left alone."""
+    exported = list(export.lines(connection, Entity.INVENTORY))
+    assert "Show" in main(admin, at(mug))
+    response = admin.post(at(mug), form())
+    assert response.status_code == 303
+    row = main(member, "/inventory/")
+    assert "4 Override WMS: 9" in row
+    listed = main(member, "/overrides/")
+    assert "MUG On hand 4 9 Five broke Dana" in listed
+    assert "Active until" in listed
+    assert list(export.lines(connection, Entity.INVENTORY)) == exported
+    csv = b"".join(member.get("/inventory/export.csv")).decode()  # type: ignore[call-overload]
+    assert ",9," in csv
+    assert "depot" in str(connection).lower()
+    assert connection.events.filter(text="On hand of MUG is shown as 4: Five broke", person__username="dana").exists()
+
+
+def test_the_next_version_from_the_wms_replaces_it_and_that_is_said(
+    admin: Client, model: ModelWms, connection: Connection, mug: InventoryItem
+) -> None:
+    """L22: never silently."""
+    admin.post(at(mug), form())
+    sync(connection, Entity.INVENTORY)  # nothing new: it holds
+    assert "4 Override WMS: 9" in main(admin, "/inventory/")
+    model.put(Entity.INVENTORY, model_wms.item("MUG", "3", WHEN + timedelta(minutes=5), fulfillable="3"))
+    sync(connection, Entity.INVENTORY)
+    assert "Override" not in main(admin, "/inventory/").split("Search")[-1]
+    assert "Replaced by a newer version from the WMS, just now" in main(admin, "/overrides/")
+    assert "MUG" in main(admin, "/overrides/?state=replaced")
+    assert "No overrides match these filters." in main(admin, "/overrides/?state=active")
+    found = overrides.of_record(InventoryItem.objects.get(pk=mug.pk), Entity.INVENTORY)
+    assert [one.state() for one in found] == [OverrideState.REPLACED]
+
+
+def test_it_ends_by_itself_and_at_a_person_s_word(admin: Client, mug: InventoryItem) -> None:
+    admin.post(at(mug), form())
+    Override.objects.update(expires_at=now() - timedelta(seconds=1))
+    assert overrides.current(Entity.INVENTORY, [mug]) == {}
+    assert "MUG" in main(admin, "/overrides/?state=expired")
+    admin.post(at(mug), form(value="5"))
+    (one,) = overrides.current(Entity.INVENTORY, [mug])[mug.pk].values()
+    assert Override.objects.filter(ended_at=None).count() == 1
+    assert admin.post(f"/overrides/{one.pk}/end/").status_code == 303
+    assert overrides.current(Entity.INVENTORY, [mug]) == {}
+    assert "Ended by Dana" in main(admin, "/overrides/?state=ended")
+
+
+@pytest.mark.parametrize(
+    ("sent", "said"),
+    [
+        ({"value": "many"}, "Enter a number of units, such as 12."),
+        ({"value": "-1"}, "Enter a number of units that is not below zero."),
+        ({"value": "NaN"}, "Enter a number of units that is not below zero."),
+        ({"reason": ""}, "Say why"),
+        ({"expires_on": ""}, "Choose the last day on which it holds."),
+        ({"expires_on": "2020-01-01"}, "Choose a day from today to 90 days from now."),
+        ({"expires_on": "2999-01-01"}, "Choose a day from today to 90 days from now."),
+        ({"field": "external_id"}, "external_id"),
+    ],
+)
+def test_what_is_no_override_is_said_beside_the_field(
+    admin: Client, mug: InventoryItem, sent: dict[str, str], said: str
+) -> None:
+    response = admin.post(at(mug), form(**sent))
+    assert response.status_code == 200
+    assert said in response.content.decode()
+    assert not Override.objects.exists()
+
+
+def test_members_may_not_and_have_no_button(member: Client, mug: InventoryItem) -> None:
+    assert member.get(at(mug)).status_code == 403
+    assert member.post(at(mug), form()).status_code == 403
+    assert not Override.objects.exists()
+    one = make.override(mug)
+    assert member.post(f"/overrides/{one.pk}/end/").status_code == 403
+    assert "End" not in main(member, "/overrides/").split("Reason")[-1]
+
+
+def test_what_the_wms_takes_is_not_overridden(
+    admin: Client, mug: InventoryItem, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def send(*sent: Any) -> Any:
+        raise AssertionError(sent)
+
+    adjust = Operation((Field("quantity", "Change", "integer"),), send)
+    monkeypatch.setattr(CONNECTORS["model"], "actions", {ActionKind.ADJUST_INVENTORY: adjust})
+    response = admin.post(at(mug), form())
+    assert "onhand" in response.content.decode() or "Override" in response.content.decode()
+    assert not Override.objects.exists()
+    assert admin.post(at(mug), form(field="awaiting")).status_code == 303
+
+
+def test_a_brand_sees_the_overrides_of_its_own_records(
+    admin: Client, workspace: Any, connection: Connection, mug: InventoryItem
+) -> None:
+    make.brand(workspace, "Acme", (connection, "c1"))
+    theirs = make.inventory(connection, "TRAY", warehouse_customer_id="c1")
+    make.override(mug)
+    make.override(theirs)
+    text = main(admin, "/overrides/?brand=acme")
+    assert "TRAY" in text
+    assert "MUG" not in text
+
+
+def test_a_stock_check_counts_with_it(admin: Client, connection: Connection, mug: InventoryItem) -> None:
+    """P16: what a person counted is what there is, until the WMS says something newer."""
+    admin.post(at(mug), form(field="fulfillable", value="2"))
+    found = check(connection, [Wanted("MUG", Decimal(3))], live=False)
+    assert found.sentence() == "Short: MUG (3 asked, 2 available)."
+
+
+def test_the_list_costs_the_same_for_many(
+    admin: Client, connection: Connection, django_assert_max_num_queries: Any
+) -> None:
+    for number in range(60):
+        make.override(make.inventory(connection, f"SKU-{number:02}"))
+    admin.get("/overrides/")
+    with django_assert_max_num_queries(10):
+        text = main(admin, "/overrides/")
+    assert text.count("SKU-") >= 50
+    overrides_of_a_page = 1
+    with django_assert_max_num_queries(11 + overrides_of_a_page):
+        assert "Override" in main(admin, "/inventory/")

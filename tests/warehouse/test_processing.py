@@ -1,0 +1,310 @@
+"""I9, I12: what is worked out from the mirror after a run, for what changed alone."""
+
+import random
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from django.db import connection as database
+from django.test.utils import CaptureQueriesContext
+from django.utils.timezone import now
+
+from integrations import records
+from integrations.entities import Entity
+from packr.warehouse.models import KitPart, Order, OrderLine, ProcessingMark, SkuMetrics
+from packr.warehouse.processing import steps
+from packr.warehouse.processing.metrics import COLUMNS, work_out
+from syncs import engine
+from syncs.models import Checkpoint, Mode, Phase, State, SyncRun
+from syncs.services import claim, request_runs
+from tests.kit.model_wms import item, order
+from tests.kit.running import drain, lapse, sync
+
+ORDERS, INVENTORY, PRODUCTS, INBOUND = (
+    Entity.ORDERS,
+    Entity.INVENTORY,
+    Entity.PRODUCTS,
+    Entity.INBOUND_SHIPMENTS,
+)
+SKUS = ("MUG", "mug", "CUP", "TEA", "POT", "SET", "ä")
+
+pytestmark = pytest.mark.django_db
+
+
+def sale(external_id: str, *lines: tuple[str, str], age: float = 0, **fields: Any) -> records.Order:
+    """An order of (SKU, quantity) lines, so many days old."""
+    moment = now()
+    created = moment - timedelta(days=age)
+    found = [records.OrderLine(sku=sku, quantity=count) for sku, count in lines]
+    return order(external_id, moment, created_at=created, line_items=found, **fields)
+
+
+def stock(sku: str, available: str, **fields: Any) -> records.InventoryItem:
+    return item(f"i-{sku}", available, now(), sku=sku, fulfillable=available, **fields)
+
+
+def kit(sku: str, *parts: tuple[str, str], **fields: Any) -> records.Product:
+    found = [records.ProductItem(sku=part, unit_quantity=units) for part, units in parts]
+    return records.Product(external_id=f"p-{sku}", updated_at=now(), sku=sku, inventory_items=found, **fields)
+
+
+def coming(external_id: str, *lines: tuple[str, str, str], days: int | None = 3, **fields: Any) -> Any:
+    """An inbound shipment of (SKU, expected, received) lines."""
+    due = now() + timedelta(days=days) if days is not None else None
+    found = [records.InboundLine(sku=sku, expected_quantity=one, received_quantity=two) for sku, one, two in lines]
+    return records.InboundShipment(
+        external_id=external_id,
+        created_at=now(),
+        updated_at=now(),
+        **{"status": "open", "expected_arrival_date": due, "line_items": found, **fields},
+    )
+
+
+def of(sku: str, customer: str = "") -> SkuMetrics:
+    return SkuMetrics.objects.get(sku=sku, customer=customer)
+
+
+def table() -> dict[tuple[str, str], tuple[Any, ...]]:
+    """All metrics by customer and SKU, without the moment."""
+    return {(one[2], one[1]): one[3:] for one in SkuMetrics.objects.values_list(*COLUMNS[:-1])}
+
+
+# --- What the figures mean --------------------------------------------------------------------------------------------
+
+
+def test_units_sold_and_days_of_cover(clock: Any, wms: Any, connection: Any) -> None:
+    """Cancelled orders don't count; days begin at midnight of the workspace; kits sell their parts."""
+    wms.page_size = 50
+    wms.put(PRODUCTS, kit("SET", ("CUP", "2"), ("TEA", "1")), kit("MUG", ("MUG", "1")))
+    wms.put(INVENTORY, stock("CUP", "20"), stock("MUG", "0"), stock("POT", "5"))
+    wms.put(
+        ORDERS,
+        sale("a", ("CUP", "1"), ("MUG", "3"), age=6),
+        sale("b", ("SET", "2"), age=6.4),  # before midnight of the seventh day: it is nine o'clock now
+        sale("c", ("CUP", "4"), age=40),
+        sale("d", ("CUP", "100"), age=1, status="cancelled"),
+        sale("e", ("CUP", "100"), age=91),
+        sale("f", ("CUP", "7"), age=1, warehouse_customer_id="acme"),
+    )
+    for entity in (PRODUCTS, INVENTORY, ORDERS):
+        assert sync(connection, entity, Mode.FULL).state == State.SUCCEEDED
+    cup = of("CUP")
+    assert (cup.sold_7, cup.sold_30, cup.sold_90) == (1, 5, 9)
+    assert (cup.fulfillable, cup.cover) == (20, 120)  # 20 units, five sold in 30 days
+    assert (of("SET").sold_30, of("TEA").sold_30, of("TEA").fulfillable) == (2, 2, None)
+    assert (of("MUG").sold_30, of("MUG").cover) == (3, 0)
+    assert (of("POT").sold_90, of("POT").cover) == (0, None)
+    assert of("CUP", "acme").sold_7 == 7
+
+
+def test_what_is_to_come(clock: Any, wms: Any, connection: Any) -> None:
+    """I12: the next day and the units that are outstanding; what is received or cancelled is not to come."""
+    wms.page_size = 50
+    wms.put(
+        INBOUND,
+        coming("a", ("CUP", "10", "4"), ("MUG", "5", "5"), days=9),
+        coming("b", ("CUP", "3", "0"), days=2),
+        coming("c", ("CUP", "50", "0"), days=1, status="cancelled"),
+        coming("d", ("TEA", "1", "0"), days=None),
+    )
+    sync(connection, INBOUND, Mode.FULL)
+    cup = of("CUP")
+    assert (cup.outstanding, cup.next_arrival) == (9, now() + timedelta(days=2))
+    assert (of("TEA").outstanding, of("TEA").next_arrival) == (1, None)
+    assert not SkuMetrics.objects.filter(sku="MUG").exists()
+
+
+# --- Worked out piece by piece or all at once -------------------------------------------------------------------------
+
+
+def some(dice: random.Random, entity: Entity, number: int) -> Any:
+    """A random record of one of a few ids, with SKUs of its own choice."""
+    customer = dice.choice([None, "acme"])
+    skus = dice.sample(SKUS, dice.randint(0, 3))
+    if entity == ORDERS:
+        lines = [(sku, str(dice.randint(1, 3))) for sku in skus + skus[:1]]
+        status = dice.choice(["open", "fulfilled", "cancelled"])
+        age = dice.choice([0, 1, 6.3, 6.4, 29, 31, 89, 95])
+        return sale(f"o{number}", *lines, age=age, status=status, warehouse_customer_id=customer)
+    if entity == INVENTORY:
+        sku = dice.choice(SKUS)
+        found = stock(sku, str(dice.randint(-1, 9)), warehouse_customer_id=customer)
+        return records.InventoryItem(
+            **{**{f: getattr(found, f) for f in found.__struct_fields__}, "external_id": str(number)}
+        )
+    if entity == PRODUCTS:
+        parts = [(sku, str(dice.randint(1, 2))) for sku in skus]
+        found = kit(dice.choice(SKUS), *parts, warehouse_customer_id=customer)
+        return records.Product(
+            **{**{f: getattr(found, f) for f in found.__struct_fields__}, "external_id": str(number)}
+        )
+    lines = [(sku, str(dice.randint(1, 5)), str(dice.randint(0, 3))) for sku in skus]
+    status = dice.choice(["open", "receiving", "received"])
+    return coming(f"b{number}", *lines, status=status, warehouse_customer_id=customer)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_touched_alone_or_from_scratch(
+    seed: int, clock: Any, wms: Any, connection: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """I9: worked out only for what each run touched, the metrics are those that a look at everything gives."""
+    dice = random.Random(seed)
+    monkeypatch.setattr(steps, "PORTION", dice.choice([1, 2, 500]))
+    wms.page_size = 20
+    wms.skew = timedelta(0)
+    for number in range(25):
+        clock.shift(timedelta(minutes=7) if number % 6 else timedelta(hours=13))
+        entity = dice.choice([ORDERS, ORDERS, INVENTORY, PRODUCTS, INBOUND])
+        wms.put(entity, *(some(dice, entity, dice.randint(1, 6)) for _ in range(dice.randint(1, 4))))
+        full = number % 5 == 4
+        if full and wms.rows[entity]:
+            wms.drop(entity, dice.choice(sorted(wms.rows[entity])))
+        assert sync(connection, entity, Mode.FULL if full else Mode.INCREMENTAL).state == State.SUCCEEDED
+    clock.shift(timedelta(minutes=1))
+    sync(connection, ORDERS)  # so that a day that began is known to all
+    piecemeal, parts = table(), set(KitPart.objects.values_list("product", "sku", "units"))
+    SkuMetrics.objects.all().delete()
+    KitPart.objects.all().delete()
+    ProcessingMark.objects.all().delete()
+    for entity in (PRODUCTS, INVENTORY, INBOUND, ORDERS):
+        place: Any = steps.begin(connection, entity, now())
+        while place:
+            _, place = steps.go_on(connection, entity, place, now())
+    assert set(KitPart.objects.values_list("product", "sku", "units")) == parts
+    assert table() == piecemeal
+    assert piecemeal
+
+
+def test_only_what_was_touched_is_worked_out(clock: Any, wms: Any, connection: Any) -> None:
+    """I9: the others' rows are not even written; the run says how many SKUs there were."""
+    wms.page_size = 50
+    wms.put(INVENTORY, *(stock(sku, "5") for sku in SKUS))
+    first = sync(connection, INVENTORY, Mode.FULL)
+    assert first.processed == len(SKUS)
+    clock.shift(timedelta(minutes=5))
+    wms.put(INVENTORY, stock("CUP", "4"))
+    assert sync(connection, INVENTORY).processed == 1
+    assert of("CUP").worked_out_at == now()
+    assert SkuMetrics.objects.exclude(sku="CUP").filter(worked_out_at=now()).count() == 0
+
+
+# --- Never slower when idle, and never lost ---------------------------------------------------------------------------
+
+
+def test_an_idle_run_asks_nothing_more(clock: Any, wms: Any, connection: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing touched: no statement more than without any steps."""
+
+    def idle() -> int:
+        clock.shift(timedelta(minutes=5))
+        request_runs(connection, [INVENTORY], mode=Mode.INCREMENTAL, trigger="manual")  # type: ignore[arg-type]
+        claimed = claim()
+        assert claimed
+        with CaptureQueriesContext(database) as statements:
+            engine.work(claimed)
+        assert SyncRun.objects.latest("pk").processed == 0
+        return len(statements)
+
+    wms.put(INVENTORY, stock("CUP", "4"))
+    sync(connection, INVENTORY, Mode.FULL)
+    clock.shift(timedelta(hours=1))
+    with_steps = idle()
+    monkeypatch.setattr(steps, "STEPS", {})
+    monkeypatch.setattr("syncs.behind.STEPS", {})
+    assert idle() == with_steps
+
+
+def test_killed_at_any_portion_it_goes_on(
+    clock: Any, wms: Any, connection: Any, monkeypatch: pytest.MonkeyPatch, settings: Any
+) -> None:
+    """The phase is checkpointed like the pages: after each portion another worker goes on, and nothing is missed."""
+    monkeypatch.setattr(steps, "PORTION", 2)
+    settings.SLICE_SECONDS = 0
+    wms.page_size = 50
+    wms.put(INVENTORY, *(stock(sku, "5") for sku in SKUS))
+    (asked,) = request_runs(connection, [INVENTORY], mode=Mode.FULL, trigger="manual")  # type: ignore[arg-type]
+    worked: list[str] = []
+
+    def dies(*args: Any, **kwargs: Any) -> int:
+        worked.append("")
+        if len(worked) % 3 == 2:
+            raise KeyboardInterrupt
+        return work_out(*args, **kwargs)
+
+    monkeypatch.setattr(steps, "work_out", dies)
+    for _ in range(100):
+        claimed = claim()
+        if claimed is None:
+            break
+        try:
+            engine.work(claimed)
+        except KeyboardInterrupt:
+            assert Checkpoint.objects.get().phase == Phase.PROCESS
+            lapse()
+            clock.shift(timedelta(minutes=2))
+    asked.run.refresh_from_db()
+    assert (asked.run.state, asked.run.processed) == (State.SUCCEEDED, len(SKUS))
+    assert set(SkuMetrics.objects.values_list("sku", flat=True)) == set(SKUS)
+
+
+def test_what_a_broken_run_left_is_worked_in_by_the_next(wms: Any, connection: Any) -> None:
+    """A run that failed after it had changed something, or an action: an idle run notices, and works it in."""
+    wms.put(INVENTORY, stock("CUP", "4"))
+    sync(connection, INVENTORY, Mode.FULL)
+    SkuMetrics.objects.all().delete()
+    ProcessingMark.objects.update(change_no=0)
+    assert sync(connection, INVENTORY).processed == 1
+    assert of("CUP").fulfillable == 4
+
+
+# --- A new day --------------------------------------------------------------------------------------------------------
+
+
+def test_windows_move_by_themselves(clock: Any, wms: Any, connection: Any) -> None:
+    """I13: nothing changes, and yet what was sold a week ago is no longer sold within the last seven days.
+
+    Over 30 days the metrics are 24 hours old at most on average.
+    """
+    wms.put(ORDERS, sale("a", ("CUP", "3")), sale("b", ("TEA", "1"), age=50))
+    sync(connection, ORDERS, Mode.FULL)
+    ages: list[timedelta] = []
+    sold: list[Decimal] = []
+    for _ in range(30 * 4):
+        clock.shift(timedelta(hours=6))
+        sync(connection, ORDERS)
+        ages += [now() - at for at in SkuMetrics.objects.values_list("worked_out_at", flat=True)]
+        sold.append(of("CUP").sold_7)
+    assert sum(ages, timedelta()) / len(ages) <= timedelta(hours=24)
+    assert max(ages) < timedelta(hours=48)
+    assert sold == sorted(sold, reverse=True)
+    assert (sold[0], sold[6 * 4], sold[7 * 4]) == (3, 3, 0)
+    assert ProcessingMark.objects.get(entity=ORDERS).day == now().date()
+    assert of("TEA").sold_90 == 1
+
+
+def test_the_day_is_the_workspaces(clock: Any, wms: Any, connection: Any) -> None:
+    """An order of 23:30 in New York is of that day, though it is the next one in London."""
+    connection.workspace.timezone = "America/New_York"
+    connection.workspace.save()
+    moment = datetime(2026, 1, 29, 4, 30, tzinfo=UTC)  # 28 January, 23:30
+    line = [records.OrderLine(sku="CUP", quantity="1")]
+    wms.put(ORDERS, order("a", now(), created_at=moment, line_items=line))
+    sync(connection, ORDERS, Mode.FULL)
+    assert of("CUP").sold_7 == 0  # it is 4 February, so the seventh day is 29 January
+    assert of("CUP").sold_30 == 1
+
+
+def test_statements_do_not_grow_with_skus(wms: Any, connection: Any) -> None:
+    costs = []
+    for count in (2, 40):
+        rows = [f"{count}-{number}" for number in range(count)]
+        wms.page_size = 100
+        wms.put(ORDERS, *(sale(one, (one, "1")) for one in rows))
+        sync(connection, ORDERS)
+        wms.put(ORDERS, *(sale(one, (one, "2")) for one in rows))
+        with CaptureQueriesContext(database) as statements:
+            sync(connection, ORDERS)
+        costs.append(len(statements))
+    assert costs[0] == costs[1]
+    assert (Order.objects.count(), OrderLine.objects.count()) == (42, 42)
+    drain()

@@ -1,0 +1,214 @@
+"""Order stock checks (P16, M10): what is short, which warehouse can fill it, and how old the numbers are."""
+
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from django.utils.timezone import now
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from integrations.entities import Entity
+from integrations.errors import ConnectorError, Kind
+from integrations.models import Connection
+from packr.warehouse.models import InventoryItem
+from packr.warehouse.stock import Verdict, Wanted, check, counting
+from packr.warehouse.stock.counting import Need, Part
+from syncs.models import EntitySchedule
+from tests.kit import factories as make
+from tests.kit import model_wms
+from tests.kit.model_wms import ModelWms
+from tests.kit.running import sync
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def _own_cache(settings: Any, request: Any) -> None:
+    backend = "django.core.cache.backends.locmem.LocMemCache"
+    settings.CACHES = {"default": {"BACKEND": backend, "LOCATION": request.node.name}}
+
+
+def want(*lines: tuple[str, int]) -> list[Wanted]:
+    return [Wanted(sku, Decimal(count)) for sku, count in lines]
+
+
+def fresh(connection: Connection) -> None:
+    make.synced(connection, Entity.INVENTORY)
+
+
+@pytest.fixture
+def depot(home: Any) -> Connection:
+    """A connection with two warehouses and fresh numbers."""
+    made = make.connection(home)
+    make.warehouse(made, "w1", "Allentown")
+    make.warehouse(made, "w2", "Reno")
+    fresh(made)
+    return made
+
+
+def test_each_line_is_counted_and_the_warehouse_that_has_all_is_named(depot: Connection) -> None:
+    """P16"""
+    make.inventory(depot, "MUG", levels={"w1": 5, "w2": 1})
+    make.inventory(depot, "TRAY", levels={"w1": 2})
+    found = check(depot, want(("MUG", 4), ("TRAY", 2)))
+    assert (found.verdict, found.warehouses) == (Verdict.ENOUGH, ("Allentown",))
+    assert [(line.sku, line.asked, line.available) for line in found.lines] == [("MUG", 4, 6), ("TRAY", 2, 2)]
+    short = check(depot, want(("MUG", 7), ("TRAY", 2), ("LAMP", 1)))
+    assert [line.verdict for line in short.lines] == [Verdict.SHORT, Verdict.ENOUGH, Verdict.UNKNOWN]
+    assert short.sentence() == "Short: MUG (7 asked, 6 available), LAMP (not in the inventory)."
+    assert short.lines[0].short == 1
+
+
+def test_a_sku_at_zero_fails_the_check(depot: Connection) -> None:
+    """P16's demonstration."""
+    make.inventory(depot, "MUG", levels={"w1": 0})
+    found = check(depot, want(("MUG", 1)))
+    assert (found.verdict, found.is_enough, [line.short for line in found.missing]) == (Verdict.SHORT, False, [1])
+
+
+def test_two_lines_of_one_sku_do_not_count_its_units_twice(depot: Connection) -> None:
+    make.inventory(depot, "MUG", levels={"w1": 5})
+    found = check(depot, want(("MUG", 3), ("MUG", 3)))
+    assert [(line.available, line.verdict) for line in found.lines] == [(5, "enough"), (2, "short")]
+
+
+def test_an_order_that_no_warehouse_has_whole_is_split(depot: Connection) -> None:
+    make.inventory(depot, "MUG", levels={"w1": 3, "w2": 2})
+    make.inventory(depot, "TRAY", levels={"w2": 1})
+    found = check(depot, want(("MUG", 5), ("TRAY", 1)))
+    assert found.is_enough
+    assert found.warehouses == ()
+    assert [(parcel.warehouse, parcel.contents) for parcel in found.parcels] == [
+        ("Allentown", (("MUG", 3),)),
+        ("Reno", (("MUG", 2), ("TRAY", 1))),
+    ]
+    asked_of_one = check(depot, want(("MUG", 3), ("TRAY", 1)), warehouse="w1")
+    assert [line.verdict for line in asked_of_one.lines] == [Verdict.ENOUGH, Verdict.SHORT]
+
+
+def test_a_kit_is_counted_by_its_parts(depot: Connection) -> None:
+    cup = make.inventory(depot, "CUP", levels={"w1": 9})
+    box = make.inventory(depot, "BOX", levels={"w1": 2, "w2": 4})
+    parts = [
+        {"inventory_item_id": cup.external_id, "sku": "CUP", "unit_quantity": "4"},
+        {"inventory_item_id": box.external_id, "sku": "BOX", "unit_quantity": "1"},
+    ]
+    make.product(depot, "GIFT", is_kit=True, record={"inventory_items": parts})
+    found = check(depot, want(("GIFT", 2)))
+    assert (found.lines[0].available, found.warehouses, found.lines[0].is_kit) == (2, ("Allentown",), True)
+    beside = check(depot, want(("CUP", 2), ("GIFT", 2)))  # 2 and 2 times 4 cups are more than 9
+    assert [line.verdict for line in beside.lines] == [Verdict.ENOUGH, Verdict.SHORT]
+
+
+def test_what_is_allocated_may_be_the_orders_own(depot: Connection) -> None:
+    make.inventory(depot, "MUG", onhand=5, fulfillable=0, committed=5)
+    assert check(depot, want(("MUG", 3))).verdict == Verdict.SHORT
+    assert check(depot, want(("MUG", 3)), placed=True).verdict == Verdict.DEPENDS
+    assert check(depot, want(("MUG", 6)), placed=True).verdict == Verdict.SHORT
+
+
+def test_a_wms_that_only_counts_what_is_on_hand(depot: Connection) -> None:
+    """Tryton says nothing of what is available."""
+    make.inventory(depot, "MUG", onhand=5, fulfillable=None, committed=None)
+    assert check(depot, want(("MUG", 5))).is_enough
+
+
+def test_customers_of_one_wms_have_skus_of_their_own(depot: Connection) -> None:
+    make.inventory(depot, "MUG", levels={"w1": 1}, warehouse_customer_id="c1")
+    make.inventory(depot, "MUG", levels={"w1": 9}, warehouse_customer_id="c2")
+    assert check(depot, want(("MUG", 5)), customer="c2").is_enough
+    assert not check(depot, want(("MUG", 5)), customer="c1").is_enough
+
+
+# --- How old the numbers are ----------------------------------------------------------------------
+def stale(connection: Connection) -> None:
+    old = now() - timedelta(minutes=20)
+    EntitySchedule.objects.filter(connection=connection, entity=Entity.INVENTORY).update(as_of=old, watermark=old)
+
+
+@pytest.fixture
+def counted(wms: ModelWms, connection: Connection) -> Connection:
+    """Five mugs here; the WMS has none left since."""
+    wms.put(Entity.INVENTORY, model_wms.item("MUG", "5", datetime.now(UTC) - timedelta(hours=1)))
+    sync(connection, Entity.INVENTORY)
+    wms.put(Entity.INVENTORY, model_wms.item("MUG", "0", datetime.now(UTC)))
+    wms.calls.clear()
+    return connection
+
+
+def test_fresh_numbers_make_no_call(wms: ModelWms, counted: Connection) -> None:
+    """M10"""
+    found = check(counted, want(("MUG", 5)))
+    assert (found.is_enough, found.is_old, found.was_read, wms.calls) == (True, False, False, [])
+
+
+def test_old_numbers_are_read_live_first_and_stay_read(wms: ModelWms, counted: Connection) -> None:
+    """M10: the mirror says 5, the WMS says 0; just this SKU is read, and the mirror says 0 as well."""
+    stale(counted)
+    began = now()
+    found = check(counted, want(("MUG", 5)))
+    assert (found.verdict, found.was_read, found.is_old) == (Verdict.SHORT, True, False)
+    assert found.as_of is not None
+    assert found.as_of >= began
+    assert [call.ids for call in wms.calls] == [("MUG",)]
+    assert InventoryItem.objects.get(sku="MUG").onhand == 0
+    again = check(counted, want(("MUG", 5)))
+    assert (again.verdict, again.was_read, len(wms.calls)) == (Verdict.SHORT, True, 1)
+
+
+def test_a_wms_that_is_down_leaves_the_choice(wms: ModelWms, counted: Connection) -> None:
+    """M10: the numbers of before with their age, and why there are no newer ones; what was chosen can be kept."""
+    stale(counted)
+    wms.faults.append(ConnectorError(Kind.UNREACHABLE, "The WMS did not answer in time."))
+    found = check(counted, want(("MUG", 5)))
+    assert (found.is_enough, found.needs_choice, found.was_read) == (True, True, False)
+    assert "did not answer in time" in found.trouble
+    assert found.kept()["numbers_are_old"] is True
+    chosen = check(counted, want(("MUG", 5)), live=False)
+    assert (chosen.is_old, chosen.needs_choice, len(wms.calls)) == (True, False, 1)
+
+
+def test_it_costs_the_same_for_many_lines(depot: Connection, django_assert_num_queries: Any) -> None:
+    for number in range(30):
+        make.inventory(depot, f"SKU-{number}", levels={"w1": 5, "w2": 1})
+        make.product(depot, f"SKU-{number}")
+    with django_assert_num_queries(6):
+        check(depot, want(*((f"SKU-{number}", 1) for number in range(30))))
+
+
+# --- The arithmetic -------------------------------------------------------------------------------
+counts = st.integers(0, 6).map(Decimal)
+items = st.sampled_from("abc")
+parts = st.lists(st.builds(Part, items, st.just("x"), st.integers(1, 3).map(Decimal)), min_size=1, max_size=2)
+needs = st.lists(
+    st.builds(
+        Need,
+        st.just("x"),
+        st.integers(1, 5).map(Decimal),
+        parts.map(lambda found: tuple({one.item_id: one for one in found}.values())),
+    ),
+    min_size=1,
+    max_size=4,
+)
+shelf = st.dictionaries(items, counts)
+
+
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(needs, st.dictionaries(st.sampled_from(["w1", "w2", "w3"]), shelf))
+def test_no_split_sends_more_than_a_warehouse_has_or_less_than_is_asked(
+    asked: list[Need], shelves: dict[str, dict[str, Decimal]]
+) -> None:
+    parcels = counting.split(asked, shelves)
+    if parcels:
+        assert [sum(sent) for sent in zip(*parcels.values(), strict=True)] == [need.quantity for need in asked]
+    for warehouse, sent in parcels.items():
+        for item in "abc":
+            used = sum(
+                amount * part.per_unit
+                for need, amount in zip(asked, sent, strict=True)
+                for part in need.parts
+                if part.item_id == item
+            )
+            assert used <= shelves[warehouse].get(item, 0)
