@@ -272,6 +272,7 @@ class TestTraces:
         assert re.search(r"answered 200 ?, \d+ ms|answered 200, \d+ ms", shown)
         assert "sandbox-1" not in html
         listed = page(member, "/actions/")
+        assert '<option value="cancel-order"' in listed
         assert link in listed
         assert link not in page(member, "/actions/?kind=create-order")
         assert link in page(member, f"/actions/?kind=cancel-order&person={made.person_id}&connection={synced.pk}")
