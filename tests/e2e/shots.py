@@ -134,7 +134,7 @@ def changing(page: Page, address: str) -> Iterator[str]:
     page.goto(f"{address}/orders/")
     page.locator("tr", has_text="We are checking").locator("a.code").click()
     yield "order-being-checked"
-    page.get_by_role("link", name="Cancel order").first.click()
+    page.locator(".record-actions").get_by_role("link", name="Cancel order").click()
     yield "cancel-order"
     page.goto(f"{address}/actions/")
     yield "changes"
