@@ -5,15 +5,16 @@ from datetime import timedelta
 from decimal import Decimal
 from random import Random
 from types import SimpleNamespace
+from typing import Any
 
 from django.contrib.auth.models import User
 from django.utils.timezone import now
 
 from integrations import events
 from integrations.entities import Entity
-from integrations.models import Connection, Event, EventKind, Status
+from integrations.models import Action, ActionState, Connection, Event, EventKind, Status
 from packr.warehouse import models
-from packr.warehouse.models import Product
+from packr.warehouse.models import Order, Product
 from packr.workspaces.models import Role
 from syncs.models import (
     Beat,
@@ -64,7 +65,8 @@ def build() -> SimpleNamespace:
     make.brand(here, "Unmapped")
     _stock(busy, random)
     _orders(busy, random)
-    _setup(busy)
+    _setup(busy, admin)
+    _changes(busy, admin)
     held, partial = _past(busy, admin)
     _states(busy)
     troubled = make.connection(
@@ -281,7 +283,7 @@ def _orders(connection: Connection, random: Random) -> None:
         )
 
 
-def _setup(connection: Connection) -> None:
+def _setup(connection: Connection, admin: User) -> None:
     """Some of what changes rarely, returns, bills, and a view that somebody saved."""
     for name in ("Northbay Shopify", "Faire"):
         make.mirrored(models.OrderChannel, connection, name=name, warehouse_customer_id="c-1")
@@ -312,6 +314,53 @@ def _setup(connection: Connection) -> None:
         created_at=now(),
     )
     models.Order.objects.filter(pk=order.pk + 1).update(held=True)
+    models.SavedView.objects.create(
+        workspace=connection.workspace, person=admin, screen="orders", name="Open", address="status=open", shared=True
+    )
+
+
+def _changes(connection: Connection, admin: User) -> None:
+    """One change of every standing, on the newest orders; the refused one was a new order."""
+    moment = now() - timedelta(minutes=4)
+    orders = list(Order.objects.filter(connection=connection).order_by("-created_at")[:4])
+    accepted = {"state": ActionState.ACCEPTED, "answered_at": moment, "latency_ms": 412}
+    standings: list[dict[str, Any]] = [
+        {"kind": "cancel-order", "state": ActionState.UNKNOWN},
+        {"kind": "hold-order", **accepted, "shielded_until": now() + timedelta(hours=2)},
+        {"kind": "release-order", **accepted, "confirmed_at": moment + timedelta(minutes=1), "shielded_until": moment},
+        {"kind": "hold-order", **accepted, "shielded_until": moment},
+        {
+            "kind": "create-order",
+            "state": ActionState.REFUSED,
+            "answered_at": moment,
+            "latency_ms": 380,
+            "message": "SKU MUG-9999 does not exist",
+            "origin": "wms",
+            "values": {"order_number": "#NB-2161", "line_items": [{"sku": "MUG-9999", "quantity": 1}]},
+            "exchanges": [
+                {
+                    "method": "POST",
+                    "path": "/wms/orders",
+                    "body": '{"order_number": "#NB-2161", "line_items": [{"sku": "MUG-9999", "quantity": 1}]}',
+                    "status": 400,
+                    "answer": '{"error": "SKU MUG-9999 does not exist", "origin": "integration"}',
+                    "ms": 371,
+                }
+            ],
+        },
+    ]
+    for number, fields in enumerate(standings):
+        order = orders[number].external_id if number < len(orders) else ""
+        Action.objects.create(
+            connection=connection,
+            entity=Entity.ORDERS,
+            external_id=order,
+            reference=f"packr-SCENE{number}",
+            key=f"scene-{number}",
+            person=admin,
+            asked_at=moment,
+            **fields,
+        )
 
 
 def _states(connection: Connection) -> None:
