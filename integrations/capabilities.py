@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from .actions import ActionKind
 from .connector import Connector
 from .entities import Entity
 from .registry import CONNECTORS
@@ -22,9 +23,13 @@ class Offer:
 
 
 def capabilities() -> dict[str, dict[str, dict[str, bool]]]:
-    """What can be done with each entity, by connector and entity."""
+    """What can be done with each entity, by connector and entity: whether it is read, and which actions there are."""
     return {
-        slug: {entity.value: {"read": entity in connector.entities()} for entity in Entity}
+        slug: {
+            entity.value: {"read": entity in connector.entities()}
+            | {kind.value: kind in connector.actions for kind in ActionKind if kind.entity == entity}
+            for entity in Entity
+        }
         for slug, connector in CONNECTORS.items()
     }
 

@@ -144,6 +144,7 @@ class _TimedSocket(socket.socket):
         return super().recv_into(buffer, nbytes, flags)
 
     def sendall(self, data: Any, flags: int = 0) -> None:
+        _left()
         give_up.sent = True
         super().sendall(data, flags)
 
@@ -154,6 +155,7 @@ class _TimedTLS(ssl.SSLSocket):
         return super().recv_into(buffer, nbytes, flags)
 
     def sendall(self, data: Any, flags: int = 0) -> None:
+        _left()
         give_up.sent = True
         super().sendall(data, flags)
 

@@ -55,7 +55,7 @@ class Guard:
         return any(standing)
 
     def _stands(self, action: Action, found: Found) -> bool:
-        age = _age(found.stamps, (action.version_updated_at, action.version_at))
+        age = age_of(action, found.stamps)
         if shows(action, found):
             if age != "older" or action.kind in PROOF:
                 self.confirmed.add(action.pk)
@@ -121,10 +121,10 @@ def lower(now: datetime) -> None:
         unchanged.update(shielded_until=last)
 
 
-def _age(found: Stamps, change: Stamps) -> str:
+def age_of(action: Action, found: Stamps) -> str:
     """How a version stands to that of a change, by the copy's stamps if both have one: older, equal, newer, unknown."""
-    (updated_at, version_at), (changed_updated_at, changed_version_at) = found, change
-    for here, there in ((version_at, changed_version_at), (updated_at, changed_updated_at)):
+    updated_at, version_at = found
+    for here, there in ((version_at, action.version_at), (updated_at, action.version_updated_at)):
         if here and there:
             return "older" if here < there else "newer" if here > there else "equal"
     return "unknown"

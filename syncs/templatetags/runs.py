@@ -12,6 +12,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from integrations.entities import GROUPS, Entity
+from packr.warehouse.processing.steps import STEPS
 from packr.workspaces.templatetags.looks import day, listed, span, zone_of
 from syncs.asked import Asked
 from syncs.models import Incident, Mode, Phase, Problem, State, SyncRun
@@ -221,20 +222,25 @@ def stage(step: Step) -> dict[str, str]:
 def steps(run: SyncRun) -> list[Step]:
     """What a run goes through, in order. A full one looks a second time before it removes anything."""
     pages = f"{run.pages:,} page{'' if run.pages == 1 else 's'}, {_records(run.seen)}"
-    found = [("Read the list", pages)]
+    found = [(Phase.READ, "Read the list", pages)]
     if run.mode == Mode.FULL:
         held = f"{run.held:,} held back" if run.held else f"{run.removed:,} removed"
-        found += [("Look again at what came back older than ours", ""), ("Look for what is missing", held)]
-    return [Step(words, _stage(run, number), result) for number, (words, result) in enumerate(found)]
+        found.append((Phase.DOUBTS, "Look again at what came back older than ours", ""))
+        found.append((Phase.ABSENT, "Look for what is missing", held))
+    derived = STEPS.get(Entity(run.entity))
+    if derived:
+        worked = f"{run.processed:,} SKU{'' if run.processed == 1 else 's'}" if run.processed else "nothing had changed"
+        found.append((Phase.PROCESS, f"Processing: {derived[-1].about}", worked))
+    return [Step(words, _stage(run, phase), result) for phase, words, result in found]
 
 
-def _stage(run: SyncRun, number: int) -> str:
+def _stage(run: SyncRun, phase: Phase) -> str:
     if run.state in (State.SUCCEEDED, State.PARTIAL, State.NEEDS_REVIEW):
         return "done"
     if not run.is_active:
-        return "broken off" if run.pages and not number else "left out"
-    reached = _reached(run)
-    return "done" if number < reached else "now" if number == reached and run.started_at else "next"
+        return "broken off" if run.pages and phase == Phase.READ else "left out"
+    place, reached = list(Phase).index(phase), _reached(run)
+    return "done" if place < reached else "now" if place == reached and run.started_at else "next"
 
 
 def _reached(run: SyncRun) -> int:
@@ -242,12 +248,20 @@ def _reached(run: SyncRun) -> int:
     return list(Phase).index(Phase(checkpoint.phase)) if checkpoint else 0
 
 
+DOING = {
+    Phase.READ: "Reading the list",
+    Phase.DOUBTS: "Looking again at what came back older",
+    Phase.ABSENT: "Looking for what is missing",
+    Phase.PROCESS: "Processing what changed",
+}
+
+
 @register.filter
 def doing(run: SyncRun) -> str:
     """What an active run does at this moment; nothing before it began."""
     if run.state != State.RUNNING:
         return ""
-    return ("Reading the list", "Looking again at what came back older", "Looking for what is missing")[_reached(run)]
+    return DOING[list(Phase)[_reached(run)]]
 
 
 @register.filter

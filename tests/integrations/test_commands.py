@@ -392,6 +392,7 @@ def test_capabilities(manage):
     assert {what for what, can in found["trackstar"].items() if can["read"]} == {entity.value for entity in Entity}
     assert found["tryton"]["bills"]["read"] is False
     assert set(found["tryton"]) == {entity.value for entity in Entity}
+    assert found["trackstar"]["inventory"] == {"read": True, "adjust-inventory": True}
     assert manage("capabilities").out.splitlines()[0].split() == ["entity", *found]
 
 

@@ -309,9 +309,54 @@ def test_the_deadline_holds_over_tls(connect: Callable[..., Client], tmp_path: P
         client = connect(f"https://{host}", private_hosts=frozenset({host}), deadline=timedelta(seconds=0.4))
         client._session.verify = str(tmp_path / "cert.pem")
         begun = time.monotonic()
-        with pytest.raises(ConnectorError, match="in time"):
+        with pytest.raises(ConnectorError, match="in time") as caught:
             client.get("/")
         assert 0.3 < time.monotonic() - begun < 2
+        assert caught.value.sent
+
+
+def test_what_fails_before_anything_was_sent_says_so(connect: Callable[..., Client], server: Server) -> None:
+    """RELIABILITY 2: a change that surely never left may be sent again; of any other nobody knows."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        closed = f"127.0.0.1:{listener.getsockname()[1]}"
+    for url, private in (
+        (f"http://{closed}", closed),  # nobody listens
+        ("https://localhost:1", "other:1"),  # inside
+        (f"https://{server.host}", server.host),  # no TLS there
+    ):
+        with pytest.raises(ConnectorError) as caught:
+            connect(url, private_hosts=frozenset({private})).request("POST", "/", payload={})
+        assert not caught.value.sent, url
+    for reply in (Reply(b"{}", announced=9), Reply(b"", 500), Reply(b"{}", slow_head=0.2)):
+        server.answer = lambda call, reply=reply: reply  # type: ignore[misc]
+        with pytest.raises(ConnectorError) as caught:
+            connect(deadline=timedelta(seconds=0.5)).request("POST", "/", payload={})
+        assert caught.value.sent
+
+
+def test_a_moment_that_all_requests_have_to_end_by(server: Server, connect: Callable[..., Client]) -> None:
+    """However long a single one may take, and what comes after it is not even sent."""
+    server.answer = lambda call: Reply(b" " * 100, drip=0.02)
+    client = connect()
+    client.until = time.monotonic() + 0.3
+    with pytest.raises(ConnectorError, match="in time") as first:
+        client.request("POST", "/")
+    with pytest.raises(ConnectorError) as second:
+        client.request("POST", "/")
+    assert (first.value.sent, second.value.sent) == (True, False)
+    assert time.monotonic() - client.until < 1
+
+
+def test_exchanges_are_noted_without_headers(server: Server, connect: Callable[..., Client]) -> None:
+    """T23; the answer to a private one, and what was asked in it, is left out."""
+    server.answer = lambda call: Reply(b'{"token": "t"}')
+    client = connect()
+    client.exchanges = []
+    client.request("POST", "/a", params={"b": "c d"}, payload={"e": 1})
+    client.request("POST", "/login", payload={"password": "p"}, private=True)
+    first, second = client.exchanges
+    assert (first.method, first.path, first.body, first.status) == ("POST", "/a?b=c+d", {"e": 1}, 200)
+    assert (first.answer, second.body, second.answer) == (b'{"token": "t"}', None, b"")
 
 
 class _dripping_tls:

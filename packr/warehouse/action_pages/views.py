@@ -156,7 +156,7 @@ def _submit(request: HttpRequest, task: Task, form: ActionForm, context: dict[st
             task.connection, task.kind, values=values, person=request.user, key=key, row=task.row, through="page"
         )
     except actions.Invalid as error:
-        form.errors = error.fields
+        form.errors = forms.pinned(form.fields, form.typed, error.fields)
         return render(request, "actions/form.html", {**context, "key": key}, status=400)
     except actions.KeyTaken:
         form.errors = {"": [SENT_BEFORE]}
@@ -182,7 +182,8 @@ def _changed(form: ActionForm, values: dict[str, Any], row: Mirrored) -> tuple[d
 
 
 def _refused(request: HttpRequest, action: Action, form: ActionForm, context: dict[str, Any]) -> HttpResponse:
-    form.errors, form.theirs = action.errors, bool(action.origin)
+    form.theirs = bool(action.origin)
+    form.errors = action.errors or (forms.meant(form.fields, form.typed, action.message) if form.theirs else {})
     return render(request, "actions/form.html", {**context, "action": action}, status=400)
 
 

@@ -18,6 +18,7 @@ from integrations.sending import Outcome
 
 from .. import shields, sql, writer
 from ..causes import Cause, CauseKind
+from ..history import writing as history
 from ..models import Order
 from .waits import next_look
 
@@ -139,7 +140,13 @@ def _show_hold(action: Action, moment: datetime) -> None:
     """The WMS's API can't show the hold yet: until it does, the order bears it by this action."""
     change_no = sql.next_change_no(action.connection_id)
     order = Order.objects.filter(connection=action.connection_id, external_id=action.external_id)
-    order.update(held=action.kind == ActionKind.HOLD_ORDER, changed_at=moment, change_no=change_no)
+    holds = action.kind == ActionKind.HOLD_ORDER
+    known = dict(order.values_list("pk", "held"))
+    order.update(changed_at=moment, change_no=change_no, held=holds)
+    change = history.Change(action.connection_id, Entity.ORDERS, change_no, moment, cause_of(action))
+    for pk, was in known.items():
+        if was != holds:
+            history.note(change, pk, [("held", "", was, holds)])
 
 
 def cause_of(action: Action) -> Cause:

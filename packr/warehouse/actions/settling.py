@@ -3,13 +3,15 @@
 import time
 from datetime import datetime
 
+from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 
 from integrations import sending
-from integrations.actions import Again
+from integrations.actions import Again, Done
 from integrations.entities import Entity
 from integrations.models import Action, ActionState
+from integrations.records import Record
 from integrations.sending import Outcome
 
 from .. import shields, writer
@@ -95,16 +97,25 @@ def _confirm(action: Action, moment: datetime) -> None:
     if action.confirmed_at is None and action.shielded_until and action.connection.is_live:
         read = sending.read(action, action.external_id)
         if read and read.record:
-            writer.apply(
-                action.connection_id,
-                Entity(action.entity),
-                [read.record],
-                now=moment,
-                clock=read.clock,
-                cause=answers.cause_of(action),
-            )
+            _take_read(action, read, read.record, moment)
     Action.objects.filter(pk=action.pk, state=ActionState.ACCEPTED).update(settle_at=None, exchanges=action.exchanges)
     shields.lower(moment)
+
+
+def _take_read(action: Action, read: Done, record: Record, moment: datetime) -> None:
+    stamps = (record.updated_at or None, record.version_at or None)
+    found = shields.Found(record, stamps, is_same=shields.age_of(action, stamps) == "equal")
+    with transaction.atomic():
+        if shields.shows(action, found):
+            Action.objects.filter(pk=action.pk, confirmed_at=None).update(confirmed_at=moment)
+        writer.apply(
+            action.connection_id,
+            Entity(action.entity),
+            [record],
+            now=moment,
+            clock=read.clock,
+            cause=answers.cause_of(action),
+        )
 
 
 def prune(before: datetime) -> int:

@@ -88,6 +88,7 @@ TRACKED: dict[Entity, History] = {
         (
             STATUS,
             IN_WMS,
+            Tracked("held", "On hold", "flag"),
             Tracked("required_ship_date", "Ship by", "day"),
             WAREHOUSE,
             Tracked("shipping_method_name", "Shipping method"),

@@ -79,6 +79,12 @@ def is_tracked(entity: Entity) -> bool:
     return entity in TRACKED
 
 
+def note(change: Change, row_id: int, fields: Sequence[Sequence[Any]], stamp: datetime | None = None) -> None:
+    """Keep what became of one row's values, as (name, part, old, new), where no record of the WMS tells it."""
+    row = change.row(row_id, What.CHANGED, msgspec.json.encode(fields).decode(), stamp)
+    sql.insert_rows(RecordChange._meta.db_table, COLUMNS, 1, [row])
+
+
 def write(change: Change, steps: Sequence[Step]) -> None:
     """Keep what changed of these rows."""
     rows = list(_rows(change, steps))

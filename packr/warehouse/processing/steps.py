@@ -13,7 +13,7 @@ from ..models import ProcessingMark
 from . import kits, touched
 from .metrics import today, work_out
 
-PORTION = 500  # SKUs, or entries of a history, in one transaction
+PORTION = 4_000  # SKUs, or entries of a history, in one transaction: as many as a page of a WMS has, lines and all
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,9 +29,9 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A step: in words, and how it finds the next SKUs after where it stands; None there: it is done."""
+    """A step: what it works out, and how it finds the next SKUs after where it stands; None there: it is done."""
 
-    words: str
+    about: str
     portion: Callable[[Task, Any], tuple[Iterable[str], Any]]
 
 
@@ -58,42 +58,25 @@ def _former(task: Task, after: Any) -> tuple[Iterable[str], Any]:
 
 
 def _present(task: Task, after: Any) -> tuple[Iterable[str], Any]:
-    skus = touched.present(task.connection, task.entity, task.since, after or "", PORTION)
-    return touched.with_parts(task.connection, skus), _last(skus)
+    skus, last = touched.present(task.connection, task.entity, task.since, after or "", PORTION)
+    return touched.with_parts(task.connection, skus), last
 
 
 def _products(task: Task, after: Any) -> tuple[Iterable[str], Any]:
-    skus = touched.present(task.connection, task.entity, task.since, after or "", PORTION)
-    return {*skus, *kits.renew(task.connection, skus)} if skus else (), _last(skus)
+    skus, last = touched.present(task.connection, task.entity, task.since, after or "", PORTION)
+    return {*skus, *kits.renew(task.connection, skus)} if skus else (), last
 
 
 def _days(task: Task, after: Any) -> tuple[Iterable[str], Any]:
-    skus = touched.of_earlier_days(task.connection, task.day, after or "", PORTION)
-    return skus, _last(skus)
+    return touched.of_earlier_days(task.connection, task.day, after or "", PORTION)
 
 
-def _last(skus: list[str]) -> str | None:
-    return skus[-1] if len(skus) == PORTION else None
-
-
+SOLD, STOCK = "units sold and days of cover", "stock position and days of cover"
 STEPS: dict[Entity, tuple[Step, ...]] = {
-    Entity.ORDERS: (
-        Step("Units sold of SKUs that left an order", _former),
-        Step("Units sold and days of cover", _present),
-        Step("A new day for all SKUs", _days),
-    ),
-    Entity.INVENTORY: (
-        Step("Stock of SKUs that were renamed", _former),
-        Step("Stock position and days of cover", _present),
-    ),
-    Entity.PRODUCTS: (
-        Step("Sales of SKUs that were renamed", _former),
-        Step("Parts of kits and their sales", _products),
-    ),
-    Entity.INBOUND_SHIPMENTS: (
-        Step("Arrivals of SKUs that left a shipment", _former),
-        Step("Expected arrivals", _present),
-    ),
+    Entity.ORDERS: (Step(SOLD, _former), Step(SOLD, _present), Step(SOLD, _days)),
+    Entity.INVENTORY: (Step(STOCK, _former), Step(STOCK, _present)),
+    Entity.PRODUCTS: (Step(SOLD, _former), Step("parts of kits, units sold and days of cover", _products)),
+    Entity.INBOUND_SHIPMENTS: (Step("expected arrivals", _former), Step("expected arrivals", _present)),
 }
 
 
@@ -110,17 +93,14 @@ def go_on(connection: Connection, entity: Entity, place: Place, now: datetime) -
     task = Task(connection, entity, place.since, place.upto, date.fromisoformat(place.day))
     steps = STEPS[entity]
     count = 0
-    while count < PORTION:
+    while place.step < len(steps):
         skus, after = steps[place.step].portion(task, place.after)
         count += work_out(connection, skus, day=task.day, now=now)
         if after is not None:
-            place = replace(place, after=after)
-        elif place.step + 1 < len(steps):
-            place = replace(place, step=place.step + 1, after=None)
-        else:
-            _mark(task, now)
-            return count, None
-    return count, place
+            return count, replace(place, after=after)
+        place = replace(place, step=place.step + 1, after=None)
+    _mark(task, now)
+    return count, None
 
 
 def _mark(task: Task, now: datetime) -> None:

@@ -35,19 +35,19 @@ def changed(connection: Connection, entity: Entity, since: int) -> "QuerySet[Any
     return rows
 
 
-def present(connection: Connection, entity: Entity, since: int, after: str, limit: int) -> list[str]:
-    """The next SKUs, after this one, that the changed records have."""
+def present(connection: Connection, entity: Entity, since: int, after: str, limit: int) -> tuple[list[str], str | None]:
+    """The next SKUs, after this one, that the changed records have; and the last of them, None for the end."""
     _, path = PATHS[entity]
     skus = changed(connection, entity, since).filter(**{f"{path}__gt": after}).order_by(path)
-    return list(skus.values_list(path, flat=True).distinct()[:limit])
+    return _some(skus.values_list(path, flat=True).distinct(), limit)
 
 
 def former(connection: Connection, entity: Entity, since: int, after: int, limit: int) -> tuple[set[str], int | None]:
     """The SKUs that records had before, by the next entries of their history; and the last entry, None for the end."""
     entries = RecordChange.objects.filter(connection=connection, entity=entity.value, change_no__gt=since, pk__gt=after)
-    found = list(entries.order_by("pk").values_list("pk", "fields")[:limit])
-    skus = {sku for _, fields in found for sku in _named(fields)}
-    return skus, found[-1][0] if len(found) == limit else None
+    found = list(entries.order_by("pk").values_list("pk", "fields")[: limit + 1])
+    skus = {sku for _, fields in found[:limit] for sku in _named(fields)}
+    return skus, found[limit - 1][0] if len(found) > limit else None
 
 
 def _named(fields: Iterable[list[Any]]) -> Iterable[str]:
@@ -59,10 +59,15 @@ def _named(fields: Iterable[list[Any]]) -> Iterable[str]:
             yield part.rpartition(" (")[0]  # where it is the second line of its SKU
 
 
-def of_earlier_days(connection: Connection, day: date, after: str, limit: int) -> list[str]:
-    """The next SKUs whose metrics are of an earlier day."""
+def of_earlier_days(connection: Connection, day: date, after: str, limit: int) -> tuple[list[str], str | None]:
+    """The next SKUs whose metrics are of an earlier day; and the last of them, None for the end."""
     rows = SkuMetrics.objects.filter(connection=connection, sku__gt=after).exclude(day=day)
-    return list(rows.order_by("sku").values_list("sku", flat=True).distinct()[:limit])
+    return _some(rows.order_by("sku").values_list("sku", flat=True).distinct(), limit)
+
+
+def _some(skus: "QuerySet[Any, Any]", limit: int) -> tuple[list[str], str | None]:
+    found = list(skus[: limit + 1])
+    return found[:limit], found[limit - 1] if len(found) > limit else None
 
 
 def with_parts(connection: Connection, skus: Iterable[str]) -> set[str]:

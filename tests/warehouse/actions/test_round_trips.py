@@ -1,13 +1,17 @@
 """Every action to the sandbox WMS and back: accepted, refused, permission or capability missing, the key again."""
 
+from datetime import timedelta
+
 import pytest
 from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
+from django.utils.timezone import now
 
 from integrations.actions import ActionKind
 from integrations.models import Action, Connection
 from packr.warehouse import actions
 from packr.warehouse.models import InboundShipment, Order, Product
+from tests.kit.running import sync
 from tests.warehouse.actions.conftest import ADDRESS, new_inbound, new_order
 
 
@@ -221,3 +225,53 @@ def test_the_trace_has_everything_but_the_secrets(wms, act, item, synced):
     assert accepted.person.username == "ada"
     assert "sandbox-1" not in f"{refused.exchanges} {refused.message}"
     assert "(secret)" in refused.exchanges[0]["answer"]
+
+
+def test_a_hold_that_the_copy_does_not_show_yet(wms, act, order, synced):
+    """P23, P26: Trackstar's copy is behind its passthrough by up to a crawl; the order is on hold here all the same."""
+    (copy,) = wms.orders(order_number="S-1")
+    wms.fault("answer", path="/wms/orders", method="GET", value={"data": [copy], "next_token": None})
+    action = act("hold-order", order)
+    assert (action.state, action.confirmed_at) == ("accepted", None)
+    order.refresh_from_db()
+    assert (order.held, order.status) == (True, copy["status"])
+    sync(synced)
+    order.refresh_from_db()
+    assert order.held
+    assert actions.marks([order])[order.pk].state == actions.MarkState.ACCEPTED
+    wms.heal()
+    sync(synced)
+    order.refresh_from_db()
+    assert (order.held, order.record["raw_status"]) == (True, "On hold")
+    assert actions.marks([order])[order.pk].state == actions.MarkState.CONFIRMED
+
+
+def test_a_poll_confirms_what_was_accepted(wms, act, order, synced):
+    """Sending, accepted, confirmed: by a read after the WMS's answer."""
+    action = act("cancel-order", order)
+    assert actions.marks([order])[order.pk].state == actions.MarkState.ACCEPTED
+    sync(synced)
+    action.refresh_from_db()
+    assert action.confirmed_at > action.answered_at
+    assert actions.marks([order])[order.pk].state == actions.MarkState.CONFIRMED
+
+
+@pytest.mark.parametrize("is_shown", [True, False])
+def test_when_the_shield_is_over_one_read_tells(wms, act, order, is_shown):
+    """Unconfirmed is said only after the WMS was asked once more; and nothing is undone in silence."""
+    (copy,) = wms.orders(order_number="S-1")
+    wms.fault("answer", path="/wms/orders", method="GET", value={"data": [copy], "next_token": None})
+    action = act("hold-order", order)
+    if is_shown:
+        wms.heal()
+    later = now() + timedelta(hours=2, minutes=1)
+    wms.forget()
+    assert actions.settle(later) == 1
+    assert len(wms.asked("GET")) == 1
+    mark = actions.marks([order], later)[order.pk]
+    assert mark.state == ("confirmed" if is_shown else "unconfirmed")
+    order.refresh_from_db()
+    assert order.held
+    action.refresh_from_db()
+    action.connection.refresh_from_db()
+    assert (action.settle_at, action.connection.shielded_until) == (None, None)
