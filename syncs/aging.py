@@ -13,6 +13,7 @@ from django.db.models.functions import Coalesce
 
 from integrations.entities import Entity
 from integrations.values import in_words
+from packr.warehouse.models import ProcessingMark
 
 from .models import ACTIVE, COMPLETE, EntitySchedule, State, SyncRun
 from .repairs import cadences, live, of_its_own
@@ -60,6 +61,15 @@ class Old:
                 "passes its data on, why it is not refreshed."
             )
         return "No sync of it has come to its end. Press Sync now and watch it; contact support if it does not end."
+
+
+def old_metrics(now: datetime) -> "QuerySet[Any, Any]":
+    """The marks of the connections, still being synced, whose metrics have not been brought up to a new day in time."""
+    on = EntitySchedule.objects.filter(
+        connection=OuterRef("connection"), entity=Entity.ORDERS, enabled=True, paused_until=None
+    )
+    marks = ProcessingMark.objects.filter(Exists(on), live(), entity=Entity.ORDERS, rolled_at__lt=now - CEILING)
+    return marks.select_related("connection").order_by("pk")
 
 
 def limit(cadence: timedelta) -> timedelta:

@@ -357,6 +357,7 @@ class Problem(models.TextChoices):
     STUCK = "stuck", "A sync stands still"
     CREDENTIALS = "credentials", "The WMS refused the login"
     REVIEW = "review", "Removals wait for a decision"
+    METRICS = "metrics", "Stock and sales figures are out of date"
 
 
 class Incident(models.Model):

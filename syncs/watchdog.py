@@ -15,10 +15,11 @@ from django.utils import timezone
 
 from integrations.entities import Entity
 from integrations.models import Connection, Status
+from integrations.values import in_words
 from packr.warehouse import actions
 
 from . import beats, statements, wakeups
-from .aging import old_data
+from .aging import old_data, old_metrics
 from .incidents import Finding, Register, open_incidents
 from .models import ACTIVE, Beat, EntitySchedule, Incident, Problem, State, SyncRun
 from .repairs import live, of_its_own, repair
@@ -62,7 +63,7 @@ class _Look:
         # Causes first: what follows from them is told apart by what was found before it.
         for look in (self._workers, self._tick, self._credentials, self._reviews):
             self.findings += list(look())
-        for look in (self._plans, self._stuck, self._stale):
+        for look in (self._plans, self._stuck, self._stale, self._metrics):
             self.findings += list(look())
         self.register.settle(self.findings)
 
@@ -192,6 +193,20 @@ class _Look:
             is_about_to = self._is_settling(key[0]) or old.is_coming
             is_told = not old.is_beyond_ceiling and (old.is_first or self._is_explained(*key))
             yield Finding(Problem.STALE, old.words(), *key, explained=is_about_to or is_told)
+
+    def _metrics(self) -> Iterator[Finding]:
+        """Metrics are brought up to each new day at the end of a sync of orders; two days without are too many."""
+        for mark in old_metrics(self.now):
+            age = in_words(self.now - mark.rolled_at)
+            yield Finding(
+                Problem.METRICS,
+                f"Units sold and days of cover of {mark.connection.name} were last brought up to date {age} ago. They "
+                "are worked out at the end of a sync of orders: press Sync now for orders and watch it; contact "
+                "support if it succeeds and this stays.",
+                mark.connection_id,
+                Entity.ORDERS,
+                explained=self._is_settling(mark.connection_id),
+            )
 
     # --- What follows from what ---------------------------------------------------------------------------------------
 

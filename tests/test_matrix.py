@@ -139,6 +139,7 @@ DOORS: dict[str, Door] = {
     "approve_request": Door(None, ADMINS, args={"pk": "request"}),
     "decline_request": Door(None, ADMINS, args={"pk": "request"}),
     # Settings → Brands
+    "stock_settings": Door(PEOPLE, ADMINS, sends={"low_stock_days": "20"}),
     "brands": Door(PEOPLE, ADMINS, sends={"name": "New"}),
     "brand": Door(PEOPLE, args={"pk": "brand"}),
     "link_brand": Door(None, ADMINS, args={"pk": "brand"}),

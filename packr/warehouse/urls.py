@@ -1,6 +1,7 @@
 from django.urls import include, path
 
 from . import look_views, mapping_views, override_views, screens, stock_views, views
+from .processing import views as processing_views
 
 SCREENS = (screens.ORDERS, screens.INVENTORY, screens.INBOUND_SHIPMENTS, screens.PRODUCTS)
 
@@ -17,6 +18,7 @@ urlpatterns = [
     path("<slug:entity>/<int:pk>/check/", look_views.check, name="check_record"),
     path("<slug:entity>/<int:pk>/check/take/", look_views.take, name="take_over"),
     path("", include("packr.warehouse.history.urls")),
+    path("settings/stock/", processing_views.stock_settings, name="stock_settings"),
     path("settings/brands/", mapping_views.brands, name="brands"),
     path("settings/brands/<int:pk>/", mapping_views.brand, name="brand"),
     path("settings/brands/<int:pk>/link/", mapping_views.link, name="link_brand"),

@@ -5,6 +5,7 @@ from zoneinfo import available_timezones
 from django.conf import settings
 from django.contrib.auth.models import Group
 from django.core.exceptions import ValidationError
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from guardian.models import GroupObjectPermissionBase, UserObjectPermissionBase
 
@@ -33,6 +34,11 @@ class Workspace(models.Model):  # type: ignore[django-manager-missing]
     timezone = models.CharField(max_length=64, default="UTC", validators=[known_timezone])
     admins = models.OneToOneField(Group, on_delete=models.PROTECT, related_name="+", editable=False)
     members = models.OneToOneField(Group, on_delete=models.PROTECT, related_name="+", editable=False)
+    low_stock_days = models.PositiveSmallIntegerField(
+        default=14,
+        validators=[MinValueValidator(1), MaxValueValidator(365)],
+        help_text="A SKU is low on stock when what is available lasts for fewer days than this.",
+    )
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:

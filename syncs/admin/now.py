@@ -6,11 +6,15 @@ from django.db.models import Count, Max, Min
 from django.urls import reverse
 from django.utils import timezone
 
+from integrations.values import in_words
 from packr.admin import Fact, Tone, now_panel, when, when_exactly
+from packr.warehouse.models import ProcessingMark
 
 from .. import statements
+from ..aging import CEILING
 from ..beats import PROCESSES
 from ..models import ACTIVE, Beat, EntitySchedule, Incident, Problem, State, SyncRun
+from ..repairs import live
 from ..state import Freshness, undecided
 from .decisions import UNDECIDED
 from .freshness import LATE_NOW, as_fresh_as
@@ -47,6 +51,20 @@ def freshness_now() -> Fact:
     tone = "critical" if stale else "warning"
     words = f"{behind} {'entity is' if behind == 1 else 'entities are'} late, {stale} of them stale"
     return Fact("Freshness", words, tone, f"{url}?freshness=late_now")  # type: ignore[arg-type]
+
+
+@now_panel("syncs.view_entityschedule")
+def metrics_now() -> Fact:
+    """How old units sold and days of cover are, over all connections that have any."""
+    moment = timezone.now()
+    marks = ProcessingMark.objects.filter(live(), rolled_at__isnull=False)
+    ages = [moment - at for at in marks.values_list("rolled_at", flat=True) if at]
+    if not ages:
+        return Fact("Stock and sales figures", "None were worked out yet", "neutral")
+    mean = sum(ages, timedelta()) / len(ages)
+    tone: Tone = "critical" if max(ages) > CEILING else "positive"
+    words = f"{in_words(mean)} old on average, the oldest {in_words(max(ages))}"
+    return Fact("Stock and sales figures", words, tone)
 
 
 @now_panel("syncs.view_syncrun")

@@ -5,14 +5,15 @@ from datetime import timedelta
 from decimal import Decimal
 from random import Random
 from types import SimpleNamespace
+from typing import Any
 
 from django.contrib.auth.models import User
 from django.utils.timezone import now
 
 from integrations import events
 from integrations.entities import Entity
-from integrations.models import Connection, Event, EventKind, Status
-from packr.warehouse.models import Product
+from integrations.models import Action, ActionState, Connection, Event, EventKind, Status
+from packr.warehouse.models import Order, Product
 from packr.workspaces.models import Role
 from syncs.models import (
     Beat,
@@ -63,6 +64,7 @@ def build() -> SimpleNamespace:
     make.brand(here, "Unmapped")
     _stock(busy, random)
     _orders(busy, random)
+    _changes(busy, admin)
     held, partial = _past(busy, admin)
     _states(busy)
     troubled = make.connection(
@@ -276,6 +278,50 @@ def _orders(connection: Connection, random: Random) -> None:
             expected_arrival_date=now() + timedelta(days=9 - number),
             lines=(("MUG-0000", 100, 40), ("TRA-0001", 24, 24)),
             record={"raw_status": "Partially received"},
+        )
+
+
+def _changes(connection: Connection, admin: User) -> None:
+    """One change of every standing, on the newest orders; the refused one was a new order."""
+    moment = now() - timedelta(minutes=4)
+    orders = list(Order.objects.filter(connection=connection).order_by("-created_at")[:4])
+    accepted = {"state": ActionState.ACCEPTED, "answered_at": moment, "latency_ms": 412}
+    standings: list[dict[str, Any]] = [
+        {"kind": "cancel-order", "state": ActionState.UNKNOWN},
+        {"kind": "hold-order", **accepted, "shielded_until": now() + timedelta(hours=2)},
+        {"kind": "release-order", **accepted, "confirmed_at": moment + timedelta(minutes=1), "shielded_until": moment},
+        {"kind": "hold-order", **accepted, "shielded_until": moment},
+        {
+            "kind": "create-order",
+            "state": ActionState.REFUSED,
+            "answered_at": moment,
+            "latency_ms": 380,
+            "message": "SKU MUG-9999 does not exist",
+            "origin": "wms",
+            "values": {"order_number": "#NB-2161", "line_items": [{"sku": "MUG-9999", "quantity": 1}]},
+            "exchanges": [
+                {
+                    "method": "POST",
+                    "path": "/wms/orders",
+                    "body": '{"order_number": "#NB-2161", "line_items": [{"sku": "MUG-9999", "quantity": 1}]}',
+                    "status": 400,
+                    "answer": '{"error": "SKU MUG-9999 does not exist", "origin": "integration"}',
+                    "ms": 371,
+                }
+            ],
+        },
+    ]
+    for number, fields in enumerate(standings):
+        order = orders[number].external_id if number < len(orders) else ""
+        Action.objects.create(
+            connection=connection,
+            entity=Entity.ORDERS,
+            external_id=order,
+            reference=f"packr-SCENE{number}",
+            key=f"scene-{number}",
+            person=admin,
+            asked_at=moment,
+            **fields,
         )
 
 

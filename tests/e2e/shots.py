@@ -38,6 +38,7 @@ HELP = Path("packr/static/packr/help")
 PAGES = {
     "orders": "/orders/",
     "orders-filtered-empty": "/orders/?q=nothing-like-it",
+    "changes-filtered-empty": "/actions/?kind=update-product",
     "inventory": "/inventory/",
     "inbound-shipments": "/inbound-shipments/",
     "products": "/products/",
@@ -93,6 +94,7 @@ def everything(page: Page, address: str) -> Iterator[str]:
         page.goto(f"{address}{listing}")
         page.locator("table a.code").first.click()
         yield name
+    yield from changing(page, address)
     for name in ("Acme", "Unmapped"):
         page.goto(f"{address}/settings/brands/")
         page.get_by_role("link", name=name, exact=True).click()
@@ -118,6 +120,29 @@ def everything(page: Page, address: str) -> Iterator[str]:
     page.goto(f"{address}/settings/integrations/why/orders/")
     yield "why-unmapped"
     page.goto(f"{address}/orders/?brand=")
+
+
+def changing(page: Page, address: str) -> Iterator[str]:
+    """Changes at the WMS: a new order empty and with something missing, a cancel to confirm, what was sent."""
+    page.goto(f"{address}/orders/new/")
+    yield "new-order"
+    page.get_by_role("button", name="Add a line").click()
+    page.get_by_role("button", name="Remove line 2").wait_for()
+    page.get_by_role("button", name="Create order").last.click()
+    page.get_by_text("Not sent yet").wait_for()
+    yield "new-order-missing"
+    page.goto(f"{address}/orders/")
+    page.locator("tr", has_text="We are checking").locator("a.code").click()
+    yield "order-being-checked"
+    page.locator(".record-actions").get_by_role("link", name="Cancel order").click()
+    yield "cancel-order"
+    page.goto(f"{address}/actions/")
+    yield "changes"
+    page.locator("tr", has_text="Refused").get_by_role("link").first.click()
+    yield "change-refused"
+    page.goto(f"{address}/actions/?state=unknown")
+    page.locator("tbody a").first.click()
+    yield "change-being-checked"
 
 
 def contact_states(page: Page, address: str) -> Iterator[str]:

@@ -5,7 +5,9 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from django.test import Client
+from django.contrib.auth.models import User
+from django.template import Context, Template
+from django.test import Client, RequestFactory
 from django.utils.timezone import now
 
 from integrations.actions import ActionKind, Field, Operation
@@ -17,11 +19,12 @@ from packr.warehouse import export, overrides
 from packr.warehouse.models import InventoryItem, Override
 from packr.warehouse.models.overrides import OverrideState
 from packr.warehouse.stock import Wanted, check
+from packr.workspaces.current import place
 from tests.kit import factories as make
 from tests.kit import model_wms
 from tests.kit.model_wms import ModelWms
 from tests.kit.running import sync
-from tests.pages.reading import main
+from tests.pages.reading import main, words
 
 WHEN = (datetime.now(UTC) - timedelta(minutes=12)).replace(microsecond=0)
 
@@ -175,3 +178,23 @@ def test_the_list_costs_the_same_for_many(
     overrides_of_a_page = 1
     with django_assert_max_num_queries(11 + overrides_of_a_page):
         assert "Override" in main(admin, "/inventory/")
+
+
+def test_a_record_s_page_tells_of_them(
+    admin: Client, member: Client, connection: Connection, mug: InventoryItem
+) -> None:
+    """L22: who says so, why and until when; and that it was replaced."""
+    template = Template("{% load overrides %}{% record_overrides row 'inventory' %}")
+    admin.post(at(mug), form())
+    request = RequestFactory().get("/")
+    request.user = User.objects.get(username="dana")
+    request.session = {}  # type: ignore[assignment]
+    context = Context({"row": mug, "place": place(request)})
+    said = words(template.render(context))
+    assert "On hand is shown as 4, not as the WMS says (9)" in said
+    assert "Dana" in said
+    assert "“Five broke”" in said
+    assert "Override a value" in said
+    mug.refresh_from_db()
+    type(mug).objects.update(change_no=mug.change_no + 1, changed_at=now())
+    assert "was replaced by a newer version from the WMS" in words(template.render(context))

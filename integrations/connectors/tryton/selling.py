@@ -6,9 +6,10 @@ hold: before it is confirmed an order is put back to draft, afterwards its shipm
 """
 
 from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from ...actions import Declined, Done, Wish
+from ...actions import Declined, Done, Unclear, Wish
 from ...errors import ConnectorError
 from ...http import Client
 from . import naming
@@ -17,6 +18,7 @@ from .orders import ORDERS
 from .session import change
 
 SALE, SHIPMENT = "model.sale.sale", "model.stock.shipment.out"
+UNDER_WAY = timedelta(minutes=2)  # Tryton gives a request a minute
 OPEN_SHIPMENTS = ("draft", "waiting", "assigned", "picked", "packed")
 WIZARD = "wizard.sale.handle.shipment.exception"
 
@@ -34,17 +36,27 @@ def create(client: Client, wish: Wish) -> Done:
     """Make an order and confirm it. When Tryton refuses on the way, nothing of it stays there."""
     found = _made(client, wish)
     number = found["id"] if found else _draft(client, wish)
-    return _confirm(client, number)
+    try:
+        return _confirm(client, number)
+    except Declined:
+        _take_back(client, number)
+        raise
 
 
 def find_created(client: Client, wish: Wish) -> Done | None:
-    """The order that bears our reference. One that was only half made is gone on with: that can be done twice."""
+    """The order that bears our reference. One that was only half made is gone on with: that can be done twice.
+
+    What Tryton refuses then may be a step that is under way; only later it is what was refused before.
+    """
     found = _made(client, wish)
     if found is None or found["state"] == "cancelled":
         return None
     try:
         return _confirm(client, found["id"])
     except Declined:
+        if datetime.now(UTC) - wish.asked_at < UNDER_WAY:
+            raise Unclear from None
+        _take_back(client, found["id"])
         return None
 
 
@@ -121,14 +133,10 @@ def _address(client: Client, buyer: int, wanted: Any) -> int:
 
 def _confirm(client: Client, number: int) -> Done:
     """Quote and confirm an order, as far as that is still to be done."""
-    try:
-        if _state(client, number) == "draft":
-            change(client, f"{SALE}.quote", [number])
-        if _state(client, number) == "quotation":
-            change(client, f"{SALE}.confirm", [number])
-    except Declined:
-        _take_back(client, number)
-        raise
+    if _state(client, number) == "draft":
+        change(client, f"{SALE}.quote", [number])
+    if _state(client, number) == "quotation":
+        change(client, f"{SALE}.confirm", [number])
     return done(client, number)
 
 

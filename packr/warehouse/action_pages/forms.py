@@ -244,6 +244,20 @@ def _started(one: Field, value: Any) -> Any:
     return str(value)[:10] if one.kind == "day" else str(value)
 
 
+def pinned(fields: Sequence[Field], typed: Typed, errors: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
+    """Errors where they can be mended: what is missing of an empty address or list, at each input that is needed."""
+    found: dict[str, list[str]] = {}
+    whole = {one.name: one for one in fields if one.kind in ("address", "lines")}
+    for name, said in errors.items():
+        one = whole.get(name)
+        if one is None or any(value for _, _, value in _flat([one], typed)):
+            found[name] = list(said)
+            continue
+        path = f"{name}.0" if one.kind == "lines" else name
+        found |= {f"{path}.{each.name}": list(said) for each in one.fields if each.required}
+    return found
+
+
 def meant(fields: Sequence[Field], typed: Typed, message: str) -> dict[str, list[str]]:
     """The inputs that a refusal without fields is about: those whose SKU or number it names."""
     found: dict[str, list[str]] = {}

@@ -110,7 +110,7 @@ def listing(request: HttpRequest) -> HttpResponse:
         "asked": asked,
         "changes": told,
         "older": told[-1].action.pk if len(found) > PER_PAGE else None,
-        "kinds": ActionKind,
+        "kinds": list(ActionKind),
         "standings": STANDINGS.items(),
         "people": _people(here),
         "connections": known_connections(here),

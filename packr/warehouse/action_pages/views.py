@@ -156,7 +156,7 @@ def _submit(request: HttpRequest, task: Task, form: ActionForm, context: dict[st
             task.connection, task.kind, values=values, person=request.user, key=key, row=task.row, through="page"
         )
     except actions.Invalid as error:
-        form.errors = error.fields
+        form.errors = forms.pinned(form.fields, form.typed, error.fields)
         return render(request, "actions/form.html", {**context, "key": key}, status=400)
     except actions.KeyTaken:
         form.errors = {"": [SENT_BEFORE]}

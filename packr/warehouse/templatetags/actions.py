@@ -15,6 +15,7 @@ from django.utils.timezone import now
 from integrations.actions import ActionKind
 from integrations.models import Action, Connection
 from packr.warehouse import actions
+from packr.warehouse.action_pages.forms import ActionForm
 from packr.warehouse.action_pages.pages import ENTITIES
 from packr.warehouse.action_pages.standing import STANDINGS, Standing, standing_of
 from packr.warehouse.action_pages.words import WORDS
@@ -163,6 +164,13 @@ def wms_name(connection: Connection) -> str:
     """What to call the WMS that a connection reaches, as far as that is known: `ShipHero`, `The WMS`."""
     behind = connection.learned.get("integration_label")
     return str(behind or ("The WMS" if connection.connector.is_copy else connection.connector.label))
+
+
+@register.filter
+def warehouse_named(external_id: str, form: ActionForm) -> str:
+    """The name of a warehouse, by the choices of the form."""
+    named = {choice.value: choice.label for choice in form.choices.get("warehouse", ())}
+    return named.get(external_id, external_id)
 
 
 @register.filter

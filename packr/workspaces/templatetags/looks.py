@@ -135,6 +135,14 @@ def quantity(value: Decimal | int | str | None) -> str:
 
 
 @register.filter
+def whole_days(count: Decimal | None) -> str:
+    """A number of days as people say it: whole ones, and `under 1` for the last; nothing for an unknown one."""
+    if count is None:
+        return ""
+    return f"{int(count):,}" if count >= 1 or count == 0 else "under 1"
+
+
+@register.filter
 def money(value: Decimal | str | None, currency: str | None = None) -> str:
     """An amount with at least two decimals and its currency: `58.40 USD`; nothing for an unknown one."""
     if value is None or value == "":

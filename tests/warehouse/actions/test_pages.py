@@ -112,6 +112,9 @@ class TestCreating:
         assert '<a href="#id_line_items_0_quantity">Line 1, Quantity</a>' in html
         assert 'aria-describedby="id_line_items_0_quantity_error"' in html
         assert 'value="x"' in html
+        empty = admin.post("/orders/new/", {"key": key_of(html)}).content.decode()
+        for name in ("ship_to_address_full_name", "line_items_0_sku"):
+            assert f'href="#id_{name}"' in empty
         assert not Action.objects.exists()
         assert wms.asked("POST") == []
 
@@ -272,6 +275,7 @@ class TestTraces:
         assert re.search(r"answered 200 ?, \d+ ms|answered 200, \d+ ms", shown)
         assert "sandbox-1" not in html
         listed = page(member, "/actions/")
+        assert '<option value="cancel-order"' in listed
         assert link in listed
         assert link not in page(member, "/actions/?kind=create-order")
         assert link in page(member, f"/actions/?kind=cancel-order&person={made.person_id}&connection={synced.pk}")

@@ -1,0 +1,63 @@
+"""Metrics on the pages: what is low on stock by the workspace's own word."""
+
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+from django.contrib.auth.models import User
+from django.test import Client
+from django.utils.timezone import now
+
+from integrations.entities import Entity
+from packr.warehouse.models import ProcessingMark, SkuMetrics
+from packr.workspaces.models import Workspace
+from syncs import watchdog
+from syncs.models import Problem
+from tests.kit import factories as make
+
+from .reading import main
+
+
+def metrics(connection: Any, sku: str, cover: str | None = None, **fields: Any) -> SkuMetrics:
+    """What was worked out for a SKU."""
+    zeros = {"sold_7": 0, "sold_30": 0, "sold_90": 0, "outstanding": 0}
+    return SkuMetrics.objects.create(
+        connection=connection,
+        sku=sku,
+        cover=Decimal(cover) if cover else None,
+        day=now().date(),
+        worked_out_at=now(),
+        **{**zeros, **fields},
+    )
+
+
+def test_the_threshold_is_the_workspaces(admin: Client, member: Client, workspace: Any, admin_user: User) -> None:
+    """An admin sets it; a member reads it; what makes no sense is refused beside the field."""
+    assert "below 14 days of cover" in main(member, "/settings/stock/")
+    assert member.post("/settings/stock/", {"low_stock_days": "20"}).status_code == 403
+    refused = admin.post("/settings/stock/", {"low_stock_days": "0"})
+    assert refused.status_code == 400
+    assert "greater than or equal to 1" in refused.content.decode()
+    saved = admin.post("/settings/stock/", {"low_stock_days": "20"})
+    assert (saved.status_code, saved.headers["Location"]) == (303, "/settings/stock/")
+    assert Workspace.objects.get(pk=workspace.pk).low_stock_days == 20
+    assert "below 20 days of cover" in main(member, "/settings/stock/")
+
+
+def test_two_days_without_a_new_day_are_an_incident(workspace: Any, connection: Any) -> None:
+    """I14: metrics that are older than 48 hours open an incident by themselves; newer ones do not."""
+    moment = now()
+    make.synced(connection, at=moment)
+    mark = ProcessingMark.objects.create(
+        connection=connection, entity=Entity.ORDERS, rolled_at=moment - timedelta(hours=47), day=moment.date()
+    )
+
+    def open_now(later: timedelta) -> list[str]:
+        found = watchdog.check(moment + later)
+        return [one.message for one in found if one.problem == Problem.METRICS]
+
+    assert open_now(timedelta()) == []
+    (told,) = open_now(timedelta(hours=1, minutes=1))
+    assert "Sandbox" in told
+    ProcessingMark.objects.filter(pk=mark.pk).update(rolled_at=moment + timedelta(hours=2))
+    assert open_now(timedelta(hours=2)) == []
