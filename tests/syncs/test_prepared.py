@@ -1,12 +1,10 @@
 """A prepared query finds what the query itself finds."""
 
 import pytest
-from django.utils.timezone import now
 
 from integrations.entities import Entity
 from integrations.models import Connection
 from syncs.models import EntitySchedule, SyncRun
-from syncs.schedule import make_schedules
 from syncs.services import RUN_IN_HAND
 from syncs.turn import schedule_of
 from tests.kit import factories as make
@@ -16,7 +14,6 @@ pytestmark = pytest.mark.django_db
 
 def test_each_call_finds_its_own_row(connection: Connection) -> None:
     other = make.connection(make.workspace("elsewhere"))
-    make_schedules(other, now())
     for one in (connection, other):
         for entity in (Entity.ORDERS, Entity.INVENTORY):
             assert schedule_of(entity).get(one.pk, entity) == one.schedules.get(entity=entity)

@@ -12,9 +12,11 @@ What a record has to look like, said here a second time and independently of the
 orders            `sale.sale`. order_number = number (null until quoted), reference_id = reference, customer = company.
                   raw_status = `state/shipment_state`. status: draft, quotation: open; cancelled: cancelled; confirmed:
                   confirmed; then by shipment_state, exception: exception; sent: fulfilled; partially shipped:
-                  partially_fulfilled; any other: fulfilled if the sale is done, else processing. Lines are those of
-                  type `line` in the order's own sequence, quantity and price as on the document. A line is picked when
-                  it has moves that are not cancelled, all of them in shipments that are picked or further.
+                  partially_fulfilled; any other: fulfilled if the sale is done, else processing; but cancelled when
+                  shipment_state is none and all its moves are cancelled. Held (a draft with a number; processing, and
+                  what is left to ship all in draft): exception, with `, on hold` after the raw status. Lines are
+                  those of type `line` in the order's own sequence, quantity and price as on the document. A line is
+                  picked when it has moves that are not cancelled, all of them in shipments that are picked or further.
 order-shipments   `stock.shipment.out`. order_id is the one sale its moves come from (several: the lowest id; the rest
                   in extra.order_ids). done, shipped: shipped; cancelled: cancelled; any other: open. Lines are its
                   outgoing moves: without the cancelled ones, unless the shipment itself is cancelled.
@@ -223,6 +225,7 @@ def orders(tables):
     for at, sale in sales.items():
         mine = in_sequence(lines[at])
         moves = [move for line in mine for move in tables.moves_of[f"sale.line,{line['id']}"]]
+        held = on_hold(tables, sale, moves)
         party = sale["shipment_party"] or sale["party"]
         carrier = tables.parties[tables.carriers[sale["carrier"]]["party"]] if sale["carrier"] else None
         yield {
@@ -236,8 +239,8 @@ def orders(tables):
             ),
             "order_number": sale["number"],
             "reference_id": sale["reference"] or None,
-            "status": order_status(sale["state"], sale["shipment_state"]),
-            "raw_status": f"{sale['state']}/{sale['shipment_state']}",
+            "status": "exception" if held else order_status(sale["state"], sale["shipment_state"], moves),
+            "raw_status": f"{sale['state']}/{sale['shipment_state']}" + (", on hold" if held else ""),
             "warehouse_customer_id": text(sale["company"]),
             "warehouse_id": text(sale["warehouse"]),
             "invoice_currency_code": currencies[sale["currency"]]["code"],
@@ -261,11 +264,20 @@ def orders(tables):
         }
 
 
-def order_status(state, shipment):
+def on_hold(tables, sale, moves):
+    if sale["state"] == "draft":
+        return sale["number"] is not None
+    states = {tables.shipments[int(move["shipment"].split(",")[1])]["state"] for move in moves if move["shipment"]}
+    return sale["state"] == "processing" and states - {"shipped", "done", "cancelled"} == {"draft"}
+
+
+def order_status(state, shipment, moves):
     if state in ("draft", "quotation"):
         return "open"
     if state in ("confirmed", "cancelled"):
         return state
+    if shipment == "none" and moves and {move["state"] for move in moves} == {"cancelled"}:
+        return "cancelled"
     if shipment == "exception":
         return "exception"
     if shipment == "partially shipped":

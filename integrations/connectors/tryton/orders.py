@@ -1,5 +1,6 @@
 """Orders (`sale.sale`) and order shipments (`stock.shipment.out`). Facts: trytond_sale and _stock 8.2."""
 
+from collections.abc import Sequence
 from decimal import Decimal
 
 from msgspec import Struct, field
@@ -79,6 +80,7 @@ def order(sale: Sale) -> Order:
     carrier = sale.carrier
     moves = [move for line in sale.lines for move in line.moves]
     shipments = [move.shipment for move in moves if move.shipment]
+    on_hold = is_held(sale, shipments)
     return Order(
         external_id=str(sale.id),
         created_at=sale.create_date.utc(),
@@ -87,8 +89,8 @@ def order(sale: Sale) -> Order:
         warehouse_id=text(sale.warehouse),
         reference_id=text(sale.reference),
         order_number=text(sale.number),
-        status=order_status(sale.state, sale.shipment_state),
-        raw_status=f"{sale.state}/{sale.shipment_state}",
+        status="exception" if on_hold else order_status(sale.state, sale.shipment_state, moves),
+        raw_status=f"{sale.state}/{sale.shipment_state}{', on hold' if on_hold else ''}",
         shipping_method_id=str(carrier.id) if carrier else None,
         shipping_method_name=carrier.party.name if carrier and carrier.party else None,
         invoice_currency_code=sale.currency.code if sale.currency else None,
@@ -121,13 +123,31 @@ def is_picked(moves: list[LineMove]) -> bool:
     return bool(live) and all((move.shipment or move).state in PICKED for move in live)
 
 
-def order_status(state: str, shipment_state: str) -> str:
-    """The unified status. A shipped sale stays `processing` until its invoice is paid: what was shipped counts."""
+UNSHIPPED = ("draft", "waiting", "assigned", "picked", "packed")
+
+
+def is_held(sale: Sale, shipments: Sequence[MoveShipment]) -> bool:
+    """Whether it was put back: Tryton has no holds. One that was quoted once, and has its number, is a draft again;
+    or all that is left to ship of a confirmed one is.
+    """
+    if sale.state == "draft":
+        return bool(sale.number)
+    left = [shipment for shipment in shipments if shipment.state in UNSHIPPED]
+    return sale.state == "processing" and bool(left) and all(shipment.state == "draft" for shipment in left)
+
+
+def order_status(state: str, shipment_state: str, moves: Sequence[LineMove] = ()) -> str:
+    """The unified status. A shipped sale stays `processing` until its invoice is paid: what was shipped counts.
+
+    So does one whose shipments were all cancelled, which can't be cancelled itself any more.
+    """
     before = {"draft": "open", "quotation": "open", "confirmed": "confirmed", "cancelled": "cancelled"}
     if state in before:
         return before[state]
     if state not in ("processing", "done"):
         return "other"
+    if shipment_state == "none" and moves and all(move.state == "cancelled" for move in moves):
+        return "cancelled"
     shipped = {"exception": "exception", "partially shipped": "partially_fulfilled", "sent": "fulfilled"}
     return shipped.get(shipment_state) or ("fulfilled" if state == "done" else "processing")
 

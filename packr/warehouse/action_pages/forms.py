@@ -244,6 +244,29 @@ def _started(one: Field, value: Any) -> Any:
     return str(value)[:10] if one.kind == "day" else str(value)
 
 
+def meant(fields: Sequence[Field], typed: Typed, message: str) -> dict[str, list[str]]:
+    """The inputs that a refusal without fields is about: those whose SKU or number it names."""
+    found: dict[str, list[str]] = {}
+    for name, one, value in _flat(fields, typed):
+        names_it = one.kind == "sku" or one.name.endswith("number")
+        if names_it and value and re.search(rf"(?<![\w-]){re.escape(value)}(?![\w-])", message):
+            found[name] = [message]
+    return found
+
+
+def _flat(fields: Sequence[Field], typed: Typed, path: str = "") -> Iterator[tuple[str, Field, str]]:
+    """Every input's name, field and text."""
+    for one in fields:
+        name, value = f"{path}{one.name}", typed.get(one.name)
+        if isinstance(value, list):
+            for place, line in enumerate(value):
+                yield from _flat(one.fields, line, f"{name}.{place}.")
+        elif isinstance(value, dict):
+            yield from _flat(one.fields, value, f"{name}.")
+        else:
+            yield name, one, str(value or "")
+
+
 def rearranged(typed: Typed, *, add: str = "", remove: str = "") -> Typed:
     """The same with an empty line more, or without one: `line_items`, or `line_items.2`."""
     name, _, place = remove.rpartition(".")

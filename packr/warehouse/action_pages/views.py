@@ -182,7 +182,8 @@ def _changed(form: ActionForm, values: dict[str, Any], row: Mirrored) -> tuple[d
 
 
 def _refused(request: HttpRequest, action: Action, form: ActionForm, context: dict[str, Any]) -> HttpResponse:
-    form.errors, form.theirs = action.errors, bool(action.origin)
+    form.theirs = bool(action.origin)
+    form.errors = action.errors or (forms.meant(form.fields, form.typed, action.message) if form.theirs else {})
     return render(request, "actions/form.html", {**context, "action": action}, status=400)
 
 

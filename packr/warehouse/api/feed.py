@@ -93,15 +93,16 @@ def changed(sight: Sight, since: datetime | None, after: Position, size: int) ->
     seen = dict(after.seen)
     for connection in sight.connections:
         number, pk = seen.get(connection.pk, (-1, 0))
-        if connection.change_no < number or len(rows) >= size:
+        if (connection.change_no, LARGEST) <= (number, pk) or len(rows) >= size:
             continue
         here = sight.rows(connection, removed=True).filter(Q(change_no__gt=number) | Q(change_no=number, pk__gt=pk))
         if since:
             here = here.filter(changed_at__gte=since - MARGIN)
         found = list(here.order_by("change_no", "pk")[: size - len(rows)])
-        if found:
-            seen[connection.pk] = (found[-1].change_no, found[-1].pk)
-            rows += found
+        rows += found
+        last = (found[-1].change_no, found[-1].pk) if found else (number, pk)
+        # With room left, all that the connection had changed by then is known: till it changes more, nobody looks.
+        seen[connection.pk] = max(last, (connection.change_no, LARGEST)) if len(rows) < size else last
     return Found(rows, Position(True, seen))
 
 

@@ -21,6 +21,7 @@ from packr.workspaces.api import Conflict, Error, body
 from packr.workspaces.models import ACT, Scope
 
 from .. import actions
+from ..action_pages import stock
 from ..models import Mirrored
 from ..tables import TABLES
 from .actions import ActionRow, told_action
@@ -41,7 +42,13 @@ BODY: dict[str, Any] = {
     "description": "The fields of the change, as `GET /api/v1/connections/{id}/actions/` names them.",
 }
 NEW_BODY = BODY | {
-    "properties": {"connection": {"type": "integer", "description": "where; needed when several could be meant"}}
+    "properties": {
+        "connection": {"type": "integer", "description": "where; needed when several could be meant"},
+        "check_stock": {
+            "type": "boolean",
+            "description": "of a new order: send it only when all of it is in stock; else 409 says what is short",
+        },
+    }
 }
 DESCRIPTION = (
     "For admins. Sent to the WMS at once. {} 202: the WMS’s answer was lost, and Packr looks up what became of it; "
@@ -74,16 +81,19 @@ class Sends(APIView):
         values = _values(request)
         row = _row(request, kind, pk) if pk else None
         connection = row.connection if row else _connection(request, kind, values.pop("connection", None))
+        key, checks = _key(request), values.pop("check_stock", False) is True
         try:
-            action = actions.act(
-                connection, kind, values=values, person=request.user, key=_key(request), row=row, through="api"
-            )
+            found = stock.of(connection, kind, actions.fields(connection, kind), values, key) if checks else None
+            if found and not found.is_fine:
+                return _short(found)
+            action = actions.act(connection, kind, values=values, person=request.user, key=key, row=row, through="api")
         except actions.Invalid as error:
             raise serializers.ValidationError(
                 {name or "request": said for name, said in error.fields.items()}
             ) from None
         except (actions.KeyTaken, actions.Unavailable) as error:
             raise Conflict(str(error)) from None
+        stock.keep(found, action)
         return _answer(request, action)
 
 
@@ -176,6 +186,17 @@ def _connection(request: Request, kind: ActionKind, given: Any) -> Connection:
     if type(given) is not int or not ours.filter(pk=given).exists():
         raise serializers.ValidationError({"connection": ["There is no such connection."]})
     return access.get(request.user, ours, given, ACT)
+
+
+def _short(found: stock.Found) -> Response:
+    """What is short, by line; nothing was sent."""
+    lines = found.check.lines
+    fields = {
+        f"line_items.{place}.sku": [f"{line.sku}: {line.asked:f} asked, {line.available:f} available."]
+        for place, line in enumerate(lines)
+        if line in found.check.missing
+    }
+    return Response(body("out_of_stock", f"{found.check.sentence()} Nothing was sent.", fields), status=409)
 
 
 def _answer(request: Request, action: Action) -> Response:

@@ -1,5 +1,6 @@
 """What pages show of changes that people send to the WMS: the buttons, the marks, what was sent for a record."""
 
+import json
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
@@ -12,7 +13,7 @@ from django.utils.safestring import SafeString, mark_safe
 from django.utils.timezone import now
 
 from integrations.actions import ActionKind
-from integrations.models import Action
+from integrations.models import Action, Connection
 from packr.warehouse import actions
 from packr.warehouse.action_pages.pages import ENTITIES
 from packr.warehouse.action_pages.standing import STANDINGS, Standing, standing_of
@@ -158,6 +159,16 @@ def look_of(standing: Standing) -> Any:
 
 
 @register.filter
-def kind_label(kind: str) -> str:
-    """The name of a kind of action."""
-    return ActionKind(kind).label
+def wms_name(connection: Connection) -> str:
+    """What to call the WMS that a connection reaches, as far as that is known: `ShipHero`, `The WMS`."""
+    behind = connection.learned.get("integration_label")
+    return str(behind or ("The WMS" if connection.connector.is_copy else connection.connector.label))
+
+
+@register.filter
+def indented(text: str) -> str:
+    """A body that was sent or answered, laid out when it is JSON."""
+    try:
+        return json.dumps(json.loads(text), indent=2, ensure_ascii=False)
+    except (ValueError, RecursionError):
+        return text

@@ -78,6 +78,18 @@ def test_a_refusal_has_the_wmss_words_and_whose_they_are(synced, wms, program, i
     assert not wms.orders(order_number="A-3")
 
 
+def test_a_new_order_can_be_checked_against_the_stock_first(synced, wms, program, item):
+    """P16: nothing is sent of what is short; enough of it is sent."""
+    client = program()
+    much = new_order(item, "A-4", quantity=99_999) | {"check_stock": True}
+    short = send(client, "post", "orders/", much)
+    assert (short.status_code, error(short)["code"]) == (409, "out_of_stock")
+    assert "99999 asked" in error(short)["fields"]["line_items.0.sku"][0]
+    assert not Action.objects.exists()
+    assert wms.asked("POST") == []
+    assert send(client, "post", "orders/", new_order(item, "A-4") | {"check_stock": True}).status_code == 201
+
+
 def test_orders_are_held_released_and_cancelled(synced, wms, program, order):
     """P23, P24, and a lost answer is told as such (202) with the address to follow."""
     client = program()

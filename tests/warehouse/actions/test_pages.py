@@ -89,7 +89,8 @@ class TestCreating:
         html = answer.content.decode()
         assert answer.status_code == 400
         assert "The order was not created." in words(html)
-        assert "The WMS refused it and says: SKU NO&lt;b&gt;SUCH does not exist" in words(html)
+        assert "refused it and says: SKU NO&lt;b&gt;SUCH does not exist" in words(html)
+        assert re.search(r'id="id_line_items_0_sku_error">.*?says:.*?SKU NO&lt;b&gt;SUCH does not exist', html, re.S)
         assert "NO<b>SUCH" not in html
         for value in ("Fragile", "9 Pier Rd", "24.50", "NO&lt;b&gt;SUCH"):
             assert f'value="{value}"' in html
