@@ -20,6 +20,7 @@ from .brands import parts, seen_by
 from .models import Customer, InventoryLevel, Mirrored, Order, Override, SavedView, Warehouse
 from .models.overrides import ROWS as OVERRIDDEN
 from .paging import Cursor, Slice
+from .processing.showing import WITH_METRICS, with_metrics
 from .screens import PER_PAGE, Filter, Screen, Sort
 from .search import FIRST, Search
 
@@ -242,6 +243,8 @@ def _sort_key(row: Mirrored) -> Any:
 def _shown(rows: QuerySet[Mirrored], screen: Screen) -> QuerySet[Mirrored]:
     """Lists read the columns they show, not the record beside them, and the names of what they point at."""
     lean = rows.defer("record", "digest")
+    if screen.model in WITH_METRICS:
+        lean = with_metrics(lean)
     if screen.entity in OVERRIDDEN:
         lean = lean.annotate(is_overridden=Override.objects.held(screen.entity))
     if screen.entity in CHANGED:
