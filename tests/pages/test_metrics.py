@@ -64,7 +64,7 @@ def test_two_days_without_a_new_day_are_an_incident(workspace: Any, connection: 
 
 
 def test_lists_and_pages_show_them(member: Client, workspace: Any, connection: Any) -> None:
-    """I9: Inventory and Products have what was sold, how long stock lasts and what comes next; low stock is a filter."""
+    """I9: Inventory and Products have what was sold, how long stock lasts, what comes next; low stock is a filter."""
     make.inventory(connection, "MUG")
     make.product(connection, "MUG")
     cup = make.inventory(connection, "CUP", warehouse_customer_id="acme")
