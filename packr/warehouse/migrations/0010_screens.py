@@ -44,7 +44,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='order',
-            index=models.Index(condition=models.Q(('removed_at', None), ('status__in', ('open', 'confirmed', 'processing', 'picked', 'packed', 'partially_fulfilled', 'backordered', 'exception'))), fields=['connection', '-created_at', '-id'], name='orders_to_ship'),
+            index=models.Index(condition=models.Q(('removed_at', None), ('required_ship_date__isnull', False), ('status__in', ('open', 'confirmed', 'processing', 'picked', 'packed', 'partially_fulfilled', 'backordered', 'exception'))), fields=['connection', '-created_at', '-id'], name='orders_to_ship'),
         ),
         migrations.AddIndex(
             model_name='product',

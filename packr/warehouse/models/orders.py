@@ -47,7 +47,7 @@ class Order(Mirrored):
             models.Index(
                 fields=["connection", "-created_at", "-id"],
                 name="orders_to_ship",
-                condition=PRESENT & Q(status__in=TO_SHIP),
+                condition=PRESENT & Q(status__in=TO_SHIP, required_ship_date__isnull=False),
             ),
             sorts("orders_by_number", Folded("order_number")),
             sorts("orders_by_reference", Folded("reference_id")),
