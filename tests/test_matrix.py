@@ -28,6 +28,7 @@ from integrations.entities import Entity
 from integrations.models import Action
 from packr.warehouse import looks
 from packr.warehouse.actions import Invalid
+from packr.warehouse.models import SavedView
 from packr.warehouse.tables import TABLES
 from packr.workspaces.models import Membership, Role
 from packr.workspaces.services import leave, save_workspace
@@ -86,9 +87,30 @@ DOORS: dict[str, Door] = {
     # Data
     **{
         name: Door(PEOPLE)
-        for screen in ("orders", "inventory", "inbound_shipments", "products")
+        for screen in (
+            "orders",
+            "order_shipments",
+            "inventory",
+            "inbound_shipments",
+            "products",
+            "customers",
+            "returns",
+            "warehouses",
+            "warehouse_locations",
+            "shipping_methods",
+            "suppliers",
+            "order_channels",
+        )
         for name in (screen, f"{screen}_export")
     },
+    "bills": Door(ADMINS),
+    "bills_export": Door(ADMINS),
+    "inventory_item": Door(PEOPLE, args={"pk": "inventory_item"}),
+    "product": Door(PEOPLE, args={"pk": "product"}),
+    "return": Door(PEOPLE, args={"pk": "returned"}),
+    "save_view": Door(None, PEOPLE, sends={"screen": "orders", "address": "status=open", "name": "Open"}),
+    "saved_view": Door(ADMINS, ADMINS, args={"pk": "saved_view"}, sends={"name": "Other"}),
+    "delete_view": Door(None, ADMINS, args={"pk": "saved_view"}),
     "order": Door(PEOPLE, args={"pk": "order"}),
     "inbound_shipment": Door(PEOPLE, args={"pk": "inbound_shipment"}),
     "override": Door(ADMINS, ADMINS, args={"entity": "inventory", "pk": "item"}),
@@ -204,6 +226,10 @@ THINGS = {
     "brand",
     "mapping",
     "request",
+    "inventory_item",
+    "product",
+    "returned",
+    "saved_view",
 }
 THINGS |= {f"one of {entity}" for entity in TABLES}
 UNNAMED = ("healthz", "readyz")
@@ -255,7 +281,7 @@ def _sends_nothing(*args: Any, **kwargs: Any) -> None:
 
 @pytest.fixture(autouse=True)
 def _plain_settings(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A cache of its own, passwords quick to hash, a WMS that answers every check, and one that offers bills."""
+    """A cache of its own, passwords quick to hash, and a WMS that answers every check."""
     name = str(uuid4())
     settings.CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "LOCATION": name}}
     settings.MIDDLEWARE = [one for one in settings.MIDDLEWARE if not one.startswith("whitenoise")]
@@ -263,9 +289,6 @@ def _plain_settings(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("packr.warehouse.actions.act", _sends_nothing)
     monkeypatch.setattr(Trackstar, "check", staticmethod(lambda client, connecting=False: Health(clock=None)))
     monkeypatch.setattr(looks, "read_live", lambda connection, resource, ids: Page(()))
-    monkeypatch.setattr(
-        Trackstar, "resources", {**Trackstar.resources, Entity.BILLS: Trackstar.resources[Entity.PRODUCTS]}
-    )
 
 
 @pytest.fixture
@@ -312,6 +335,12 @@ def scene(db: None) -> SimpleNamespace:
         override=make.override(item, reason=f"{MARK} reason"),
         order=make.order(connection, order_number=f"{MARK}-1"),
         inbound_shipment=make.inbound_shipment(connection, purchase_order_number=f"{MARK}-2"),
+        inventory_item=make.inventory(connection, f"{MARK}-3"),
+        product=make.product(connection, f"{MARK}-4"),
+        returned=make.returned(connection, external_id=f"{MARK}-5"),
+        saved_view=SavedView.objects.create(
+            workspace=here, person=people["admin"], screen="orders", name=f"{MARK} view", shared=True
+        ),
         action=Action.objects.create(
             connection=connection, kind="cancel-order", entity="orders", reference="packr-1", key="k", message=MARK
         ),

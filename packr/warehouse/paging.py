@@ -24,6 +24,8 @@ from .screens import Sort
 
 Ids = QuerySet[Any, Any]  # one column: the ids of rows
 LARGEST_ID = 2**63 - 1
+Statement = tuple[str, tuple[Any, ...]]
+NOTHING = "SELECT 0 WHERE 1 = 0"
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,14 +172,14 @@ def ids(querysets: Iterable[Ids]) -> RawSQL:
     return RawSQL(statement, parameters)
 
 
-def count(querysets: Iterable[Ids]) -> int:
-    """How many ids the querysets give together."""
+def count(querysets: Iterable[Ids]) -> Statement:
+    """A statement of one number: how many ids the querysets give together."""
     statement, parameters = _all_of(querysets)
-    return int(_one_row(f"SELECT COUNT(*) FROM ({statement}) AS counted", parameters)[0])
+    return f"SELECT COUNT(*) FROM ({statement}) AS counted", parameters
 
 
-def count_if_few(querysets: Iterable[Ids], counted: Ids, most: int) -> int | None:
-    """How many ids `counted` gives, in one statement; None when the querysets give more than `most` together.
+def count_if_few(querysets: Iterable[Ids], counted: Ids, most: int) -> Statement:
+    """A statement of one number: how many ids `counted` gives; nothing when the querysets give more than `most`.
 
     Then no more than `most` are looked at, and `counted` is not worked out at all.
     """
@@ -185,14 +187,21 @@ def count_if_few(querysets: Iterable[Ids], counted: Ids, most: int) -> int | Non
     total, own = _all_of([counted])
     few = f"SELECT COUNT(*) AS few FROM (SELECT * FROM ({statement}) AS hits LIMIT {most + 1}) AS limited"
     when = f"CASE WHEN few <= {most} THEN (SELECT COUNT(*) FROM ({total}) AS counted) END"
-    found: int | None = _one_row(f"SELECT {when} FROM ({few}) AS looked", (*own, *parameters))[0]
-    return found
+    return f"SELECT {when} FROM ({few}) AS looked", (*own, *parameters)
 
 
-def _one_row(statement: str, parameters: tuple[Any, ...]) -> tuple[Any, ...]:
+def beside(total: Statement, others: Iterable[Ids]) -> tuple[int | None, list[tuple[Any, ...]]]:
+    """A number, and the rows of querysets of four columns (text, number, text, text), all in one statement."""
+    number, parameters = total
+    statement, own = _all_of(others)
+    if statement == NOTHING:
+        statement = "SELECT '', 0, '', '' WHERE 1 = 0"
+    nothing = "CAST(NULL AS text)"
+    first = f"SELECT 'total' AS what, ({number}) AS number, {nothing} AS key, {nothing} AS word"
     with database.cursor() as cursor:
-        cursor.execute(statement, parameters)
-        return tuple(cursor.fetchone())
+        cursor.execute(f"{first} UNION ALL SELECT * FROM ({statement}) AS others", (*parameters, *own))
+        rows = [tuple(row) for row in cursor.fetchall()]
+    return next(row[1] for row in rows if row[0] == "total"), [row for row in rows if row[0] != "total"]
 
 
 def _all_of(querysets: Iterable[Ids]) -> tuple[str, tuple[Any, ...]]:
@@ -205,4 +214,4 @@ def _all_of(querysets: Iterable[Ids]) -> tuple[str, tuple[Any, ...]]:
             continue
         statements.append(f"SELECT * FROM ({statement}) AS piece_{number}")
         parameters += tuple(own)
-    return " UNION ALL ".join(statements) or "SELECT 0 WHERE 1 = 0", parameters
+    return " UNION ALL ".join(statements) or NOTHING, parameters

@@ -24,47 +24,53 @@ SIGNS = {"order_number": "#"}
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """The rows that match, and how many.
+class Search:
+    """What begins with some words among the narrowed rows of the parts."""
 
-    No total: too many begin with the words; these are only those among the list's first rows, and not counted.
-    """
+    screen: Screen
+    parts: list[Part]
+    narrowed: Q
+    words: str
 
-    rows: QuerySet[Mirrored]
-    total: int | None
+    def total(self) -> paging.Statement:
+        """The statement that tells how many rows match; nothing when too many begin so to look at them all."""
+        return paging.count_if_few(self._hits(), self._exact().values("pk"), MOST)
 
+    def rows(self, total: int | None) -> QuerySet[Mirrored]:
+        """The rows that match; without a total only those among the list's first rows."""
+        if total is not None:
+            return self._exact()
+        sort, own = self.screen.sort(), [part.of(self.screen.model).filter(self.narrowed) for part in self.parts]
+        given = [rows.filter(**{f"{sort.key}__isnull": False}) for rows in own]
+        first = paging.first_ids(given, sort, None, FIRST // len(self.parts))
+        return self._seen().filter(_match(self.screen, self.words), pk__in=paging.ids(first))
 
-def search(screen: Screen, parts: list[Part], narrowed: Q, words: str) -> Found:
-    """What begins with the words among the narrowed rows of the parts; one statement asks how much that is."""
-    hits = _hits(screen, sorted({part.connection for part in parts}), words)
-    rows = screen.model._default_manager.filter(narrowed, _seen(parts, screen.model), removed_at=None)
-    exact = rows.filter(pk__in=paging.ids(hits))
-    total = paging.count_if_few(hits, exact.values("pk"), MOST)
-    if total is not None:
-        return Found(exact, total)
-    sort = screen.sort()
-    given = Q(**{f"{sort.key}__isnull": False})
-    first = paging.first_ids(
-        [part.of(screen.model).filter(narrowed, given) for part in parts], sort, None, FIRST // len(parts)
-    )
-    return Found(rows.filter(_match(screen, words), pk__in=paging.ids(first)), None)
+    def _seen(self) -> QuerySet[Mirrored]:
+        seen = Q(pk__in=())
+        for part in self.parts:
+            seen |= Q(connection=part.connection) & part.sees(self.screen.model)
+        return self.screen.model._default_manager.filter(self.narrowed, seen, removed_at=None)
 
+    def _exact(self) -> QuerySet[Mirrored]:
+        return self._seen().filter(pk__in=paging.ids(self._hits()))
 
-def _hits(screen: Screen, connections: list[int], words: str) -> list[paging.Ids]:
-    """For each field of each connection what begins so, and the parents of the lines that do: MOST and one at most."""
-    found: list[paging.Ids] = [
-        screen.model._default_manager.filter(begins, connection=connection, removed_at=None).values("pk")[: MOST + 1]
-        for connection in connections
-        for begins in _ways(screen, words)
-    ]
-    if screen.lines:
-        found.append(_lines(screen.lines, words)[: MOST + 1])
-    return found
+    def _hits(self) -> list[paging.Ids]:
+        """For each way of each connection what begins so, and the parents of lines that do: MOST and one at most."""
+        screen = self.screen
+        rows = screen.model._default_manager.filter(removed_at=None)
+        found: list[paging.Ids] = [
+            rows.filter(begins, connection=connection).values("pk")[: MOST + 1]
+            for connection in sorted({part.connection for part in self.parts})
+            for begins in (*_ways(screen, self.words), *_through(screen, self.words, connection))
+        ]
+        if screen.lines:
+            found.append(_lines(screen.lines, self.words)[: MOST + 1])
+        return found
 
 
 def _match(screen: Screen, words: str) -> Q:
     match = Q()
-    for begins in _ways(screen, words):
+    for begins in (*_ways(screen, words), *_through(screen, words, OuterRef("connection"))):
         match |= begins
     if screen.lines:
         match |= Q(Exists(_lines(screen.lines, words).filter(**{screen.lines.parent: OuterRef("pk")})))
@@ -77,6 +83,18 @@ def _ways(screen: Screen, words: str) -> list[Q]:
     return ways + [_begins(field, sign + words) for field, sign in SIGNS.items() if field in screen.searched]
 
 
+def _through(screen: Screen, words: str, connection: Any) -> list[Q]:
+    """The ways in which a row may match by another one of its connection."""
+    ways = []
+    for one in screen.related:
+        begins = Q()
+        for beginning in (words, SIGNS.get(one.field, "") + words):
+            begins |= _begins(one.field, beginning)
+        rows = one.model._default_manager.filter(begins, connection=connection, removed_at=None)
+        ways.append(Q(**{f"{one.by}__in": rows.values("external_id")}))
+    return ways
+
+
 def _lines(lines: Lines, words: str) -> QuerySet[Any, Any]:
     return lines.model._default_manager.filter(_begins("sku", words)).order_by().values(lines.parent)
 
@@ -85,10 +103,3 @@ def _begins(field: str, words: str) -> Q:
     """As a range, which an index serves everywhere and in which no character stands for others."""
     beginning = "".join(character.lower() if character.isascii() else character for character in words)
     return Q(**{f"{field}__folded__gte": beginning, f"{field}__folded__lt": beginning + HIGHEST})
-
-
-def _seen(parts: list[Part], model: type[Mirrored]) -> Q:
-    seen = Q(pk__in=())
-    for part in parts:
-        seen |= Q(connection=part.connection) & part.sees(model)
-    return seen

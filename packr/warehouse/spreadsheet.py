@@ -49,17 +49,25 @@ def rows(place: Place, asked: Asked, *, head: str) -> Iterator[str]:
 
 def _columns(asked: Asked) -> dict[str, str]:
     """The screen's own fields with their labels; amounts have their currency beside them, not behind them."""
-    columns = {column.field: column.label for column in asked.screen.columns if column.field != "levels"}
-    return columns | ({"invoice_currency_code": "Currency"} if asked.screen.model is Order else {})
+    screen = asked.screen
+    columns = {column.field: column.label for column in screen.columns if column.kind not in ("levels", "leads")}
+    if screen.model is Order:
+        columns["held"] = "On hold"
+    return columns | ({screen.currency: "Currency"} if screen.currency else {})
+
+
+# What is shown instead of a field that points at another row.
+NAMES = {"warehouse_id": "warehouse_name", "warehouse_customer_id": "customer_name", "order_id": "order_number"}
 
 
 def _value(row: Mirrored, name: str) -> Any:
-    """A field's value; a warehouse goes by its name."""
-    return getattr(row, "warehouse_name", None) or getattr(row, name) if name == "warehouse_id" else getattr(row, name)
+    """A field's value; a warehouse, a customer or an order goes by its name."""
+    return getattr(row, NAMES.get(name, ""), None) or getattr(row, name)
 
 
 def _all(place: Place, asked: Asked) -> Iterator[Mirrored]:
     listing = Listing(place, asked)
+    listing.prepare()
     cursor, more = None, True
     while more:
         chunk = listing.slice(cursor, CHUNK)

@@ -1,15 +1,21 @@
 from django.urls import include, path
 
-from . import look_views, mapping_views, override_views, screens, stock_views, views
+from . import look_views, mapping_views, override_views, saved_views, screens, stock_views, views
 from .processing import views as processing_views
 
-SCREENS = (screens.ORDERS, screens.INVENTORY, screens.INBOUND_SHIPMENTS, screens.PRODUCTS)
+SCREENS = screens.SCREENS
 
 urlpatterns = [
     *(path(f"{screen.path}/", views.listing, {"screen": screen}, name=screen.name) for screen in SCREENS),
     *(path(f"{screen.path}/export.csv", views.export, {"screen": screen}, name=screen.export) for screen in SCREENS),
     path("", include("packr.warehouse.action_pages.urls")),
     path("orders/<int:pk>/", views.order, name="order"),
+    path("inventory/<int:pk>/", views.inventory_item, name="inventory_item"),
+    path("products/<int:pk>/", views.product, name="product"),
+    path("returns/<int:pk>/", views.returned, name="return"),
+    path("views/", saved_views.save, name="save_view"),
+    path("views/<int:pk>/", saved_views.change, name="saved_view"),
+    path("views/<int:pk>/delete/", saved_views.delete, name="delete_view"),
     path("inbound-shipments/<int:pk>/", views.inbound_shipment, name="inbound_shipment"),
     path("<slug:entity>/<int:pk>/override/", override_views.new, name="override"),
     path("overrides/", override_views.listing, name="overrides"),

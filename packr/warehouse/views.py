@@ -1,8 +1,9 @@
-"""The data screens: lists of what the mirror holds, and the pages of one order or inbound shipment."""
+"""The data screens: lists of what the mirror holds, and the pages of one record."""
 
 from collections.abc import Iterable
 from typing import Any
 
+from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import get_object_or_404, render
 
@@ -10,9 +11,20 @@ from packr.workspaces.current import Place, place
 from packr.workspaces.views import signed_in
 
 from . import listing as lists
-from . import overrides, spreadsheet
+from . import overrides, screens, spreadsheet
 from .brands import seen_by
-from .models import Customer, InboundShipment, Mirrored, Order, OrderShipment, Product, Warehouse
+from .models import (
+    Customer,
+    InboundShipment,
+    InventoryItem,
+    Mirrored,
+    Order,
+    OrderShipment,
+    Product,
+    Return,
+    Warehouse,
+    WarehouseLocation,
+)
 from .screens import Screen
 
 Names = dict[tuple[int, str], str]
@@ -21,8 +33,8 @@ Names = dict[tuple[int, str], str]
 @signed_in
 def listing(request: HttpRequest, screen: Screen) -> HttpResponse:
     """One data screen. What is shown of it is in the address: see `listing.asked`."""
-    asked = lists.asked(screen, request.GET)
-    page = lists.page(place(request), asked)
+    here, asked = _seen(request, screen), lists.asked(screen, request.GET)
+    page = lists.page(here, asked, request.user)
     context = {"screen": screen, "page": page, "asked": asked, "overrides": overrides.current(screen.entity, page.rows)}
     return render(request, "warehouse/list.html", context)
 
@@ -30,12 +42,20 @@ def listing(request: HttpRequest, screen: Screen) -> HttpResponse:
 @signed_in
 def export(request: HttpRequest, screen: Screen) -> StreamingHttpResponse:
     """The whole of what a data screen shows at the same address, as a CSV file."""
-    here, asked = place(request), lists.asked(screen, request.GET)
+    here, asked = _seen(request, screen), lists.asked(screen, request.GET)
     return StreamingHttpResponse(
         spreadsheet.rows(here, asked, head=spreadsheet.head(request, here, asked)),
         content_type="text/csv; charset=utf-8",
         headers={"Content-Disposition": f'attachment; filename="{spreadsheet.file_name(here, asked)}"'},
     )
+
+
+def _seen(request: HttpRequest, screen: Screen) -> Place:
+    """The place that looks at a screen; PermissionDenied for bills that the person may not see."""
+    here = place(request)
+    if screen.bills and not here.may_view_bills:
+        raise PermissionDenied("Only people who may see the WMS’s bills may do this.")
+    return here
 
 
 @signed_in
@@ -75,6 +95,76 @@ def inbound_shipment(request: HttpRequest, pk: int) -> HttpResponse:
             "inbound": found,
             "lines": list(found.lines.all()),
             "warehouses": _names(Warehouse, found, [found.warehouse_id], here),
+            "customers": _names(Customer, found, [found.warehouse_customer_id], here),
+        },
+    )
+
+
+@signed_in
+def returned(request: HttpRequest, pk: int) -> HttpResponse:
+    """One return with its lines and the parcels it comes in."""
+    here = place(request)
+    found = get_object_or_404(seen_by(Return.objects.select_related("connection"), here), pk=pk)
+    parcels = found.record.get("shipments") or []
+    orders = seen_by(Order.objects.filter(connection=found.connection_id, external_id=found.order_id), here)
+    return render(
+        request,
+        "warehouse/return.html",
+        {
+            "back": found,
+            "lines": list(found.lines.all()),
+            "parcels": parcels,
+            "order": orders.defer("record").first() if found.order_id else None,
+            "warehouses": _names(Warehouse, found, [one.get("warehouse_id") for one in parcels], here),
+            "customers": _names(Customer, found, [found.warehouse_customer_id], here),
+        },
+    )
+
+
+@signed_in
+def product(request: HttpRequest, pk: int) -> HttpResponse:
+    """One product, with the stock of what it is made of."""
+    here = place(request)
+    found = get_object_or_404(seen_by(Product.objects.select_related("connection"), here), pk=pk)
+    parts, supplier = found.record.get("inventory_items") or [], found.record.get("supplier_object") or {}
+    items = InventoryItem.objects.filter(
+        connection=found.connection_id, external_id__in={one["inventory_item_id"] for one in parts}
+    )
+    return render(
+        request,
+        "warehouse/product.html",
+        {
+            "product": found,
+            "supplier": supplier.get("supplier_name") or supplier.get("supplier_id"),
+            "parts": parts,
+            "stock": {item.external_id: item for item in seen_by(items.defer("record"), here)},
+            "customers": _names(Customer, found, [found.warehouse_customer_id], here),
+        },
+    )
+
+
+@signed_in
+def inventory_item(request: HttpRequest, pk: int) -> HttpResponse:
+    """One item on the shelf: its units per warehouse, by lot and by location."""
+    here = place(request)
+    found = get_object_or_404(seen_by(InventoryItem.objects.select_related("connection"), here), pk=pk)
+    levels = list(found.levels.all())
+    lots, spots = found.record.get("lots") or [], found.record.get("locations") or []
+    places = WarehouseLocation.objects.filter(
+        connection=found.connection_id, external_id__in={one["location_id"] for one in spots}
+    )
+    somewhere = [one.warehouse_id for one in levels] + [one["warehouse_id"] for one in (*lots, *spots)]
+    return render(
+        request,
+        "warehouse/inventory_item.html",
+        {
+            "item": found,
+            "columns": screens.INVENTORY.meanings,
+            "levels": levels,
+            "lots": lots,
+            "spots": spots,
+            "places": dict(seen_by(places, here).values_list("external_id", "name")),
+            "warehouses": _names(Warehouse, found, somewhere, here),
             "customers": _names(Customer, found, [found.warehouse_customer_id], here),
         },
     )

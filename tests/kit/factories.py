@@ -23,6 +23,8 @@ from packr.warehouse.models import (
     OrderShipment,
     Override,
     Product,
+    Return,
+    ReturnLine,
     ShippingMethod,
     Warehouse,
 )
@@ -170,6 +172,14 @@ def customer(connection: Connection, external_id: str, name: str) -> Customer:
 
 def shipping_method(connection: Connection, external_id: str, name: str) -> ShippingMethod:
     return mirrored(ShippingMethod, connection, external_id=external_id, name=name)
+
+
+def returned(connection: Connection, *, lines: tuple[tuple[str, int], ...] = (), **fields: Any) -> Return:
+    """A return; `lines` are (SKU, expected)."""
+    made: Return = mirrored(Return, connection, **{"created_at": now(), "status": "open", **fields})
+    for position, (sku, expected) in enumerate(lines, 1):
+        ReturnLine.objects.create(sent_back=made, position=position, sku=sku, expected_quantity=expected)
+    return made
 
 
 def action(connection: Connection, kind: str = "cancel-order", **fields: Any) -> Action:

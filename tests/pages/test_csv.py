@@ -64,6 +64,7 @@ def test_an_order_line_by_line(admin: Client, connection: Any) -> None:
         "Created": "2026-02-04T19:40:02+01:00",
         "Ship by": "",
         "Total": "-1234.5",
+        "On hold": "",
         "Currency": "EUR",
         "Id": "o-1",
         "Connection": "Sandbox",

@@ -9,6 +9,7 @@ from .mirrored import Mirrored
 from .orders import Order, OrderLine, OrderShipment
 from .overrides import Override
 from .returns import Return, ReturnLine
+from .saved import SavedView
 from .setup import Customer, OrderChannel, ShippingMethod, Supplier, Warehouse, WarehouseLocation
 from .stock import InventoryItem, InventoryLevel, Product
 
@@ -32,6 +33,7 @@ __all__ = [
     "RecordChange",
     "Return",
     "ReturnLine",
+    "SavedView",
     "ShippingMethod",
     "SkuMetrics",
     "Supplier",

@@ -30,6 +30,16 @@ class InboundShipment(Mirrored):
             models.Index(
                 fields=["connection", "kind", "-created_at", "-id"], name="inbound_of_kind", condition=PRESENT
             ),
+            models.Index(
+                fields=["connection", "warehouse_id", "-created_at", "-id"],
+                name="inbound_of_warehouse",
+                condition=PRESENT,
+            ),
+            models.Index(
+                fields=["connection", "supplier_name", "-created_at", "-id"],
+                name="inbound_of_supplier",
+                condition=PRESENT,
+            ),
             sorts("inbound_by_number", Folded("purchase_order_number")),
             sorts("inbound_by_supplier", Folded("supplier_name")),
             sorts("inbound_by_expected", "expected_arrival_date"),

@@ -4,6 +4,9 @@ from django.db.models import Q
 from .folding import Folded
 from .mirrored import PRESENT, ExternalId, Mirrored, Quantity, feeds, sorts
 
+# What has not left the warehouse yet, or not all of it.
+TO_SHIP = ("open", "confirmed", "processing", "picked", "packed", "partially_fulfilled", "backordered", "exception")
+
 
 class Order(Mirrored):
     order_number = models.TextField(null=True)
@@ -40,6 +43,11 @@ class Order(Mirrored):
             ),
             models.Index(
                 fields=["connection", "-created_at", "-id"], name="orders_on_hold", condition=PRESENT & Q(held=True)
+            ),
+            models.Index(
+                fields=["connection", "-created_at", "-id"],
+                name="orders_to_ship",
+                condition=PRESENT & Q(status__in=TO_SHIP),
             ),
             sorts("orders_by_number", Folded("order_number")),
             sorts("orders_by_reference", Folded("reference_id")),

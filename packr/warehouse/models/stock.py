@@ -24,6 +24,7 @@ class InventoryItem(Mirrored):
             sorts("inventory_by_name", Folded("name")),
             sorts("inventory_by_onhand", "onhand"),
             sorts("inventory_by_fulfillable", "fulfillable"),
+            sorts("inventory_by_updated", "updated_at"),
         ]
 
     def __str__(self) -> str:
@@ -64,6 +65,9 @@ class Product(Mirrored):
             feeds("products_by_change"),
             sorts("products_of_customer", "warehouse_customer_id"),
             models.Index("connection", "active", Folded("sku"), "id", name="products_by_active", condition=PRESENT),
+            models.Index(
+                "connection", Folded("sku"), "id", name="products_kits", condition=PRESENT & models.Q(is_kit=True)
+            ),
             sorts("products_by_folded_sku", Folded("sku")),
             sorts("products_by_name", Folded("name")),
             sorts("products_by_gtin", Folded("gtin")),

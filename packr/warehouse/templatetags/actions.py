@@ -81,7 +81,8 @@ def new_record(context: Context, entity: str) -> dict[str, Any]:
 @register.simple_tag
 def marks_of(rows: Sequence[Mirrored]) -> dict[int, Mark]:
     """The marks of a list's rows, by their keys."""
-    return actions.marks(rows)
+    # A list's rows know already whether a change of them was ever sent.
+    return actions.marks([row for row in rows if getattr(row, "was_changed", True)])
 
 
 @register.simple_tag

@@ -53,7 +53,7 @@ def history_address(row: Mirrored) -> str:
 @register.simple_tag
 def record_address(row: Mirrored) -> str:
     """Where a record's own page is; nothing for one that has none."""
-    names = {Order: "order", InboundShipment: "inbound_shipment"}
+    names = {Order: "order", InboundShipment: "inbound_shipment", InventoryItem: "inventory_item", Product: "product"}
     return reverse(names[type(row)], args=[row.pk]) if type(row) in names and row.removed_at is None else ""
 
 

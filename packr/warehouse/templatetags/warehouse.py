@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, tzinfo
 from functools import lru_cache
 from typing import Any
@@ -11,17 +11,16 @@ from django import template
 from django.template import Context
 from django.template.loader import render_to_string
 from django.urls import reverse
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.http import urlencode
 from django.utils.safestring import SafeString, mark_safe
 
 from integrations.entities import Entity
 from integrations.models import Connection
-from packr.warehouse.listing import Asked
 from packr.warehouse.models import Mirrored, Override
-from packr.warehouse.screens import Column, Filter, Sort
+from packr.warehouse.screens import BY_NAME, Column
 from packr.warehouse.tables import TABLES
-from packr.workspaces.templatetags.looks import day, exact, listed, money, quantity, zone_of
+from packr.workspaces.templatetags.looks import day, exact, listed, money, quantity, whole_days, zone_of
 
 register = template.Library()
 
@@ -42,11 +41,12 @@ STATUSES = {
     "exception": ("exclamation-triangle", "critical"),
     "cancelled": ("no-symbol", "neutral"),
 }
+HOLD = {"icon": "pause-circle", "word": "On hold", "tone": "warning"}
 
 
 @register.inclusion_tag("components/_badge.html")
 def record_status(status: str | None) -> dict[str, str]:
-    """The status of an order, an order shipment or an inbound shipment."""
+    """The status of an order, an order shipment, an inbound shipment or a return."""
     icon, tone = STATUSES.get(status or "", ("question-mark-circle", "neutral"))
     return {"icon": icon, "word": worded(status) or "Unknown", "tone": tone}
 
@@ -63,6 +63,8 @@ def cell(context: Context, row: Mirrored, column: Column) -> str:
 
     Written here and not in a template: a page has hundreds of cells, and an include for each took most of its time.
     """
+    if column.kind == "leads":
+        return _lead(row, column)
     value = getattr(row, column.field)
     override = (context.get("overrides") or {}).get(row.pk, {}).get(column.field)
     if override:
@@ -71,7 +73,7 @@ def cell(context: Context, row: Mirrored, column: Column) -> str:
         address = reverse(context["screen"].detail, args=[row.pk])
         return format_html('<a class="code" href="{}">{}</a>', address, value or row.external_id)
     if column.kind == "status":
-        return _status_badge(value)
+        return _status_badge(value, getattr(row, "held", None) is True)
     if column.kind in ("time", "day"):
         return _time(value, zone_of(context), only_day=column.kind == "day")
     return NOT_GIVEN if value is None or value == "" else _written(row, column, value)
@@ -79,6 +81,35 @@ def cell(context: Context, row: Mirrored, column: Column) -> str:
 
 STAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)")
 NOT_GIVEN = mark_safe('<span class="muted" aria-hidden="true">–</span><span class="visually-hidden">Not given</span>')
+
+
+def _lead(row: Mirrored, column: Column) -> SafeString:
+    """The way to another screen, narrowed to what belongs to the row."""
+    screen, name = column.leads
+    options = BY_NAME[screen].filter(name).options
+    assert options is not None
+    value = options.value(row.connection_id, row.external_id, str(row))
+    address = f"{reverse(screen)}?{urlencode({name: value})}"
+    return format_html('<a href="{}">{}<span class="visually-hidden"> of {}</span></a>', address, column.label, row)
+
+
+def _order(row: Mirrored, text: str) -> str:
+    """The order that a row is about: the way to it, where Packr knows it."""
+    found: Any = row
+    if not found.order_pk:
+        return format_html('<span class="code">{}</span>', text)
+    return format_html(
+        '<a class="code" href="{}">{}</a>', reverse("order", args=[found.order_pk]), found.order_number or text
+    )
+
+
+def _kit(row: Mirrored, is_kit: bool) -> str:
+    """What a kit is made of, with how many of each."""
+    parts: Any = getattr(row, "made_of", None) or ()
+    if not is_kit or not parts:
+        return "Yes" if is_kit else "No"
+    made = ((quantity(one["unit_quantity"]) or "?", one["sku"] or one["inventory_item_id"]) for one in parts)
+    return format_html("Kit of {}", format_html_join(", ", '{} × <span class="code">{}</span>', made))
 
 
 def _overridden(row: Mirrored, column: Column, value: Any, override: Override) -> str:
@@ -100,22 +131,36 @@ def _override_badge() -> SafeString:
 
 def _written(row: Mirrored, column: Column, value: Any) -> str:
     """A value that is given, by its kind."""
+    if column.kind in WRITTEN:
+        return WRITTEN[column.kind](row, value)
     if column.kind == "quantity":
         return quantity(value)
+    if column.kind == "days":
+        return whole_days(value)
     if column.kind == "money":
-        return money(value, getattr(row, "invoice_currency_code", None))
+        return money(value, getattr(row, "invoice_currency_code", None) or getattr(row, "currency_code", None))
     if column.kind == "flag":
         return "Yes" if value else "No"
     if column.kind == "word":
         return worded(value)
-    if column.kind == "warehouse":
-        return str(getattr(row, "warehouse_name", None) or value)
     return format_html('<span class="code">{}</span>', value) if column.kind == "code" else str(value)
 
 
+WRITTEN: dict[str, Callable[[Any, Any], str]] = {
+    "warehouse": lambda row, value: str(row.warehouse_name or value),
+    "customer": lambda row, value: str(row.customer_name or value),
+    "order": _order,
+    "cause": lambda row, value: (
+        _order(row, row.object_id) if row.order_pk else f"{worded(value)} {row.object_id or ''}"
+    ),
+    "kit": _kit,
+}
+
+
 @lru_cache(maxsize=100)
-def _status_badge(status: str | None) -> SafeString:
-    return mark_safe(render_to_string("components/_badge.html", record_status(status)).strip())
+def _status_badge(status: str | None, held: bool) -> SafeString:
+    badges = [record_status(status), HOLD] if held else [record_status(status)]
+    return mark_safe(" ".join(render_to_string("components/_badge.html", one).strip() for one in badges))
 
 
 def _time(value: datetime | None, zone: tzinfo, *, only_day: bool) -> SafeString:
@@ -136,6 +181,12 @@ def name_in(names: dict[tuple[int, str], str], row: Mirrored, external_id: str |
 def entry(mapping: dict[str, Any], key: str) -> Any:
     """The value of a key that is itself a variable; nothing when it is missing."""
     return mapping.get(key)
+
+
+@register.filter
+def instant(text: str | None) -> datetime | None:
+    """A moment as a record holds it."""
+    return datetime.fromisoformat(text) if text else None
 
 
 @register.filter
@@ -160,27 +211,6 @@ def outstanding(expected: Any, received: Any) -> Any:
 def line_total(count: Any, price: Any) -> Any:
     """Price times quantity; nothing when either is not known."""
     return None if count is None or price is None else count * price
-
-
-@register.simple_tag
-def heading(column: Column, sort: Sort) -> dict[str, str]:
-    """What a sortable column head needs: the `sort` its link asks for, and its present `aria` direction."""
-    descending = f"-{column.field}"
-    direction = {column.field: "ascending", descending: "descending"}.get(sort.name, "")
-    return {"sort": descending if direction == "ascending" else column.field, "aria": direction}
-
-
-@register.simple_tag
-def choices(filter: Filter, asked: Asked) -> list[dict[str, Any]]:
-    """The values of a filter: what the address says, the word for it, and whether it is chosen."""
-    chosen = asked.filters.get(filter.field, "")
-    return [{"value": value, "word": worded(value), "chosen": value == chosen} for value, _ in filter.choices]
-
-
-@register.simple_tag
-def unnarrowed(asked: Asked) -> str:
-    """The address of the whole list, in the order it has now."""
-    return f"?{urlencode({'sort': asked.sort.name})}"
 
 
 @register.simple_tag(takes_context=True)

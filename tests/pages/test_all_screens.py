@@ -1,0 +1,292 @@
+"""The screens of all thirteen entities: what they show, filter, link and cost, and who sees the bills."""
+
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+from django.db import connection as database
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+from django.utils.timezone import now
+
+from packr.warehouse import models
+from packr.warehouse.screens import SCREENS, Screen
+from packr.workspaces.models import Membership
+from packr.workspaces.services import show_bills
+from tests.kit import factories as make
+
+from .reading import main, page, words
+
+
+def fill(connection: Any, numbers: range) -> None:
+    """Some of everything at a connection."""
+    for n in numbers:
+        order = make.order(connection, order_number=f"#A-{n}", warehouse_id="wh", warehouse_customer_id="c")
+        make.order_shipment(order, shipment_id=f"shp-{n}", warehouse_id="wh")
+        make.inventory(connection, f"SKU-{n}", levels={"wh": 4, "other": 1})
+        make.product(
+            connection, f"SKU-{n}", is_kit=True, record={"inventory_items": [{"sku": "A", "unit_quantity": "2"}]}
+        )
+        make.inbound_shipment(connection, purchase_order_number=f"PO-{n}")
+        make.returned(connection, external_id=f"ret-{n}", order_id=order.external_id, warehouse_customer_id="c")
+        make.mirrored(models.Bill, connection, charge_type="shipping", object_id=order.external_id, amount=Decimal(n))
+        for model in (
+            models.Customer,
+            models.Warehouse,
+            models.WarehouseLocation,
+            models.ShippingMethod,
+            models.Supplier,
+            models.OrderChannel,
+        ):
+            make.mirrored(model, connection, name=f"Name {n}")
+
+
+@pytest.mark.parametrize("query", ["", "?q=s", "?brand=acme", "?brand=acme&q=n"])
+@pytest.mark.parametrize("screen", SCREENS, ids=lambda screen: screen.name)
+def test_each_costs_the_same_for_one_row_as_for_a_page_of_them(
+    admin: Client, workspace: Any, connection: Any, screen: Screen, query: str
+) -> None:
+    """UX 8: at most ten statements, whatever the rows, the connections and the filters' choices."""
+    make.brand(workspace, "Acme", (connection, ""))
+    fill(connection, range(1))
+    address = reverse(screen.name) + query
+    admin.get(address)
+    with CaptureQueriesContext(database) as one:
+        admin.get(address)
+    fill(make.connection(workspace, "Another"), range(3))
+    fill(connection, range(1, 12))
+    with CaptureQueriesContext(database) as many:
+        admin.get(address)
+    assert len(one) == len(many) <= 10
+
+
+@pytest.mark.parametrize("screen", SCREENS, ids=lambda screen: screen.name)
+def test_each_lists_sorts_and_exports_what_is_there(admin: Client, connection: Any, screen: Screen) -> None:
+    """P19, P20, P21, L8 to L17: a page, every sort both ways, the CSV file with the same rows."""
+    fill(connection, range(3))
+    address = reverse(screen.name)
+    assert "Showing 1 to 3 of 3" in main(admin, address)
+    for column in screen.columns:
+        for sort in (column.field, f"-{column.field}") if column.sorts else ():
+            assert "Showing 1 to 3 of 3" in main(admin, f"{address}?sort={sort}"), sort
+    lines = b"".join(admin.get(reverse(screen.export)).streaming_content).decode().splitlines()
+    assert len(lines) == 5, lines
+
+
+@pytest.mark.parametrize("screen", SCREENS, ids=lambda screen: screen.name)
+def test_each_says_what_would_be_there(admin: Client, connection: Any, screen: Screen) -> None:
+    make.synced(connection, connection.connector.read_with.get(screen.entity, screen.entity))
+    text = main(admin, reverse(screen.name))
+    assert f"No {screen.noun}" in text
+    assert screen.about in text.replace("&#x27;", "’")
+
+
+def test_the_rail_leads_everywhere_and_to_bills_only_who_may_see_them(
+    admin: Client, member: Client, member_user: Any, connection: Any
+) -> None:
+    """L15."""
+    for screen in SCREENS:
+        if screen.bills:
+            assert member.get(reverse(screen.name)).status_code == 403
+            assert member.get(reverse(screen.export)).status_code == 403
+            continue
+        rail = page(member, reverse(screen.name)).split('<nav aria-label="Main">')[1].split("</nav>")[0]
+        current = rail.split('aria-current="page"')[1].split("</a>")[0]
+        assert screen.title in words(f"<a {current}"), screen.name
+        assert reverse("bills") not in rail
+    assert reverse("bills") in page(admin, "/orders/")
+    show_bills(Membership.objects.get(user=member_user), True)
+    assert "No bills" in main(member, reverse("bills")) or "Never synced" in main(member, reverse("bills"))
+
+
+# --- Filters --------------------------------------------------------------------------------------
+
+
+def numbers(client: Client, **asked: str) -> set[str]:
+    """The orders that a list shows."""
+    text = client.get("/orders/", asked).content.decode()
+    return {number for number in ("one", "two", "three", "four") if f">{number}</a>" in text}
+
+
+def test_orders_by_hold_channel_warehouse_and_customer(admin: Client, workspace: Any, connection: Any) -> None:
+    """L10: what is chosen is what the mirror has, and two connections' rows of one id are two."""
+    other = make.connection(workspace, "Other")
+    for one in (connection, other):
+        make.warehouse(one, "wh", f"Depot of {one.name}")
+        make.customer(one, "c", f"Merchant of {one.name}")
+    make.mirrored(models.OrderChannel, connection, name="Shop")
+    make.order(connection, order_number="one", warehouse_id="wh", warehouse_customer_id="c", channel_name="Shop")
+    make.order(other, order_number="two", warehouse_id="wh", warehouse_customer_id="c", held=True)
+    make.order(connection, order_number="three", held=False)
+    assert numbers(admin) == {"one", "two", "three"}
+    assert numbers(admin, held="yes") == {"two"}
+    assert numbers(admin, channel="Shop") == {"one"}
+    assert numbers(admin, warehouse=f"{connection.pk}:wh") == {"one"}
+    assert numbers(admin, customer=f"{other.pk}:c") == {"two"}
+    assert numbers(admin, customer=f"{other.pk}:c", held="yes", q="tw") == {"two"}
+    for nonsense in ("wh", ":wh", "x:wh", f"{'9' * 40}:wh", "\0", "²:wh"):
+        assert numbers(admin, warehouse=nonsense) == {"one", "two", "three"}, nonsense
+    text = page(admin, f"/orders/?warehouse={connection.pk}:gone")
+    assert "No orders match these filters" in text
+    assert f'value="{connection.pk}:gone" selected>gone</option>' in " ".join(text.split())
+    shown = words(page(admin, "/orders/"))
+    for word in ("Depot of Sandbox", "Depot of Other", "Merchant of Sandbox", "Shop", "On hold"):
+        assert word in shown
+
+
+def test_a_brands_filters_offer_only_what_it_sees(admin: Client, workspace: Any, connection: Any) -> None:
+    """P58."""
+    make.brand(workspace, "Acme", (connection, "c-1"))
+    for one in ("c-1", "c-2"):
+        make.customer(connection, one, f"Merchant {one}")
+        make.mirrored(models.OrderChannel, connection, name=f"Shop of {one}", warehouse_customer_id=one)
+    text = page(admin, "/orders/?brand=acme")
+    assert "Merchant c-1" in text
+    assert "Shop of c-1" in text
+    assert "Merchant c-2" not in text
+    assert "Shop of c-2" not in text
+
+
+def test_ship_by_goes_by_the_workspaces_days(admin: Client, workspace: Any, connection: Any) -> None:
+    """By the calendar of the workspace (Berlin); what has been shipped is never overdue."""
+    midnight = now().astimezone(ZoneInfo(workspace.timezone)).replace(hour=0, minute=0, second=0, microsecond=0)
+    make.order(connection, order_number="one", required_ship_date=midnight - timedelta(seconds=1))
+    make.order(connection, order_number="two", required_ship_date=midnight)
+    make.order(connection, order_number="three", required_ship_date=midnight + timedelta(days=6))
+    make.order(connection, order_number="four", required_ship_date=midnight, status="fulfilled")
+    assert numbers(admin, ship_by="overdue") == {"one"}
+    assert numbers(admin, ship_by="today") == {"two"}
+    assert numbers(admin, ship_by="week") == {"two", "three"}
+    assert numbers(admin, ship_by="tomorrow") == {"one", "two", "three", "four"}
+
+
+def test_orders_are_found_by_their_customer_and_returns_by_their_order(admin: Client, connection: Any) -> None:
+    make.customer(connection, "c", "Northbay Goods")
+    order = make.order(connection, order_number="#one", warehouse_customer_id="c")
+    make.order(connection, order_number="#two")
+    make.returned(connection, external_id="ret_1", order_id=order.external_id)
+    make.order_shipment(order, shipment_id="shp_1")
+    text = page(admin, "/orders/?q=northb")
+    assert ">#one<" in text
+    assert ">#two<" not in text
+    for address in ("/returns/", "/order-shipments/"):
+        assert "Showing 1 to 1 of 1" in main(admin, f"{address}?q=one")
+        assert "Clear search" in main(admin, f"{address}?q=two")
+
+
+def test_inventory_by_warehouse(admin: Client, connection: Any) -> None:
+    make.warehouse(connection, "wh", "Allentown")
+    make.inventory(connection, "HERE", levels={"wh": 4, "other": 1})
+    make.inventory(connection, "THERE", levels={"other": 2})
+    text = page(admin, f"/inventory/?warehouse={connection.pk}:wh")
+    assert ">HERE<" in text
+    assert ">THERE<" not in text
+
+
+def test_small_screens_lead_to_what_belongs_to_a_row(admin: Client, connection: Any) -> None:
+    """P19, P21: a customer, a warehouse, a supplier and a channel open as a filtered list."""
+    make.customer(connection, "c 1", "Northbay")
+    make.mirrored(models.Supplier, connection, external_id="s", name="Kiln & Co")
+    make.order(connection, order_number="one", warehouse_customer_id="c 1")
+    make.order(connection, order_number="two")
+    make.inbound_shipment(connection, purchase_order_number="PO-1", supplier_name="Kiln & Co")
+    assert f'href="/orders/?customer={connection.pk}%3Ac+1"' in page(admin, "/customers/")
+    assert numbers(admin, customer=f"{connection.pk}:c 1") == {"one"}
+    assert 'href="/inbound-shipments/?supplier=Kiln+%26+Co"' in page(admin, "/suppliers/")
+    assert "Showing 1 to 1 of 1" in main(admin, "/inbound-shipments/?supplier=Kiln+%26+Co")
+
+
+# --- Marks and pages of one record ----------------------------------------------------------------
+
+
+def test_a_held_order_is_marked_and_a_kit_shows_its_parts(admin: Client, connection: Any) -> None:
+    make.order(connection, order_number="#1", held=True, status="exception")
+    assert "Exception On hold" in main(admin, "/orders/")
+    parts = [{"inventory_item_id": "i", "sku": "<MUG>", "unit_quantity": "2"}, {"inventory_item_id": "j", "sku": None}]
+    make.product(
+        connection, "KIT", is_kit=True, record={"inventory_items": [{**one, "unit_quantity": "2"} for one in parts]}
+    )
+    make.product(connection, "PLAIN", is_kit=False)
+    assert "Kit of 2 × &lt;MUG&gt;, 2 × j" in main(admin, "/products/")
+    assert "Showing 1 to 1 of 1" in main(admin, "/products/?is_kit=yes")
+
+
+def test_a_return_shows_its_lines_parcels_and_order(admin: Client, connection: Any) -> None:
+    """T8, L14."""
+    order = make.order(connection, order_number="#NB-1")
+    detail = {"quantity": "1", "condition": "damaged", "disposition": "discarded"}
+    line = {"sku": "MUG", "quantity": "1", "inventory_item_id": "i", "receiving_details": [detail]}
+    parcel = {
+        "tracking_number": "9400",
+        "arrived_date": "2026-02-09T16:00:00Z",
+        "line_items": [line],
+        "warehouse_id": "wh",
+    }
+    make.warehouse(connection, "wh", "Allentown")
+    made = make.returned(
+        connection,
+        order_id=order.external_id,
+        lines=(("MUG", 1),),
+        record={"shipments": [parcel], "notes": ["chipped"]},
+    )
+    text = main(admin, f"/returns/{made.pk}/")
+    for word in ("#NB-1", "MUG", "9400", "Allentown", "1 damaged, discarded", "chipped", "9 Feb 2026"):
+        assert word in text, word
+    assert f'href="/orders/{order.pk}/"' in page(admin, f"/returns/{made.pk}/")
+
+
+def test_a_product_leads_to_its_stock_and_an_item_tells_where_it_lies(admin: Client, connection: Any) -> None:
+    """L5, B14: per warehouse, lot and location, every figure defined."""
+    make.warehouse(connection, "wh", "Allentown")
+    make.mirrored(models.WarehouseLocation, connection, external_id="loc-1", name="A-01-03", warehouse_id="wh")
+    record = {
+        "lots": [{"lot_id": "L-7", "onhand": "42", "expiration_date": "2027-01-31T00:00:00Z", "warehouse_id": "wh"}],
+        "locations": [{"location_id": "loc-1", "quantity": "42", "warehouse_id": "wh"}],
+    }
+    item = make.inventory(connection, "MUG", levels={"wh": 42}, record=record)
+    parts = [
+        {"inventory_item_id": item.external_id, "sku": "MUG", "unit_quantity": "3"},
+        {"inventory_item_id": "x", "sku": "JAR"},
+    ]
+    product = make.product(connection, "KIT", is_kit=True, record={"inventory_items": parts})
+    assert f'href="/inventory/{item.pk}/"' in page(admin, f"/products/{product.pk}/")
+    assert "What the kit is made of" in main(admin, f"/products/{product.pk}/")
+    text = main(admin, f"/inventory/{item.pk}/")
+    for word in ("Allentown", "A-01-03", "L-7", "31 Jan 2027", "Units that lie in the warehouse", "All together"):
+        assert word in text, word
+
+
+def test_what_another_brand_owns_has_no_page(admin: Client, workspace: Any, connection: Any) -> None:
+    make.brand(workspace, "Acme", (connection, "c-1"))
+    for address, made in (
+        ("returns", make.returned(connection, warehouse_customer_id="c-2")),
+        ("products", make.product(connection, "MUG", warehouse_customer_id="c-2")),
+        ("inventory", make.inventory(connection, "MUG", warehouse_customer_id="c-2")),
+    ):
+        assert admin.get(f"/{address}/{made.pk}/").status_code == 200
+        assert admin.get(f"/{address}/{made.pk}/?brand=acme").status_code == 404
+        admin.get("/orders/?brand=")
+
+
+def test_bills_have_their_order_their_amount_and_their_currency(admin: Client, connection: Any) -> None:
+    order = make.order(connection, order_number="#NB-1")
+    charged = datetime.fromisoformat("2026-02-05T00:00:00+00:00")
+    make.mirrored(
+        models.Bill,
+        connection,
+        charge_type="pick_and_pack",
+        object_type="order",
+        object_id=order.external_id,
+        amount=Decimal("3.25"),
+        currency_code="USD",
+        created_at=charged,
+    )
+    text = main(admin, "/bills/")
+    for word in ("Pick and pack", "#NB-1", "3.25 USD"):
+        assert word in text, word
+    export = b"".join(admin.get("/bills/export.csv").streaming_content).decode()
+    assert "Charge,For,Customer,Charged,Amount,Currency,Id,Connection" in export
+    assert ",3.25,USD," in export
