@@ -23,7 +23,7 @@ from .values import clean
 DEADLINE = timedelta(seconds=10)
 # The rest of a person's time that is worth a look at the WMS at once, when the answer was lost.
 WORTH_A_LOOK = timedelta(seconds=3)
-MOST_EXCHANGES, LONGEST_BODY = 20, 4000
+FIRST_EXCHANGES, MOST_EXCHANGES, LONGEST_BODY = 4, 16, 4000
 LONGEST_MESSAGE = 1000
 SECRET = "(secret)"
 NOT_SENT = "Nothing was sent to the WMS; try again when that is mended."
@@ -164,7 +164,9 @@ def _client(action: Action, began: float) -> Iterator[Client]:
         client.close()
         secrets = _secrets(action, client)
         kept = [_told(one, secrets) for one in client.exchanges]
-        action.exchanges = [*action.exchanges, *kept][-MOST_EXCHANGES:]
+        all_ = [*action.exchanges, *kept]
+        # The first ones are what the action is about; of what was looked up later the last ones tell most.
+        action.exchanges = all_[:FIRST_EXCHANGES] + all_[FIRST_EXCHANGES:][-MOST_EXCHANGES:]
 
 
 def _secrets(action: Action, client: Client) -> list[str]:

@@ -19,6 +19,7 @@ from . import answers
 from .waits import LEASE, LONGEST_DOUBT, REPEATS_FOR
 
 BATCH = 500
+STILL_RUNNING = 409  # the first attempt with the same key; the key is known
 AT_ONCE = 20  # actions looked after in one go
 NOT_MADE = (
     "The WMS's answer was lost, and the WMS does not show the change: it was not made. Send it again if it is still "
@@ -79,7 +80,9 @@ def _outcome(action: Action, moment: datetime) -> Outcome:
     if found.state == ActionState.ACCEPTED or found.error:
         return found
     if moment - action.asked_at < REPEATS_FOR and _may_repeat(action, operation.again):
-        return sending.send_again(action)
+        again = sending.send_again(action)
+        # That this time it was not even listened to says nothing about the first time.
+        return Outcome(ActionState.UNKNOWN, error=again.error) if again.error else again
     if found.state == ActionState.REFUSED and moment - action.asked_at > operation.seen_within:
         return Outcome(ActionState.REFUSED, message=NOT_MADE)
     return Outcome(ActionState.UNKNOWN)
@@ -88,7 +91,8 @@ def _outcome(action: Action, moment: datetime) -> Outcome:
 def _may_repeat(action: Action, again: Again) -> bool:
     """A key is forgotten with an answer that is an error, and then the change may have been made all the same."""
     if again == Again.BY_KEY:
-        return not any(one["method"] != "GET" and (one["status"] or 0) >= 400 for one in action.exchanges)
+        failed = [one["status"] for one in action.exchanges if one["method"] != "GET" and (one["status"] or 0) >= 400]
+        return not set(failed) - {STILL_RUNNING}
     return again == Again.HARMLESS
 
 

@@ -122,6 +122,18 @@ def test_a_cancellation_is_settled_by_the_order_itself(wms, act, order, unlooked
     assert order.status == "cancelled"
 
 
+@pytest.mark.parametrize(("fault", "params"), [("rate_limited", {}), ("unauthorized", {}), ("server_error", {})])
+def test_a_repeat_that_is_not_listened_to_says_nothing_about_the_first_time(wms, act, order, fault, params):
+    """It stays unknown, and is asked again later."""
+    wms.fault("server_error", path="/wms/orders/", method="PUT", times=1)
+    action = act("cancel-order", order)
+    wms.fault(fault, path="/wms/orders/", method="PUT", **params)
+    assert later(action, seconds=30).state == "unknown"
+    assert action.settle_at is not None
+    wms.heal()
+    assert later(action, seconds=30).state == "accepted"
+
+
 @pytest.mark.parametrize("kind", ["hold-order", "release-order"])
 @pytest.mark.parametrize("fault", ["lost_answer", "server_error"])
 def test_a_hold_is_settled(wms, act, order, fault, kind, unlooked):
