@@ -5,12 +5,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from django.db.models import Case, F, OuterRef, Prefetch, Q, QuerySet, Subquery, TextField, Value, When
+from django.db.models import Case, Exists, F, OuterRef, Prefetch, Q, QuerySet, Subquery, TextField, Value, When
 from django.db.models.fields.json import KeyTransform
 from django.db.models.functions import Cast, Concat
 from django.http import QueryDict
 from django.utils.http import urlencode
 
+from integrations.actions import ActionKind
+from integrations.models import Action
 from packr.workspaces.current import Place
 
 from . import paging
@@ -18,6 +20,7 @@ from .brands import parts, seen_by
 from .models import Customer, InventoryLevel, Mirrored, Order, Override, SavedView, Warehouse
 from .models.overrides import ROWS as OVERRIDDEN
 from .paging import Cursor, Slice
+from .processing.showing import WITH_METRICS, with_metrics
 from .screens import PER_PAGE, Filter, Screen, Sort
 from .search import FIRST, Search
 
@@ -26,6 +29,8 @@ COUNTED = 10_000
 # So many choices of a filter are offered at most.
 CHOICES = 200
 VIEW = "saved view"
+# What people send changes of.
+CHANGED = {kind.entity for kind in ActionKind}
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +99,7 @@ class Page:
 class Listing:
     """The rows that a place sees of a screen and that were asked for.
 
-    Reading them begins with `beside`, which tells how many there are.
+    Reading them begins with `beside`, which tells how many there are, or with `prepare`.
     """
 
     place: Place
@@ -122,6 +127,11 @@ class Listing:
         counted, rows = paging.beside(paging.count(few), others)
         self.total = counted if counted is not None and counted <= COUNTED else None
         return rows
+
+    def prepare(self) -> None:
+        """What has to be found out before rows are read, for who needs nothing beside them."""
+        if self._search:
+            self.beside()
 
     def slice(self, cursor: Cursor | None, size: int) -> Slice:
         """The rows at a cursor."""
@@ -233,8 +243,13 @@ def _sort_key(row: Mirrored) -> Any:
 def _shown(rows: QuerySet[Mirrored], screen: Screen) -> QuerySet[Mirrored]:
     """Lists read the columns they show, not the record beside them, and the names of what they point at."""
     lean = rows.defer("record", "digest")
+    if screen.model in WITH_METRICS:
+        lean = with_metrics(lean)
     if screen.entity in OVERRIDDEN:
         lean = lean.annotate(is_overridden=Override.objects.held(screen.entity))
+    if screen.entity in CHANGED:
+        sent = Action.objects.filter(entity=screen.entity, connection=OuterRef("connection"))
+        lean = lean.annotate(was_changed=Exists(sent.filter(external_id=OuterRef("external_id"))))
     if screen.levels:
         levels: Any = Prefetch("levels", InventoryLevel.objects.annotate(**_warehouse("item__connection")))
         lean = lean.prefetch_related(levels)

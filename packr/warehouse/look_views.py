@@ -81,8 +81,7 @@ def _row(request: HttpRequest, entity: str, pk: int) -> tuple[Entity, Mirrored]:
 
 def screen(entity: Entity) -> Screen | None:
     """The list that shows an entity."""
-    known = (one for one in vars(screens).values() if isinstance(one, Screen))
-    return next((one for one in known if one.entity == entity), None)
+    return next((one for one in screens.SCREENS if one.entity == entity), None)
 
 
 def address(row: Mirrored, entity: Entity, *, gone: bool = False) -> str:

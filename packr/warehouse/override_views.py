@@ -42,7 +42,7 @@ class OverrideForm(forms.Form):
     )
     expires_on = forms.DateField(
         label="Until the end of",
-        widget=forms.DateInput(attrs={"type": "date"}),
+        widget=forms.DateInput(format="%Y-%m-%d", attrs={"type": "date"}),
         help_text="A newer version of the record from the WMS replaces it earlier.",
         error_messages={"required": "Choose the last day on which it holds."},
     )

@@ -67,7 +67,7 @@ def _value(row: Mirrored, name: str) -> Any:
 
 def _all(place: Place, asked: Asked) -> Iterator[Mirrored]:
     listing = Listing(place, asked)
-    listing.beside()
+    listing.prepare()
     cursor, more = None, True
     while more:
         chunk = listing.slice(cursor, CHUNK)

@@ -13,6 +13,7 @@ from django.utils.timezone import now
 from integrations import events
 from integrations.entities import Entity
 from integrations.models import Action, ActionState, Connection, Event, EventKind, Status
+from packr.warehouse import models
 from packr.warehouse.models import Order, Product
 from packr.workspaces.models import Role
 from syncs.models import (
@@ -64,6 +65,7 @@ def build() -> SimpleNamespace:
     make.brand(here, "Unmapped")
     _stock(busy, random)
     _orders(busy, random)
+    _setup(busy, admin)
     _changes(busy, admin)
     held, partial = _past(busy, admin)
     _states(busy)
@@ -279,6 +281,42 @@ def _orders(connection: Connection, random: Random) -> None:
             lines=(("MUG-0000", 100, 40), ("TRA-0001", 24, 24)),
             record={"raw_status": "Partially received"},
         )
+
+
+def _setup(connection: Connection, admin: User) -> None:
+    """Some of what changes rarely, returns, bills, and a view that somebody saved."""
+    for name in ("Northbay Shopify", "Faire"):
+        make.mirrored(models.OrderChannel, connection, name=name, warehouse_customer_id="c-1")
+    for name in ("Clayworks", "Woodline"):
+        make.mirrored(models.Supplier, connection, name=name, warehouse_customer_id="c-2")
+    make.shipping_method(connection, "ups", "UPS Ground")
+    for number in range(12):
+        name = f"A-01-{number:02}"
+        make.mirrored(models.WarehouseLocation, connection, name=name, warehouse_id="wh-east", type="bin")
+    order = models.Order.objects.filter(connection=connection, status="fulfilled").first()
+    assert order is not None
+    parcel = {"tracking_number": "9400EX", "carrier_name": "USPS", "warehouse_id": "wh-east", "line_items": []}
+    make.returned(
+        connection,
+        external_id="ret_71",
+        order_id=order.external_id,
+        warehouse_customer_id="c-1",
+        lines=(("MUG-0000", 1),),
+        record={"shipments": [parcel], "notes": ["chipped rim"]},
+    )
+    make.mirrored(
+        models.Bill,
+        connection,
+        charge_type="pick_and_pack",
+        object_id=order.external_id,
+        amount=Decimal("3.25"),
+        currency_code="USD",
+        created_at=now(),
+    )
+    models.Order.objects.filter(pk=order.pk + 1).update(held=True)
+    models.SavedView.objects.create(
+        workspace=connection.workspace, person=admin, screen="orders", name="Open", address="status=open", shared=True
+    )
 
 
 def _changes(connection: Connection, admin: User) -> None:

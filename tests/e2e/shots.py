@@ -42,6 +42,16 @@ PAGES = {
     "inventory": "/inventory/",
     "inbound-shipments": "/inbound-shipments/",
     "products": "/products/",
+    "customers": "/customers/",
+    "returns": "/returns/",
+    "order-shipments": "/order-shipments/",
+    "order-channels": "/order-channels/",
+    "suppliers": "/suppliers/",
+    "warehouses": "/warehouses/",
+    "warehouse-locations": "/warehouse-locations/",
+    "shipping-methods": "/shipping-methods/",
+    "bills": "/bills/",
+    "orders-filtered": "/orders/?held=yes&warehouse=1:gone",
     "integrations": "/settings/integrations/",
     "help": "/help/",
     "help-syncing": "/help/syncing/",
@@ -56,7 +66,7 @@ PAGES = {
     "brands": "/settings/brands/",
     "why-stale": "/settings/integrations/why/inbound-shipments/",
     "why-fresh": "/settings/integrations/why/products/",
-    "why-not-offered": "/settings/integrations/why/suppliers/",
+    "why-suppliers": "/settings/integrations/why/suppliers/",
 }
 
 
@@ -90,7 +100,13 @@ def everything(page: Page, address: str) -> Iterator[str]:
     for name, path in PAGES.items():
         page.goto(f"{address}{path}")
         yield name
-    for name, listing in (("order", "/orders/?sort=created_at"), ("inbound-shipment", "/inbound-shipments/")):
+    for name, listing in (
+        ("order", "/orders/?sort=created_at"),
+        ("inbound-shipment", "/inbound-shipments/"),
+        ("inventory-item", "/inventory/"),
+        ("product", "/products/?is_kit=yes"),
+        ("return", "/returns/"),
+    ):
         page.goto(f"{address}{listing}")
         page.locator("table a.code").first.click()
         yield name

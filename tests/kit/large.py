@@ -31,13 +31,13 @@ SKU = "'SKU-' || lpad(floor(5000 * power(((o.id * 7 + n) * 69621 % 100003) / 100
 TABLES = {
     "order": (
         "order_number, reference_id, status, warehouse_customer_id, warehouse_id, channel_name, ship_to_name, "
-        "total_price, invoice_currency_code, required_ship_date",
+        "total_price, invoice_currency_code, required_ship_date, held",
         f"""'#NB-' || n, (n * 31)::text,
         (ARRAY['fulfilled', 'fulfilled', 'fulfilled', 'fulfilled', 'open', 'picked', 'cancelled'])[1 + n % 7],
         {CUSTOMER}, 'wh-' || n % 4, (ARRAY['Shopify', 'Amazon', 'Wholesale'])[1 + n % 3],
         (ARRAY['Ada', 'Noor', 'Kim', 'Lee', 'Sam', 'Dana', 'Élodie'])[1 + n % 7] || ' ' || md5(n::text),
         CASE WHEN n % 50 = 3 THEN NULL ELSE ((n * 127) % 50000) / 100.0 END, 'USD',
-        CASE WHEN n % 2 = 0 THEN timestamptz '2026-01-01' + make_interval(days => (n % 400)::int) END""",
+        CASE WHEN n % 2 = 0 THEN timestamptz '2026-01-01' + make_interval(days => (n % 400)::int) END, n % 50 = 0""",
     ),
     "inventoryitem": (
         "warehouse_customer_id, sku, name, active, onhand, fulfillable, committed, awaiting",

@@ -120,7 +120,9 @@ def test_there_is_one_open_request_for_each_kind_of_data(
     assert SyncRequest.objects.filter(entity="orders", decision="").count() == 1
 
 
-def test_what_cannot_be_synced_cannot_be_asked_for(member: Client, stale: Any) -> None:
+def test_what_cannot_be_synced_cannot_be_asked_for(member: Client, stale: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    offered = {entity: one for entity, one in Trackstar.resources.items() if entity != Entity.SUPPLIERS}
+    monkeypatch.setattr(Trackstar, "resources", offered)
     for entity, words in (("suppliers", "does not offer suppliers"), ("unicorns", "Nobody was asked"), ("", "Nobody")):
         response = member.post(f"{INTEGRATIONS}{stale.pk}/ask/", {"entity": entity, "next": "/orders/"}, follow=True)
         assert words in flat(response)

@@ -61,3 +61,23 @@ def test_two_days_without_a_new_day_are_an_incident(workspace: Any, connection: 
     assert "Sandbox" in told
     ProcessingMark.objects.filter(pk=mark.pk).update(rolled_at=moment + timedelta(hours=2))
     assert open_now(timedelta(hours=2)) == []
+
+
+def test_lists_and_pages_show_them(member: Client, workspace: Any, connection: Any) -> None:
+    """I9: Inventory and Products have what was sold, how long stock lasts and what comes; low stock is a filter."""
+    make.inventory(connection, "MUG")
+    make.product(connection, "MUG")
+    cup = make.inventory(connection, "CUP", warehouse_customer_id="acme")
+    metrics(connection, "MUG", "3.4", sold_30=1240, next_arrival=now() + timedelta(days=400))
+    metrics(connection, "CUP", "14", customer="acme")
+    metrics(connection, "CUP", "2", customer="other")
+    for address in ("/inventory/", "/products/"):
+        told = main(member, address)
+        assert "1,240" in told
+        assert "Units in orders created in the last 30 days" in told
+    low = main(member, "/inventory/?stock=low")
+    assert "MUG" in low
+    assert "CUP" not in low
+    page = main(member, f"/inventory/{cup.pk}/")
+    assert "Days of cover 14" in page
+    assert "Low stock" not in page.split("Days of cover 14")[1].split("Next arrival")[0]

@@ -16,7 +16,8 @@ from django.test.utils import CaptureQueriesContext
 from integrations.entities import Entity
 from packr.warehouse import export
 from packr.warehouse.models import InboundShipment, Order
-from packr.workspaces.models import Role
+from packr.workspaces.current import Place
+from packr.workspaces.models import Role, Workspace
 from tests.kit import factories as make
 from tests.kit import large
 from tests.pages.conftest import signed_in
@@ -119,11 +120,16 @@ def rows_of(found: list[Node]) -> Node:
         ("/orders/?sort=required_ship_date", "orders_by_ship_date"),
         ("/orders/?sort=-total_price", "orders_by_total"),
         ("/orders/?status=open", "orders_of_status"),
+        ("/orders/?held=yes", "orders_on_hold"),
+        ("/orders/?channel=Amazon", "orders_of_channel"),
+        ("/orders/?ship_by=overdue", "orders_to_ship"),
         ("/inventory/", "inventory_by_folded_sku"),
         ("/inventory/?sort=-name", "inventory_by_name"),
         ("/inventory/?sort=-onhand", "inventory_by_onhand"),
         ("/inventory/?sort=fulfillable", "inventory_by_fulfillable"),
+        ("/inventory/?sort=-updated_at", "inventory_by_updated"),
         ("/products/", "products_by_folded_sku"),
+        ("/products/?is_kit=yes", "products_kits"),
         ("/products/?sort=name", "products_by_name"),
         ("/products/?sort=-gtin", "products_by_gtin"),
         ("/products/?sort=-updated_at", "products_by_updated"),
@@ -135,6 +141,7 @@ def rows_of(found: list[Node]) -> Node:
         ("/inbound-shipments/?sort=-expected_arrival_date", "inbound_by_expected"),
         ("/inbound-shipments/?status=open", "inbound_of_status"),
         ("/inbound-shipments/?kind=transfer", "inbound_of_kind"),
+        ("/inbound-shipments/?supplier=Supplier+1", "inbound_of_supplier"),
     ],
 )
 def test_a_list_enters_the_index_of_its_sort(plans: Plans, address: str, index: str) -> None:
@@ -161,7 +168,8 @@ def deeper(address: str) -> str:
 
     path, _, query = address.partition("?")
     asked = listing.asked(next(one for one in SCREENS if f"/{one.path}/" == path), QueryDict(query))
-    rows = asked.screen.model._default_manager.filter(asked.narrowed, connection__workspace__slug="large")
+    place = Place(Workspace.objects.get(slug="large"), None, [], [], False)
+    rows = asked.screen.model._default_manager.filter(asked.narrowed(place), connection__workspace__slug="large")
     middle = paging.sift(rows, asked.sort, None, rows.count() // 2).rows
     cursor = listing.cursor_after(middle[-1]) if middle else paging.Cursor(None, 1)
     return f"{path}?{query}&after={paging.written(asked.sort, cursor)}"

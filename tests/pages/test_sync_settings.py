@@ -6,9 +6,11 @@ from typing import Any
 import pytest
 from django.test import Client
 from django.utils.timezone import now
+from guardian.shortcuts import remove_perm
 
 from integrations.entities import Entity
 from integrations.models import Connection, Event, EventKind, Status
+from packr.workspaces.models import VIEW_BILLS
 from syncs.models import EntitySchedule, Mode, State, SyncRun, Trigger
 from syncs.state import Freshness, entity_state
 from tests.kit import factories as make
@@ -151,7 +153,8 @@ def test_a_shorter_lookback_is_refused_in_words(admin: Client, connection: Any, 
 
 def test_what_the_person_was_not_shown_is_left_alone(admin: Client, connection: Any, address: str) -> None:
     """L15: bills, for somebody who may not see them, are not switched off by a form that does not have them."""
-    hidden = EntitySchedule.objects.create(connection=connection, entity=Entity.BILLS, every_seconds=3600)
+    remove_perm(VIEW_BILLS, connection.workspace.admins, connection.workspace)
+    hidden = schedule("bills")
     assert "Bills" not in page(admin, address)
     admin.post(address, {"entities": on(connection, "products"), "lookback_days": 30})
     hidden.refresh_from_db()

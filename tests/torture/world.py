@@ -21,7 +21,7 @@ from packr.warehouse import digests, sql, writer
 from packr.warehouse.models import InventoryLevel, OrderLine, OrderShipment
 from packr.warehouse.tables import TABLES
 from syncs import engine, reviews, services
-from syncs.models import ACTIVE, Checkpoint, EntitySchedule, Lane, Mode, RejectedRecord, State, SyncRun, Trigger
+from syncs.models import ACTIVE, Checkpoint, EntitySchedule, Lane, Mode, Phase, RejectedRecord, State, SyncRun, Trigger
 from tests.kit.model_wms import connector_for
 from tests.kit.running import adds_up
 
@@ -68,6 +68,7 @@ class World:
         sql.HANDFUL = shape.handful
         wipe(self.connection)
         self.checked: set[int] = set()
+        self.walked: set[int] = set()
         self.watermarks: dict[Entity, datetime | None] = dict.fromkeys(ENTITIES)
         self.bounds: dict[Entity, datetime] = {}  # changes stamped from here on the next incremental has to find
         self.owed: set[Key] = set()  # what the next complete incremental has to bring
@@ -242,6 +243,7 @@ class World:
             assert made == len(rows), "rows and counts were not written as one"
             self._note_stamps(entity, rows)
         self._check_lines()
+        self._check_walks()
         marks = dict(self._schedules().values_list("entity", "watermark"))
         assert marks == self.watermarks, "a watermark moved without a complete run"
 
@@ -294,10 +296,21 @@ class World:
             self.checked.add(run.pk)
             assert adds_up(run), f"{run} does not add up"
             assert "Packr itself failed" not in run.message, f"{run} met a fault of Packr's own"
-            if run.state == State.SUCCEEDED or (run.state == State.PARTIAL and run.rejected):
-                self._check_complete(run)
+            if run.pk not in self.walked:
+                self._check_end(run, State(run.state))
             self.source.forgotten.discard(Entity(run.entity))
             self.check()
+
+    def _check_walks(self) -> None:
+        """Once everything was read the data is complete and the watermark moves, whatever is worked out afterwards."""
+        walked = SyncRun.objects.filter(connection=self.connection, checkpoint__phase=Phase.PROCESS)
+        for run in walked.filter(state__in=ACTIVE).exclude(pk__in=self.walked).select_related("checkpoint"):
+            self.walked.add(run.pk)
+            self._check_end(run, State(run.checkpoint.cursor["state"]))
+
+    def _check_end(self, run: SyncRun, state: State) -> None:
+        if state == State.SUCCEEDED or (state == State.PARTIAL and run.rejected):
+            self._check_complete(run)
 
     def _check_complete(self, run: SyncRun) -> None:
         entity = Entity(run.entity)

@@ -102,11 +102,18 @@ def _cancel(client: Client, wish: Wish) -> Done:
     """Cancel an order; one that is cancelled already is as good as one that is cancelled now."""
     try:
         return _change(Entity.ORDERS, lambda wish: {}, "/cancel")(client, wish)
-    except Declined:
-        found = _find_cancelled(client, wish)
+    except Declined as declined:
+        found = _cancelled_before(client, wish)
         if found is None:
-            raise
+            raise declined from None
         return found
+
+
+def _cancelled_before(client: Client, wish: Wish) -> Done | None:
+    try:
+        return _find_cancelled(client, wish)
+    except ConnectorError:
+        return None  # the WMS's refusal has been heard, and stands
 
 
 def _hold(wanted: bool) -> Callable[[Client, Wish], Done]:

@@ -186,14 +186,6 @@ class Migration(migrations.Migration):
             model_name='shippingmethod',
             index=models.Index(models.F('connection'), packr.warehouse.models.folding.Folded('carrier_name'), models.F('id'), condition=models.Q(('removed_at', None)), name='methods_by_carrier'),
         ),
-        migrations.AddIndex(
-            model_name='warehouse',
-            index=models.Index(models.F('connection'), packr.warehouse.models.folding.Folded('name'), models.F('id'), condition=models.Q(('removed_at', None)), name='warehouses_by_name'),
-        ),
-        migrations.AddIndex(
-            model_name='warehouse',
-            index=models.Index(models.F('connection'), packr.warehouse.models.folding.Folded('code'), models.F('id'), condition=models.Q(('removed_at', None)), name='warehouses_by_code'),
-        ),
         migrations.AddField(
             model_name='bill',
             name='connection',

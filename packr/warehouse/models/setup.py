@@ -23,8 +23,7 @@ class Warehouse(Mirrored):
     name = models.TextField(null=True)
     code = models.TextField(null=True)
 
-    class Meta(Mirrored.Meta):
-        indexes = [sorts("warehouses_by_name", Folded("name")), sorts("warehouses_by_code", Folded("code"))]
+    # Without indexes for its sorts: they are few, and looked up by their id with every list.
 
     def __str__(self) -> str:
         return self.name or self.external_id

@@ -4,6 +4,8 @@ from collections.abc import Iterable
 
 from django.db.models import Q
 
+SMALL = {code: code + 32 for code in range(ord("A"), ord("Z") + 1)}
+
 
 def among(path: str, skus: Iterable[str]) -> Q:
     """The condition that the SKU at a path is one of these, to the letter."""
@@ -13,4 +15,4 @@ def among(path: str, skus: Iterable[str]) -> Q:
 
 def _folded(text: str) -> str:
     """As the database folds it: A to Z and nothing else."""
-    return "".join(chr(ord(one) + 32) if "A" <= one <= "Z" else one for one in text)
+    return text.translate(SMALL)

@@ -78,25 +78,27 @@ def work_out(connection: Connection, skus: Iterable[str], *, day: date, now: dat
         return 0
     found = _figures(connection, wanted, day)
     stored = {(row.customer, row.sku): row for row in SkuMetrics.objects.filter(connection=connection, sku__in=wanted)}
-    rows = [
-        (connection.pk, sku, customer, *figures.values(), day, now)
-        for (customer, sku), figures in found.items()
-        if not _is_same(stored.get((customer, sku)), figures, day)
-    ]
-    _store(rows)
+    new, changed = [], []
+    for (customer, sku), figures in found.items():
+        row = (connection.pk, sku, customer, *figures.values(), day, now)
+        known = stored.get((customer, sku))
+        if known is None:
+            new.append(row)
+        elif not _is_same(known, figures, day):
+            changed.append(row)
+    sql.insert_rows(SkuMetrics._meta.db_table, COLUMNS, len(new), new)
+    _update(changed)
     gone = [row.pk for key, row in stored.items() if key not in found]
     if gone:
         SkuMetrics.objects.filter(pk__in=gone).delete()
     return len(wanted)
 
 
-def _is_same(row: SkuMetrics | None, figures: _Figures, day: date) -> bool:
-    if row is None or row.day != day:
-        return False
-    return figures.values() == tuple(getattr(row, name) for name in COLUMNS[len(KEY) : -2])
+def _is_same(row: SkuMetrics, figures: _Figures, day: date) -> bool:
+    return row.day == day and figures.values() == tuple(getattr(row, name) for name in COLUMNS[len(KEY) : -2])
 
 
-def _store(rows: Sequence[sql.Row]) -> None:
+def _update(rows: Sequence[sql.Row]) -> None:
     changing = ", ".join(f"{column} = excluded.{column}" for column in COLUMNS[len(KEY) :])
     sql.upsert(SkuMetrics._meta.db_table, COLUMNS, rows, f"({', '.join(KEY)}) DO UPDATE SET {changing}")
 

@@ -62,8 +62,12 @@ def _present(task: Task, after: Any) -> tuple[Iterable[str], Any]:
     return touched.with_parts(task.connection, skus), last
 
 
+def _items(task: Task, after: Any) -> tuple[Iterable[str], Any]:
+    return touched.by_change(task.connection, task.entity, task.since, after, PORTION)
+
+
 def _products(task: Task, after: Any) -> tuple[Iterable[str], Any]:
-    skus, last = touched.present(task.connection, task.entity, task.since, after or "", PORTION)
+    skus, last = touched.by_change(task.connection, task.entity, task.since, after, PORTION)
     return {*skus, *kits.renew(task.connection, skus)} if skus else (), last
 
 
@@ -74,7 +78,7 @@ def _days(task: Task, after: Any) -> tuple[Iterable[str], Any]:
 SOLD, STOCK = "units sold and days of cover", "stock position and days of cover"
 STEPS: dict[Entity, tuple[Step, ...]] = {
     Entity.ORDERS: (Step(SOLD, _former), Step(SOLD, _present), Step(SOLD, _days)),
-    Entity.INVENTORY: (Step(STOCK, _former), Step(STOCK, _present)),
+    Entity.INVENTORY: (Step(STOCK, _former), Step(STOCK, _items)),
     Entity.PRODUCTS: (Step(SOLD, _former), Step("parts of kits, units sold and days of cover", _products)),
     Entity.INBOUND_SHIPMENTS: (Step("expected arrivals", _former), Step("expected arrivals", _present)),
 }

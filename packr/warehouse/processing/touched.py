@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from datetime import date
 from typing import Any
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from integrations.entities import Entity
 from integrations.models import Connection
@@ -35,8 +35,27 @@ def changed(connection: Connection, entity: Entity, since: int) -> "QuerySet[Any
     return rows
 
 
+def by_change(
+    connection: Connection, entity: Entity, since: int, after: list[int] | None, limit: int
+) -> tuple[list[str], list[int] | None]:
+    """The SKUs of the next changed records, by change and row; and where the last one stands, None for the end.
+
+    For records of one SKU each: however many there are, each is looked at once.
+    """
+    number, row_id = after or (since, 0)
+    model, path = PATHS[entity]
+    rows = model._default_manager.filter(connection=connection, change_no__gte=number)
+    next_ = Q(change_no__gt=number) | Q(change_no=number, pk__gt=row_id) if after else Q(change_no__gt=since)
+    found = list(rows.filter(next_).order_by("change_no", "pk").values_list("change_no", "pk", path)[: limit + 1])
+    last = list(found[limit - 1][:2]) if len(found) > limit else None
+    return [sku for _, _, sku in found[:limit] if sku], last
+
+
 def present(connection: Connection, entity: Entity, since: int, after: str, limit: int) -> tuple[list[str], str | None]:
-    """The next SKUs, after this one, that the changed records have; and the last of them, None for the end."""
+    """The next SKUs, after this one, that the changed records have; and the last of them, None for the end.
+
+    For records with lines: however many lines have a SKU, it comes once.
+    """
     _, path = PATHS[entity]
     skus = changed(connection, entity, since).filter(**{f"{path}__gt": after}).order_by(path)
     return _some(skus.values_list(path, flat=True).distinct(), limit)

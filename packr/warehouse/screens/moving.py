@@ -22,6 +22,7 @@ from ..models import (
     Supplier,
     Warehouse,
 )
+from ..processing.showing import ARRIVAL_MEANS, COVER_MEANS, SOLD_MEANS, low_stock
 from .filters import SHIP_BY, Filter, Options, flag, named, row, words
 from .parts import Column, Lines, Related, Screen
 
@@ -40,6 +41,7 @@ ORDER_STATUSES = (
 )
 COMING = ("open", "in-transit", "receiving", "received", "cancelled", "other")
 CUSTOMER = row("customer", "Customer", Customer, "warehouse_customer_id")
+STOCK = Filter("stock", "Stock", low_stock, (("low", "Low stock"),))
 WAREHOUSE = row("warehouse", "Warehouse", Warehouse, "warehouse_id")
 
 
@@ -116,6 +118,9 @@ INVENTORY = Screen(
         Column("fulfillable", "Available", "quantity", meaning="Units on hand that can be shipped for a new order."),
         Column("committed", "Allocated", "quantity", sorts=False, meaning="Units on hand that are assigned to orders."),
         Column("awaiting", "Inbound", "quantity", sorts=False, meaning="Units expected that have not arrived yet."),
+        Column("sold_30", "Sold 30 days", "quantity", sorts=False, meaning=SOLD_MEANS),
+        Column("cover", "Days of cover", "days", sorts=False, meaning=COVER_MEANS),
+        Column("next_arrival", "Next arrival", "day", sorts=False, meaning=ARRIVAL_MEANS),
         Column("updated_at", "Last update", "time", meaning="When the item last changed in the WMS."),
     ),
     searched=("sku", "name"),
@@ -123,7 +128,7 @@ INVENTORY = Screen(
     first_rows="first by SKU",
     order="sku",
     name="inventory",
-    filters=(Filter("warehouse", "Warehouse", _lies_in, options=Options(Warehouse)), CUSTOMER),
+    filters=(Filter("warehouse", "Warehouse", _lies_in, options=Options(Warehouse)), CUSTOMER, STOCK),
     detail="inventory_item",
     levels=True,
     about="An item appears here once the warehouse keeps stock of it.",
@@ -169,13 +174,16 @@ PRODUCTS = Screen(
         Column("is_kit", "Kit", "kit", sorts=False),
         Column("updated_at", "Updated in the WMS", "time"),
         Column("unit_price", "Unit price", "money"),
+        Column("sold_30", "Sold 30 days", "quantity", sorts=False, meaning=SOLD_MEANS),
+        Column("cover", "Days of cover", "days", sorts=False, meaning=COVER_MEANS),
+        Column("next_arrival", "Next arrival", "day", sorts=False, meaning=ARRIVAL_MEANS),
     ),
     searched=("sku", "name", "gtin"),
     searches="SKU, name or GTIN",
     first_rows="first by SKU",
     order="sku",
     name="products",
-    filters=(flag("active", "Active"), flag("is_kit", "Kit", "Kits only", ""), CUSTOMER),
+    filters=(flag("active", "Active"), flag("is_kit", "Kit", "Kits only", ""), CUSTOMER, STOCK),
     detail="product",
     about="Products appear here once the WMS has them in its catalog.",
 )

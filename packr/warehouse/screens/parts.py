@@ -30,7 +30,7 @@ class Column:
 
     @property
     def is_number(self) -> bool:
-        return self.kind in ("quantity", "money")
+        return self.kind in ("quantity", "money", "days")
 
 
 @dataclass(frozen=True, slots=True)

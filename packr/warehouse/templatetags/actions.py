@@ -38,7 +38,6 @@ FORMS = {
     ActionKind.UPDATE_PRODUCT: "edit_product",
 }
 LATEST = 5
-CHANGEABLE = {kind.entity for kind in ActionKind}
 
 
 @register.inclusion_tag("actions/_buttons.html", takes_context=True)
@@ -81,9 +80,9 @@ def new_record(context: Context, entity: str) -> dict[str, Any]:
 
 @register.simple_tag
 def marks_of(rows: Sequence[Mirrored]) -> dict[int, Mark]:
-    """The marks of a list's rows, by their keys; asks nothing where nothing can be changed."""
-    changeable = any(ENTITIES[type(row)] in CHANGEABLE for row in rows[:1])
-    return actions.marks(rows) if changeable else {}
+    """The marks of a list's rows, by their keys."""
+    # A list's rows know already whether a change of them was ever sent.
+    return actions.marks([row for row in rows if getattr(row, "was_changed", True)])
 
 
 @register.simple_tag

@@ -20,7 +20,7 @@ from integrations.models import Connection
 from packr.warehouse.models import Mirrored, Override
 from packr.warehouse.screens import BY_NAME, Column
 from packr.warehouse.tables import TABLES
-from packr.workspaces.templatetags.looks import day, exact, listed, money, quantity, zone_of
+from packr.workspaces.templatetags.looks import day, exact, listed, money, quantity, whole_days, zone_of
 
 register = template.Library()
 
@@ -135,6 +135,8 @@ def _written(row: Mirrored, column: Column, value: Any) -> str:
         return WRITTEN[column.kind](row, value)
     if column.kind == "quantity":
         return quantity(value)
+    if column.kind == "days":
+        return whole_days(value)
     if column.kind == "money":
         return money(value, getattr(row, "invoice_currency_code", None) or getattr(row, "currency_code", None))
     if column.kind == "flag":

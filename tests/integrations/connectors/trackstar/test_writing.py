@@ -267,6 +267,9 @@ def test_an_order_that_is_cancelled_already_is_as_good_as_cancelled(server, clie
     order["data"]["status"] = "fulfilled"
     with pytest.raises(Declined, match="already exists"):
         send(client, wish("cancel-order", "o"))
+    order["data"] = "nonsense"
+    with pytest.raises(Declined, match="already exists"):
+        send(client, wish("cancel-order", "o"))
 
 
 def find(client, one):

@@ -1,0 +1,44 @@
+"""Two at the same moment: a double click, two tabs, two people (RELIABILITY 2)."""
+
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
+
+import pytest
+from django.db import connection as database
+
+from integrations.models import Action
+from packr.warehouse import actions
+from tests.warehouse.actions.conftest import new_order
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def at_once(act, item, *keys):
+    """The outcome of each: an action's key, or the refusal."""
+    ready = Barrier(len(keys))
+
+    def one(key):
+        try:
+            ready.wait(30)
+            return act("create-order", key=key, **new_order(item)).pk
+        except actions.Invalid as invalid:
+            return invalid
+        finally:
+            database.close()
+
+    with ThreadPoolExecutor(len(keys)) as pool:
+        return list(pool.map(one, keys))
+
+
+def test_a_double_click_is_one_order(wms, act, item):
+    wms.fault("latency", path="/wms/orders", method="POST", ms=300)
+    assert len(set(at_once(act, item, "k", "k", "k"))) == 1
+    assert len(wms.asked("POST")) == len(wms.orders(order_number="T-1")) == Action.objects.count() == 1
+
+
+def test_two_forms_for_the_same_order_are_one_order(wms, act, item):
+    """Whoever comes second is told, as long as the first has no answer; after that it is the WMS that says no."""
+    wms.fault("latency", path="/wms/orders", method="POST", ms=2000)
+    outcomes = at_once(act, item, "k", "l")
+    assert len([one for one in outcomes if isinstance(one, actions.Invalid)]) == 1
+    assert len(wms.asked("POST")) == len(wms.orders(order_number="T-1")) == 1
