@@ -18,6 +18,9 @@ from .models import Phase, State
 from .services import complete
 from .turn import Turn
 
+# So many new rows in a first sync take minutes to be worked in.
+MANY = 10_000
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -33,6 +36,9 @@ def is_needed(turn: Turn) -> bool:
     if turn.entity not in steps.STEPS:
         return False
     run = turn.run
+    if turn.schedule.watermark is None and run.created >= MANY:
+        # What people wait for is the data itself; the next run works out what follows from it.
+        return False
     return bool(run.created or run.updated or run.removed or turn.behind.has_changes) or _is_new_day(turn, now())
 
 

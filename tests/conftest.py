@@ -8,6 +8,8 @@ import pytest
 import time_machine
 from django.conf import settings
 
+from integrations.connectors.trackstar import Trackstar
+from integrations.entities import Entity
 from integrations.models import Connection
 from integrations.registry import CONNECTORS
 from integrations.services import Account, connect
@@ -67,3 +69,10 @@ def connection(wms: ModelWms, home: Workspace) -> Connection:
     EntitySchedule.objects.filter(connection=made).update(enabled=False)
     wms.calls.clear()
     return made
+
+
+@pytest.fixture
+def no_suppliers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A Trackstar that does not offer suppliers."""
+    offered = {entity: one for entity, one in Trackstar.resources.items() if entity != Entity.SUPPLIERS}
+    monkeypatch.setattr(Trackstar, "resources", offered)

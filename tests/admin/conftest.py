@@ -13,6 +13,7 @@ from django.utils.timezone import now
 from integrations.entities import Entity
 from integrations.models import Connection
 from packr.help.models import SupportRequest
+from packr.warehouse.models import Bill, OrderChannel, Return, Supplier, WarehouseLocation
 from packr.workspaces import tokens
 from packr.workspaces.models import Role
 from syncs.models import Beat, DailyTally, EntitySchedule, Incident, Problem, RejectedRecord, State
@@ -94,5 +95,7 @@ def fill(slug: str) -> Connection:
     factories.warehouse(made, "w-1", "Hamburg")
     factories.customer(made, "customer-1", "Acme Ltd")
     factories.shipping_method(made, "s-1", "Ground")
+    for model in (Return, WarehouseLocation, Supplier, OrderChannel, Bill):
+        factories.mirrored(model, made)
     factories.action(made, external_id=order.external_id)
     return made

@@ -32,6 +32,8 @@ def test_all_is_calm(desk: Client, connection: Connection) -> None:
         "Active runs": ("None", "neutral"),
         "Workers": ("No worker has run anything yet", "neutral"),
         "Support requests": ("All answered", "positive"),
+        "Changes sent to a WMS": ("All answered", "positive"),
+        "Stock and sales figures": ("None were worked out yet", "neutral"),
     }
 
 

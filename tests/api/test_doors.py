@@ -261,7 +261,7 @@ def test_lists_ask_no_more_when_there_is_more(
     for address, most in (
         ("runs/", 4),
         ("connections/", 4),
-        (f"connections/{connection.pk}/sync-state/", 6),
+        (f"connections/{connection.pk}/sync-state/", 8),
         (f"connections/{connection.pk}/schedules/orders/", 6),
     ):
         with django_assert_max_num_queries(most):

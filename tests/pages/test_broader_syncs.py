@@ -41,7 +41,7 @@ def test_the_three_buttons_say_what_they_cover(admin: Client, synced: Any, windo
         assert f">{label}<" in groups
     text = words(groups)
     assert "Inventory and products. What changed since the last full or variants sync." in text, "I8"
-    assert "Inbound shipments: purchase, transfer and assembly orders." in text
+    assert "Inbound shipments and suppliers, purchase, transfer and assembly orders alike." in text
     assert "What changed since the last full or purchase orders sync." in text, "I11"
     assert "Everything, as the nightly sync reads it." in text, "I2"
 
@@ -50,14 +50,15 @@ def test_the_three_buttons_say_what_they_cover(admin: Client, synced: Any, windo
 def test_a_group_reads_incrementally_and_nothing_else(admin: Client, synced: Any, window: str, group: str) -> None:
     """I7, I10"""
     admin.post(window, {"group": group})
-    offered = set(GROUPS[group]) & set(synced.connector.entities())
-    assert {(run.entity, run.mode) for run in SyncRun.objects.all()} == {(one, Mode.INCREMENTAL) for one in offered}
+    # What is read daily is always read whole.
+    modes = {one: Mode.FULL if one == Entity.SUPPLIERS else Mode.INCREMENTAL for one in GROUPS[group]}
+    assert {(run.entity, run.mode) for run in SyncRun.objects.all()} == set(modes.items())
 
 
 def test_a_full_sync_is_everything_incrementally(admin: Client, synced: Any, window: str) -> None:
     """D3, I4, I6: I's Full is broad, not deep; it tells its cost and asks before it starts."""
     for entity in synced.connector.resources:
-        mode = Mode.FULL if entity in (Entity.WAREHOUSES, Entity.SHIPPING_METHODS) else Mode.INCREMENTAL
+        mode = Mode(synced.schedules.get(entity=entity).mode)
         make.run(synced, entity, mode=mode, requests=3)
     count = SyncRun.objects.count()
     text = main(admin, f"{window}confirm/?group=everything")
@@ -73,6 +74,8 @@ def test_a_full_sync_is_everything_incrementally(admin: Client, synced: Any, win
         "inbound-shipments",
         "products",
         "customers",
+        "returns",
+        "warehouse-locations",
     }
 
 

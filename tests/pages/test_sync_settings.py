@@ -156,7 +156,7 @@ def test_what_the_person_was_not_shown_is_left_alone(admin: Client, connection: 
     remove_perm(VIEW_BILLS, connection.workspace.admins, connection.workspace)
     hidden = schedule("bills")
     assert "Bills" not in page(admin, address)
-    admin.post(address, {"entities": on(connection, "products"), "lookback_days": 30})
+    admin.post(address, {"entities": on(connection, "products", "bills"), "lookback_days": 30})
     hidden.refresh_from_db()
     assert hidden.enabled
     assert not schedule("products").enabled

@@ -143,14 +143,14 @@ def test_what_is_read_with_another_runs_that_one(admin: Client, window: str) -> 
     [
         ({"entity": "unicorns"}, "entity", "There is no entity “unicorns”. Choose one from the list."),
         ({}, "entity", "No entity was chosen. Choose one from the list."),
-        ({"entity": "bills"}, "entity", "Trackstar does not offer bills."),
+        ({"entity": "suppliers"}, "entity", "Trackstar does not offer suppliers."),
         ({"group": "all"}, "group", "There is no group “all”."),
         ({"entity": "orders", "mode": "deep"}, "mode", "There is no mode “deep”."),
         ({"entity": "<script>"}, "entity", "There is no entity “<script>”."),
     ],
 )
 def test_what_makes_no_sense_is_told_and_starts_nothing(
-    admin: Client, connection: Any, window: str, form: dict[str, str], field: str, message: str
+    admin: Client, connection: Any, window: str, form: dict[str, str], field: str, message: str, no_suppliers: None
 ) -> None:
     response = admin.post(window, form)
     assert response.status_code == 400

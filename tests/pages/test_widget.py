@@ -17,7 +17,8 @@ from syncs.models import EntitySchedule, State, SyncRun
 from tests.kit import factories as make
 
 PART = {"HX-Request": "true"}
-WITHOUT = ("admin/", "accounts/", "api/", "healthz", "readyz", "metrics", "static", "webhooks/", "sync-widget/")
+WITHOUT = ("admin/", "accounts/", "api/", "healthz", "readyz", "metrics", "static", "webhooks/")
+PARTS = ("sync-widget/", "actions/marks/", "actions/skus/")
 
 
 def addresses(patterns: Any, before: str = "") -> list[str]:
@@ -59,11 +60,12 @@ def panel(client: Client) -> str:
 
 def test_every_page_has_it_and_says_the_same(admin: Client, synced: Any) -> None:
     """I15: crawled over the URL table; pages of errors too."""
-    paths = [path for path in addresses(get_resolver().url_patterns) if not path.startswith(WITHOUT)]
+    paths = [path for path in addresses(get_resolver().url_patterns) if not path.startswith((*WITHOUT, *PARTS))]
     seen = {}
     for path in [*paths, "nothing/like/this/"]:
         response = admin.get(filled(path, synced), follow=True)
         if response.headers["Content-Type"].startswith("text/html") and response.content:
+            assert 'class="widget-summary"' in response.content.decode(), (path, response.status_code)
             seen[path] = summary(response.content.decode())
     assert {"orders/", "settings/brands/", "settings/integrations/why/<slug:entity>/", "nothing/like/this/"} <= set(
         seen

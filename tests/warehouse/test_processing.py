@@ -219,6 +219,20 @@ def test_an_idle_run_asks_nothing_more(clock: Any, wms: Any, connection: Any, mo
     assert without == with_steps
 
 
+def test_a_large_first_sync_shows_its_data_before_anything_is_worked_out(
+    clock: Any, wms: Any, connection: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The sync after it, which finds nothing, does that."""
+    monkeypatch.setattr("syncs.processing.MANY", 2)
+    wms.put(INVENTORY, stock("CUP", "4"), stock("MUG", "2"))
+    assert sync(connection, INVENTORY, Mode.FULL).processed == 0
+    assert not SkuMetrics.objects.exists()
+    clock.shift(timedelta(minutes=5))
+    run = sync(connection, INVENTORY, Mode.INCREMENTAL)
+    assert (run.updated, run.processed) == (0, 2)
+    assert SkuMetrics.objects.count() == 2
+
+
 def test_killed_at_any_portion_it_goes_on(
     clock: Any, wms: Any, connection: Any, monkeypatch: pytest.MonkeyPatch, settings: Any
 ) -> None:

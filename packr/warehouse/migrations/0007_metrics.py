@@ -10,7 +10,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('integrations', '0002_events'),
-        ('warehouse', '0008_looks'),
+        ('warehouse', '0006_looks'),
     ]
 
     operations = [

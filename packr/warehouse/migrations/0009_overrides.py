@@ -11,7 +11,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('integrations', '0003_actions'),
-        ('warehouse', '0005_holds_of_orders'),
+        ('warehouse', '0008_holds_of_orders'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

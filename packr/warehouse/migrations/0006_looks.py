@@ -11,7 +11,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('integrations', '0002_events'),
-        ('warehouse', '0006_record_history'),
+        ('warehouse', '0005_record_history'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
