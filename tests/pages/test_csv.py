@@ -35,8 +35,10 @@ def test_it_has_the_lists_rows_in_the_lists_order(
     make.product(connection, "A-gone", removed_at=now())
     _, (_, heads, *rows) = exported(admin, "/products/export.csv", sort="-unit_price", q="a")
     assert [row[0] for row in rows] == ["A7", "A3", "A6", "A2", "A9", "A5", "A1", "A8", "A4", "A0"]
-    assert heads == ["SKU", "Name", "GTIN", "Active", "Kit", "Updated in the WMS", "Unit price", "Id", "Connection"]
-    assert rows[0][6:] == ["3", "p-A7", "Sandbox"]
+    figures = ["Sold 30 days", "Days of cover", "Next arrival"]
+    first = ["SKU", "Name", "GTIN", "Active", "Kit", "Updated in the WMS", "Unit price"]
+    assert heads == [*first, *figures, "Id", "Connection"]
+    assert rows[0][6:] == ["3", "", "", "", "p-A7", "Sandbox"]
 
 
 def test_an_order_line_by_line(admin: Client, connection: Any) -> None:
