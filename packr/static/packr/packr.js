@@ -108,13 +108,15 @@
     const busy = asker.querySelector("details[open]") || asker.matches(":has(.when:focus, .moment:hover)");
     if (document.hidden || busy) event.preventDefault();
   });
-  document.body.addEventListener("htmx:afterSwap", (event) => {
-    const held = event.detail.target;
-    if (held.id === "window-body" && !window_.open) window_.showModal();
+  document.body.addEventListener("htmx:afterSwap", () => {
     problem("");
     tick();
   });
-  document.body.addEventListener("htmx:afterSettle", () => say(document));
+  document.body.addEventListener("htmx:afterSettle", (event) => {
+    // Not sooner: until now what was swapped in would lead to pages, however quick a hand sends it.
+    if (event.detail.target.id === "window-body" && !window_.open) window_.showModal();
+    say(document);
+  });
   for (const kind of ["htmx:responseError", "htmx:sendError", "htmx:timeout"]) {
     document.body.addEventListener(kind, () => {
       problem("Packr could not load this just now. What you see stays as it was; reload the page to try again.");
