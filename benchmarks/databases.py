@@ -22,12 +22,13 @@ from .django_process import environment
 ROOT = Path(__file__).resolve().parent.parent
 VAR = Path(os.environ.get("PACKR_DATA_DIR", ROOT / "var")) / "bench"
 TICK = os.sysconf("SC_CLK_TCK")
-# Rows written to the tables that hold a WMS's records, and to those of bookkeeping.
+# Rows written to the tables that hold a WMS's records, and to those of bookkeeping and of what Packr works out itself.
 WRITTEN = """
     SELECT coalesce(sum(written) FILTER (WHERE NOT books), 0)::bigint,
            coalesce(sum(written) FILTER (WHERE books), 0)::bigint
     FROM (SELECT n_tup_ins + n_tup_upd + n_tup_del AS written,
-                 relname ~ '^(syncs|integrations|django|_dlt)_' AS books FROM pg_stat_user_tables) AS tables"""
+                 relname ~ '^(syncs|integrations|django|_dlt)_|^warehouse_(skumetrics|processingmark)$' AS books
+          FROM pg_stat_user_tables) AS tables"""
 OPEN = """
     SELECT count(*) FROM pg_stat_activity
     WHERE datname = current_database() AND backend_type = 'client backend' AND pid <> pg_backend_pid()"""
@@ -35,7 +36,7 @@ OPEN = """
 
 @dataclass
 class Written:
-    """What a block of work had the server write: WAL bytes, rows of data, rows of bookkeeping, and its CPU seconds.
+    """What a block of work had the server write: WAL bytes, rows of data, other rows, and its CPU seconds.
 
     None: not known.
     """
