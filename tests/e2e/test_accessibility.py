@@ -27,6 +27,21 @@ def broken(page: Page) -> list[str]:
     ]
 
 
+def too_wide(page: Page) -> list[str]:
+    """What sticks out of a page that is wider than its window: a line for each of the innermost elements."""
+    found: list[str] = page.evaluate(
+        """() => {
+            const wide = document.documentElement.scrollWidth - document.documentElement.clientWidth;
+            if (wide <= 0) return [];
+            const out = [...document.querySelectorAll("main *")].filter(
+                (one) => one.getBoundingClientRect().right > document.documentElement.clientWidth);
+            const inner = out.filter((one) => !out.some((other) => other !== one && one.contains(other)));
+            return [`${wide} px too wide`, ...inner.map((one) => `sticks out: ${one.outerHTML.slice(0, 200)}`)];
+        }"""
+    )
+    return found
+
+
 @pytest.mark.parametrize("look", LOOKS)
 def test_every_page_is_clean(visit: Visit, built: SimpleNamespace, live_server: Any, look: str) -> None:
     make.run(built.troubled, state=State.RUNNING, seen=1240)
@@ -36,10 +51,7 @@ def test_every_page_is_clean(visit: Visit, built: SimpleNamespace, live_server: 
     page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
     page.on("pageerror", lambda error: errors.append(str(error)))
     for name in chain(everything(page, live_server.url), connections(page, live_server.url)):
-        problems += [f"{name}: {each}" for each in broken(page)]
-        width = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
-        if width > 0:
-            problems.append(f"{name}: {width} px too wide")
+        problems += [f"{name}: {each}" for each in (*broken(page), *too_wide(page))]
     for name in contact_states(page, live_server.url):
         problems += [f"{name}: {each}" for each in broken(page)]
     member = visit("member", look=look)
@@ -54,7 +66,7 @@ def test_every_page_is_clean(visit: Visit, built: SimpleNamespace, live_server: 
     stranger = visit(None, look=look)
     stranger.goto("/accounts/login/")
     problems += [f"sign in: {each}" for each in broken(stranger)]
-    assert problems == []
+    assert problems == [], "\n".join(problems)
     assert [error for error in errors if "404" not in error and "400" not in error] == [], (
         "the content security policy, or a script"
     )

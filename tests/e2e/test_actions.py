@@ -23,7 +23,7 @@ from tests.kit.running import sync
 from tests.warehouse.actions.conftest import ADDRESS, Wms
 
 from .shots import LOOKS
-from .test_accessibility import broken
+from .test_accessibility import broken, too_wide
 
 Visit = Callable[..., Page]
 CHECK = Trackstar.__dict__["check"]  # of the real one; the other browser tests put another in its place
@@ -94,7 +94,8 @@ def test_an_order_is_created_after_a_refusal(visit: Visit, wms: Wms, sku: str, s
     page.get_by_role("button", name="Remove line 2").click()
     expect(page.locator("[name='line_items.1.sku']")).to_have_count(0)
     page.get_by_role("button", name="Create order").last.click()
-    expect(page.get_by_role("alert").filter(has_text="Not sent yet")).to_contain_text("Not in the inventory")
+    expect(page.get_by_role("alert").filter(has_text="Not sent yet")).to_be_focused()
+    expect(page.get_by_role("region", name="Stock check")).to_contain_text("Not in the inventory")
     page.get_by_role("button", name="Send all the same").click()
 
     problem = page.get_by_role("alert").filter(has_text="was not created")
@@ -175,9 +176,7 @@ def test_every_page_of_it_is_clean(visit: Visit, wms: Wms, built: Connection, sk
     item = InventoryItem.objects.get(sku=sku)
 
     def looked(name: str) -> None:
-        problems.extend(f"{name}: {each}" for each in broken(page))
-        width = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
-        problems.extend([f"{name}: {width} px too wide"] if width > 0 else [])
+        problems.extend(f"{name}: {each}" for each in (*broken(page), *too_wide(page)))
 
     for path in ("/orders/new/", f"/orders/{order.pk}/cancel/", f"{inbound}edit/", f"/inventory/{item.pk}/adjust/"):
         page.goto(path)
@@ -197,7 +196,7 @@ def test_every_page_of_it_is_clean(visit: Visit, wms: Wms, built: Connection, sk
     looked("changes")
     page.goto("/actions/?kind=update-product")
     looked("no changes")
-    assert problems == []
+    assert problems == [], "\n".join(problems)
     assert [error for error in errors if "400" not in error] == []
 
 
