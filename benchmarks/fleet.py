@@ -156,7 +156,7 @@ class Fleet:
 
     def _steady(self) -> Row:
         with self._phase("steady state", self.asked.person_every) as (phase, somebody):
-            self._wait(phase, lambda: True)
+            self._wait(phase, lambda: True, self.asked.minutes * 60)
             return phase.figures(somebody)
 
     def _joined(self) -> Row:
@@ -195,9 +195,9 @@ class Fleet:
         self.tell("a cluster is killed")
         return fleet_measure.in_hands_of(pids)
 
-    def _wait(self, phase: "Phase", goes_on: Callable[[], bool]) -> None:
-        """Until there is nothing more to see, at most the minutes that a phase has."""
-        ends = time.monotonic() + self.asked.minutes * 60
+    def _wait(self, phase: "Phase", goes_on: Callable[[], bool], seconds: float | None = None) -> None:
+        """Until there is nothing more to see, at most so long; or else the minutes that a phase has, at least one."""
+        ends = time.monotonic() + (seconds or 60 * max(1, self.asked.minutes))
         while time.monotonic() < ends and goes_on():
             phase.meter.look()
             time.sleep(min(LOOKS_EVERY, max(0.0, ends - time.monotonic())))

@@ -324,6 +324,10 @@ class Sandbox:
         found: list[dict[str, Any]] = self.ask(f"/_control/requests?path={path}&after={after}")
         return found
 
+    def asked(self, path: str, after: int = 0) -> list[dict[str, Any]]:
+        """Those for this list itself, and for nothing below it."""
+        return [request for request in self.requests(path, after) if request["path"] == path]
+
     def last(self) -> int:
         """The number of the latest request."""
         return max((request["number"] for request in self.requests()), default=0)

@@ -161,7 +161,7 @@ def test_doubled_messages_double_no_run(packr: Packr, small: Sandbox, redis: Red
     by_hand = Counter(runs(packr, "\"trigger\" = 'manual'"))
     assert by_hand == {(entity, "succeeded"): 2 for entity in entities(packr)}
     assert packr.rows(FIRST_RUN) == [("succeeded", SMALL / PAGE, SMALL, SMALL, 0)]
-    asked = Counter(request["query"] for request in small.requests("/wms/orders"))
+    asked = Counter(request["query"] for request in small.asked("/wms/orders"))
     assert max(asked.values()) == 1
     assert packr.rows("SELECT count(*) FROM django_q_ormq") == [(0,)]
     complete(packr, small, connection)

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import requests
 
+from integrations.connectors.trackstar import Trackstar
 from tests.kit.processes import ROOT, Process, environment
 
 pytestmark = pytest.mark.real
@@ -63,7 +64,8 @@ def test_the_demo_shows_packr_with_data_ends_cleanly_and_goes_on(demo: Demo, tmp
     assert said
     firsts = demo.rows("SELECT entity, state FROM syncs_syncrun WHERE \"trigger\" = 'first'")
     assert {state for _, state in firsts} == {"succeeded"}
-    assert len(firsts) == 7
+    assert {entity for entity, _ in firsts} == {entity.value for entity in Trackstar.resources}
+    assert len(firsts) == len(Trackstar.resources)
     for name, may_sync in (("admin", True), ("member", False)):
         browser = demo.signed_in(name)
         assert "#NB-" in browser.get(f"{demo.url}/orders/", timeout=10).text

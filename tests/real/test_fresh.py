@@ -16,9 +16,14 @@ LISTS = {
     "inventory": "/wms/inventory",
     "inbound-shipments": "/wms/inbound-shipments",
     "products": "/wms/products",
+    "returns": "/wms/returns",
+    "bills": "/wms/billing",
     "customers": "/wms/warehouse-customers",
     "warehouses": "/wms/warehouses",
+    "warehouse-locations": "/wms/warehouses/wh_east/locations",
     "shipping-methods": "/wms/shipping-methods",
+    "suppliers": "/wms/inbound-shipments/suppliers",
+    "order-channels": "/wms/orders/channels",
 }
 
 

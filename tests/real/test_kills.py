@@ -49,7 +49,7 @@ class Walk:
     def repeated(self) -> list[str]:
         """The pages asked for again since the last look."""
         found = []
-        for request in self.wms.requests("/wms/orders", after=self.last):
+        for request in self.wms.asked("/wms/orders", after=self.last):
             self.last = request["number"]
             page = request["query"]
             if FIRST_SYNC not in f"&{page}":
@@ -129,7 +129,7 @@ def test_told_to_stop_with_its_whole_group_it_ends_after_the_page_in_hand(
     assert before <= pages(packr) <= before + 2
     assert orders_are_being_read(packr)
     assert packr.rows("SELECT leased_until FROM syncs_lane") == [(None,)]
-    asked = big.requests("/wms/orders")
+    asked = big.asked("/wms/orders")
     assert len(asked) == pages(packr)
 
 
