@@ -32,9 +32,14 @@ def django_db_modify_db_settings(
 
 
 @pytest.fixture(autouse=True)
-def own_folder(settings: Any, tmp_path: Path) -> None:
+def _own_folder(settings: Any, tmp_path: Path) -> None:
     """What a test leaves on disk, such as a spooled page, is no other test's, nor a worker's beside it."""
     settings.DATA_DIR = tmp_path
+
+
+@pytest.fixture(autouse=True)
+def _quick_passwords(settings: Any) -> None:
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 
 @pytest.fixture

@@ -282,11 +282,10 @@ def _sends_nothing(*args: Any, **kwargs: Any) -> None:
 
 @pytest.fixture(autouse=True)
 def _plain_settings(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A cache of its own, passwords quick to hash, and a WMS that answers every check."""
+    """A cache of its own, and a WMS that answers every check."""
     name = str(uuid4())
     settings.CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "LOCATION": name}}
     settings.MIDDLEWARE = [one for one in settings.MIDDLEWARE if not one.startswith("whitenoise")]
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     monkeypatch.setattr("packr.warehouse.actions.act", _sends_nothing)
     monkeypatch.setattr(Trackstar, "check", staticmethod(lambda client, connecting=False: Health(clock=None)))
     monkeypatch.setattr(looks, "read_live", lambda connection, resource, ids: Page(()))

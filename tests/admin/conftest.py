@@ -22,8 +22,7 @@ from tests.kit import factories
 
 @pytest.fixture(autouse=True)
 def _as_tests_need_it(settings: Any) -> Iterator[None]:
-    """A cache that is nobody else's; static files without a collected folder; passwords that hash fast."""
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+    """A cache that is nobody else's; static files without a collected folder."""
     settings.WHITENOISE_AUTOREFRESH = True
     settings.CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
     yield

@@ -50,8 +50,7 @@ def _no_collected_files(tmp_path_factory: pytest.TempPathFactory) -> None:
 
 @pytest.fixture(autouse=True)
 def _as_in_tests(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Quick passwords, a cache of its own, and a WMS that answers every check."""
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+    """A cache of its own, and a WMS that answers every check."""
     settings.CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
     for name, answer in ANSWERS.items():
         monkeypatch.setattr(Trackstar, name, answer)

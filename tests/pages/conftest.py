@@ -17,11 +17,10 @@ from tests.kit.model_wms import ModelWms, connector_for
 
 @pytest.fixture(autouse=True)
 def _plain_settings(settings: Any) -> None:
-    """A cache of its own for each test, no static files, and passwords that are quick to hash."""
+    """A cache of its own for each test, and no static files."""
     name = str(uuid4())
     settings.CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "LOCATION": name}}
     settings.MIDDLEWARE = [one for one in settings.MIDDLEWARE if not one.startswith("whitenoise")]
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 
 @pytest.fixture
