@@ -1,23 +1,25 @@
 """An action from a person's word to the WMS's answer."""
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
 from django.core.exceptions import PermissionDenied
 from django.db import IntegrityError, transaction
+from django.db.models import Q
 from django.utils.timezone import now
 
 from integrations import sending
 from integrations.actions import ActionKind
-from integrations.models import Action, ActionState, Connection, Through
+from integrations.models import Action, Connection, Through
 from packr.workspaces import access
 from packr.workspaces.models import ACT
 
 from ..models import InventoryItem, Mirrored
 from ..tables import TABLES
 from . import answers
+from .answers import UNSETTLED
 from .offers import fields, offers
 from .values import Invalid, checked
 
@@ -104,10 +106,12 @@ def _on_record(
     try:
         with transaction.atomic(durable=True):
             # In a row: of two wishes for the same thing the second sees the first.
-            Connection.objects.select_for_update().get(pk=connection.pk)
-            known = Action.objects.filter(connection=connection, key=key).first()
+            Connection.objects.select_for_update().values_list("pk").get(pk=connection.pk)
+            unsettled = Q(kind=kind, state__in=UNSETTLED, settle_at__isnull=False)
+            found = list(Action.objects.filter(Q(key=key) | unsettled, connection=connection))
+            known = next((one for one in found if one.key == key), None)
             if known is None:
-                _refuse_twice(new)
+                _refuse_twice(new, found)
                 new.save(force_insert=True)
                 return new, True
     except IntegrityError:
@@ -122,20 +126,14 @@ def _is_same(known: Action, new: Action) -> bool:
     return known.kind == new.kind and known.values == new.values and same_target
 
 
-def _refuse_twice(new: Action) -> None:
+def _refuse_twice(new: Action, unsettled: Sequence[Action]) -> None:
     """While nobody knows what became of a change, the same one is not sent by another key. Raises Invalid."""
     kind = ActionKind(new.kind)
-    unsettled = Action.objects.filter(
-        connection=new.connection,
-        kind=kind,
-        state__in=[ActionState.SENDING, ActionState.UNKNOWN],
-        settle_at__isnull=False,
-    )
     if kind.creates:
         name = NUMBERS[kind]
-        same = name in new.values and unsettled.filter(**{f"values__{name}": new.values[name]}).exists()
+        same = name in new.values and any(one.values.get(name) == new.values[name] for one in unsettled)
     else:
-        name, same = "", unsettled.filter(external_id=new.external_id).exists()
+        name, same = "", any(one.external_id == new.external_id for one in unsettled)
     if same:
         raise Invalid(
             {
