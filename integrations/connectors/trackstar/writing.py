@@ -5,7 +5,7 @@ document (October 2025). No value may be null or empty; an Idempotency-Key is ke
 answer that is an error; holds have no endpoint, so they go by passthrough to an integration whose own API has them.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -18,7 +18,8 @@ from ...errors import ConnectorError, Kind
 from ...http import Answer, Client, explain
 from ...records import InventoryItem, Record
 from . import forms, shapes
-from .reading import REFUSED, broken, detail, plain_words
+from .reading import REFUSED, broken, plain_words
+from .refusals import refused
 
 PATHS: Mapping[Entity, tuple[str, Shape[Any]]] = {
     Entity.ORDERS: ("/wms/orders", shapes.ORDERS),
@@ -68,7 +69,7 @@ def _write(client: Client, wish: Wish, method: str, path: str, body: Body) -> Do
     headers = {"Idempotency-Key": wish.key}
     answer = client.request(method, path, payload=body, headers=headers, ok=REFUSED)
     if answer.status >= 300:
-        raise _refused(client, answer)
+        raise refused(client, answer)
     return _done(wish, answer)
 
 
@@ -130,7 +131,7 @@ def _hold(wanted: bool) -> Callable[[Client, Wish], Done]:
         }
         answer = client.request("POST", "/wms/passthrough", payload=body, ok=REFUSED)
         if answer.status >= 300:
-            raise _refused(client, answer)
+            raise refused(client, answer)
         _accept_passed_through(client, answer)
         return Done(str(wish.target), version_known=False, clock=answer.clock)
 
@@ -153,70 +154,6 @@ def _accept_passed_through(client: Client, answer: Answer) -> None:
         raise Declined(plain_words(client, body.get("message")) or f"The WMS refused the change ({status}).")
     if status >= 300 or not isinstance(body.get("data"), dict):
         raise ConnectorError(Kind.UNREACHABLE, "The WMS behind Trackstar failed.", detail=f"status {status}")
-
-
-# --- Refusals ---------------------------------------------------------------------------------------------------------
-
-
-def _refused(client: Client, answer: Answer) -> Exception:
-    """The error that the status of a write stands for: Declined when it is a refusal of the change itself."""
-    if answer.status in (401, 408, 429) or answer.status < 400 or (answer.status >= 500 and answer.status != 501):
-        error = explain(answer)
-        return ConnectorError(error.kind, error.message, detail=detail(answer), retry_at=error.retry_at)
-    try:
-        body = answer.json()
-    except ConnectorError as error:
-        return error  # a web page of something in between, say: it tells nothing about the change
-    body = body if isinstance(body, dict) else {}
-    if answer.status == 409:
-        # The first attempt with this key still runs.
-        return ConnectorError(Kind.CONTRACT, "Trackstar is still working on this change.", detail=detail(answer))
-    words = plain_words(client, body.get("error"))
-    origin = "wms" if body.get("origin") == "integration" else "trackstar"
-    fields = _fields(client, body.get("detail"))
-    return Declined(_sentence(answer.status, words, bool(fields)), fields=fields, origin=origin)
-
-
-def _sentence(status: int, words: str, has_fields: bool) -> str:
-    match status:
-        case 501:
-            return f"The WMS behind Trackstar can't do this. {words}".rstrip()
-        case 403:
-            return f"This change is switched off for the connection at Trackstar. {words}".rstrip()
-        case 404:
-            return f"The WMS does not know this any more. {words}".rstrip()
-        case 422 if has_fields:
-            return words or "Some values were not accepted."
-    return words or f"The change was refused without a reason ({status})."
-
-
-def _fields(client: Client, found: Any) -> dict[str, list[str]]:
-    """The messages of a 422's `detail` by joined path, below the location (`json`, `query`)."""
-    if not isinstance(found, dict):
-        return {}
-    collected: dict[str, list[str]] = {}
-    for location, inside in found.items():
-        below = isinstance(inside, dict)
-        for path, words in _walk(inside, "" if below else str(location), 0):
-            said = plain_words(client, words)
-            if said and len(collected) < 100:
-                collected.setdefault(path[:200], []).append(said)
-    return collected
-
-
-def _walk(found: Any, path: str, depth: int) -> Iterator[tuple[str, Any]]:
-    if depth > 20:
-        return
-    if isinstance(found, dict):
-        for name, inside in found.items():
-            yield from _walk(inside, f"{path}.{name}" if path else str(name), depth + 1)
-    elif isinstance(found, list) and any(isinstance(one, dict | list) for one in found):
-        for place, inside in enumerate(found):
-            yield from _walk(inside, f"{path}.{place}" if path else str(place), depth + 1)
-    elif isinstance(found, list):
-        yield from ((path, one) for one in found)
-    else:
-        yield path, found
 
 
 # --- Finding out ------------------------------------------------------------------------------------------------------
