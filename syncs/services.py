@@ -21,8 +21,8 @@ from .models import ACTIVE, Checkpoint, EntitySchedule, Lane, Mode, State, SyncR
 from .prepared import Prepared
 from .schedule import EVERY, HORIZON, lanes_of, queue_due
 
-# A person who waits goes before the clock by this much.
-PERSON_AHEAD = timedelta(minutes=5)
+# A person's run begins before all that is queued, however late that is; once it has begun, this much before the clock.
+BEFORE_ALL, PERSON_AHEAD = timedelta(days=3650), timedelta(minutes=5)
 MOST_CLAIMS = 5
 MOST_TRIES = 5
 
@@ -143,7 +143,7 @@ def _new_run(connection: Connection, lane: Lane, entity: Entity, wish: Wish) -> 
         requested_by=wish.person,
         due_at=moment,
         ready_at=moment,
-        urgency=moment - PERSON_AHEAD if wish.person else moment,
+        urgency=moment - BEFORE_ALL if wish.person else moment,
     )
     if wish.window:
         run.border, run.until = wish.window
@@ -167,7 +167,7 @@ def _hurry(run: SyncRun, wish: Wish) -> Requested:
         run.border, run.until = wish.window or (None, None)
     moment = now()
     run.due_at, run.ready_at = min(run.due_at, moment), min(run.ready_at, moment)
-    run.urgency = min(run.urgency, moment - PERSON_AHEAD)
+    run.urgency = min(run.urgency, moment - BEFORE_ALL)
     run.save(update_fields=["trigger", "requested_by", "mode", "border", "until", "due_at", "ready_at", "urgency"])
     return Requested(run, attached=not planned)
 

@@ -251,6 +251,26 @@ def test_slices_take_turns_and_a_person_goes_first(monkeypatch, settings, clock,
     assert {run.state for run in SyncRun.objects.all()} == {State.SUCCEEDED}
 
 
+def test_a_person_goes_first_however_late_everything_is(settings, clock, wms, connection, home):
+    """DESIGN 3: after a day's standstill too; but a long run of a person's holds up nobody who is that late."""
+    settings.SLICE_SECONDS = 0
+    wms.page_size = 1
+    wms.put(ORDERS, *(order(f"o{number}", now()) for number in range(3)))
+    for number, entity in enumerate((INVENTORY, Entity.CUSTOMERS, Entity.WAREHOUSES)):
+        other = connect(home, Account("model", f"Other {number}", {"key": f"k{number + 2}"}), first_sync=False)
+        request_runs(other, [entity], trigger=Trigger.SCHEDULE)
+    clock.shift(86_400)
+    request_runs(connection, [ORDERS], trigger=Trigger.MANUAL, person=User.objects.get(username="ada"))
+    order_of_work = []
+    while claimed := claim():
+        order_of_work.append(claimed.run.entity)
+        clock.shift(1)
+        engine.work(claimed)
+    assert order_of_work[0] == "orders"
+    assert set(order_of_work[1:4]) == {"inventory", "customers", "warehouses"}
+    assert {run.state for run in SyncRun.objects.all()} == {State.SUCCEEDED}
+
+
 @pytest.fixture
 def long_run(settings, clock, wms, connection, home):
     """A run of many pages that has had its first slice, and another account with nothing to do."""
