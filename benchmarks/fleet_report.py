@@ -68,7 +68,7 @@ LINES: dict[str, Callable[[Row], str]] = {
     "busy cores, load": lambda phase: f"{phase['busy cores']:.2f}, {phase['load']:.1f}",
 }
 EXTRAS: dict[str, Callable[[Row], str]] = {
-    "rows read": lambda phase: f"{phase['rows read']:,}",
+    "rows read by runs that ended": lambda phase: f"{phase['rows read']:,}",
     "first syncs: runs ended": lambda phase: f"{phase['first syncs ended']}",
     "first syncs: runs left": _extra("first syncs left"),
     "in the hands of the killed cluster": _extra("in the hands of the killed"),
