@@ -178,9 +178,9 @@ class Fleet:
             moment = fleet_measure.fall_due(count)
             wakeups.tick()
             orphaned = {"in the hands of the killed": self._kill(phase, moment)} if self.asked.kill_one else {}
-            self._wait(phase, lambda: fleet_measure.left_of(moment, count) > 0)
+            self._wait(phase, lambda: fleet_measure.left_of(moment) > 0)
             figures = phase.figures(somebody)
-            left = {"left of them": fleet_measure.left_of(moment, count)}
+            left = {"left of them": fleet_measure.left_of(moment)}
             return figures | left | fleet_measure.at_once(moment) | orphaned
 
     def _kill(self, phase: "Phase", moment: datetime) -> int:
@@ -188,7 +188,7 @@ class Fleet:
         from . import fleet_measure
 
         half = self.asked.due_at_once / 2
-        self._wait(phase, lambda: fleet_measure.left_of(moment, self.asked.due_at_once) > half)
+        self._wait(phase, lambda: fleet_measure.left_of(moment) > half)
         cluster = self.clusters[0]
         pids = processes.below(cluster.process.pid, processes.look())
         cluster.kill()

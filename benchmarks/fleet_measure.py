@@ -19,7 +19,7 @@ from django.utils.timezone import now
 
 from integrations.entities import Entity
 from integrations.models import Connection
-from syncs.models import Beat, State, SyncRun, Trigger
+from syncs.models import Beat, EntitySchedule, State, SyncRun, Trigger
 from syncs.schedule import EVERY
 from syncs.services import request_runs
 
@@ -165,9 +165,13 @@ def fall_due(count: int) -> datetime:
     return moment
 
 
-def left_of(moment: datetime, count: int) -> int:
-    """How many of the runs that fell due at the moment have not ended."""
-    return count - SyncRun.objects.filter(due_at=moment, completed_at__isnull=False).count()
+def left_of(moment: datetime) -> int:
+    """How many of the runs that fell due at the moment were not planned, or have not ended.
+
+    One that a person had asked for just then was met by that.
+    """
+    unplanned = EntitySchedule.objects.filter(next_due_at=moment).count()
+    return unplanned + SyncRun.objects.filter(due_at=moment, completed_at=None).count()
 
 
 def in_hands_of(pids: Iterable[int]) -> int:
