@@ -42,10 +42,10 @@ def allows(user: Any, permission: str, workspace: Workspace) -> bool:
     if not getattr(user, "is_active", False):
         return False
     if user.is_superuser:
-        return workspaces(user).filter(pk=workspace.pk).exists()
+        return bool(workspaces(user).filter(pk=workspace.pk).exists())
     here = {"content_object": workspace, "content_object__memberships__user": user, "permission__codename": permission}
     # Nearly all have it by a group; then the other question is not asked.
-    return (
+    return bool(
         WorkspaceGroupObjectPermission.objects.filter(group__user=user, **here).exists()
         or WorkspaceUserObjectPermission.objects.filter(user=user, **here).exists()
     )
