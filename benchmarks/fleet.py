@@ -196,8 +196,8 @@ class Fleet:
         return fleet_measure.in_hands_of(pids)
 
     def _wait(self, phase: "Phase", goes_on: Callable[[], bool], seconds: float | None = None) -> None:
-        """Until there is nothing more to see, at most so long; or else the minutes that a phase has, at least one."""
-        ends = time.monotonic() + (seconds or 60 * max(1, self.asked.minutes))
+        """Until there is nothing more to see, at most so long; or else the minutes of a phase, at least three."""
+        ends = time.monotonic() + (seconds or 60 * max(3, self.asked.minutes))
         while time.monotonic() < ends and goes_on():
             phase.meter.look()
             time.sleep(min(LOOKS_EVERY, max(0.0, ends - time.monotonic())))
