@@ -44,7 +44,7 @@ LATENESS = """
 FALL_DUE = """
     UPDATE syncs_entityschedule SET next_due_at = %(moment)s WHERE id IN (
         SELECT id FROM syncs_entityschedule plan
-        WHERE every_seconds IS NOT NULL AND next_due_at > %(moment)s AND NOT EXISTS (
+        WHERE enabled AND every_seconds IS NOT NULL AND next_due_at > %(moment)s AND NOT EXISTS (
             SELECT FROM syncs_syncrun run
             WHERE completed_at IS NULL AND run.connection_id = plan.connection_id AND run.entity = plan.entity)
         LIMIT %(count)s)"""

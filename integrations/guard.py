@@ -9,9 +9,11 @@ import socket
 import ssl
 import threading
 import time
+from functools import cache
 from typing import Any
 from urllib.parse import urlsplit
 
+from requests import certs
 from requests.adapters import HTTPAdapter
 from urllib3 import PoolManager
 from urllib3.connection import HTTPConnection, HTTPSConnection
@@ -160,6 +162,15 @@ class _TimedTLS(ssl.SSLSocket):
         super().sendall(data, flags)
 
 
+@cache
+def trusted() -> ssl.SSLContext:
+    """By which certificates a WMS is believed. Read once: each time would cost more than the sync that needs them."""
+    context = create_urllib3_context()
+    context.load_verify_locations(certs.where())  # type: ignore[attr-defined]
+    context.sslsocket_class = _TimedTLS
+    return context
+
+
 class GuardedAdapter(HTTPAdapter):
     """requests' adapter, its connections going through `resolve`; nothing is retried."""
 
@@ -171,10 +182,12 @@ class GuardedAdapter(HTTPAdapter):
         guard = {"private_hosts": self.private_hosts}
         http = type("GuardedHTTP", (_GuardedHTTP,), guard)
         https = type("GuardedHTTPS", (_GuardedHTTPS,), guard)
-        context = create_urllib3_context()
-        context.sslsocket_class = _TimedTLS
-        self.poolmanager = PoolManager(*args, ssl_context=context, **kwargs)
+        self.poolmanager = PoolManager(*args, ssl_context=trusted(), **kwargs)
         self.poolmanager.pool_classes_by_scheme = {
             "http": type("HTTPPool", (HTTPConnectionPool,), {"ConnectionCls": http}),
             "https": type("HTTPSPool", (HTTPSConnectionPool,), {"ConnectionCls": https}),
         }
+
+    def cert_verify(self, conn: Any, url: Any, verify: Any, cert: Any) -> None:
+        """Without reading the certificates once more, as requests would: `trusted` has them."""
+        conn.cert_reqs = "CERT_REQUIRED"

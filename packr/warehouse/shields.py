@@ -12,14 +12,14 @@ from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from django.db.models import F, Max
-from django.db.models.functions import Coalesce, Greatest
+from django.db.models import Max
 
 from integrations.actions import ENTITIES, ActionKind, is_held
 from integrations.entities import Entity
 from integrations.models import Action, ActionState, Connection
 from integrations.records import Record
 
+from . import sql
 from .digests import Stamps
 from .models import Mirrored
 
@@ -107,9 +107,7 @@ def without(
 def raise_over(action: Action, until: datetime) -> None:
     """Shield what an accepted action changed; inside the caller's transaction, which saves the action."""
     action.shielded_until = until
-    last = Greatest(Coalesce("shielded_until", until), until)
-    # By the new number a page that was compared with what is stored before this looks again.
-    Connection.objects.filter(pk=action.connection_id).update(change_no=F("change_no") + 1, shielded_until=last)
+    sql.raise_shield(action.connection_id, until)
 
 
 def lower(now: datetime) -> None:

@@ -94,6 +94,10 @@ def _list(values: Sequence[str]) -> str:
     return json.dumps(values)
 
 
+def _marks(values: Sequence[Any]) -> str:
+    return ", ".join(["%s"] * len(values))
+
+
 def changed_at(model: type[Mirrored], row_ids: Sequence[int]) -> dict[int, datetime]:
     """When these rows last changed (our time)."""
     return dict(model.objects.filter(id__in=row_ids).values_list("id", "changed_at"))
@@ -101,7 +105,11 @@ def changed_at(model: type[Mirrored], row_ids: Sequence[int]) -> dict[int, datet
 
 def bodies(model: type[Mirrored], row_ids: Sequence[int]) -> dict[int, Mapping[str, Any]]:
     """The stored records of these rows."""
-    return dict(model.objects.filter(id__in=row_ids).values_list("id", "record"))
+    if not row_ids:
+        return {}
+    with database.cursor() as cursor:
+        cursor.execute(f"SELECT id, record FROM {model._meta.db_table} WHERE id IN ({_marks(row_ids)})", row_ids)
+        return {id_: msgspec.json.decode(record) for id_, record in cursor.fetchall()}
 
 
 def new_keys(model: type[Model], count: int) -> list[int]:
@@ -171,15 +179,14 @@ def insert_rows(name: str, columns: Sequence[str], count: int, rows: Iterable[Ro
         with database.cursor() as cursor:
             _copy(cursor, name, columns, rows)
     elif count:
-        marks = ", ".join(["%s"] * len(columns))
-        _execute_many(f"INSERT INTO {name} ({', '.join(columns)}) VALUES ({marks})", rows)
+        _execute_many(f"INSERT INTO {name} ({', '.join(columns)}) VALUES ({_marks(columns)})", rows)
 
 
 def upsert(name: str, columns: Sequence[str], rows: Sequence[Row], conflict: str) -> None:
     """Insert rows of these columns, or do on a `conflict` what it says."""
     if rows:
-        marks = ", ".join(["%s"] * len(columns))
-        _execute_many(f"INSERT INTO {name} ({', '.join(columns)}) VALUES ({marks}) ON CONFLICT {conflict}", rows)
+        statement = f"INSERT INTO {name} ({', '.join(columns)}) VALUES ({_marks(columns)}) ON CONFLICT {conflict}"
+        _execute_many(statement, rows)
 
 
 def _execute_many(statement: str, rows: Iterable[Row]) -> int:
@@ -200,9 +207,11 @@ def plain(row: Row) -> Row:
 
 def replace_lines(lines: Lines, parents: Sequence[int], rows: Sequence[Row]) -> None:
     """Replace the lines of these parents, the ones that had any; each row begins with its parent's key."""
+    name = lines.model._meta.db_table
     if parents:
-        lines.model._default_manager.filter(**{f"{lines.parent}__in": parents}).delete()
-    insert_rows(lines.model._meta.db_table, (lines.parent, *lines.columns), len(rows), rows)
+        with database.cursor() as cursor:
+            cursor.execute(f"DELETE FROM {name} WHERE {lines.parent} IN ({_marks(parents)})", parents)
+    insert_rows(name, (lines.parent, *lines.columns), len(rows), rows)
 
 
 def restamp(model: type[Model], rows: Sequence[tuple[datetime | None, datetime | None, bytes, int, bytes]]) -> None:
@@ -231,6 +240,21 @@ def next_change_no(connection_id: int) -> int:
     return found[0]
 
 
+def raise_shield(connection_id: int, until: datetime) -> None:
+    """Let the connection's shield last until the moment at least.
+
+    By the new change number a page that was compared with what is stored before this looks again.
+    """
+    name = Connection._meta.db_table
+    (moment,) = plain((until,))
+    with database.cursor() as cursor:
+        cursor.execute(
+            f"UPDATE {name} SET change_no = change_no + 1,"
+            " shielded_until = CASE WHEN shielded_until > %s THEN shielded_until ELSE %s END WHERE id = %s",
+            [moment, moment, connection_id],
+        )
+
+
 def unchanged_since(model: type[Mirrored], row_ids: Sequence[int], moment: datetime) -> list[int]:
     """Those of the rows that were not changed after the moment (ours)."""
     return list(model.objects.filter(id__in=row_ids, changed_at__lte=moment).values_list("id", flat=True))
@@ -246,9 +270,16 @@ def remove_other_shipments(
     connection_id: int, order_ids: Sequence[str], kept: Iterable[str], change_no: int, now: datetime
 ) -> list[int]:
     """Mark the shipments of these orders as removed, except the kept ones; returns their row keys."""
-    rows = OrderShipment.objects.filter(connection_id=connection_id, order_id__in=order_ids, removed_at=None)
+    if not order_ids:
+        return []
     keep = set(kept)
-    gone = [id_ for id_, external_id in rows.values_list("id", "external_id") if external_id not in keep]
+    with database.cursor() as cursor:
+        cursor.execute(
+            f"SELECT id, external_id FROM {OrderShipment._meta.db_table}"
+            f" WHERE connection_id = %s AND order_id IN ({_marks(order_ids)}) AND removed_at IS NULL",
+            [connection_id, *order_ids],
+        )
+        gone = [id_ for id_, external_id in cursor.fetchall() if external_id not in keep]
     if gone:
         remove(OrderShipment, gone, change_no, now)
     return gone

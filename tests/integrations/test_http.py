@@ -1,5 +1,6 @@
 """The one door to the network: where it leads, where it refuses to, and that it ends in time."""
 
+import contextlib
 import gzip
 import ipaddress
 import socket
@@ -15,7 +16,9 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+from requests import adapters, certs
 
+from integrations import guard
 from integrations.errors import ConnectorError, Kind
 from integrations.guard import PrivateAddress, check_address, is_public, resolve
 from integrations.http import Answer, Client, explain, retry_after
@@ -303,16 +306,41 @@ def test_the_deadline_begins_anew_with_each_request(server: Server, connect: Cal
         assert client.get("/").body == b" " * 10
 
 
-def test_the_deadline_holds_over_tls(connect: Callable[..., Client], tmp_path: Path) -> None:
-    with _dripping_tls(tmp_path) as port:
+@pytest.fixture
+def believed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """The file of the only certificate that is believed, that of `_DrippingTls`."""
+    monkeypatch.setattr(certs, "where", lambda: str(tmp_path / "cert.pem"))
+    monkeypatch.setattr(adapters, "DEFAULT_CA_BUNDLE_PATH", str(tmp_path / "cert.pem"))
+    guard.trusted.cache_clear()
+    yield tmp_path / "cert.pem"
+    guard.trusted.cache_clear()
+
+
+def test_the_deadline_holds_over_tls(connect: Callable[..., Client], believed: Path) -> None:
+    with _DrippingTls(believed.parent) as port:
         host = f"127.0.0.1:{port}"
         client = connect(f"https://{host}", private_hosts=frozenset({host}), deadline=timedelta(seconds=0.4))
-        client._session.verify = str(tmp_path / "cert.pem")
         begun = time.monotonic()
         with pytest.raises(ConnectorError, match="in time") as caught:
             client.get("/")
         assert 0.3 < time.monotonic() - begun < 2
         assert caught.value.sent
+
+
+def test_the_certificates_that_are_believed_are_read_once(connect: Callable[..., Client], believed: Path) -> None:
+    with _DrippingTls(believed.parent, length=3) as port:
+        host = f"127.0.0.1:{port}"
+        for _ in range(2):
+            assert connect(f"https://{host}", private_hosts=frozenset({host})).get("/").body == b"   "
+            believed.unlink(missing_ok=True)
+
+
+def test_a_certificate_that_is_not_believed_is_refused(connect: Callable[..., Client], tmp_path: Path) -> None:
+    with _DrippingTls(tmp_path, length=3) as port:
+        host = f"127.0.0.1:{port}"
+        with pytest.raises(ConnectorError, match="can't be reached") as caught:
+            connect(f"https://{host}", private_hosts=frozenset({host})).request("POST", "/", payload={})
+        assert not caught.value.sent
 
 
 def test_what_fails_before_anything_was_sent_says_so(connect: Callable[..., Client], server: Server) -> None:
@@ -359,10 +387,11 @@ def test_exchanges_are_noted_without_headers(server: Server, connect: Callable[.
     assert (first.answer, second.body, second.answer) == (b'{"token": "t"}', None, b"")
 
 
-class _dripping_tls:
-    """A TLS server with its own certificate that sends one byte of an endless body every 20 ms."""
+class _DrippingTls:
+    """A TLS server with its own certificate that sends one byte of a body of so many every 20 ms."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, length: int = 1_000_000) -> None:
+        self.length = length
         key = ec.generate_private_key(ec.SECP256R1())
         name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "kit")])
         alternative = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
@@ -385,15 +414,20 @@ class _dripping_tls:
         self.thread = threading.Thread(target=self.serve, daemon=True)
 
     def serve(self) -> None:
-        connection, _ = self.listener.accept()
-        with self.context.wrap_socket(connection, server_side=True) as secured:
-            secured.recv(65536)
-            secured.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n")
-            while not self.closing.wait(0.02):
-                try:
-                    secured.sendall(b" ")
-                except OSError:
-                    return  # the client has hung up, which is what the test is about
+        while not self.closing.is_set():
+            # A client that hangs up, or does not believe the certificate, is what the tests are about.
+            with contextlib.suppress(OSError):
+                connection, _ = self.listener.accept()
+                with self.context.wrap_socket(connection, server_side=True) as secured:
+                    self.answer(secured)
+
+    def answer(self, secured: ssl.SSLSocket) -> None:
+        secured.recv(65536)
+        secured.sendall(f"HTTP/1.1 200 OK\r\nContent-Length: {self.length}\r\n\r\n".encode())
+        for _ in range(self.length):
+            if self.closing.wait(0.02):
+                return
+            secured.sendall(b" ")
 
     def __enter__(self) -> int:
         self.thread.start()
@@ -401,6 +435,7 @@ class _dripping_tls:
 
     def __exit__(self, *error: object) -> None:
         self.closing.set()
+        self.listener.shutdown(socket.SHUT_RDWR)
         self.thread.join(5)
         self.listener.close()
 

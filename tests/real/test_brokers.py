@@ -77,7 +77,8 @@ class Thieves:
 
     def __init__(self, url: str, count: int, rests: float = 0) -> None:
         self.url, self.rests, self.lost, self._ended = url, rests, 0, threading.Event()
-        self._threads = [threading.Thread(target=self._steal) for _ in range(count)]
+        # Each waits longer than the pusher, and no two give up together: some always stand in front of it.
+        self._threads = [threading.Thread(target=self._steal, args=(2 + 2 * one / count,)) for one in range(count)]
 
     def __enter__(self) -> "Thieves":
         for thread in self._threads:
@@ -89,11 +90,10 @@ class Thieves:
         for thread in self._threads:
             thread.join()
 
-    def _steal(self) -> None:
+    def _steal(self, waits: float) -> None:
         with Client.from_url(self.url) as client:
             while not self._ended.is_set():
-                # Longer than the pusher waits: so it comes behind them all, each time.
-                if client.blpop([QUEUE], timeout=2):
+                if client.blpop([QUEUE], timeout=waits):
                     self.lost += 1
                     self._ended.wait(self.rests)
 
