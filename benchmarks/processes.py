@@ -49,3 +49,8 @@ def machine() -> float:
     """CPU seconds that all processors together have worked since the machine started."""
     user, nice, system, _idle, _wait, irq, soft, *_ = Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:]
     return sum(map(int, (user, nice, system, irq, soft))) / TICK
+
+
+def stolen() -> float:
+    """CPU seconds that a virtual machine's host has kept for others since the machine started."""
+    return int(Path("/proc/stat").read_text().split("\n", 1)[0].split()[8]) / TICK

@@ -73,48 +73,78 @@ def operation_of(action: Action) -> Operation | None:
 def send(action: Action) -> Outcome:
     """Send an action, within DEADLINE, and keep the exchange on it (not saved). Raises nothing of the WMS's."""
     began = time.monotonic()
-    outcome = _attempt(action, lambda operation, client, wish: operation.send(client, wish), began)
-    if outcome.state == ActionState.UNKNOWN and began + (DEADLINE - WORTH_A_LOOK).total_seconds() > time.monotonic():
-        found = look(action, began)
-        outcome = found if found.state == ActionState.ACCEPTED else outcome
-    outcome = _with_version(action, outcome, began)
+
+    def use(client: Client) -> Outcome:
+        outcome = _ask(action, client, _send)
+        if (
+            outcome.state == ActionState.UNKNOWN
+            and time.monotonic() - began < (DEADLINE - WORTH_A_LOOK).total_seconds()
+        ):
+            found = _look(action, client)
+            outcome = found if found.state == ActionState.ACCEPTED else outcome
+        return _with_version(action, client, outcome)
+
+    outcome = _talk(action, use)
     action.latency_ms = round((time.monotonic() - began) * 1000)
     return outcome
 
 
 def send_again(action: Action) -> Outcome:
     """The same once more, with the same key."""
-    began = time.monotonic()
-    return _with_version(action, _attempt(action, lambda operation, client, wish: operation.send(client, wish)), began)
+    return _talk(action, lambda client: _with_version(action, client, _ask(action, client, _send)))
 
 
-def _with_version(action: Action, outcome: Outcome, began: float) -> Outcome:
-    """An answer that does not say which version it is, or is not whole, is followed by one read."""
-    done = outcome.done
-    if done is None or (done.record is not None and done.version_known):
-        return outcome
-    read_ = read(action, done.external_id, began)
-    return replace(outcome, seen=read_.record if read_ else None)
-
-
-def look(action: Action, began: float | None = None) -> Outcome:
+def look(action: Action) -> Outcome:
     """Look at the WMS whether it did what was asked: accepted, refused (it is not there) or unknown (can't be told)."""
+    return _without_failure(_talk(action, lambda client: _look(action, client)))
 
+
+def read(action: Action, external_id: str) -> Done | None:
+    """The record as the WMS has it now, with its clock; None when it can't be had."""
+    return _talk(action, lambda client: _read(action, client, external_id)).done
+
+
+def _talk(action: Action, use: Callable[[Client], Outcome]) -> Outcome:
+    """What came of using a client of the action's own, opened once for all it asks."""
+    if operation_of(action) is None:
+        return Outcome(ActionState.UNKNOWN)
+    try:
+        with _client(action) as client:
+            return use(client)
+    except ConnectorError as error:
+        return _failed(action, error)
+
+
+def _send(operation: Operation, client: Client, wish: Wish) -> Done:
+    return operation.send(client, wish)
+
+
+def _look(action: Action, client: Client) -> Outcome:
     def find(operation: Operation, client: Client, wish: Wish) -> Done | None:
         if operation.find is None:
             raise Unclear
         return operation.find(client, wish)
 
-    outcome = _attempt(action, find, began)
-    # A look that fails says nothing about the action, however it fails.
+    return _without_failure(_ask(action, client, find))
+
+
+def _without_failure(outcome: Outcome) -> Outcome:
+    """A look that fails says nothing about the action, however it fails."""
     if outcome.error or outcome.declined:
         return Outcome(ActionState.UNKNOWN, error=outcome.error)
     return outcome
 
 
-def read(action: Action, external_id: str, began: float | None = None) -> Done | None:
-    """The record as the WMS has it now, with its clock; None when it can't be had."""
+def _with_version(action: Action, client: Client, outcome: Outcome) -> Outcome:
+    """An answer that does not say which version it is, or is not whole, is followed by one read."""
+    done = outcome.done
+    if done is None or (done.record is not None and done.version_known):
+        return outcome
+    found = _read(action, client, done.external_id).done
+    return replace(outcome, seen=found.record if found else None)
 
+
+def _read(action: Action, client: Client, external_id: str) -> Outcome:
     def ask(operation: Operation, client: Client, wish: Wish) -> Done | None:
         resource = action.connection.connector.resources.get(wish.kind.entity)
         if resource is None or resource.lookup is None:
@@ -123,32 +153,32 @@ def read(action: Action, external_id: str, began: float | None = None) -> Done |
         found = next((record for record in page.records if record.external_id == external_id), None)
         return Done(external_id, found, clock=page.clock) if found else None
 
-    return _attempt(action, ask, began).done
+    return _ask(action, client, ask)
 
 
-def _attempt(
-    action: Action, ask: Callable[[Operation, Client, Wish], Done | None], began: float | None = None
-) -> Outcome:
+def _ask(action: Action, client: Client, ask: Callable[[Operation, Client, Wish], Done | None]) -> Outcome:
     operation = operation_of(action)
-    if operation is None:
-        return Outcome(ActionState.UNKNOWN)
+    assert operation is not None
     try:
-        with _client(action, time.monotonic() if began is None else began) as client:
-            done = ask(operation, client, wish_of(action))
+        done = ask(operation, client, wish_of(action))
     except Declined as declined:
         return Outcome(ActionState.REFUSED, declined=declined)
     except Unclear:
         return Outcome(ActionState.UNKNOWN)
     except ConnectorError as error:
-        if error.kind == Kind.CREDENTIALS:
-            services.set_status(action.connection, Status.NEEDS_ATTENTION, error.message)
-        is_refused = error.kind in REFUSALS or not error.sent
-        return Outcome(ActionState.REFUSED if is_refused else ActionState.UNKNOWN, error=error)
+        return _failed(action, error)
     return Outcome(ActionState.ACCEPTED if done else ActionState.REFUSED, done)
 
 
+def _failed(action: Action, error: ConnectorError) -> Outcome:
+    if error.kind == Kind.CREDENTIALS:
+        services.set_status(action.connection, Status.NEEDS_ATTENTION, error.message)
+    is_refused = error.kind in REFUSALS or not error.sent
+    return Outcome(ActionState.REFUSED if is_refused else ActionState.UNKNOWN, error=error)
+
+
 @contextmanager
-def _client(action: Action, began: float) -> Iterator[Client]:
+def _client(action: Action) -> Iterator[Client]:
     """A client of the person's own, that waits for nobody; what it asks is kept on the action."""
     try:
         client = services.open_client(action.connection)
@@ -156,7 +186,7 @@ def _client(action: Action, began: float) -> Iterator[Client]:
         error.sent = False
         raise
     client.per_second = None
-    client.until = began + DEADLINE.total_seconds()
+    client.until = time.monotonic() + DEADLINE.total_seconds()
     client.exchanges = []
     try:
         yield client

@@ -190,8 +190,12 @@ def upsert(name: str, columns: Sequence[str], rows: Sequence[Row], conflict: str
 
 
 def _execute_many(statement: str, rows: Iterable[Row]) -> int:
+    values = [plain(row) for row in rows]
     with database.cursor() as cursor:
-        cursor.executemany(statement, [plain(row) for row in rows])
+        if len(values) == 1:  # for one row the driver's way of sending many takes longer than the statement
+            cursor.execute(statement, values[0])
+        else:
+            cursor.executemany(statement, values)
         count: int = cursor.rowcount
     return count
 
@@ -236,8 +240,24 @@ def next_change_no(connection_id: int) -> int:
         )
         found: tuple[int] | None = cursor.fetchone()
     if found is None:
-        raise Connection.DoesNotExist(f"There is no connection {connection_id} any more.")
+        raise _no_more(connection_id)
     return found[0]
+
+
+def wait_for_turn(connection_id: int) -> None:
+    """From here to the commit others who ask for it, and the connection's writers, wait.
+
+    Connection.DoesNotExist when the connection is no more.
+    """
+    turn = " FOR UPDATE" if database.vendor == "postgresql" else ""  # SQLite's transactions wait for each other anyway
+    with database.cursor() as cursor:
+        cursor.execute(f"SELECT id FROM {Connection._meta.db_table} WHERE id = %s{turn}", [connection_id])
+        if cursor.fetchone() is None:
+            raise _no_more(connection_id)
+
+
+def _no_more(connection_id: int) -> Connection.DoesNotExist:
+    return Connection.DoesNotExist(f"There is no connection {connection_id} any more.")
 
 
 def raise_shield(connection_id: int, until: datetime) -> None:

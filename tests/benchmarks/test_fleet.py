@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from django.utils.timezone import now
 
-from benchmarks import fleet_world
+from benchmarks import fleet_measure, fleet_world
 from benchmarks.fleet_report import percentile, table
 from benchmarks.statements import counted
 from integrations.entities import Entity
@@ -55,6 +55,19 @@ def test_a_fleet_has_the_usual_schedules_and_nothing_to_read_first(home: Workspa
         assert (schedule.every_seconds, schedule.daily_at) == (usual.every_seconds, usual.daily_at)
         assert schedule.watermark == moment
         assert schedule.next_due_at is None or schedule.next_due_at >= moment
+
+
+@pytest.mark.skipif(not ON_POSTGRES, reason="fleets are measured on PostgreSQL alone")
+@pytest.mark.django_db
+def test_what_is_off_does_not_fall_due(home: Workspace) -> None:
+    fleet_world.add(home, URL, range(1, 2), now() - timedelta(hours=1))
+    EntitySchedule.objects.update(next_due_at=now() + timedelta(hours=1))
+    runs = EntitySchedule.objects.exclude(every_seconds=None).filter(enabled=True)
+    count = runs.count()
+    fleet_measure.fall_due(count)
+    runs.update(enabled=False, next_due_at=now() + timedelta(hours=1))
+    with pytest.raises(ValueError, match="only 0 entities rest"):
+        fleet_measure.fall_due(count)
 
 
 @pytest.mark.parametrize(("share", "value"), [(0.5, 3.0), (0.99, 4.0), (1, 4.0)])
