@@ -28,11 +28,13 @@ import tempfile
 import time
 import urllib.request
 from collections.abc import Iterator
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).resolve().parent
 DATABASE = "tryton"
+PRODUCTS, ORDERS = 200, 120
 MODULES = (
     "company party product stock sale purchase carrier sale_shipment_cost purchase_shipment_cost stock_lot "
     "stock_package stock_package_shipping stock_shipment_measurements product_measurements"
@@ -53,7 +55,7 @@ def cache() -> Path:
 
 
 def prepare(home: Path | None = None) -> Path:
-    """Build Tryton's environment and an activated, empty database unless they are there; the cache folder."""
+    """Build Tryton's environment, an activated database and a filled one unless they are there; the cache folder."""
     home = home or cache()
     home.mkdir(parents=True, exist_ok=True)
     with _lock(home / "lock"):
@@ -61,6 +63,9 @@ def prepare(home: Path | None = None) -> Path:
         _once(home / "venv", wanted, lambda: _make_environment(home))
         wanted = hashlib.sha256(f"{wanted} {MODULES}".encode()).hexdigest()
         _once(home / "template", wanted, lambda: _activate(home))
+        # Its orders are of the days before the day it is made on.
+        wanted = hashlib.sha256(f"{wanted} {(HERE / 'seed.py').read_text()} {date.today()}".encode()).hexdigest()
+        _once(home / "seeded", wanted, lambda: _fill(home))
     return home
 
 
@@ -98,6 +103,27 @@ def _activate(home: Path) -> None:
     environment = {"TRYTONPASSFILE": str(secret)}
     run([*admin, "--email", "admin@example.org", "-p", "--all"], environment)
     run([*admin, "-u", *MODULES.split(), "--activate-dependencies"], environment)
+
+
+def _fill(home: Path) -> None:
+    folder = home / "seeded"
+    _configure(folder)
+    shutil.copy(home / "template" / f"{DATABASE}.sqlite", folder)
+    config = {"TRYTOND_CONFIG": str(folder / "tryton.conf")}
+    seeded = run([home / "venv" / "bin" / "python", HERE / "seed.py", DATABASE, PRODUCTS, ORDERS], config)
+    (folder / "seeded.json").write_text(seeded)
+
+
+def _copy(folder: Path, other: Path) -> None:
+    """A filled database at rest, and what is in it."""
+    _configure(other)
+    shutil.copy(folder / "seeded.json", other)
+    # By SQLite itself, which knows what still lies in the journal.
+    with (
+        contextlib.closing(sqlite3.connect(folder / f"{DATABASE}.sqlite")) as source,
+        contextlib.closing(sqlite3.connect(other / f"{DATABASE}.sqlite")) as target,
+    ):
+        source.backup(target)
 
 
 def _configure(folder: Path) -> None:
@@ -146,30 +172,19 @@ class Peer:
     def __exit__(self, *_: object) -> None:
         self.stop()
 
-    def make(self, products: int = 200, orders: int = 120) -> None:
-        """Copy the activated database and fill it, unless the folder holds a filled one."""
+    def make(self) -> None:
+        """Copy the filled database, unless the folder holds one."""
         prepare(self.home)
         if (self.folder / "seeded.json").exists():
             return
-        _configure(self.folder)
-        shutil.copy(self.home / "template" / f"{DATABASE}.sqlite", self.folder)
-        config = {"TRYTOND_CONFIG": str(self.folder / "tryton.conf")}
-        seeded = run([self.python, HERE / "seed.py", DATABASE, products, orders], config)
-        (self.folder / "seeded.json").write_text(seeded)
+        _copy(self.home / "seeded", self.folder)
 
     def copy(self, folder: Path | str) -> "Peer":
         """A second peer with the same data in another folder; this one must not be running."""
         if self.server:
             raise Failed("stop the server before its database is copied")
         other = Peer(folder, self.home)
-        _configure(other.folder)
-        shutil.copy(self.folder / "seeded.json", other.folder)
-        # By SQLite itself, which knows what still lies in the journal.
-        with (
-            contextlib.closing(sqlite3.connect(self.folder / f"{DATABASE}.sqlite")) as source,
-            contextlib.closing(sqlite3.connect(other.folder / f"{DATABASE}.sqlite")) as target,
-        ):
-            source.backup(target)
+        _copy(self.folder, other.folder)
         return other
 
     def start(self, port: int = 0) -> None:
