@@ -115,7 +115,8 @@ def _connection(workspace: Workspace, url: str, number: int, moment: datetime) -
 def _schedules(connection: Connection, moment: datetime) -> Iterator[EntitySchedule]:
     for entity in Trackstar.entities():
         schedule = default_schedule(connection, entity, moment)
-        schedule.enabled = entity not in OTHERS
+        if entity in OTHERS:  # with its reason: else the watchdog opens an incident for each
+            schedule.enabled, schedule.off_reason, schedule.offered = False, NOT_THERE.reason, NOT_THERE.offered
         if entity in Trackstar.read_with or not schedule.enabled:
             schedule.next_due_at = schedule.next_reread_at = schedule.next_wide_at = None
         schedule.watermark = schedule.as_of = moment

@@ -12,7 +12,7 @@ from benchmarks.fleet_report import percentile, table
 from benchmarks.statements import counted
 from integrations.entities import Entity
 from packr.workspaces.models import Workspace
-from syncs import tasks
+from syncs import tasks, watchdog
 from syncs.models import ACTIVE, EntitySchedule, SyncRun
 from syncs.schedule import default_schedule
 from tests.kit.fleet import fleet
@@ -55,6 +55,7 @@ def test_a_fleet_has_the_usual_schedules_and_nothing_to_read_first(home: Workspa
         assert (schedule.every_seconds, schedule.daily_at) == (usual.every_seconds, usual.daily_at)
         assert schedule.watermark == moment
         assert schedule.next_due_at is None or schedule.next_due_at >= moment
+    assert watchdog.check() == []
 
 
 @pytest.mark.skipif(not ON_POSTGRES, reason="fleets are measured on PostgreSQL alone")
