@@ -6,7 +6,7 @@ from django.utils.timezone import now
 
 from packr.warehouse import writer
 
-from . import absence, processing
+from . import absence, processing, statements
 from .models import EntitySchedule, Mode, RejectedRecord, State, SyncRun
 from .schedule import WIDE, next_wide
 from .services import complete
@@ -67,12 +67,12 @@ def _move_watermark(turn: Turn) -> None:
         return
     as_of = min(filter(None, [watermark, turn.checkpoint.crawled]))
     with_it = [entity for entity, parent in turn.connection.connector.read_with.items() if parent == turn.entity]
-    values: dict[str, datetime | None] = {"watermark": watermark, "as_of": as_of}
-    schedules = EntitySchedule.objects.filter(connection=turn.connection, entity__in=[turn.entity, *with_it])
-    schedules.update(**values)
+    entities = [turn.entity, *with_it]
+    statements.move_watermark(turn.connection.pk, entities, watermark, as_of)
     reached_back = turn.run.since is None or watermark - turn.run.since >= WIDE
     if reached_back and turn.schedule.next_wide_at is not None:
         night = next_wide(turn.connection, turn.entity, now())
+        schedules = EntitySchedule.objects.filter(connection=turn.connection, entity__in=entities)
         schedules.exclude(next_wide_at=None).update(next_wide_at=night)
 
 

@@ -24,17 +24,20 @@ class Prepared(Generic[M]):
         self._example = example
 
     @cached_property
-    def _compiled(self) -> tuple[Any, str, tuple[Any, ...]]:
+    def _compiled(self) -> tuple[Any, str, tuple[Any, ...], dict[int, Any]]:
+        """The compiler, the SQL, its values, and what makes Python's values of the columns that need it."""
         compiler = self._example.query.get_compiler(connection=database)
-        return compiler, *compiler.as_sql()
+        sql, values = compiler.as_sql()
+        return compiler, sql, values, compiler.get_converters([column for column, *_ in compiler.select])
 
     def get(self, *values: int | str) -> M:
         """The row with these values, given in the order of the SQL; the model's DoesNotExist when there is none."""
-        compiler, sql, given = self._compiled
+        compiler, sql, given, converters = self._compiled
         everything = (*given[: len(given) - len(values)], *values)  # the filter comes last
         mine = copy(compiler)  # of this thread and its database connection
         mine.connection = database
         mine.as_sql = lambda *_args, **_options: (sql, everything)
+        mine.get_converters = lambda _columns: converters
         rows = self._example.all()
         rows.query.get_compiler = lambda *_args, **_options: mine  # type: ignore[method-assign]
         for row in rows:

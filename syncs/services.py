@@ -301,12 +301,12 @@ def complete(
 
     `has_trail`: something was kept to resume it from. `due`: when its schedule falls due next, as far as is known.
     """
-    wanted = SyncRun.objects.filter(pk=run.pk, state=State.RUNNING, cancel_asked=False)
-    # The usual end in one statement: nobody asked for anything meanwhile.
     _end(run, state, message=message)
-    if wanted.filter(then_full=False).update(**_ending(run), **values):
+    everything = {**_ending(run), **values}
+    # The usual end in one statement: nobody asked for anything meanwhile.
+    if statements.write(run.pk, everything, unless_full=True):
         return _after(run, then_full=False, has_trail=has_trail, due=due)
-    if not wanted.update(**_ending(run), **values):
+    if not statements.write(run.pk, everything):
         raise unwanted(run)
     return _after(run, then_full=True, has_trail=has_trail)
 

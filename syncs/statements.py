@@ -2,15 +2,19 @@
 cost more than running them.
 """
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from enum import Enum
 from typing import Any
 from uuid import UUID
 
 from django.db import connection as database
 
-from .models import ACTIVE, Lane, State, SyncRun
+from integrations.entities import Entity
 
-RUN, LANE = SyncRun._meta.db_table, Lane._meta.db_table
+from .models import ACTIVE, EntitySchedule, Lane, State, SyncRun
+
+RUN, LANE, SCHEDULE = (model._meta.db_table for model in (SyncRun, Lane, EntitySchedule))
 IS_ACTIVE = f"state IN ({', '.join(repr(state.value) for state in ACTIVE)})"
 # Urgency is never later than ready_at: said so that the index by urgency is read no further than to this moment, and
 # not through all that is planned.
@@ -30,6 +34,8 @@ START = f"""
     UPDATE {RUN} SET state = '{State.RUNNING.value}', claims = claims + 1, started_at = COALESCE(started_at, %s),
         beat_at = %s, message = '', failure = '', detail = ''
     WHERE id = %s AND {IS_ACTIVE} AND ready_at <= %s"""
+# Whoever writes into a run in hands has to be its worker still, and nobody may have asked it to end.
+IN_HAND = f"id = %s AND state = '{State.RUNNING.value}' AND NOT cancel_asked"
 RENEW = f"UPDATE {LANE} SET leased_until = %s WHERE id = %s AND token = %s"
 
 
@@ -83,11 +89,34 @@ def renew(lane_id: int, token: UUID, until: datetime | None) -> bool:
     return _execute(RENEW, _time(until), lane_id, _token(token)) == 1
 
 
+def write(run_id: int, values: Mapping[str, Any], *, unless_full: bool = False) -> bool:
+    """Write these columns of a run in hands; False when it is no longer, or a full is to follow it and must not."""
+    columns = ", ".join(f"{name} = %s" for name in values)
+    alone = " AND NOT then_full" if unless_full else ""
+    return _execute(f"UPDATE {RUN} SET {columns} WHERE {IN_HAND}{alone}", *map(_value, values.values()), run_id) == 1
+
+
+def move_watermark(connection_id: int, entities: Sequence[Entity], watermark: datetime, as_of: datetime) -> None:
+    """Note up to when these entities of a connection were read."""
+    marks = ", ".join(["%s"] * len(entities))
+    _execute(
+        f"UPDATE {SCHEDULE} SET watermark = %s, as_of = %s WHERE connection_id = %s AND entity IN ({marks})",
+        *(_time(watermark), _time(as_of), connection_id, *map(_value, entities)),
+    )
+
+
 def _execute(statement: str, *values: Any) -> int:
     with database.cursor() as cursor:
         cursor.execute(statement, values)
         count: int = cursor.rowcount
     return count
+
+
+def _value(value: Any) -> Any:
+    """As a plain statement takes it."""
+    if isinstance(value, datetime):
+        return _time(value)
+    return value.value if isinstance(value, Enum) else value
 
 
 def _time(moment: datetime | None) -> Any:

@@ -17,8 +17,8 @@ from integrations.http import Client
 from integrations.models import Connection
 from packr.warehouse.causes import Cause, CauseKind
 
-from . import behind, stopping
-from .models import Checkpoint, EntitySchedule, Mode, RejectedRecord, State, SyncRun
+from . import behind, statements, stopping
+from .models import Checkpoint, EntitySchedule, Mode, RejectedRecord, SyncRun
 from .prepared import Prepared
 from .services import Claim, fence, unwanted
 
@@ -126,7 +126,6 @@ class Turn:
 
     def _keep_progress(self) -> None:
         """Store where the run stands."""
-        rows = SyncRun.objects.filter(pk=self.run.pk, state=State.RUNNING, cancel_asked=False)
-        if not rows.update(**self.progress()):
+        if not statements.write(self.run.pk, self.progress()):
             raise unwanted(self.run)
         self.checkpoint.save(force_insert=self.is_new)
