@@ -34,6 +34,7 @@ def _filled(django_db_setup: None, django_db_blocker: Any) -> Iterator[large.Lar
     """Filled once, and gone again when these tests are done."""
     with django_db_blocker.unblock(), transaction.atomic():
         made = large.fill(orders=20_000, inventory=10_000, products=5_000, inbound=5_000)
+        database.check_constraints()  # now, and not at the end of each test
         make.person("dana", in_=made.workspace, role=Role.ADMIN)
         yield made
         transaction.set_rollback(True)
