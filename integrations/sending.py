@@ -76,10 +76,8 @@ def send(action: Action) -> Outcome:
 
     def use(client: Client) -> Outcome:
         outcome = _ask(action, client, _send)
-        if (
-            outcome.state == ActionState.UNKNOWN
-            and time.monotonic() - began < (DEADLINE - WORTH_A_LOOK).total_seconds()
-        ):
+        left = DEADLINE - timedelta(seconds=time.monotonic() - began)
+        if outcome.state == ActionState.UNKNOWN and left > WORTH_A_LOOK:
             found = _look(action, client)
             outcome = found if found.state == ActionState.ACCEPTED else outcome
         return _with_version(action, client, outcome)

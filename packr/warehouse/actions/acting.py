@@ -31,7 +31,7 @@ NUMBERS = {
     ActionKind.CREATE_ORDER: "order_number",
     ActionKind.CREATE_INBOUND_SHIPMENT: "purchase_order_number",
 }
-# Not by the ORM: to put this together takes it longer than everything else that comes before the request.
+# Not by the ORM, which takes longer to put this together than it takes to run.
 KEY_OR_UNSETTLED = f"""
     SELECT * FROM {Action._meta.db_table}
     WHERE connection_id = %s AND (key = %s OR kind = %s AND state IN (%s, %s) AND settle_at IS NOT NULL)"""
