@@ -8,6 +8,7 @@ from .scenarios import MEMORY_ROWS, SCENARIOS, Figures, Result
 TITLES = {
     "first-inventory": "First load, inventory",
     "first-orders": "First load, orders with three lines each",
+    "follow-up": "The incremental after the first load, which finds nothing but has its rows to work with",
     "unchanged": "Full sync of inventory, nothing changed",
     "changed": "Incremental of inventory, 1 % changed",
     "idle": "Idle incremental",

@@ -4,7 +4,7 @@ While a page is written the next one is fetched. The page in hand lies in the sp
 still costs one page and not two.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -26,8 +26,11 @@ from .turn import Turn
 
 @dataclass(frozen=True)
 class _Fetched:
+    """A page, what it was read from, and what to write of its records: made while the page before is written."""
+
     page: Page
     told: Told
+    drafts: Sequence[writer.Draft]
 
 
 def read(turn: Turn, client: Client) -> None:
@@ -47,7 +50,7 @@ def read(turn: Turn, client: Client) -> None:
         while fetched:
             client.learned |= fetched.page.learned
             ahead = None if turn.is_over else _fetch_ahead(turn, client, pool, fetched)
-            _write(turn, fetched.page)
+            _write(turn, fetched)
             fetched = ahead.result() if ahead else _next(turn, client)
 
 
@@ -68,7 +71,8 @@ def _next(turn: Turn, client: Client) -> _Fetched | None:
 def _fetch(turn: Turn, client: Client, cursor: Any) -> _Fetched:
     told = client.told = Told()
     try:
-        return _Fetched(turn.resource.fetch(client, turn.ask, cursor), told)
+        page = turn.resource.fetch(client, turn.ask, cursor)
+        return _Fetched(page, told, writer.drafts(page.records))
     finally:
         client.told = None
 
@@ -85,17 +89,17 @@ def _fetch_ahead(turn: Turn, client: Client, pool: ThreadPoolExecutor, fetched: 
     return pool.submit(_fetch, turn, client, page.cursor)
 
 
-def _write(turn: Turn, page: Page) -> None:
+def _write(turn: Turn, fetched: _Fetched) -> None:
     moment = now()
     run = turn.run
-    is_last = page.cursor is None
+    is_last = fetched.page.cursor is None
     with turn.writing():
-        page, known = _read_unknown(turn, page)
-        records = writer.distinct(page.records)
+        page, known = _read_unknown(turn, fetched.page)
+        drafts = fetched.drafts if page is fetched.page else writer.drafts(page.records)
         applied = writer.apply(
             turn.connection.pk,
             turn.entity,
-            records,
+            drafts,
             now=moment,
             clock=page.clock,
             sources=page.sources,
@@ -104,11 +108,11 @@ def _write(turn: Turn, page: Page) -> None:
         applied.unchanged += len(known)
         applied.keys.extend(known.values())
         if page.rejected or turn.knows_rejected:
-            understood = [str(record.external_id) for record in records]
+            understood = [draft.external_id for draft in drafts]
             turn.knows_rejected = rejections.keep(run, page.rejected, [*understood, *known], moment)
         turn.count(
             pages=1,
-            seen=len(records) + len(known) + len(page.rejected),
+            seen=len(drafts) + len(known) + len(page.rejected),
             created=applied.created,
             updated=applied.updated,
             unchanged=applied.unchanged,

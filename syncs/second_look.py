@@ -6,7 +6,6 @@ from django.utils.timezone import now
 
 from integrations.connector import Page
 from integrations.http import Client
-from integrations.records import Record
 from packr.warehouse import writer
 
 from . import absence, endings, seen
@@ -25,14 +24,13 @@ def doubts(turn: Turn, client: Client) -> bool:
     size = turn.resource.lookup_size
     batches = [page.doubtful[start : start + size] for start in range(0, len(page.doubtful), size)]
     found = [_look_up(turn, client, ids) for ids in batches]
-    records: list[Record] = [record for one in found for record in one.records]
+    drafts = writer.drafts(record for one in found for record in one.records)
     with turn.writing():
-        records = writer.distinct(records)
         applied = writer.apply(
-            turn.connection.pk, turn.entity, records, now=now(), trust=True, asked=asked, cause=turn.cause
+            turn.connection.pk, turn.entity, drafts, now=now(), trust=True, asked=asked, cause=turn.cause
         )
         turn.count(
-            stale=applied.stale - len(records),
+            stale=applied.stale - len(drafts),
             updated=applied.updated,
             unchanged=applied.unchanged + applied.created,
         )
@@ -59,12 +57,12 @@ def absent(turn: Turn, client: Client) -> None:
         one.external_id for one in found.rejected if one.external_id
     }
     gone = [id_ for id_, external_id in rows if external_id not in present]
+    drafts = writer.drafts(found.records)
     with turn.writing():
-        records = writer.distinct(found.records)
-        applied = writer.apply(turn.connection.pk, turn.entity, records, now=now(), cause=turn.cause)
+        applied = writer.apply(turn.connection.pk, turn.entity, drafts, now=now(), cause=turn.cause)
         removed = writer.remove(turn.connection.pk, turn.entity, gone, now=now(), asked=asked, cause=turn.cause)
         turn.count(
-            seen=len(records),
+            seen=len(drafts),
             updated=applied.updated,
             created=applied.created,
             unchanged=applied.unchanged,

@@ -34,10 +34,15 @@ def text(record: Record) -> bytes:
     return ENCODER.encode(structs.replace(record, external_id=UNSET, updated_at=UNSET, version_at=UNSET))
 
 
+def body(text: bytes) -> bytes:
+    """What tells a body (`text`) from every other."""
+    return blake2b(text, digest_size=BODY).digest()
+
+
 def digest(body: bytes, stamps: Stamps, source: bytes = NO_SOURCE) -> bytes:
-    """The digest of a body (`text`), its stamps and its source."""
+    """The digest of what has this body (`body`), these stamps and this source."""
     updated_at, version_at = stamps
-    return source + blake2b(body, digest_size=BODY).digest() + STAMPS.pack(_micros(updated_at), _micros(version_at))
+    return source + body + STAMPS.pack(_micros(updated_at), _micros(version_at))
 
 
 def stamps(found: bytes) -> Stamps:

@@ -142,7 +142,7 @@ def _write(look: Look, row: Mirrored, moment: datetime) -> Outcome:
     applied = writer.apply(
         look.connection_id,
         entity,
-        [record],
+        writer.drafts([record]),
         now=moment,
         clock=look.wms_clock,
         trust=True,  # asked for by its id: should it be older than ours, the WMS was put back, and is right

@@ -117,8 +117,11 @@ def new_keys(model: type[Model], count: int) -> list[int]:
     table = model._meta.db_table
     with database.cursor() as cursor:
         if database.vendor == "postgresql":
+            # The sequence is looked up once, and not for each key.
             cursor.execute(
-                "SELECT nextval(pg_get_serial_sequence(%s, 'id')) FROM generate_series(1, %s)", [table, count]
+                "SELECT nextval(keys.name) FROM (SELECT pg_get_serial_sequence(%s, 'id')::regclass AS name OFFSET 0)"
+                " AS keys, generate_series(1, %s)",
+                [table, count],
             )
             return [key for (key,) in cursor.fetchall()]
         # The writer holds SQLite's only write lock, so nobody else takes them meanwhile.

@@ -5,7 +5,7 @@ function gives the same result on SQLite and PostgreSQL. It runs inside the call
 """
 
 from array import array
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -41,18 +41,24 @@ class Applied:
     doubtful: list[str] = field(default_factory=list)
 
 
+class Draft(msgspec.Struct, frozen=True, gc=False):
+    """A record with what it is stored as, made before anything is known of its row: while another page is written."""
+
+    external_id: str
+    record: Record
+    text: bytes
+    body: bytes
+
+
 class Change(msgspec.Struct, frozen=True, gc=False):
     """A record that has to be written: what it is stored as, and the row that it changes, if there is one."""
 
+    external_id: str
     record: Record
     digest: bytes
     text: bytes
     stamps: Stamps
     known: Stored | None
-
-    @property
-    def external_id(self) -> str:
-        return str(self.record.external_id)
 
 
 @dataclass
@@ -70,7 +76,7 @@ class _Page:
 
     table: Table
     connection_id: int
-    records: Sequence[Record]
+    drafts: Sequence[Draft]
     now: datetime
     ceiling: datetime
     trust: bool = False
@@ -80,15 +86,20 @@ class _Page:
     shielded: bool = True
 
 
-def distinct(records: Sequence[Record]) -> list[Record]:
-    """The records of a page, each id once: the one read last."""
-    return list({record.external_id: record for record in records}.values())
+def drafts(records: Iterable[Record]) -> list[Draft]:
+    """What to `apply` of these records, each id once: the one read last."""
+    return [_draft(record) for record in {record.external_id: record for record in records}.values()]
+
+
+def _draft(record: Record) -> Draft:
+    text = digests.text(record)
+    return Draft(str(record.external_id), record, text, digests.body(text))
 
 
 def apply(
     connection_id: int,
     entity: Entity,
-    records: Sequence[Record],
+    drafts: Sequence[Draft],
     *,
     now: datetime,
     clock: datetime | None = None,
@@ -98,7 +109,7 @@ def apply(
     cause: Cause | None = None,
     shielded: bool = True,
 ) -> Applied:
-    """Write a page of distinct records. A version older than ours is dropped as stale, unless we `trust` the page.
+    """Write a page of records (`drafts`). A version older than ours is dropped as stale, unless we `trust` the page.
 
     What a person's action changed is kept from older answers, trusted or not, unless the page itself is the answer to
     an action: then it is not `shielded`.
@@ -109,7 +120,7 @@ def apply(
     """
     ceiling = (clock or now) + BELIEVABLE
     why = cause or NOBODY_KNOWS
-    return _apply(_Page(TABLES[entity], connection_id, records, now, ceiling, trust, asked, sources, why, shielded))
+    return _apply(_Page(TABLES[entity], connection_id, drafts, now, ceiling, trust, asked, sources, why, shielded))
 
 
 def recognised(connection_id: int, entity: Entity, sources: Mapping[str, bytes]) -> dict[str, int]:
@@ -124,9 +135,9 @@ def recognised(connection_id: int, entity: Entity, sources: Mapping[str, bytes])
 
 def _apply(page: _Page, change_no: int | None = None) -> Applied:
     """Write the page, as the change `change_no` when the caller has one already."""
-    if not page.records:
+    if not page.drafts:
         return Applied()
-    ids = [str(record.external_id) for record in page.records]
+    ids = [draft.external_id for draft in page.drafts]
     standing = sql.stored(page.table.model, page.connection_id, ids)
     guard = _guard(page, standing, ids)
     plan = _compare(page, standing.rows, guard)
@@ -206,29 +217,29 @@ def _trusted(page: _Page, rows: Sequence[Stored]) -> set[int]:
 def _changes(page: _Page, stored: Mapping[str, Stored]) -> Iterator[Change]:
     """Each record as it would be stored; where the WMS left fields out, completed with what is stored."""
     partial: list[tuple[Record, Stored]] = []
-    for record in page.records:
-        known = stored.get(str(record.external_id))
-        change = _change(page, record, known)
-        if known is not None and not digests.is_same(change.digest, known.digest) and _has_gaps(record):
-            partial.append((record, known))
+    for draft in page.drafts:
+        known = stored.get(draft.external_id)
+        change = _change(page, draft, known)
+        if known is not None and not digests.is_same(change.digest, known.digest) and _has_gaps(draft.record):
+            partial.append((draft.record, known))
         else:
             yield change
     if partial:
         bodies = sql.bodies(page.table.model, [known.id for _, known in partial])
         for record, known in partial:
-            yield _change(page, _complete(page.table, record, bodies[known.id]), known)
+            yield _change(page, _draft(_complete(page.table, record, bodies[known.id])), known)
 
 
-def _change(page: _Page, record: Record, known: Stored | None) -> Change:
+def _change(page: _Page, draft: Draft, known: Stored | None) -> Change:
     """What the WMS did not send of the stamps stays as it is stored."""
+    record = draft.record
     updated_at, version_at = digests.stamps(known.digest) if known and _has_no_stamp(record) else (None, None)
     stamps = (
         updated_at if record.updated_at is UNSET else record.updated_at,
         version_at if record.version_at is UNSET else record.version_at,
     )
-    text = digests.text(record)
-    source = page.sources.get(str(record.external_id), digests.NO_SOURCE)
-    return Change(record, digests.digest(text, stamps, source), text, stamps, known)
+    source = page.sources.get(draft.external_id, digests.NO_SOURCE)
+    return Change(draft.external_id, record, digests.digest(draft.body, stamps, source), draft.text, stamps, known)
 
 
 def _has_no_stamp(record: Record) -> bool:
@@ -281,7 +292,7 @@ def _note(
 ) -> None:
     """Keep in the history what changed, and why."""
     entity = page.table.entity
-    if not history.is_tracked(entity):
+    if not history.is_tracked(entity) or (page.cause.first and not before):
         return
     steps = [
         history.Step(
@@ -334,12 +345,12 @@ def _row(page: _Page, change: Change, key: int, change_no: int) -> sql.Row:
 
 def _write_shipments(page: _Page, orders: Sequence[Change], change_no: int | None = None) -> list[str]:
     """Write the shipments that came inside orders. Returns their ids."""
-    kept = distinct([shipment for one in orders for shipment in _shipments(one.record) or ()])
+    kept = drafts(shipment for one in orders for shipment in _shipments(one.record) or ())
     if kept:
         table = TABLES[Entity.ORDER_SHIPMENTS]
         inside = _Page(table, page.connection_id, kept, page.now, page.ceiling, trust=True, cause=page.cause)
         _apply(inside, change_no)
-    return [str(shipment.external_id) for shipment in kept]
+    return [shipment.external_id for shipment in kept]
 
 
 def _shipments(order: Record) -> list[OrderShipment] | None:

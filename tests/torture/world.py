@@ -128,7 +128,8 @@ class World:
             self.newest[entity, external_id] = max(record.updated_at, self.newest.get((entity, external_id), START))
         self.touched = True
         with transaction.atomic():
-            self.brought[entity] += writer.apply(self.connection.pk, entity, [record], now=now()).created
+            drafts = writer.drafts([record])
+            self.brought[entity] += writer.apply(self.connection.pk, entity, drafts, now=now()).created
         self._note_stamps(entity)
 
     def tell(self, entity: Entity, external_id: str, when: When) -> None:

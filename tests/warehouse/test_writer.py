@@ -36,7 +36,7 @@ NOW = datetime(2026, 2, 5, tzinfo=UTC)
 def apply(connection, entity, *found, trust=False, now=NOW):
     """(created, updated, unchanged, stale), in a transaction as in the engine."""
     with transaction.atomic():
-        done = writer.apply(connection.pk, entity, writer.distinct(found), now=now, trust=trust)
+        done = writer.apply(connection.pk, entity, writer.drafts(found), now=now, trust=trust)
     return done.created, done.updated, done.unchanged, done.stale
 
 
@@ -421,7 +421,7 @@ def test_a_connection_that_is_gone_takes_no_rows(connection):
     pk = connection.pk
     connection.delete()
     with pytest.raises(Connection.DoesNotExist), transaction.atomic():
-        writer.apply(pk, CUSTOMERS, [customer("c")], now=NOW)
+        writer.apply(pk, CUSTOMERS, writer.drafts([customer("c")]), now=NOW)
 
 
 def test_unset_is_falsy_and_nothing_else_is_lost():

@@ -125,7 +125,7 @@ def _show(action: Action, done: Done, shown: _Shown, moment: datetime) -> None:
         writer.apply(
             action.connection_id,
             entity,
-            [shown.record],
+            writer.drafts([shown.record]),
             now=moment,
             clock=done.clock,
             trust=True,

@@ -115,7 +115,7 @@ def _take_read(action: Action, read: Done, record: Record, moment: datetime) -> 
         writer.apply(
             action.connection_id,
             Entity(action.entity),
-            [record],
+            writer.drafts([record]),
             now=moment,
             clock=read.clock,
             cause=answers.cause_of(action),

@@ -99,7 +99,7 @@ def _read_live(connection: Connection, ids: Sequence[str]) -> str:
                 writer.apply(
                     connection.pk,
                     Entity.INVENTORY,
-                    writer.distinct(page.records),
+                    writer.drafts(page.records),
                     now=now(),
                     clock=page.clock,
                     trust=True,

@@ -25,7 +25,7 @@ def seconds(number):
 
 
 def poll(connection, *found, entity=Entity.ORDERS, **how):
-    return writer.apply(connection.pk, entity, found, now=datetime.now(UTC), **how)
+    return writer.apply(connection.pk, entity, writer.drafts(found), now=datetime.now(UTC), **how)
 
 
 def accepted(connection, kind, external_id, version, *, lasts=timedelta(minutes=15), **fields):

@@ -79,7 +79,7 @@ class Histories(RuleBasedStateMachine):
         return self.action is not None and datetime.now(UTC) < self.action.shielded_until
 
     def apply(self, version, **how):
-        writer.apply(self.connection.pk, Entity.ORDERS, [version.record], now=datetime.now(UTC), **how)
+        writer.apply(self.connection.pk, Entity.ORDERS, writer.drafts([version.record]), now=datetime.now(UTC), **how)
 
     @initialize()
     def first_sync(self):
