@@ -185,13 +185,6 @@ def insert_rows(name: str, columns: Sequence[str], count: int, rows: Iterable[Ro
         _execute_many(f"INSERT INTO {name} ({', '.join(columns)}) VALUES ({_marks(columns)})", rows)
 
 
-def upsert(name: str, columns: Sequence[str], rows: Sequence[Row], conflict: str) -> None:
-    """Insert rows of these columns, or do on a `conflict` what it says."""
-    if rows:
-        statement = f"INSERT INTO {name} ({', '.join(columns)}) VALUES ({_marks(columns)}) ON CONFLICT {conflict}"
-        _execute_many(statement, rows)
-
-
 def _execute_many(statement: str, rows: Iterable[Row]) -> int:
     values = [plain(row) for row in rows]
     with database.cursor() as cursor:
@@ -210,6 +203,61 @@ def plain(row: Row) -> Row:
     return tuple(
         str(value.astimezone(UTC).replace(tzinfo=None)) if isinstance(value, datetime) else value for value in row
     )
+
+
+def execute(statement: str, values: Mapping[str, Any]) -> None:
+    """Execute a statement with values that go by their names."""
+    named = dict(zip(values, plain(tuple(values.values())), strict=True))
+    with database.cursor() as cursor:
+        cursor.execute(statement, named)
+
+
+def as_list(values: Iterable[str]) -> str:
+    """Texts as one value, for `listed` and `one_of`."""
+    return _list(sorted(values))
+
+
+def listed(value: str) -> str:
+    """A select of the texts in a value, a row each."""
+    if database.vendor == "postgresql":
+        return f"SELECT json_array_elements_text({value}::json)"
+    return f"SELECT value FROM json_each({value})"
+
+
+def one_of(column: str, value: str) -> str:
+    """The condition that a column has one of the texts in a value, found by the column's index.
+
+    On PostgreSQL an array is that; a sub-select would be a join, before which a whole table may be read.
+    """
+    texts = listed(value)
+    return f"{column} = ANY(ARRAY({texts}))" if database.vendor == "postgresql" else f"{column} IN ({texts})"
+
+
+def in_turn(found: Mapping[str, tuple[type[Model], str]], counts: str = "TRUE") -> str:
+    """Tables, by the names they have here, joined in this order, each row with those that its condition finds.
+
+    `counts` is what is asked of the rows that were found. Whatever the planner knows of the tables, it looks into an
+    index per row and does not begin at the other end.
+    """
+    if database.vendor == "postgresql":
+        looked_up = (
+            f"LATERAL (SELECT * FROM {model._meta.db_table} AS {name} WHERE {where} OFFSET 0) AS {name}"
+            for name, (model, where) in found.items()
+        )
+        return f"{' CROSS JOIN '.join(looked_up)} WHERE {counts}"
+    tables = " CROSS JOIN ".join(f"{model._meta.db_table} AS {name}" for name, (model, _) in found.items())
+    return f"{tables} WHERE {' AND '.join(where for _, where in found.values())} AND {counts}"
+
+
+def same_sku(one: str, other: str) -> str:
+    """The condition that two rows have the same SKU, to the letter; by the first one's index, which holds it folded."""
+    by_bytes = ' COLLATE "C"' if database.vendor == "postgresql" else ""
+    return f"lower({one}.sku{by_bytes}) = lower({other}.sku{by_bytes}) AND {one}.sku = {other}.sku"
+
+
+def same(columns: str, others: str) -> str:
+    """The condition that all of these columns are the same as the others; nothing is the same as nothing."""
+    return f"({columns}) {'IS NOT DISTINCT FROM' if database.vendor == 'postgresql' else 'IS'} ({others})"
 
 
 def replace_lines(lines: Lines, parents: Sequence[int], rows: Sequence[Row]) -> None:

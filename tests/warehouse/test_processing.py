@@ -190,6 +190,23 @@ def test_only_what_was_touched_is_worked_out(clock: Any, wms: Any, connection: A
     assert SkuMetrics.objects.exclude(sku="CUP").filter(worked_out_at=now()).count() == 0
 
 
+def test_what_comes_out_the_same_is_not_written(clock: Any, wms: Any, connection: Any) -> None:
+    """Fractions, what is unknown and what is none of are the same the next time; what has changed is written alone."""
+    wms.page_size = 50
+    wms.put(PRODUCTS, kit("SET", ("CUP", "0.333333"), ("TEA", "1")), kit("ä", ("MUG", "1")))
+    wms.put(INVENTORY, stock("CUP", "0.1"), stock("MUG", "7"), item("again", "1", now(), sku="CUP", fulfillable="0.2"))
+    wms.put(INBOUND, coming("a", ("CUP", "0.3", "0.1")), coming("b", ("POT", "1", "0"), days=None))
+    wms.put(ORDERS, sale("a", ("SET", "0.7"), ("CUP", "3")), sale("b", ("MUG", "1"), warehouse_customer_id="acme"))
+    for entity in (PRODUCTS, INVENTORY, INBOUND, ORDERS):
+        sync(connection, entity, Mode.FULL)
+    before, day = table(), now().date()
+    SkuMetrics.objects.filter(sku="TEA").update(outstanding=1)
+    clock.shift(timedelta(minutes=5))
+    assert work_out(connection, [*SKUS, ""], day=day, now=now()) == len(SKUS)
+    assert list(SkuMetrics.objects.filter(worked_out_at=now()).values_list("sku", flat=True)) == ["TEA"]
+    assert table() == before
+
+
 # --- Never slower when idle, and never lost ---------------------------------------------------------------------------
 
 
