@@ -21,19 +21,28 @@ SCALE = 1 / 200
 NAMES = ("packr", "floor", "floor-digests")
 
 
+@pytest.fixture(scope="module")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Packr's tables on the database of these tests' run, made once and copied for each contestant; its name."""
+    name = database.vendor.replace("postgresql", "postgres")
+    folder = tmp_path_factory.mktemp("template")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(databases, "VAR", folder)
+        patch.setattr(databases.Sqlite, "template", folder / "template.sqlite3")
+        patch.setattr(databases.Postgres, "template", f"bench_template_{os.getpid()}")
+        if ON_POSTGRES:
+            patch.setenv("PACKR_BENCH_POSTGRES", os.environ["DATABASE_URL"])
+        databases.DATABASES[name].prepare()
+        yield name
+        databases.DATABASES[name].discard()
+
+
 @pytest.fixture
-def ground(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """The database of these tests' run, for the contestants' own databases; returns its name."""
+def ground(template: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The database of these tests' run, for the contestants' own databases; its name."""
     monkeypatch.setattr(databases, "VAR", tmp_path)
     monkeypatch.setattr(peers, "VAR", tmp_path)
-    monkeypatch.setattr(databases.Sqlite, "template", tmp_path / "template.sqlite3")
-    monkeypatch.setattr(databases.Postgres, "template", f"bench_template_{os.getpid()}")
-    if ON_POSTGRES:
-        monkeypatch.setenv("PACKR_BENCH_POSTGRES", os.environ["DATABASE_URL"])
-    name = database.vendor.replace("postgresql", "postgres")
-    databases.DATABASES[name].prepare()
-    yield name
-    databases.DATABASES[name].discard()
+    return template
 
 
 def test_every_scenario_runs(ground: str) -> None:
