@@ -34,11 +34,11 @@ def keep(run: SyncRun, page: Page, keys: "array[int]", doubtful: Sequence[str]) 
     keys.extend(_mark(one) for one in page.rejected)
     digest = blake2b(msgspec.json.encode(page.cursor, order="sorted"), digest_size=16).hexdigest()
     if page.cursor is not None:
-        _refuse_circle(run, digest, set(keys))
+        _refuse_circle(run, digest, keys)
     SeenPage.objects.create(run=run, number=run.pages, keys=keys.tobytes(), doubtful=doubtful, cursor_digest=digest)
 
 
-def _refuse_circle(run: SyncRun, digest: str, keys: set[int]) -> None:
+def _refuse_circle(run: SyncRun, digest: str, keys: "array[int]") -> None:
     if run.pages > MOST_PAGES:
         raise ConnectorError(
             Kind.CONTRACT,
@@ -51,9 +51,14 @@ def _refuse_circle(run: SyncRun, digest: str, keys: set[int]) -> None:
     # little cost.
     has_doubled = run.pages & (run.pages - 1) == 0
     pages = last.iterator(CHUNK) if has_doubled else iter(last[: 2 * IDLE_PAGES - 1])
-    newest, again = next(pages, (None, False))
+    newest, again = next(pages, (b"", False))
+    earlier: Iterable[Packed] = (packed for packed, _ in pages)
+    may_be_idle = True
+    if not has_doubled:
+        earlier = few = list(earlier)
+        may_be_idle = _may_be_idle(keys, few[IDLE_PAGES - 2 :])
     # Read to the end in any case: a cursor that is left open would outlive the transaction that an error ends.
-    is_idle = newest is not None and _is_idle(keys, chain([newest], (packed for packed, _ in pages)))
+    is_idle = may_be_idle and _is_idle(set(keys), chain([newest], earlier))
     if again:
         raise ConnectorError(
             Kind.CONTRACT,
@@ -66,6 +71,15 @@ def _refuse_circle(run: SyncRun, digest: str, keys: set[int]) -> None:
             f"The WMS sent {IDLE_PAGES} pages in a row without anything new, so its list would never end. What was "
             "read so far is kept, and the next sync tries again; contact the WMS's support if this lasts.",
         )
+
+
+def _may_be_idle(keys: "array[int]", before: Iterable[Packed]) -> bool:
+    """Whether this may be the last of so many pages; it is none when its first row key is in none `before` them.
+
+    To compare all keys of all these pages takes as long as the rest of an unchanged page does.
+    """
+    first = keys[:1].tobytes()
+    return not keys or any(first in bytes(packed) for packed in before)
 
 
 def _is_idle(new: set[int], earlier: Iterable[Packed]) -> bool:
