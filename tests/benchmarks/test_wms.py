@@ -14,7 +14,7 @@ RECENTLY = timedelta(minutes=15)
 Ask = dict[str, Any]
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def wms() -> Iterator[Wms]:
     with Wms(inventory=2500, orders=10) as running:
         yield running
@@ -56,6 +56,8 @@ def test_only_what_changed_recently_is_in_an_incremental(wms: Wms) -> None:
 
 
 def test_nothing_is_sent_that_is_stamped_later(wms: Wms) -> None:
+    wms.control("clock", ahead=7200)
+    wms.control("change", kind="inventory", share=0.1)
     changed = [one["trackstar_updated_date"] for one in get(wms, "/wms/inventory").json()["data"]]
     earliest = min(changed)
     assert earliest < max(changed)
