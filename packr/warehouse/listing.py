@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -121,7 +122,9 @@ class Listing:
     def beside(self, others: Iterable[QuerySet[Any, Any]] = ()) -> list[tuple[Any, ...]]:
         """Find out how many rows there are, and in the same statement the rows of others of four columns."""
         if self._search:
-            self.total, rows = paging.beside(self._search.total(), others)
+            # A plan for any words would do for some; with others half of all rows begin.
+            with paging.planned_for_its_values():
+                self.total, rows = paging.beside(self._search.total(), others)
             return rows
         few = [rows.values("pk")[: COUNTED + 1] for rows in self._narrow()]
         counted, rows = paging.beside(paging.count(few), others)
@@ -137,7 +140,9 @@ class Listing:
         """The rows at a cursor."""
         asked = self.asked
         if self._search:
-            return paging.sift(_shown(self._search.rows(self.total), asked.screen), asked.sort, cursor, size)
+            found = _shown(self._search.rows(self.total), asked.screen)
+            with paging.planned_for_its_values() if self.is_wide else nullcontext():
+                return paging.sift(found, asked.sort, cursor, size)
         shown = _shown(asked.screen.model._default_manager.all(), asked.screen)
         return paging.walk(self._narrow(), shown, asked.sort, cursor, size)
 
