@@ -16,6 +16,8 @@ from integrations.models import Connection, Status
 from .models import ACTIVE, EntitySchedule, Lane, Mode, Reread, State, SyncRun, Trigger
 
 HORIZON = timedelta(seconds=90)
+# So many runs are planned in one transaction, which takes one to two seconds.
+PORTION = 1500
 # How far behind the watermark a history entity is read once a night, for what was committed late.
 WIDE = timedelta(hours=48)
 MINUTE, HOUR = 60, 3600
@@ -176,13 +178,25 @@ def queue_due(now: datetime, *, only: Q | None = None) -> None:
     An entity with an active run gets no second one: that occurrence is skipped. `only` limits it to some schedules,
     those of a run that has just ended: what fell due before that run started has been met by it.
     """
+    if only is not None:
+        _queue_portion(now, only)
+        return
+    while _queue_portion(now):
+        pass
+
+
+def _queue_portion(now: datetime, only: Q | None = None) -> int:
+    """Insert the next of these runs in one transaction; for how many schedules, all of which are planned on then.
+
+    Who asks for one of these runs meanwhile waits for this portion, and not for all that is due after a pause.
+    """
     with transaction.atomic(savepoint=False):
         schedules = due_schedules(now).select_related("connection__workspace").select_for_update(of=("self",))
         if only is not None:
             schedules = schedules.filter(only)
-        due = list(schedules)
+        due = list(schedules.order_by("next_due_at")[:PORTION])
         if not due:
-            return
+            return 0
         # Asked for, and not left to the constraint: an insert would wait for the worker that ends the active run, while
         # that worker waits for the schedule that is locked here.
         busy = set(
@@ -197,6 +211,7 @@ def queue_due(now: datetime, *, only: Q | None = None) -> None:
         runs = [_run(schedule, lanes[schedule.connection.account_key]) for schedule in free]
         _advance(due, free, now)
         SyncRun.objects.bulk_create(runs, ignore_conflicts=True)
+    return len(due)
 
 
 def _is_met(schedule: EntitySchedule, now: datetime) -> bool:

@@ -12,6 +12,7 @@ from benchmarks.fleet_report import percentile, table
 from benchmarks.statements import counted
 from integrations.entities import Entity
 from packr.workspaces.models import Workspace
+from syncs import schedule as scheduling
 from syncs import tasks, watchdog
 from syncs.models import ACTIVE, EntitySchedule, SyncRun
 from syncs.schedule import default_schedule
@@ -44,6 +45,15 @@ def test_a_tick_takes_as_many_statements_for_a_hundred_connections_as_for_two(ho
     fleet_world.add(home, URL, range(3, 101), now())
     many = plan_all()
     assert many == few
+
+
+@pytest.mark.django_db
+def test_after_a_pause_all_is_planned_in_portions(home: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who asks for a run waits for the transaction that plans it: for no more than a portion of what is due."""
+    fleet_world.add(home, URL, range(1, 4), now())
+    monkeypatch.setattr(scheduling, "PORTION", 5)
+    inserts = sum('INTO "syncs_syncrun"' in one for one in plan_all())
+    assert inserts == -(-SyncRun.objects.count() // 5)
 
 
 @pytest.mark.django_db
