@@ -16,7 +16,7 @@ from integrations.models import Connection, Status
 from .models import ACTIVE, EntitySchedule, Lane, Mode, Reread, State, SyncRun, Trigger
 
 HORIZON = timedelta(seconds=90)
-# So many runs are planned in one transaction, which takes one to two seconds.
+# So many runs are planned in one transaction; ten thousand in one took nine seconds.
 PORTION = 1500
 # How far behind the watermark a history entity is read once a night, for what was committed late.
 WIDE = timedelta(hours=48)
