@@ -3,11 +3,13 @@
 A connector knows neither the database nor Django. The engine decides what to ask and when; a `Resource` says how.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Container, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Any, ClassVar
+
+import msgspec
 
 from .actions import ActionKind, Operation
 from .entities import Entity
@@ -24,8 +26,7 @@ class Ask:
     `since`: only what changed at that moment or later (None: everything). `until`: nothing that is stamped later than
     that; a WMS that can't be asked so may leave it out. `border`: for a history entity that is read in full, or for a
     window of dates (which ends at `until`), how far back: what was updated after it or, where a WMS can't tell, created
-    after it or still open. `lazily`: most of it is
-    likely to be known, so items may be left unread.
+    after it or still open. `lazily`: items may be left unread, to be read later or, where they are known, not at all.
     """
 
     since: datetime | None = None
@@ -43,16 +44,20 @@ class Rejected:
     excerpt: str
 
 
-@dataclass(frozen=True, slots=True)
-class Unread:
-    """One item of a page that nobody has read yet: its id, and a digest of the bytes that `read` makes a record of.
+class Unread(msgspec.Struct, frozen=True, gc=False):
+    """One item of a page that nobody has read yet: its id, its bytes with a digest of them, and what reads them.
 
     A row that was read from the same source needs no reading.
     """
 
     external_id: str
     source: bytes
-    read: Callable[[], Record | Rejected]
+    item: msgspec.Raw
+    reader: Callable[[msgspec.Raw], Record | Rejected]
+
+    def read(self) -> Record | Rejected:
+        """The record, or why there is none."""
+        return self.reader(self.item)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +75,20 @@ class Page:
     learned: Mapping[str, Any] = field(default_factory=dict)
     sources: Mapping[str, bytes] = field(default_factory=dict)
     unread: Sequence[Unread] = ()
+
+    def read(self, known: Container[str] = ()) -> "Page":
+        """The page with what was left unread now read, except the items of ids that are `known`."""
+        if not self.unread:
+            return self
+        unread = {one.external_id: one for one in self.unread}  # of an id that comes twice, the later item counts
+        found = [one.read() for external_id, one in unread.items() if external_id not in known]
+        return replace(
+            self,
+            records=[*self.records, *(one for one in found if not isinstance(one, Rejected))],
+            rejected=[*self.rejected, *(one for one in found if isinstance(one, Rejected))],
+            sources={**self.sources, **{external_id: one.source for external_id, one in unread.items()}},
+            unread=(),
+        )
 
 
 Fetch = Callable[[Client, Ask, Cursor | None], Page]

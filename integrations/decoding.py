@@ -10,7 +10,6 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
-from functools import partial
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -123,7 +122,7 @@ class Shape(Generic[W]):
             except (*REFUSED, UnicodeDecodeError):
                 others.append(item)  # not lost: it is read at once, and rejected with its reason
             else:
-                unread.append(Unread(external_id, self._source(item), partial(self._understand, item)))
+                unread.append(Unread(external_id, self._source(item), item, self._understand))
         return replace(self._collect(others, rest, self._from_bytes), unread=unread)
 
     def _understand(self, item: msgspec.Raw) -> Record | Rejected:

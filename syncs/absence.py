@@ -34,13 +34,11 @@ SURE = Verdict()
 
 
 def verdict(run: SyncRun) -> Verdict:
-    """Whether the missing rows may be removed (after a second look at each)."""
-    present = _scope(run).count()
-    if not present:
-        return SURE
+    """Whether the rows that are missing may be removed (after a second look at each)."""
     doubt = suspicious_zero(run)
     if doubt.state:
         return doubt
+    present = _scope(run).count()
     released = set(_missing(run.releases)) if run.releases and seen.is_known(run.releases) else set()
     missing = sum(1 for row in _missing(run) if row not in released)
     if not _brakes(run, missing, present):

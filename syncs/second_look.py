@@ -43,12 +43,11 @@ def absent(turn: Turn, client: Client) -> None:
 
     The checkpoint's cursor is the key of the last row looked at.
     """
+    rows = absence.rows(turn.run, after=turn.checkpoint.cursor or 0, limit=turn.resource.lookup_size)
     if turn.checkpoint.cursor is None:
-        verdict = absence.verdict(turn.run)
+        verdict = absence.verdict(turn.run) if rows else absence.suspicious_zero(turn.run)
         if verdict.state:
             return endings.settle(turn, verdict)
-        turn.checkpoint.cursor = 0
-    rows = absence.rows(turn.run, after=turn.checkpoint.cursor, limit=turn.resource.lookup_size)
     if not rows:
         return endings.settle(turn)
     asked = now()

@@ -1,7 +1,8 @@
-"""Answers of a WMS whose page is not written yet, kept in a file while the next page is being fetched.
+"""Answers of a WMS whose page is not written yet, kept in a file each while pages after it are fetched.
 
-A worker that is killed then has lost two pages: the one in hand and the one on its way. The run's next worker, on the
-same machine, finds the first one here and asks for the other only. Elsewhere both are asked for again.
+A worker that is killed then has lost up to three pages: one that is written, one that is read, one on its way. The
+run's next worker, on the same machine, finds the first two here and asks for the third only. Elsewhere all are asked
+for again.
 """
 
 import contextlib
@@ -41,16 +42,17 @@ _decoder = msgspec.msgpack.Decoder(_Page)
 
 
 def keep(run: SyncRun, cursor: Any, told: Told) -> bool:
-    """Keep what was answered at the place `cursor` of the run's walk, in place of what was kept before.
+    """Keep what was answered at the place `cursor` of the run's walk.
 
     False when the disk does not take it; then nothing should be fetched ahead.
     """
     answers = {question: _Answer(one.status, dict(one.headers), one.body, one.clock) for question, one in told.items()}
-    file = _file(run)
+    place = _place(run, cursor)
+    file = _file(run, place)
     draft = file.with_suffix(".draft")
     try:
         file.parent.mkdir(mode=0o700, exist_ok=True)
-        draft.write_bytes(msgspec.msgpack.encode(_Page(_place(run, cursor), answers)))
+        draft.write_bytes(msgspec.msgpack.encode(_Page(place, answers)))
         draft.replace(file)
     except OSError as error:
         log.warning("Run %s: its page can't be kept in %s (%s), so none is fetched ahead.", run.pk, file.parent, error)
@@ -60,7 +62,8 @@ def keep(run: SyncRun, cursor: Any, told: Told) -> bool:
 
 def take(run: SyncRun, cursor: Any) -> Told:
     """What was answered at this place of the run's walk to a worker that did not live to write it; else nothing."""
-    file = _file(run)
+    place = _place(run, cursor)
+    file = _file(run, place)
     try:
         if time.time() - file.stat().st_mtime > LASTS:
             return {}
@@ -70,15 +73,15 @@ def take(run: SyncRun, cursor: Any) -> Told:
     except (OSError, msgspec.MsgspecError) as error:
         log.warning("Run %s: the answers kept for it can't be read (%s); they are asked for again.", run.pk, error)
         return {}
-    if page.place != _place(run, cursor):
+    if page.place != place:
         return {}
     return {question: Answer(one.status, one.headers, one.body, one.clock) for question, one in page.told.items()}
 
 
-def drop(run: SyncRun) -> None:
-    """Forget what was kept: it is written, or will be asked for again."""
+def drop(run: SyncRun, cursor: Any) -> None:
+    """Forget what was kept of this place: it is written, or will be asked for again."""
     with contextlib.suppress(OSError):  # what stays is never taken for another place, and swept away
-        _file(run).unlink()
+        _file(run, _place(run, cursor)).unlink()
 
 
 def sweep() -> None:
@@ -95,8 +98,8 @@ def _place(run: SyncRun, cursor: Any) -> bytes:
     return blake2b(msgspec.json.encode(place, order="sorted"), digest_size=16).digest()
 
 
-def _file(run: SyncRun) -> Path:
-    return _folder() / str(run.pk)
+def _file(run: SyncRun, place: bytes) -> Path:
+    return _folder() / f"{run.pk}-{place[:4].hex()}"
 
 
 def _folder() -> Path:

@@ -68,9 +68,12 @@ class Turn:
 
     @property
     def ask(self) -> Ask:
-        # A full that is not the first finds most of what it reads in the mirror already.
-        again = self.run.mode == Mode.FULL and self.schedule.watermark is not None
-        return Ask(since=self.run.since, until=self.run.until, border=self.run.border, lazily=again)
+        return Ask(since=self.run.since, until=self.run.until, border=self.run.border, lazily=True)
+
+    @property
+    def is_known(self) -> bool:
+        """Whether most of what is read lies in the mirror already: a full that is not the first."""
+        return self.run.mode == Mode.FULL and self.schedule.watermark is not None
 
     @property
     def cause(self) -> Cause:

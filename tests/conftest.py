@@ -15,7 +15,8 @@ from integrations.registry import CONNECTORS
 from integrations.services import Account, connect
 from packr.workspaces.models import Workspace
 from packr.workspaces.services import save_workspace
-from syncs import clients, reading
+from syncs import clients
+from syncs.ahead import Walk
 from syncs.models import EntitySchedule
 
 from .kit.model_wms import ModelWms, connector_for
@@ -46,10 +47,10 @@ def _quick_passwords(settings: Any) -> None:
 def wms(monkeypatch: pytest.MonkeyPatch) -> ModelWms:
     """A model WMS, and a connector `model` that speaks to it. Its pages are fetched one after the other.
 
-    So that a test can say what happens between two of them; that the next one is fetched ahead has tests of its own.
+    So that a test can say what happens between two of them; that the next ones are fetched ahead has tests of its own.
     """
     made = ModelWms()
-    monkeypatch.setattr(reading, "_fetch_ahead", lambda *args: None)
+    monkeypatch.setattr(Walk, "_ask_after", lambda *args: None)
     monkeypatch.setitem(CONNECTORS, "model", connector_for(made))  # type: ignore[arg-type]
     monkeypatch.setattr(clients, "_idle", type(clients._idle)())
     return made

@@ -16,6 +16,7 @@ from integrations.services import Account, connect
 from packr.warehouse import writer
 from packr.warehouse.models import Order, OrderLine
 from syncs import endings, engine, reading, second_look, services, stopping
+from syncs.ahead import Walk
 from syncs.models import Checkpoint, EntitySchedule, Lane, Mode, SeenPage, State, SyncRun, Trigger
 from syncs.services import claim, request_runs
 from syncs.turn import Turn
@@ -23,7 +24,7 @@ from tests.kit.model_wms import order
 from tests.kit.running import counts, drain, lapse, present, sync
 
 ORDERS, INVENTORY = Entity.ORDERS, Entity.INVENTORY
-FETCH_AHEAD = reading._fetch_ahead
+ASK_AFTER = Walk._ask_after
 
 
 class Killed(BaseException):
@@ -332,7 +333,7 @@ def test_a_worker_asked_to_stop_ends_after_the_page_in_hand(clock, wms, ten):
 
 def test_the_next_page_is_fetched_while_one_is_written(monkeypatch, clock, wms, ten):
     """DESIGN 4: while page n is written, page n+1 is on its way; the order and the count of requests stay."""
-    monkeypatch.setattr(reading, "_fetch_ahead", FETCH_AHEAD)
+    monkeypatch.setattr(Walk, "_ask_after", ASK_AFTER)
     threads = []
     wms.faults = [lambda call: threads.append(threading.current_thread().name)] * 4
     drain()
@@ -341,11 +342,39 @@ def test_the_next_page_is_fetched_while_one_is_written(monkeypatch, clock, wms, 
     assert counts(SyncRun.objects.get()) == {"seen": 10, "created": 10}
 
 
+def test_the_page_after_the_next_is_asked_for_while_one_is_written(monkeypatch, clock, wms, ten):
+    """The WMS is asked without a pause: neither writing nor reading is waited for."""
+    monkeypatch.setattr(Walk, "_ask_after", ASK_AFTER)
+    third = threading.Event()
+    wms.faults = [None, None, lambda call: third.set()]
+    write, in_time = writer.apply, []
+
+    def patient(*args, **kwargs):
+        in_time.append(third.wait(20))
+        return write(*args, **kwargs)
+
+    monkeypatch.setattr(writer, "apply", patient)
+    drain()
+    assert in_time[0]
+    assert counts(SyncRun.objects.get()) == {"seen": 10, "created": 10}
+
+
+def test_an_error_fetched_ahead_costs_none_of_the_pages_before(monkeypatch, clock, wms, ten):
+    """What was asked for before it is committed, in its order."""
+    from integrations.errors import ConnectorError, Kind
+
+    monkeypatch.setattr(Walk, "_ask_after", ASK_AFTER)
+    wms.faults = [None, None, ConnectorError(Kind.UNREACHABLE, "Gone.")]
+    drain()
+    run = SyncRun.objects.get()
+    assert (run.state, counts(run)) == (State.WAITING, {"seen": 6, "created": 6})
+
+
 def test_an_error_fetched_ahead_does_not_cost_the_page_before(monkeypatch, clock, wms, ten):
     """The page in hand is committed before the next one's error is looked at."""
     from integrations.errors import ConnectorError, Kind
 
-    monkeypatch.setattr(reading, "_fetch_ahead", FETCH_AHEAD)
+    monkeypatch.setattr(Walk, "_ask_after", ASK_AFTER)
     wms.faults = [None, ConnectorError(Kind.UNREACHABLE, "Gone.")]
     drain()
     run = SyncRun.objects.get()

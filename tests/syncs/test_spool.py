@@ -1,6 +1,7 @@
-"""Fetching ahead costs no second page when a worker is killed: the page in hand lies in the spool."""
+"""Fetching ahead costs one page when a worker is killed: those that were answered and not written lie in the spool."""
 
 import os
+import time
 from collections import Counter
 from datetime import timedelta
 
@@ -31,19 +32,22 @@ def run(connected):
     return requested.run
 
 
-def killed_as_it_writes(monkeypatch, number):
-    """One slice that ends in death as its page of this number is to be written, the next one being fetched."""
+def killed_as_it_writes(monkeypatch, sandbox, number, *, ahead=2):
+    """One slice that ends in death as its page of this number is to be written and so many after it are asked for."""
     real, calls = writer.apply, []
 
     def mortal(*args, **kwargs):
         calls.append(1)
-        if len(calls) == number:
-            raise Killed
-        return real(*args, **kwargs)
+        if len(calls) < number:
+            return real(*args, **kwargs)
+        deadline = time.monotonic() + 20
+        while len(asked(sandbox)) < number + ahead and time.monotonic() < deadline:
+            time.sleep(0.01)
+        patch.setattr(spool, "drop", lambda run, place: None)  # the dead clean nothing up
+        raise Killed
 
     with monkeypatch.context() as patch:
         patch.setattr(writer, "apply", mortal)
-        patch.setattr(spool, "drop", lambda run: None)  # the dead clean nothing up
         with pytest.raises(Killed):
             engine.work(claim())
     lapse()
@@ -55,9 +59,9 @@ def asked(sandbox):
     return Counter(one["query"] for one in sandbox.log.listed(path="/wms/orders"))
 
 
-def test_a_kill_costs_one_page_and_not_the_one_ahead_as_well(monkeypatch, sandbox, run):
-    """DESIGN 4: killed while page 3 is written and page 4 fetched, only page 4 is asked for again."""
-    killed_as_it_writes(monkeypatch, 3)
+def test_a_kill_costs_one_page_and_not_those_ahead_as_well(monkeypatch, sandbox, run):
+    """DESIGN 4: killed while page 3 is written, page 4 is read and page 5 fetched, only page 5 is asked for again."""
+    killed_as_it_writes(monkeypatch, sandbox, 3)
     drain()
     run.refresh_from_db()
     assert (run.state, counts(run), run.pages) == (State.SUCCEEDED, {"seen": 60, "created": 60}, 6)
@@ -76,18 +80,19 @@ def test_the_first_page_of_an_incremental_is_not_fetched_past(monkeypatch, sandb
     warm = clients.take(run.connection)  # it has spoken with the WMS, and so knows its clock
     warm.get("/wms/warehouses", {"limit": "1"})
     clients.give_back(run.connection, warm)
-    killed_as_it_writes(monkeypatch, 1)
+    killed_as_it_writes(monkeypatch, sandbox, 1, ahead=0)
     assert sum(asked(sandbox).values()) == 1
 
 
-def test_on_another_machine_both_pages_are_asked_for_again(monkeypatch, sandbox, run):
+def test_on_another_machine_all_of_them_are_asked_for_again(monkeypatch, sandbox, run):
     """The spool is a saving, not a promise: without it nothing is lost either."""
-    killed_as_it_writes(monkeypatch, 3)
-    spool.drop(run)
+    killed_as_it_writes(monkeypatch, sandbox, 3)
+    for file in spool._folder().glob("*"):
+        file.unlink()
     drain()
     run.refresh_from_db()
     assert (run.state, counts(run)) == (State.SUCCEEDED, {"seen": 60, "created": 60})
-    assert sorted(asked(sandbox).values()) == [1, 1, 1, 1, 2, 2]
+    assert sorted(asked(sandbox).values()) == [1, 1, 1, 2, 2, 2]
 
 
 def test_what_was_kept_for_another_place_is_not_taken(run):
@@ -96,9 +101,16 @@ def test_what_was_kept_for_another_place_is_not_taken(run):
     assert spool.take(run, {"token": "a"}) == TOLD
 
 
+def test_each_place_has_its_own(run):
+    spool.keep(run, {"token": "a"}, TOLD)
+    spool.keep(run, {"token": "b"}, {})
+    spool.drop(run, {"token": "b"})
+    assert (spool.take(run, {"token": "a"}), spool.take(run, {"token": "b"})) == (TOLD, {})
+
+
 def test_what_is_old_is_not_taken_and_swept_away(settings, tmp_path, run):
     spool.keep(run, None, TOLD)
-    file = spool._file(run)
+    (file,) = spool._folder().glob("*")
     long_ago = (now() - timedelta(minutes=16)).timestamp()
     os.utime(file, (long_ago, long_ago))
     assert spool.take(run, None) == {}
@@ -114,7 +126,7 @@ def test_what_is_young_is_not_swept_away(run):
 
 def test_a_broken_file_is_asked_for_again(caplog, run):
     spool.keep(run, None, TOLD)
-    file = spool._file(run)
+    (file,) = spool._folder().glob("*")
     file.write_bytes(file.read_bytes()[:-4])
     assert spool.take(run, None) == {}
     assert "asked for again" in caplog.text

@@ -1,0 +1,155 @@
+"""A walk through an entity's pages, ahead of what is written: while one page is written, the next one is read and the
+one after that is asked for. So the WMS is asked without a pause, as long as reading and writing take less than it does.
+
+What was answered and is not written lies in the spool, so that a killed worker costs one page and not three.
+"""
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Self
+
+from integrations.connector import Cursor, Page
+from integrations.http import Client, Told
+from packr.warehouse import writer
+
+from . import spool
+from .models import Mode, Phase
+from .turn import Turn
+
+
+@dataclass(frozen=True)
+class Drafted:
+    """A page with what to write of its records. `place` is the cursor that it was asked for with."""
+
+    place: Cursor | None
+    page: Page
+    drafts: Sequence[writer.Draft]
+
+
+@dataclass(frozen=True)
+class _Fetched:
+    """A page as it came, and what the WMS answered for it."""
+
+    place: Cursor | None
+    page: Page
+    told: Told
+
+
+# None: the page before could not be kept, so that nothing is fetched past it.
+_Asked = Future[_Fetched | None]
+
+
+class Walk:
+    """The pages of one slice in order, from where the run stands; each is written before the next one is asked of this.
+
+    Raises what the connector raises, once the pages before it are written. Leaving it waits for the question that is
+    under way: another worker must not ask beside it.
+    """
+
+    def __init__(self, turn: Turn, client: Client) -> None:
+        self._turn, self._client = turn, client
+        self._asker, self._reader = ThreadPoolExecutor(1), ThreadPoolExecutor(1)
+        self._goes_on = True
+        self._asked: _Asked | None = None  # the page after the one in hand
+        self._kept: list[Cursor | None] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._goes_on = False
+        for pool in (self._reader, self._asker):
+            pool.shutdown(cancel_futures=True)
+        self._client.recall({})
+        for place in self._kept:
+            spool.drop(self._turn.run, place)
+
+    def __iter__(self) -> Iterator[Drafted]:
+        drafted: Drafted | None = self._first()
+        while drafted:
+            self._goes_on = not self._turn.is_over
+            reading = self._reader.submit(self._read, self._asked) if self._asked else None
+            yield drafted
+            self._drop(drafted.place)
+            drafted, self._asked = reading.result() if reading else (None, None)
+            drafted = drafted or self._next()
+
+    def _first(self) -> Drafted:
+        turn = self._turn
+        fetched = self._fetch(turn.checkpoint.cursor)
+        if _is_behind(turn, fetched.page):
+            turn.run.until = None
+            fetched = self._fetch(turn.checkpoint.cursor)
+        # The first worker of an incremental chose the moment it ends at; should it die now, the next one chooses
+        # another.
+        chose = turn.is_new and turn.run.until is not None and turn.run.mode == Mode.INCREMENTAL
+        return self._begin(fetched, goes_on=not chose)
+
+    def _next(self) -> Drafted | None:
+        """The page after the one just written, when none was fetched ahead and the walk and the slice go on."""
+        checkpoint = self._turn.checkpoint
+        if checkpoint.cursor is None or checkpoint.phase != Phase.READ or self._turn.is_over:
+            return None
+        return self._begin(self._fetch(checkpoint.cursor))
+
+    def _begin(self, fetched: _Fetched, *, goes_on: bool = True) -> Drafted:
+        """A page that nothing is fetched ahead of yet."""
+        self._goes_on = goes_on and not self._turn.is_over
+        self._asked = self._ask_after(fetched)
+        return self._draft(fetched)
+
+    def _read(self, asked: _Asked) -> tuple[Drafted | None, _Asked | None]:
+        """In the reader's thread: what was asked for; the page after it is being asked for by then."""
+        fetched = asked.result()
+        if fetched is None:
+            return None, None
+        following = self._ask_after(fetched)
+        return self._draft(fetched), following
+
+    def _draft(self, fetched: _Fetched) -> Drafted:
+        page = fetched.page
+        # Without a clock the stamps have to tell the time, and only what was read shows its stamp.
+        if not (self._turn.is_known and page.clock):
+            page = page.read()
+        return Drafted(fetched.place, page, writer.drafts(page.records))
+
+    def _ask_after(self, fetched: _Fetched) -> _Asked | None:
+        """Ask for the page after this one, in the asker's thread."""
+        if fetched.page.cursor is None or not self._goes_on:
+            return None
+        return self._asker.submit(self._fetch_after, fetched)
+
+    def _fetch_after(self, fetched: _Fetched) -> _Fetched | None:
+        if not spool.keep(self._turn.run, fetched.place, fetched.told):
+            return None
+        self._kept.append(fetched.place)
+        return self._fetch(fetched.page.cursor)
+
+    def _fetch(self, place: Cursor | None) -> _Fetched:
+        """The page at this place, by what was told to a worker that did not live to write it or by asking the WMS."""
+        recalled = spool.take(self._turn.run, place)
+        if recalled:
+            self._kept.append(place)
+        self._client.recall(recalled)
+        told = self._client.told = Told()
+        try:
+            page = self._turn.resource.fetch(self._client, self._turn.ask, place)
+        finally:
+            self._client.told = None
+        self._client.learned |= page.learned
+        return _Fetched(place, page, told)
+
+    def _drop(self, place: Cursor | None) -> None:
+        """Forget what is kept of a page that is written."""
+        if place in self._kept:
+            self._kept.remove(place)
+            spool.drop(self._turn.run, place)
+
+
+def _is_behind(turn: Turn, page: Page) -> bool:
+    """Whether the WMS's clock jumped past the end of what a new run asks for: its last changes would be left out."""
+    until = turn.run.until
+    if turn.run.mode == Mode.WINDOW:
+        return False
+    return turn.is_new and until is not None and page.clock is not None and page.clock > until
