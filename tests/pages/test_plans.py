@@ -15,9 +15,12 @@ from django.test.utils import CaptureQueriesContext
 
 from integrations.entities import Entity
 from packr.warehouse import export
-from packr.warehouse.models import InboundShipment, Order
+from packr.warehouse.models import InboundShipment, Order, ProcessingMark
+from packr.warehouse.tables import TABLES
 from packr.workspaces.current import Place
 from packr.workspaces.models import Role, Workspace
+from syncs import behind
+from syncs.turn import schedule_of
 from tests.kit import factories as make
 from tests.kit import large
 from tests.pages.conftest import signed_in
@@ -254,3 +257,20 @@ def test_a_list_is_planned_for_what_is_asked(full: large.Large) -> None:
         kept = [statement for (statement,) in cursor.fetchall()]
     assert any('"integrations_connection"' in statement for statement in kept)
     assert [statement for statement in kept if "piece_" in statement] == []
+
+
+@pytest.mark.usefixtures("_filled", "db")
+@pytest.mark.parametrize("entity", [Entity.ORDERS, Entity.INVENTORY])
+def test_a_run_that_finds_nothing_reads_no_table(entity: Entity) -> None:
+    """Whether anything is to be worked out is asked by every run: of one row, with nothing forbidden to the planner."""
+    newest: Any = TABLES[entity].model._default_manager.order_by("-change_no")[0]
+    connection = newest.connection
+    mark = ProcessingMark.objects.create(connection=connection, entity=entity.value, change_no=newest.change_no)
+    with CaptureQueriesContext(database) as asked:
+        schedule = schedule_of(entity).get(connection.pk, entity)
+    assert not behind.read(schedule, entity).has_changes
+    plan = explained(asked.captured_queries[0]["sql"])
+    here = [node for node in nodes(plan) if node.get("Relation Name") == newest._meta.db_table]
+    assert [read(node) for node in here] == [1]
+    ProcessingMark.objects.filter(pk=mark.pk).update(change_no=newest.change_no - 1)
+    assert behind.read(schedule_of(entity).get(connection.pk, entity), entity).has_changes
