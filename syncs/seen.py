@@ -4,16 +4,16 @@ A full run is compared with the mirror by them; and a list that goes round for e
 """
 
 from array import array
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from hashlib import blake2b
-from itertools import chain
 
 import msgspec
-from django.db.models import Exists, QuerySet
+from django.db.models import QuerySet
 
 from integrations.connector import Page, Rejected
 from integrations.errors import ConnectorError, Kind
 
+from . import statements
 from .models import COMPLETE, Mode, SeenPage, State, SyncRun
 
 MOST_PAGES = 100_000
@@ -45,20 +45,15 @@ def _refuse_circle(run: SyncRun, digest: str, keys: "array[int]") -> None:
             f"The WMS's list did not end after {MOST_PAGES} pages. What was read so far is kept; contact the WMS's "
             "support.",
         )
-    came_before = Exists(SeenPage.objects.filter(run=run, cursor_digest=digest))
-    last = _pages(run).order_by("-number").values_list("keys", came_before)
     # The few pages before and, each time the number of pages has doubled, all: so a circle of any length is found, at
     # little cost.
     has_doubled = run.pages & (run.pages - 1) == 0
-    pages = last.iterator(CHUNK) if has_doubled else iter(last[: 2 * IDLE_PAGES - 1])
-    newest, again = next(pages, (b"", False))
-    earlier: Iterable[Packed] = (packed for packed, _ in pages)
-    may_be_idle = True
-    if not has_doubled:
-        earlier = few = list(earlier)
-        may_be_idle = _may_be_idle(keys, few[IDLE_PAGES - 2 :])
-    # Read to the end in any case: a cursor that is left open would outlive the transaction that an error ends.
-    is_idle = may_be_idle and _is_idle(set(keys), chain([newest], earlier))
+    # The last of so many idle pages has its first row key from before them. To fetch these pages and compare all keys
+    # takes as long as the rest of an unchanged page does.
+    earlier = (run.pages - 2 * IDLE_PAGES + 1, run.pages - IDLE_PAGES)
+    again, known = statements.seen_before(run.pk, digest, keys[:1].tobytes(), earlier)
+    may_be_idle = has_doubled or known or not keys
+    is_idle = may_be_idle and _is_idle(set(keys), _last(run, None if has_doubled else 2 * IDLE_PAGES - 1))
     if again:
         raise ConnectorError(
             Kind.CONTRACT,
@@ -73,17 +68,17 @@ def _refuse_circle(run: SyncRun, digest: str, keys: "array[int]") -> None:
         )
 
 
-def _may_be_idle(keys: "array[int]", before: Iterable[Packed]) -> bool:
-    """Whether this may be the last of so many pages; it is none when its first row key is in none `before` them.
-
-    To compare all keys of all these pages takes as long as the rest of an unchanged page does.
-    """
-    first = keys[:1].tobytes()
-    return not keys or any(first in bytes(packed) for packed in before)
+def _last(run: SyncRun, limit: int | None) -> Iterator[Packed]:
+    """The keys of the last pages, the newest first; None: of all."""
+    keys = _pages(run).order_by("-number").values_list("keys", flat=True)
+    return keys.iterator(CHUNK) if limit is None else iter(keys[:limit])
 
 
 def _is_idle(new: set[int], earlier: Iterable[Packed]) -> bool:
-    """Whether this page and the last ones bring no row key that the pages before those did not have."""
+    """Whether this page and the last ones bring no row key that the pages before those did not have.
+
+    Reads `earlier` to its end in any case: a cursor that is left open would outlive the transaction that an error ends.
+    """
     count = 1
     for packed in earlier:
         count += 1

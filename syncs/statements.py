@@ -12,9 +12,9 @@ from django.db import connection as database
 
 from integrations.entities import Entity
 
-from .models import ACTIVE, EntitySchedule, Lane, State, SyncRun
+from .models import ACTIVE, EntitySchedule, Lane, SeenPage, State, SyncRun
 
-RUN, LANE, SCHEDULE = (model._meta.db_table for model in (SyncRun, Lane, EntitySchedule))
+RUN, LANE, SCHEDULE, SEEN = (model._meta.db_table for model in (SyncRun, Lane, EntitySchedule, SeenPage))
 IS_ACTIVE = f"state IN ({', '.join(repr(state.value) for state in ACTIVE)})"
 # Urgency is never later than ready_at: said so that the index by urgency is read no further than to this moment, and
 # not through all that is planned.
@@ -37,6 +37,10 @@ START = f"""
 # Whoever writes into a run in hands has to be its worker still, and nobody may have asked it to end.
 IN_HAND = f"id = %s AND state = '{State.RUNNING.value}' AND NOT cancel_asked"
 RENEW = f"UPDATE {LANE} SET leased_until = %s WHERE id = %s AND token = %s"
+
+SEEN_BEFORE = f"""
+    SELECT EXISTS (SELECT 1 FROM {SEEN} WHERE run_id = %s AND cursor_digest = %s),
+        EXISTS (SELECT 1 FROM {SEEN} WHERE run_id = %s AND number BETWEEN %s AND %s AND """
 
 
 def next_ready(moment: datetime, connection_id: int | None = None) -> tuple[int, int] | None:
@@ -94,6 +98,18 @@ def write(run_id: int, values: Mapping[str, Any], *, unless_full: bool = False) 
     columns = ", ".join(f"{name} = %s" for name in values)
     alone = " AND NOT then_full" if unless_full else ""
     return _execute(f"UPDATE {RUN} SET {columns} WHERE {IN_HAND}{alone}", *map(_value, values.values()), run_id) == 1
+
+
+def seen_before(run_id: int, cursor_digest: str, key: bytes, numbers: tuple[int, int]) -> tuple[bool, bool]:
+    """Whether a page of the run had this cursor, and whether one of these numbers may have had this (packed) row key.
+
+    May: the same bytes can come of two keys side by side.
+    """
+    holds = "position(%s IN keys) > 0)" if database.vendor == "postgresql" else "instr(keys, %s) > 0)"
+    with database.cursor() as cursor:
+        cursor.execute(SEEN_BEFORE + holds, [run_id, cursor_digest, run_id, *numbers, key])
+        again, known = cursor.fetchone()
+    return bool(again), bool(known)
 
 
 def move_watermark(connection_id: int, entities: Sequence[Entity], watermark: datetime, as_of: datetime) -> None:
