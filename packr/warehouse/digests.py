@@ -21,7 +21,6 @@ NO_SOURCE = bytes(SOURCE)
 STAMPS = Struct(">qq")  # microseconds since 1970
 NO_STAMP = -(2**63)
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-MICROSECOND = timedelta(microseconds=1)
 
 Stamps = tuple[datetime | None, datetime | None]  # updated_at, version_at
 
@@ -82,7 +81,10 @@ def is_older(found: Stamps, known: Stamps, ceiling: datetime) -> bool:
 
 
 def _micros(moment: datetime | None) -> int:
-    return NO_STAMP if moment is None else (moment - EPOCH) // MICROSECOND
+    if moment is None:
+        return NO_STAMP
+    since = moment - EPOCH
+    return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds  # twice as fast as a division
 
 
 def _moment(micros: int) -> datetime | None:

@@ -172,8 +172,8 @@ def _merge(name: str, columns: Sequence[str], rows: Sequence[Row]) -> int:
 def _copy(cursor: Any, name: str, columns: Sequence[str], rows: Iterable[Row]) -> None:
     with cursor.copy(f"COPY {name} ({', '.join(columns)}) FROM STDIN") as copy:
         for row in rows:
-            # The driver takes three times as long to write a time as the time itself does.
-            copy.write_row([value.isoformat() if type(value) is datetime else value for value in row])
+            # The driver takes long to write a time: as text they are written in a tenth of it.
+            copy.write_row(msgspec.to_builtins(row, builtin_types=(bytes,)))
 
 
 def insert_rows(name: str, columns: Sequence[str], count: int, rows: Iterable[Row]) -> None:
