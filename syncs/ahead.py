@@ -68,7 +68,7 @@ class Walk:
     def __iter__(self) -> Iterator[Drafted]:
         drafted: Drafted | None = self._first()
         while drafted:
-            self._goes_on = not self._turn.is_over
+            self._goes_on = not self._turn.gives_way()
             reading = self._reader.submit(self._read, self._asked) if self._asked else None
             yield drafted
             self._drop(drafted.place)
@@ -89,13 +89,13 @@ class Walk:
     def _next(self) -> Drafted | None:
         """The page after the one just written, when none was fetched ahead and the walk and the slice go on."""
         checkpoint = self._turn.checkpoint
-        if checkpoint.cursor is None or checkpoint.phase != Phase.READ or self._turn.is_over:
+        if checkpoint.cursor is None or checkpoint.phase != Phase.READ or self._turn.gives_way():
             return None
         return self._begin(self._fetch(checkpoint.cursor))
 
     def _begin(self, fetched: _Fetched, *, goes_on: bool = True) -> Drafted:
         """A page that nothing is fetched ahead of yet."""
-        self._goes_on = goes_on and not self._turn.is_over
+        self._goes_on = goes_on and not self._turn.gives_way()
         self._asked = self._ask_after(fetched)
         return self._draft(fetched)
 
@@ -116,7 +116,7 @@ class Walk:
 
     def _ask_after(self, fetched: _Fetched) -> _Asked | None:
         """Ask for the page after this one, in the asker's thread."""
-        if fetched.page.cursor is None or not self._goes_on:
+        if fetched.page.cursor is None or not self._goes_on or self._turn.has_to_end:
             return None
         return self._asker.submit(self._fetch_after, fetched)
 

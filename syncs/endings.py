@@ -4,16 +4,12 @@ from datetime import datetime, timedelta
 
 from django.utils.timezone import now
 
-from packr.warehouse import writer
 
 from . import absence, processing, statements
 from .models import EntitySchedule, Mode, RejectedRecord, State, SyncRun
 from .schedule import WIDE, next_wide
 from .services import complete
 from .turn import Turn
-
-# So many new rows are a table that the database does not know yet.
-MANY = 10_000
 
 
 def settle(turn: Turn, doubt: absence.Verdict = absence.SURE) -> None:
@@ -33,8 +29,6 @@ def end(turn: Turn, doubt: absence.Verdict = absence.SURE) -> None:
         # Everything was read: what could not be understood earlier and did not come again is no more.
         old = RejectedRecord.objects.filter(connection=turn.connection, entity=turn.entity)
         old.filter(last_seen_at__lt=run.started_at).delete()
-    if turn.schedule.watermark is None and run.created >= MANY:
-        writer.take_stock(turn.entity)
     if not doubt.state and run.mode != Mode.WINDOW:
         _move_watermark(turn)
     if processing.is_needed(turn):

@@ -107,7 +107,7 @@ def _phases(turn: Turn, client: Client) -> None:
         _go_on(turn, client)
         if not turn.run.is_active:
             return None
-        if turn.is_over:  # asked only now: however short a slice is, it gets somewhere
+        if turn.gives_way():  # asked only now: however short a slice is, it gets somewhere
             break
     return _next_turn(turn)
 

@@ -16,6 +16,9 @@ from .ahead import Drafted, Walk
 from .models import Mode, Phase
 from .turn import Turn
 
+# So many new rows are a table that the database does not know yet.
+MANY = 10_000
+
 
 def read(turn: Turn, client: Client) -> None:
     """Write pages until the slice or the walk ends. A page that was fetched is written, even past the slice."""
@@ -57,6 +60,8 @@ def _write(turn: Turn, drafted: Drafted) -> None:
             stale=applied.stale,
             rejected=len(page.rejected),
         )
+        if turn.schedule.watermark is None and run.created - applied.created < MANY <= run.created:
+            writer.take_stock(turn.entity)
         if not is_last or run.mode == Mode.FULL:
             seen.keep(run, page, applied.keys, applied.doubtful if run.mode == Mode.FULL else [])
         _advance(turn, page, moment)

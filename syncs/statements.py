@@ -18,11 +18,13 @@ RUN, LANE, SCHEDULE, SEEN = (model._meta.db_table for model in (SyncRun, Lane, E
 IS_ACTIVE = f"state IN ({', '.join(repr(state.value) for state in ACTIVE)})"
 # Urgency is never later than ready_at: said so that the index by urgency is read no further than to this moment, and
 # not through all that is planned.
-READY = f"""
+WANTED = f"""
     SELECT run.id, run.lane_id FROM {RUN} AS run JOIN {LANE} AS lane ON lane.id = run.lane_id
     WHERE run.{IS_ACTIVE} AND run.urgency <= %s AND run.ready_at <= %s
-        AND (lane.leased_until IS NULL OR lane.leased_until < %s)
         AND (lane.waits_until IS NULL OR lane.waits_until <= %s)"""
+READY = f"{WANTED} AND (lane.leased_until IS NULL OR lane.leased_until < %s)"
+# Besides a run in hand: what could be taken, and what could if that one gave its lane back.
+ANOTHER = f"{WANTED} AND run.id <> %s AND (lane.id = %s OR lane.leased_until IS NULL OR lane.leased_until < %s) LIMIT 1"
 # So long does a run that has had a slice give way to those that fall due; then it takes its turn among them.
 GIVES_WAY = timedelta(seconds=60)
 READY_FIRST = f"{READY} AND (run.state <> '{State.RUNNING.value}' OR run.urgency <= %s)"
@@ -67,6 +69,14 @@ def is_any_ready(moment: datetime) -> bool:
     """Whether there is a run that a worker may take now."""
     with database.cursor() as cursor:
         cursor.execute(f"{READY} LIMIT 1", [_time(moment)] * 4)
+        return cursor.fetchone() is not None
+
+
+def does_another_wait(run_id: int, lane_id: int, moment: datetime) -> bool:
+    """Whether there is a run that could be worked on now if this one gave its worker and its lane back."""
+    at = _time(moment)
+    with database.cursor() as cursor:
+        cursor.execute(ANOTHER, [at, at, at, run_id, lane_id, at])
         return cursor.fetchone() is not None
 
 

@@ -22,6 +22,9 @@ from .models import Checkpoint, EntitySchedule, Mode, RejectedRecord, SyncRun
 from .prepared import Prepared
 from .services import Claim, fence, unwanted
 
+# So many slices in a row at most, while nobody waits: the task that works them off has to end in time, and a WMS may
+# take half a minute for the last answer.
+MOST_SLICES = 3
 COUNTERS = ("pages", "seen", "created", "updated", "unchanged", "stale", "rejected", "removed", "processed")
 ASKED = ("since", "until", "border")
 SPENT = ("requests", "waited_seconds")
@@ -48,7 +51,8 @@ class Turn:
         self.connection: Connection = self.run.connection
         self.entity = Entity(self.run.entity)
         self.resource: Resource = self.connection.connector.resources[self.entity]
-        self.ends = time.monotonic() + settings.SLICE_SECONDS
+        began = time.monotonic()
+        self._ends, self._latest = began + settings.SLICE_SECONDS, began + MOST_SLICES * settings.SLICE_SECONDS
         self.checkpoint = getattr(self.run, "checkpoint", None) or Checkpoint(run=self.run)
         schedule = schedule_of(self.entity).get(self.connection.pk, self.entity)
         self.schedule: EntitySchedule = schedule
@@ -63,8 +67,20 @@ class Turn:
         return self.checkpoint._state.adding
 
     @property
-    def is_over(self) -> bool:
-        return time.monotonic() >= self.ends or stopping.asked()
+    def has_to_end(self) -> bool:
+        """Whether nothing more may be begun, whoever waits or not."""
+        return stopping.asked() or time.monotonic() >= self._latest
+
+    def gives_way(self) -> bool:
+        """Whether others go first from here: the slice is over and somebody waits, or it has to end."""
+        if self.has_to_end:
+            return True
+        if time.monotonic() < self._ends:
+            return False
+        if statements.does_another_wait(self.run.pk, self.run.lane_id, now()):
+            return True
+        self._ends += settings.SLICE_SECONDS
+        return False
 
     @property
     def ask(self) -> Ask:

@@ -311,6 +311,41 @@ def test_a_long_run_that_a_person_waits_for_gives_way_to_none(clock, long_run, e
     assert claim().run == long_run
 
 
+def test_a_slice_goes_on_while_nobody_waits(clock, wms, ten, home):
+    """To give the lane back costs a question's time; it is done for others, of this account or of another one."""
+    turn = Turn(claim())
+
+    def gives_way():
+        turn._ends = 0  # its time is up
+        return turn.gives_way()
+
+    assert not gives_way()
+    (same_account,) = request_runs(ten, [INVENTORY], trigger=Trigger.MANUAL)
+    assert gives_way()
+    SyncRun.objects.filter(pk=same_account.run.pk).update(ready_at=now() + timedelta(minutes=1))
+    assert not gives_way()
+    other = connect(home, Account("model", "Other", {"key": "k2"}), first_sync=False)
+    request_runs(other, [ORDERS], trigger=Trigger.MANUAL)
+    assert gives_way()
+    claim()  # somebody has taken that one
+    assert not gives_way()
+    turn._latest = 0
+    assert turn.has_to_end
+    assert gives_way()
+
+
+def test_the_database_looks_at_a_table_once_it_has_many_new_rows(monkeypatch, clock, wms, ten):
+    """While the first load goes on: what follows is planned well, and nobody waits for it at the end."""
+    monkeypatch.setattr(reading, "MANY", 5)
+    looks = []
+    monkeypatch.setattr(writer, "take_stock", lambda entity: looks.append((entity, Order.objects.count())))
+    drain()
+    assert looks == [(ORDERS, 6)]
+    wms.put(ORDERS, *(order(f"n{number}", now()) for number in range(10)))
+    assert sync(ten, mode=Mode.FULL).created == 10
+    assert len(looks) == 1
+
+
 def test_the_shortest_slice_still_reads_a_page(settings, clock, wms, ten):
     """No setting makes a run go round without getting anywhere."""
     settings.SLICE_SECONDS = 0
