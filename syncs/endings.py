@@ -4,7 +4,6 @@ from datetime import datetime, timedelta
 
 from django.utils.timezone import now
 
-
 from . import absence, processing, statements
 from .models import EntitySchedule, Mode, RejectedRecord, State, SyncRun
 from .schedule import WIDE, next_wide
