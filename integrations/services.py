@@ -8,7 +8,7 @@ from typing import Any
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, OperationalError, transaction
 from django.utils.timezone import now
 
 from packr.workspaces.models import Workspace
@@ -345,11 +345,17 @@ def disconnect(connection: Connection, *, delete_data: bool = False, person: Any
 
 
 def _delete(connection_id: int, tries: int = 5) -> None:
-    """Delete a connection with all its data. What a worker wrote meanwhile, in its last page, makes it start anew."""
+    """Delete a connection with all its data.
+
+    Whoever writes data of it holds its row, which is why it is taken first: no row of the mirror is made from here on.
+    A worker that waits for it with something in hands that has to be deleted makes one of the two begin anew.
+    """
+    found = Connection.objects.filter(pk=connection_id)
     try:
         with transaction.atomic():
-            Connection.objects.filter(pk=connection_id).delete()
-    except IntegrityError:
+            found.select_for_update().first()
+            found.delete()
+    except OperationalError:
         if tries == 1:
             raise
         _delete(connection_id, tries - 1)

@@ -3,6 +3,7 @@
 import json
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from threading import Thread
 
 import pytest
 from django.db import OperationalError, transaction
@@ -10,7 +11,7 @@ from django.db import connection as database
 from django.test.utils import CaptureQueriesContext
 from msgspec import UNSET
 
-from integrations import records
+from integrations import records, services
 from integrations.entities import Entity
 from integrations.models import Connection
 from packr.warehouse import export, sql, writer
@@ -422,6 +423,27 @@ def test_a_connection_that_is_gone_takes_no_rows(connection):
     connection.delete()
     with pytest.raises(Connection.DoesNotExist), transaction.atomic():
         writer.apply(pk, CUSTOMERS, writer.drafts([customer("c")]), now=NOW)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_connection_deleted_while_a_page_is_written_leaves_no_row(connection):
+    """Decision 6: the mirror's rows have no foreign key that would hold whoever deletes their connection up."""
+
+    def delete():
+        try:
+            services._delete(connection.pk)  # what `disconnect` does last: a page may have begun since it began
+        finally:
+            database.close()
+
+    deleting = Thread(target=delete)
+    with transaction.atomic():
+        writer.apply(connection.pk, INVENTORY, writer.drafts(item(f"i{n}", "1", THEN) for n in range(80)), now=NOW)
+        deleting.start()
+        deleting.join(0.5)  # long enough to come as far as it can
+    deleting.join()
+    assert not Connection.objects.exists()
+    assert not InventoryItem.objects.exists()
+    assert not InventoryLevel.objects.exists()
 
 
 def test_unset_is_falsy_and_nothing_else_is_lost():

@@ -52,7 +52,9 @@ class InboundShipment(Mirrored):
 class InboundLine(models.Model):
     """A line of an inbound shipment; replaced as a set with it."""
 
-    inbound_shipment = models.ForeignKey(InboundShipment, on_delete=models.CASCADE, related_name="lines")
+    inbound_shipment = models.ForeignKey(
+        InboundShipment, on_delete=models.CASCADE, db_constraint=False, related_name="lines"
+    )
     position = models.PositiveIntegerField()
     sku = models.TextField("SKU", null=True)
     inventory_item_id = models.TextField(null=True)

@@ -59,10 +59,15 @@ class Mirrored(models.Model):
     is searched, sorted, joined or shown in lists. `digest` tells whether the record or its stamps changed. `version_at`
     is the stamp of an API that is a copy. `changed_at` is ours: when the row last changed. `removed_at`: no longer in
     the WMS.
+
+    The database is not asked whether what rows and lines belong to is there: only the writer makes them, while it holds
+    their connection, as whoever deletes that does first (docs/decisions/0006).
     """
 
     id = models.BigAutoField(primary_key=True)
-    connection = models.ForeignKey(Connection, on_delete=models.CASCADE, related_name="+", db_index=False)
+    connection = models.ForeignKey(
+        Connection, on_delete=models.CASCADE, related_name="+", db_index=False, db_constraint=False
+    )
     external_id = ExternalId()
     created_at = models.DateTimeField("created in the WMS", null=True)
     updated_at = models.DateTimeField("updated in the WMS", null=True)

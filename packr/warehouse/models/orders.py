@@ -63,7 +63,7 @@ class Order(Mirrored):
 class OrderLine(models.Model):
     """A line of an order. Lines have no id of their own; they are replaced as a set with their order."""
 
-    order = models.ForeignKey(Order, on_delete=models.CASCADE, related_name="lines")
+    order = models.ForeignKey(Order, on_delete=models.CASCADE, db_constraint=False, related_name="lines")
     position = models.PositiveIntegerField()
     sku = models.TextField("SKU", null=True)
     product_id = models.TextField(null=True)

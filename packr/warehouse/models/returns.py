@@ -36,7 +36,7 @@ class ReturnLine(models.Model):
     """A line of a return; replaced as a set with it."""
 
     # Not `return`, which Python keeps for itself.
-    sent_back = models.ForeignKey(Return, on_delete=models.CASCADE, related_name="lines")
+    sent_back = models.ForeignKey(Return, on_delete=models.CASCADE, db_constraint=False, related_name="lines")
     position = models.PositiveIntegerField()
     sku = models.TextField("SKU", null=True)
     inventory_item_id = models.TextField(null=True)

@@ -34,7 +34,7 @@ class InventoryItem(Mirrored):
 class InventoryLevel(models.Model):
     """An item's units in one warehouse; replaced as a set with its item."""
 
-    item = models.ForeignKey(InventoryItem, on_delete=models.CASCADE, related_name="levels")
+    item = models.ForeignKey(InventoryItem, on_delete=models.CASCADE, db_constraint=False, related_name="levels")
     warehouse_id = models.TextField("warehouse")
     onhand = Quantity("on hand")
     fulfillable = Quantity("available")
