@@ -50,11 +50,6 @@ def stamps(found: bytes) -> Stamps:
     return _moment(updated_at), _moment(version_at)
 
 
-def source(found: bytes) -> bytes:
-    """The source in a digest."""
-    return found[:SOURCE]
-
-
 def is_same(found: bytes, known: bytes) -> bool:
     """Whether a record's digest says nothing new. A source of this version of Packr is news to a row without one."""
     return found == known or (

@@ -75,6 +75,23 @@ def stored(model: type[Mirrored], connection_id: int, external_ids: Sequence[str
     return Standing(known, first[1], bool(first[3]))
 
 
+def standing(
+    model: type[Mirrored], connection_id: int, external_ids: Sequence[str], length: int
+) -> list[tuple[str, int, bytes]]:
+    """(id, row key, the first bytes of the digest) of the rows of these ids that are not removed.
+
+    For ids of which most are known to have a row: PostgreSQL looks them up in half the time that `stored` takes, but
+    could read through all of the connection's rows where it knows no better.
+    """
+    with database.cursor() as cursor:
+        cursor.execute(
+            f"SELECT external_id, id, substr(digest, 1, {length:d}) FROM {model._meta.db_table}"
+            f" WHERE connection_id = %s AND {one_of('external_id', '%s')} AND removed_at IS NULL",
+            [connection_id, _list(external_ids)],
+        )
+        return [(external_id, id_, bytes(first)) for external_id, id_, first in cursor.fetchall()]
+
+
 def _by_ids(model: type[Mirrored], columns: str) -> str:
     """A select by (ids, connection): one look into the index per id, whatever the planner knows of the table."""
     table = model._meta.db_table

@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 from msgspec import UNSET
 
+from integrations.decoding import SOURCE
 from integrations.entities import Entity
 from integrations.records import Order, OrderShipment, Record
 
@@ -125,12 +126,8 @@ def apply(
 
 def recognised(connection_id: int, entity: Entity, sources: Mapping[str, bytes]) -> dict[str, int]:
     """The row keys, by id, of those whose row was read from the very same source: nothing is to be done for them."""
-    standing = sql.stored(TABLES[entity].model, connection_id, list(sources))
-    return {
-        external_id: known.id
-        for external_id, known in standing.rows.items()
-        if digests.source(known.digest) == sources[external_id] and not known.removed
-    }
+    standing = sql.standing(TABLES[entity].model, connection_id, list(sources), SOURCE)
+    return {external_id: id_ for external_id, id_, source in standing if source == sources[external_id]}
 
 
 def _apply(page: _Page, change_no: int | None = None) -> Applied:
