@@ -55,14 +55,15 @@ def _compiled(
     Written out and compiled once, as dataclasses do it: a first sync makes millions of records.
     """
     names: dict[str, Any] = {"record": record, "UNSET": UNSET, "identifier": values.identifier, "_extra": _extra}
-    names["to_time"] = values.instant
+    names |= {"to_time": values.instant, "small": values.TOO_LARGE}
     fields = [f"{name}={HEAD[name]}" for name in head] + [f"{name}={name}" for name in own]
     for name, convert in converters.items():
         if convert is None:
             fields.append(f"{name}=item.{name}")
         else:
             names[f"to_{name}"] = convert
-            fields.append(f"{name}={_converted(name, f'to_{name}')}")
+            expression = _converted(name, f"to_{name}")
+            fields.append(f"{name}={_counted(name, expression) if convert is values.number else expression}")
     exec(f"def fill({', '.join(['item', *own])}): return record({', '.join(fields)})", names)
     filled: Callable[..., R] = names["fill"]
     return filled
@@ -71,6 +72,11 @@ def _compiled(
 def _converted(name: str, by: str) -> str:
     """The expression for an item's field that is converted; null and missing stay what they are."""
     return f"v if (v := item.{name}) is None or v is UNSET else {by}(v)"
+
+
+def _counted(name: str, otherwise: str) -> str:
+    """The expression for an item's number: most are small whole ones, for which no call is made."""
+    return f"str(v) if type(v := item.{name}) is int and -small < v < small else {otherwise}"
 
 
 # What every record begins with, and the expression that makes it of an item.
