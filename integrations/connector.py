@@ -65,7 +65,8 @@ class Page:
     """One answer of a WMS. `cursor` None means it was the last one. `clock` is the WMS's Date as it answered.
 
     `learned` holds facts about this account that later runs should know from the start. `sources` are those of the
-    records, by id, where the connector knows them; `unread` are items beside the records, only when asked lazily.
+    records, by id, where the connector knows them. What was asked lazily may be `unopened`: what makes the page's items
+    of it, some of them `unread`, when there is time for that.
     """
 
     records: Sequence[Record]
@@ -75,9 +76,18 @@ class Page:
     learned: Mapping[str, Any] = field(default_factory=dict)
     sources: Mapping[str, bytes] = field(default_factory=dict)
     unread: Sequence[Unread] = ()
+    unopened: "Callable[[], Page] | None" = None
+
+    def opened(self) -> "Page":
+        """The page with its items told from each other, which are left unread."""
+        if self.unopened is None:
+            return self
+        return replace(self.unopened(), cursor=self.cursor, clock=self.clock, learned=self.learned)
 
     def read(self, known: Container[str] = ()) -> "Page":
         """The page with what was left unread now read, except the items of ids that are `known`."""
+        if self.unopened:
+            return self.opened().read(known)
         if not self.unread:
             return self
         unread = {one.external_id: one for one in self.unread}  # of an id that comes twice, the later item counts

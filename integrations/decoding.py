@@ -8,15 +8,16 @@ import json
 import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from decimal import Decimal
+from functools import partial
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 import msgspec
 
-from .connector import Rejected, Unread
+from .connector import Page, Rejected, Unread
 from .errors import ConnectorError, Kind
 from .http import GOES_ON, Answer, not_json
 from .records import Record
@@ -40,14 +41,15 @@ W = TypeVar("W")
 class Decoded:
     """A page taken apart: its records, what was rejected, and the rest of the envelope as plain JSON values.
 
-    `sources` tell from which bytes a record (by its id) was read; `unread` are items that nobody has read yet.
+    `sources` tell from which bytes a record (by its id) was read; `unopened` makes a page of items that nobody has
+    looked at yet.
     """
 
     records: Sequence[Record]
     rejected: Sequence[Rejected]
     rest: dict[str, Any]
     sources: Mapping[str, bytes] = field(default_factory=dict)
-    unread: Sequence[Unread] = ()
+    unopened: Callable[[], Page] | None = None
 
 
 class _Head(msgspec.Struct):
@@ -69,7 +71,7 @@ class Shape(Generic[W]):
     def page(self, answer: Answer, items: str, *, lazily: bool = False) -> Decoded:
         """The records under the key `items` of an answer; ConnectorError(contract) when it is no such page.
 
-        `lazily`: leave items unread whose id (under the key `id`) can be told.
+        `lazily`: leave it unopened. Items whose id (under the key `id`) can be told are unread then.
         """
         try:
             whole = WHOLE.decode(answer.body)
@@ -79,7 +81,9 @@ class Shape(Generic[W]):
             raise no_list(items) from None
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             return self._slow_page(answer, items)
-        return self._unread(raw, rest) if lazily else self._collect(raw, rest, self._from_bytes)
+        if lazily:
+            return Decoded((), (), rest, unopened=partial(self._open, raw))
+        return self._collect(raw, rest, self._from_bytes)
 
     def one(self, answer: Answer, item: str) -> Decoded:
         """The one record under the key `item` of an answer; ConnectorError(contract) when there is none."""
@@ -113,7 +117,7 @@ class Shape(Generic[W]):
                     sources[str(record.external_id)] = self._source(item)
         return Decoded(records, rejected, rest, sources)
 
-    def _unread(self, raw: Sequence[msgspec.Raw], rest: dict[str, Any]) -> Decoded:
+    def _open(self, raw: Sequence[msgspec.Raw]) -> Page:
         unread: list[Unread] = []
         others: list[msgspec.Raw] = []
         for item in raw:
@@ -123,7 +127,8 @@ class Shape(Generic[W]):
                 others.append(item)  # not lost: it is read at once, and rejected with its reason
             else:
                 unread.append(Unread(external_id, self._source(item), item, self._understand))
-        return replace(self._collect(others, rest, self._from_bytes), unread=unread)
+        found = self._collect(others, {}, self._from_bytes)
+        return Page(found.records, found.rejected, sources=found.sources, unread=unread)
 
     def _understand(self, item: msgspec.Raw) -> Record | Rejected:
         try:

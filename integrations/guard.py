@@ -25,8 +25,8 @@ from .errors import ConnectorError, Kind
 # Where Oracle's and Azure's machines ask for their own secrets; global as far as Python 3.11 knows.
 CLOUD_INSIDES = (ipaddress.ip_network("192.0.0.0/24"), ipaddress.ip_network("168.63.129.16/32"))
 NAT64 = ipaddress.ip_network("64:ff9b::/96")
-# Of the request that this thread is making: when it has to be over, on the monotonic clock (`at`), and whether any of
-# it has left (`sent`).
+# Of the request that this thread is making: when it has to be over, on the monotonic clock (`at`), whether any of it
+# has left (`sent`), and what is to be called when it has (`on_sent`, or None).
 give_up = threading.local()
 
 
@@ -138,6 +138,11 @@ def _left() -> float:
     return left
 
 
+def _tell_sent() -> None:
+    if give_up.on_sent:
+        give_up.on_sent()
+
+
 class _TimedSocket(socket.socket):
     """Every read gets only what is left of the deadline, so that an answer that drips, headers too, ends in time."""
 
@@ -149,6 +154,7 @@ class _TimedSocket(socket.socket):
         _left()
         give_up.sent = True
         super().sendall(data, flags)
+        _tell_sent()
 
 
 class _TimedTLS(ssl.SSLSocket):
@@ -160,6 +166,7 @@ class _TimedTLS(ssl.SSLSocket):
         _left()
         give_up.sent = True
         super().sendall(data, flags)
+        _tell_sent()
 
 
 @cache

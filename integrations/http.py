@@ -9,7 +9,7 @@ import json
 import logging
 import math
 import time
-from collections.abc import Container, Mapping
+from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
@@ -78,7 +78,8 @@ class Client:
     reads below the WMS's limit. `private_hosts` are the `host:port` pairs that may be plain http or resolve to a
     private address. `state` is the connector's own to keep between requests (a session token); `learned` is what
     earlier runs found out about this account. While there is a `told`, usable answers are noted there; while there are
-    `exchanges`, every question is. `ahead`: how far the WMS's clock went before ours at its last answer.
+    `exchanges`, every question is. `ahead`: how far the WMS's clock went before ours at its last answer. `on_sent` is
+    called when a question has left and nothing can be done but wait for the answer.
     """
 
     base_url: str
@@ -94,6 +95,7 @@ class Client:
     ahead: timedelta | None = None
     until: float | None = None
     exchanges: "list[Exchange] | None" = field(default=None, repr=False)
+    on_sent: Callable[[], object] | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         self.base_url = self.base_url.rstrip("/")
@@ -179,7 +181,7 @@ class Client:
         began = time.monotonic()
         deadline = give_up.at = min(began + self.deadline.total_seconds(), self.until or math.inf)
         seconds = max(deadline - began, 0.001)
-        give_up.sent = False
+        give_up.sent, give_up.on_sent = False, self.on_sent
         self.requests_made += 1
         try:
             with self._session.request(

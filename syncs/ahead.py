@@ -7,6 +7,7 @@ What was answered and is not written lies in the spool, so that a killed worker 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from threading import Event
 from typing import Self
 
 from integrations.connector import Cursor, Page
@@ -36,7 +37,7 @@ class _Fetched:
     told: Told
 
 
-# None: the page before could not be kept, so that nothing is fetched past it.
+# None: there is no page after the one before, or it is not asked for ahead.
 _Asked = Future[_Fetched | None]
 
 
@@ -69,10 +70,10 @@ class Walk:
         drafted: Drafted | None = self._first()
         while drafted:
             self._goes_on = not self._turn.gives_way()
-            reading = self._reader.submit(self._read, self._asked) if self._asked else None
+            following, reading = self._go_on(self._asked) if self._asked else (None, None)
             yield drafted
             self._drop(drafted.place)
-            drafted, self._asked = reading.result() if reading else (None, None)
+            drafted, self._asked = reading.result() if reading else None, following
             drafted = drafted or self._next()
 
     def _first(self) -> Drafted:
@@ -96,47 +97,64 @@ class Walk:
     def _begin(self, fetched: _Fetched, *, goes_on: bool = True) -> Drafted:
         """A page that nothing is fetched ahead of yet."""
         self._goes_on = goes_on and not self._turn.gives_way()
-        self._asked = self._ask_after(fetched)
-        return self._draft(fetched)
+        self._asked = None
+        if fetched.page.cursor is None or not self._goes_on:
+            return self._draft(fetched)
+        is_there: _Asked = Future()
+        is_there.set_result(fetched)
+        self._asked, reading = self._go_on(is_there)
+        return reading.result() or self._draft(fetched)
 
-    def _read(self, asked: _Asked) -> tuple[Drafted | None, _Asked | None]:
-        """In the reader's thread: what was asked for; the page after it is being asked for by then."""
+    def _go_on(self, asked: _Asked) -> tuple[_Asked, Future[Drafted | None]]:
+        """As soon as a page is there: ask for the one after it, then read it."""
+        is_asked = Event()
+        following = self._asker.submit(self._ask_after, asked, is_asked)
+        following.add_done_callback(lambda _: is_asked.set())  # however that ends
+        return following, self._reader.submit(self._read, asked, is_asked)
+
+    def _read(self, asked: _Asked, is_asked: Event) -> Drafted | None:
+        """In the reader's thread: what was asked for, once the WMS has the next question to work on."""
+        is_asked.wait()
         fetched = asked.result()
-        if fetched is None:
-            return None, None
-        following = self._ask_after(fetched)
-        return self._draft(fetched), following
+        return self._draft(fetched) if fetched else None
 
     def _draft(self, fetched: _Fetched) -> Drafted:
-        page = fetched.page
+        page = fetched.page.opened()
         # Without a clock the stamps have to tell the time, and only what was read shows its stamp.
         if not (self._turn.is_known and page.clock):
             page = page.read()
         return Drafted(fetched.place, page, writer.drafts(page.records))
 
-    def _ask_after(self, fetched: _Fetched) -> _Asked | None:
-        """Ask for the page after this one, in the asker's thread."""
+    def _ask_after(self, asked: _Asked, is_asked: Event) -> _Fetched | None:
+        """In the asker's thread: the page after this one, if there is one and it is time for it."""
+        fetched = asked.result()
+        if fetched is None or not self._may_ask_after(fetched):
+            return None
+        return self._fetch(fetched.page.cursor, is_asked)
+
+    def _may_ask_after(self, fetched: _Fetched) -> bool:
         if fetched.page.cursor is None or not self._goes_on or self._turn.has_to_end:
-            return None
-        return self._asker.submit(self._fetch_after, fetched)
-
-    def _fetch_after(self, fetched: _Fetched) -> _Fetched | None:
+            return False
         if not spool.keep(self._turn.run, fetched.place, fetched.told):
-            return None
+            return False
         self._kept.append(fetched.place)
-        return self._fetch(fetched.page.cursor)
+        return True
 
-    def _fetch(self, place: Cursor | None) -> _Fetched:
-        """The page at this place, by what was told to a worker that did not live to write it or by asking the WMS."""
+    def _fetch(self, place: Cursor | None, is_asked: Event | None = None) -> _Fetched:
+        """The page at this place, by what was told to a worker that did not live to write it or by asking the WMS.
+
+        `is_asked` is set when the WMS has been asked.
+        """
         recalled = spool.take(self._turn.run, place)
         if recalled:
             self._kept.append(place)
         self._client.recall(recalled)
         told = self._client.told = Told()
+        self._client.on_sent = is_asked.set if is_asked else None
         try:
             page = self._turn.resource.fetch(self._client, self._turn.ask, place)
         finally:
-            self._client.told = None
+            self._client.told = self._client.on_sent = None
         self._client.learned |= page.learned
         return _Fetched(place, page, told)
 

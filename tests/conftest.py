@@ -50,7 +50,7 @@ def wms(monkeypatch: pytest.MonkeyPatch) -> ModelWms:
     So that a test can say what happens between two of them; that the next ones are fetched ahead has tests of its own.
     """
     made = ModelWms()
-    monkeypatch.setattr(Walk, "_ask_after", lambda *args: None)
+    monkeypatch.setattr(Walk, "_may_ask_after", lambda *args: False)
     monkeypatch.setitem(CONNECTORS, "model", connector_for(made))  # type: ignore[arg-type]
     monkeypatch.setattr(clients, "_idle", type(clients._idle)())
     return made

@@ -306,6 +306,14 @@ def test_the_deadline_begins_anew_with_each_request(server: Server, connect: Cal
         assert client.get("/").body == b" " * 10
 
 
+def test_it_is_told_when_a_question_has_left(server: Server, connect: Callable[..., Client]) -> None:
+    """And not only when it is answered."""
+    sent = threading.Event()
+    server.answer = lambda call: Reply(b"told" if sent.wait(20) else b"not told")
+    client = connect(on_sent=sent.set)
+    assert client.get("/").body == b"told"
+
+
 @pytest.fixture
 def believed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """The file of the only certificate that is believed, that of `_DrippingTls`."""

@@ -1,6 +1,7 @@
 """Killed anywhere, by anything: nothing lost, nothing doubled, at most the page in hand fetched again."""
 
 import threading
+import time
 import uuid
 from datetime import timedelta
 
@@ -24,7 +25,7 @@ from tests.kit.model_wms import order
 from tests.kit.running import counts, drain, lapse, present, sync
 
 ORDERS, INVENTORY = Entity.ORDERS, Entity.INVENTORY
-ASK_AFTER = Walk._ask_after
+MAY_ASK_AFTER = Walk._may_ask_after
 
 
 class Killed(BaseException):
@@ -368,7 +369,7 @@ def test_a_worker_asked_to_stop_ends_after_the_page_in_hand(clock, wms, ten):
 
 def test_the_next_page_is_fetched_while_one_is_written(monkeypatch, clock, wms, ten):
     """DESIGN 4: while page n is written, page n+1 is on its way; the order and the count of requests stay."""
-    monkeypatch.setattr(Walk, "_ask_after", ASK_AFTER)
+    monkeypatch.setattr(Walk, "_may_ask_after", MAY_ASK_AFTER)
     threads = []
     wms.faults = [lambda call: threads.append(threading.current_thread().name)] * 4
     drain()
@@ -379,7 +380,7 @@ def test_the_next_page_is_fetched_while_one_is_written(monkeypatch, clock, wms, 
 
 def test_the_page_after_the_next_is_asked_for_while_one_is_written(monkeypatch, clock, wms, ten):
     """The WMS is asked without a pause: neither writing nor reading is waited for."""
-    monkeypatch.setattr(Walk, "_ask_after", ASK_AFTER)
+    monkeypatch.setattr(Walk, "_may_ask_after", MAY_ASK_AFTER)
     third = threading.Event()
     wms.faults = [None, None, lambda call: third.set()]
     write, in_time = writer.apply, []
@@ -398,18 +399,33 @@ def test_an_error_fetched_ahead_costs_none_of_the_pages_before(monkeypatch, cloc
     """What was asked for before it is committed, in its order."""
     from integrations.errors import ConnectorError, Kind
 
-    monkeypatch.setattr(Walk, "_ask_after", ASK_AFTER)
+    monkeypatch.setattr(Walk, "_may_ask_after", MAY_ASK_AFTER)
     wms.faults = [None, None, ConnectorError(Kind.UNREACHABLE, "Gone.")]
     drain()
     run = SyncRun.objects.get()
     assert (run.state, counts(run)) == (State.WAITING, {"seen": 6, "created": 6})
 
 
+def test_a_page_is_read_while_the_wms_works_on_the_next(monkeypatch, clock, wms, ten):
+    """The WMS takes longer than reading does, so it is asked first."""
+    monkeypatch.setattr(Walk, "_may_ask_after", MAY_ASK_AFTER)
+    draft, done = Walk._draft, []
+
+    def slowly(call):
+        time.sleep(0.1)  # long enough for whoever does not wait
+        done.append("asked")
+
+    wms.faults = [slowly] * 4
+    monkeypatch.setattr(Walk, "_draft", lambda *args: done.append("read") or draft(*args))
+    drain()
+    assert done == ["asked", *["asked", "read"] * 3, "read"]
+
+
 def test_an_error_fetched_ahead_does_not_cost_the_page_before(monkeypatch, clock, wms, ten):
     """The page in hand is committed before the next one's error is looked at."""
     from integrations.errors import ConnectorError, Kind
 
-    monkeypatch.setattr(Walk, "_ask_after", ASK_AFTER)
+    monkeypatch.setattr(Walk, "_may_ask_after", MAY_ASK_AFTER)
     wms.faults = [None, ConnectorError(Kind.UNREACHABLE, "Gone.")]
     drain()
     run = SyncRun.objects.get()

@@ -58,7 +58,7 @@ class Locations:
             cursor=_cursor(left if token else left[1:], token, more),
             clock=answer.clock,
             sources=decoded.sources,
-            unread=decoded.unread,
+            unopened=decoded.unopened,
         )
 
 

@@ -65,7 +65,7 @@ class Listing:
             clock=answer.clock,
             learned=learned,
             sources=decoded.sources,
-            unread=decoded.unread,
+            unopened=decoded.unopened,
         )
 
     def _ask(self, client: Client, ask: Ask, stamp: str, token: str | None) -> Answer:
