@@ -5,7 +5,7 @@ import socket
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.db.models import Max, Q
+from django.db.models import Max, Model, Q, Subquery
 from django.utils import timezone
 
 from .models import Beat
@@ -53,14 +53,27 @@ class Signs:
         return self.tick if self.tick and moment - self.tick > NO_TICK_AFTER else None
 
 
+SIGNS = {"process": PROCESSES, "tick": Q(name=TICK), "began": Q(name=BEGAN)}
+
+
 def signs() -> Signs:
     """The last signs of life, in one statement."""
-    found = Beat.objects.aggregate(
-        process=Max("at", filter=PROCESSES),
-        tick=Max("at", filter=Q(name=TICK)),
-        began=Max("at", filter=Q(name=BEGAN)),
-    )
-    return Signs(**found)
+    return Signs(**Beat.objects.aggregate(**{name: Max("at", filter=which) for name, which in SIGNS.items()}))
+
+
+def columns() -> dict[str, Subquery]:
+    """The last signs of life as columns of a query that is made anyway; `read` finds them in its rows."""
+    return {
+        f"last_{name}": Subquery(Beat.objects.filter(which).order_by("-at").values("at")[:1])
+        for name, which in SIGNS.items()
+    }
+
+
+def read(row: Model) -> Signs | None:
+    """The signs of life in a row of a query with `columns`; None where it has none."""
+    if not hasattr(row, "last_process"):
+        return None
+    return Signs(**{name: getattr(row, f"last_{name}") for name in SIGNS})
 
 
 def take_turn(name: str, every: timedelta, moment: datetime) -> bool:

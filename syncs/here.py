@@ -57,7 +57,12 @@ def _here(place: Place) -> Here:
 
 def signs(place: Place) -> beats.Signs:
     """When Packr's own processes last showed themselves."""
-    return cast(beats.Signs, once(place, "signs", beats.signs))
+    return cast(beats.Signs, once(place, "signs", lambda: _signs(here(place))))
+
+
+def _signs(around: Here) -> beats.Signs:
+    read_before = (beats.read(state.schedule) for states in around.states.values() for state in states)
+    return next(filter(None, read_before), None) or beats.signs()
 
 
 def once(place: Place, name: str, read: Callable[[], Any]) -> Any:

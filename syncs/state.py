@@ -11,6 +11,7 @@ from django.utils.timezone import now
 from integrations.entities import Entity
 from integrations.models import Connection
 
+from . import beats
 from .models import COMPLETE, EntitySchedule, Mode, State, SyncRequest, SyncRun
 from .schedule import default_schedule
 
@@ -97,7 +98,8 @@ def entity_state(connection: Connection, entity: Entity) -> EntityState | None:
 
 def _with_runs(connections: list[int], moment: datetime) -> QuerySet[EntitySchedule]:
     """Their schedules, each with its latest run that began or is on its way at a person's word, when it runs next, and
-    what waits for a person: removals that are held back, and somebody's request.
+    what waits for a person: removals that are held back, and somebody's request. With them, for who shows all that on a
+    page, the last signs of life of Packr's own processes.
 
     Looked up for each schedule by an index: a connection has thousands of runs.
     """
@@ -109,6 +111,7 @@ def _with_runs(connections: list[int], moment: datetime) -> QuerySet[EntitySched
         planned_at=Subquery(runs.filter(planned).values("due_at")[:1]),
         held_run=Subquery(undecided().filter(**ours).order_by("-pk").values("pk")[:1]),
         is_asked_for=Exists(SyncRequest.objects.filter(**ours, decision="")),
+        **beats.columns(),
     )
 
 

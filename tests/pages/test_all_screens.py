@@ -52,6 +52,7 @@ def test_each_costs_the_same_for_one_row_as_for_a_page_of_them(
     """UX 8: at most ten statements, whatever the rows, the connections and the filters' choices."""
     make.brand(workspace, "Acme", (connection, ""))
     fill(connection, range(1))
+    make.run(connection)
     address = reverse(screen.name) + query
     admin.get(address)
     with CaptureQueriesContext(database) as one:

@@ -53,6 +53,7 @@ def test_a_screen_costs_the_same_for_one_row_as_for_a_page_of_them(
     make.brand(workspace, "Acme", (connection, ""))
     make.warehouse(connection, "wh", "Allentown")
     fill(connection, range(1))
+    make.run(connection)
     admin.get(address + query)
     with CaptureQueriesContext(database) as one:
         admin.get(address + query)
