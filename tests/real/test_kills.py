@@ -110,8 +110,8 @@ def test_a_first_sync_goes_on_after_every_kill(packr: Packr, big: Sandbox, tell:
 
 @pytest.fixture
 def busy(packr: Packr, big: Sandbox) -> Process:
-    """A qcluster in the middle of a long first sync."""
-    big.fault(fault="latency", ms=100, path="/wms/orders")
+    """A qcluster in the middle of a long first sync, slow enough for a test to see a page and act before the next."""
+    big.fault(fault="latency", ms=400, path="/wms/orders")
     connect(packr, big)
     cluster = packr.start("qcluster")
     further(packr, 1, 60)
