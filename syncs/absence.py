@@ -1,7 +1,8 @@
 """What a full run did not see: which rows are missing, and whether that can be believed."""
 
+from array import array
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -94,8 +95,9 @@ def _missing(run: SyncRun, after: int = 0) -> Iterator[tuple[int, str]]:
     rows = _scope(run)
     if run.started_at is not None:
         rows = rows.filter(changed_at__lt=run.started_at)
-    parts = seen.parts(run)
+    parts: Sequence[array[int]] = ()
     while known := list(rows.filter(pk__gt=after).order_by("pk").values_list("pk", flat=True)[:CHUNK]):
+        parts = parts or seen.parts(run)  # not for a first load, which has nothing to compare and millions of keys
         absent = set(known)
         for part in parts:
             absent.difference_update(part[bisect_left(part, known[0]) : bisect_right(part, known[-1])])

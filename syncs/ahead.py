@@ -103,7 +103,9 @@ class Walk:
         is_there: _Asked = Future()
         is_there.set_result(fetched)
         self._asked, reading = self._go_on(is_there)
-        return reading.result() or self._draft(fetched)
+        drafted = reading.result()
+        assert drafted  # what was fetched can be read
+        return drafted
 
     def _go_on(self, asked: _Asked) -> tuple[_Asked, Future[Drafted | None]]:
         """As soon as a page is there: ask for the one after it, then read it."""

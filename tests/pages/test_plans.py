@@ -14,8 +14,8 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from integrations.entities import Entity
-from packr.warehouse import export
-from packr.warehouse.models import InboundShipment, Order, ProcessingMark
+from packr.warehouse import export, writer
+from packr.warehouse.models import InboundShipment, InventoryItem, Order, ProcessingMark
 from packr.warehouse.tables import TABLES
 from packr.workspaces.current import Place
 from packr.workspaces.models import Role, Workspace
@@ -257,6 +257,19 @@ def test_a_list_is_planned_for_what_is_asked(full: large.Large) -> None:
         kept = [statement for (statement,) in cursor.fetchall()]
     assert any('"integrations_connection"' in statement for statement in kept)
     assert [statement for statement in kept if "piece_" in statement] == []
+
+
+def test_what_a_full_sync_recognises_is_looked_up_by_id(full: large.Large) -> None:
+    """A page's thousand ids by their index, and not among all of the connection's rows."""
+    connection = full.connections[0]
+    ids = [str(one) for one in InventoryItem.objects.filter(connection=connection).values_list("external_id")[:1000]]
+    with CaptureQueriesContext(database) as asked:
+        writer.recognised(connection.pk, Entity.INVENTORY, dict.fromkeys(ids, b""))
+    plan = explained(asked.captured_queries[0]["sql"])
+    assert indexes(plan) == {"one_inventoryitem"}
+    (scan,) = [node for node in nodes(plan) if node.get("Relation Name") == InventoryItem._meta.db_table]
+    assert "external_id" in scan["Index Cond"]
+    assert read(scan) <= len(ids)
 
 
 @pytest.mark.usefixtures("_filled", "db")
