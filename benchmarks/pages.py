@@ -121,8 +121,8 @@ def _measure(times: int) -> None:
     _say("| page | p50 ms | p95 ms | of which Python p50 | statements p50 | statements |")
     _say("|---|---|---|---|---|---|")
     pages = list(_addresses(client))
-    for name, address in pages[:1]:  # nothing was ever synced here, and nobody does: the page says so, and why
-        _say(_row(f"{name}, old data and no worker", client, address, times))
+    for name, address in pages[:1]:  # as it is before the first sync
+        _say(_row(f"{name}, never synced", client, address, times))
     for name, address in pages:
         _as_in_service()
         _say(_row(name, client, address, times))
