@@ -268,7 +268,7 @@ def test_what_a_full_sync_recognises_is_looked_up_by_id(full: large.Large) -> No
     plan = explained(asked.captured_queries[0]["sql"])
     assert indexes(plan) == {"one_inventoryitem"}
     (scan,) = [node for node in nodes(plan) if node.get("Relation Name") == InventoryItem._meta.db_table]
-    assert "external_id" in scan["Index Cond"]
+    assert all("external_id" in node["Index Cond"] for node in nodes(plan) if "Index Name" in node)
     assert read(scan) <= len(ids)
 
 
