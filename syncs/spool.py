@@ -51,8 +51,7 @@ def keep(run: SyncRun, cursor: Any, told: Told) -> bool:
     file = _file(run, place)
     draft = file.with_suffix(".draft")
     try:
-        if not file.parent.exists():
-            file.parent.mkdir(mode=0o700, exist_ok=True)
+        file.parent.mkdir(mode=0o700, exist_ok=True)
         draft.write_bytes(msgspec.msgpack.encode(_Page(place, answers)))
         draft.replace(file)
     except OSError as error:

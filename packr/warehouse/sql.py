@@ -75,7 +75,7 @@ def stored(model: type[Mirrored], connection_id: int, external_ids: Sequence[str
     return Standing(known, first[1], bool(first[3]))
 
 
-def standing(
+def present(
     model: type[Mirrored], connection_id: int, external_ids: Sequence[str], length: int
 ) -> list[tuple[str, int, bytes]]:
     """(id, row key, the first bytes of the digest) of the rows of these ids that are not removed.

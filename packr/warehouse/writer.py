@@ -126,8 +126,8 @@ def apply(
 
 def recognised(connection_id: int, entity: Entity, sources: Mapping[str, bytes]) -> dict[str, int]:
     """The row keys, by id, of those whose row was read from the very same source: nothing is to be done for them."""
-    standing = sql.standing(TABLES[entity].model, connection_id, list(sources), SOURCE)
-    return {external_id: id_ for external_id, id_, source in standing if source == sources[external_id]}
+    present = sql.present(TABLES[entity].model, connection_id, list(sources), SOURCE)
+    return {external_id: id_ for external_id, id_, source in present if source == sources[external_id]}
 
 
 def _apply(page: _Page, change_no: int | None = None) -> Applied:
