@@ -95,6 +95,13 @@ def signed_in(
     context.close()
 
 
+def loaded(page: Page, *walks: Iterator[str]) -> Iterator[str]:
+    """The steps of these walks, each when its page is whole: a click comes back when the next one has only begun."""
+    for name in chain(*walks):
+        page.wait_for_load_state()
+        yield name
+
+
 def everything(page: Page, address: str) -> Iterator[str]:
     """Open every page and every state of it that has a name, one after the other."""
     for name, path in PAGES.items():
@@ -302,14 +309,14 @@ def take(address: str, into: Path) -> None:
         browser = play.chromium.launch(**CHROMIUM)  # type: ignore[arg-type]
         for look in LOOKS:
             with signed_in(browser, address, look) as (_, page):
-                for name in chain(everything(page, address), connections(page, address)):
+                for name in loaded(page, everything(page, address), connections(page, address)):
                     page.screenshot(
                         path=into / f"{name}-{look}.png", full_page=name not in ("manual-sync-dialog", "widget")
                     )
-                for name in contact_states(page, address):
+                for name in loaded(page, contact_states(page, address)):
                     page.screenshot(path=into / f"{name}-{look}.png", full_page=True)
             with signed_in(browser, address, look, "member") as (_, page):
-                for name in asking(page, address):
+                for name in loaded(page, asking(page, address)):
                     page.screenshot(path=into / f"{name}-{look}.png", full_page=True)
             with signed_in(browser, address, look) as (_, page):
                 page.goto(f"{address}{PAGES['integrations']}")

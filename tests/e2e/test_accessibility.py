@@ -1,7 +1,6 @@
 """axe on every page and state, light and dark, wide and narrow; and nothing wider than a phone."""
 
 from collections.abc import Callable
-from itertools import chain
 from types import SimpleNamespace
 from typing import Any
 
@@ -12,7 +11,7 @@ from playwright.sync_api import Page
 from syncs.models import State
 from tests.kit import factories as make
 
-from .shots import LOOKS, asking, connections, contact_states, everything
+from .shots import LOOKS, asking, connections, contact_states, everything, loaded
 
 Visit = Callable[..., Page]
 ALL_RULES: dict[str, Any] = {"resultTypes": ["violations"]}
@@ -53,12 +52,12 @@ def test_every_page_is_clean(visit: Visit, built: SimpleNamespace, live_server: 
     errors: list[str] = []
     page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
     page.on("pageerror", lambda error: errors.append(str(error)))
-    for name in chain(everything(page, live_server.url), connections(page, live_server.url)):
+    for name in loaded(page, everything(page, live_server.url), connections(page, live_server.url)):
         problems += [f"{name}: {each}" for each in (*broken(page), *too_wide(page))]
-    for name in contact_states(page, live_server.url):
+    for name in loaded(page, contact_states(page, live_server.url)):
         problems += [f"{name}: {each}" for each in broken(page)]
     member = visit("member", look=look)
-    for name in asking(member, live_server.url):
+    for name in loaded(member, asking(member, live_server.url)):
         problems += [f"{name}: {each}" for each in broken(member)]
     page.goto("/settings/integrations/")
     problems += [f"asked: {each}" for each in broken(page)]
