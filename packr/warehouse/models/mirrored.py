@@ -5,6 +5,7 @@ from typing import Any, Self, TypeVar
 from django.db import models
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import Transform
+from django.db.models.sql.compiler import SQLCompiler
 
 from integrations.models import Connection
 
@@ -18,6 +19,17 @@ class ExternalId(models.TextField):  # type: ignore[type-arg]
     def db_parameters(self, connection: BaseDatabaseWrapper) -> dict[str, Any]:
         collation = "C" if connection.vendor == "postgresql" else None
         return {**super().db_parameters(connection), "collation": collation}
+
+
+class WholeRecord(models.JSONField):
+    """A record as JSON, stored as it is written and not taken apart to be searched inside (docs/decisions/0007)."""
+
+    def db_type(self, connection: BaseDatabaseWrapper) -> str | None:
+        return "json" if connection.vendor == "postgresql" else super().db_type(connection)
+
+    def select_format(self, compiler: SQLCompiler, sql: str, params: Any) -> tuple[str, Any]:
+        """As text, which is what Django reads JSON from; the driver would read a `json` by itself."""
+        return (f"{sql}::text" if compiler.connection.vendor == "postgresql" else sql), params
 
 
 class Quantity(models.DecimalField):  # type: ignore[type-arg]
@@ -73,7 +85,7 @@ class Mirrored(models.Model):
     updated_at = models.DateTimeField("updated in the WMS", null=True)
     version_at = models.DateTimeField(null=True, editable=False)
     digest = models.BinaryField(max_length=40, editable=False)
-    record = models.JSONField()
+    record = WholeRecord()
     change_no = models.BigIntegerField(editable=False)
     changed_at = models.DateTimeField("changed in Packr")
     removed_at = models.DateTimeField(null=True, blank=True)
