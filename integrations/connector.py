@@ -3,11 +3,11 @@
 A connector knows neither the database nor Django. The engine decides what to ask and when; a `Resource` says how.
 """
 
-from collections.abc import Callable, Container, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from hashlib import sha256
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Protocol
 
 import msgspec
 
@@ -60,13 +60,23 @@ class Unread(msgspec.Struct, frozen=True, gc=False):
         return self.reader(self.item)
 
 
+class Unopened(Protocol):
+    """A page's items that nobody has told from each other yet."""
+
+    def opened(self) -> "Page":
+        """A page of these items, which are left unread where their id can be told."""
+
+    def read(self) -> "Page":
+        """A page of these items, all read: quicker than to open it where no item is known."""
+
+
 @dataclass(frozen=True, slots=True)
 class Page:
     """One answer of a WMS. `cursor` None means it was the last one. `clock` is the WMS's Date as it answered.
 
     `learned` holds facts about this account that later runs should know from the start. `sources` are those of the
-    records, by id, where the connector knows them. What was asked lazily may be `unopened`: what makes the page's items
-    of it, some of them `unread`, when there is time for that.
+    records, by id, where the connector knows them. What was asked lazily may be `unopened`, to be opened when there
+    is time for that, and then has items that are `unread`.
     """
 
     records: Sequence[Record]
@@ -76,18 +86,16 @@ class Page:
     learned: Mapping[str, Any] = field(default_factory=dict)
     sources: Mapping[str, bytes] = field(default_factory=dict)
     unread: Sequence[Unread] = ()
-    unopened: "Callable[[], Page] | None" = None
+    unopened: Unopened | None = None
 
     def opened(self) -> "Page":
         """The page with its items told from each other, which are left unread."""
-        if self.unopened is None:
-            return self
-        return replace(self.unopened(), cursor=self.cursor, clock=self.clock, learned=self.learned)
+        return self._of(self.unopened.opened()) if self.unopened else self
 
-    def read(self, known: Container[str] = ()) -> "Page":
+    def read(self, known: Collection[str] = ()) -> "Page":
         """The page with what was left unread now read, except the items of ids that are `known`."""
         if self.unopened:
-            return self.opened().read(known)
+            return self.opened().read(known) if known else self._of(self.unopened.read())
         if not self.unread:
             return self
         unread = {one.external_id: one for one in self.unread}  # of an id that comes twice, the later item counts
@@ -99,6 +107,10 @@ class Page:
             sources={**self.sources, **{external_id: one.source for external_id, one in unread.items()}},
             unread=(),
         )
+
+    def _of(self, items: "Page") -> "Page":
+        """This page with these items."""
+        return replace(items, cursor=self.cursor, clock=self.clock, learned=self.learned)
 
 
 Fetch = Callable[[Client, Ask, Cursor | None], Page]

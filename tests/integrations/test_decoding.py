@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from integrations.connector import Page
 from integrations.decoding import Shape, shallow
 from integrations.errors import ConnectorError, Kind
 from integrations.http import Answer
@@ -36,6 +37,34 @@ def test_a_page_is_records_and_the_rest_of_its_envelope() -> None:
     assert found.records == [Customer(external_id="1", name=None, email="58.4")]
     assert found.rejected == []
     assert found.rest == {"next": {"a": [1]}, "count": 1}
+
+
+def test_a_page_left_unopened_reads_the_same_at_once_as_item_by_item() -> None:
+    """And the same as one that was not left so."""
+    items = [
+        '{"id": "a", "name": "first"}',
+        '{"id": 7, "amount": 1.50}',
+        '{"name": "no id"}',
+        r'{"id": "b", "name": "nul \u0000 and \\\\u0000"}',
+        '{"id": "c", "name": 7}',
+        '{"id": "a", "name": "once more"}',
+    ]
+    told = answer(f'{{"items": [{", ".join(items)}], "next_token": "n"}}')
+    found, lazy = SHAPE.page(told, "items"), SHAPE.page(told, "items", lazily=True)
+    assert (lazy.records, lazy.rejected, lazy.rest) == ((), (), {"next_token": "n"})
+    page = Page(lazy.records, lazy.rejected, cursor="n", learned={"fact": True}, unopened=lazy.unopened)
+    opened, at_once = page.opened(), page.read()
+    assert [one.external_id for one in opened.unread] == ["a", "7", "b", "c", "a"]
+    assert at_once.records == found.records
+    assert [record.external_id for record in at_once.records] == ["a", "7", "b", "a"]
+    assert [one.external_id for one in at_once.rejected] == [None, "c"]
+    assert (at_once.cursor, at_once.learned, at_once.unopened) == ("n", {"fact": True}, None)
+    item_by_item = opened.read()
+    latest = {record.external_id: record for record in at_once.records}
+    assert {record.external_id: record for record in item_by_item.records} == latest
+    assert item_by_item.rejected == at_once.rejected
+    assert {one: item_by_item.sources[one] for one in latest} == at_once.sources == found.sources
+    assert page.read(known={"a", "7", "b"}).records == []
 
 
 # The second item's name makes the fast reader give the whole page up; both ways have to find the same.

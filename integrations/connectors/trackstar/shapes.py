@@ -62,8 +62,8 @@ def _compiled(
             fields.append(f"{name}=item.{name}")
         else:
             names[f"to_{name}"] = convert
-            expression = _converted(name, f"to_{name}")
-            fields.append(f"{name}={_counted(name, expression) if convert is values.number else expression}")
+            usual = USUALLY.get(convert, "{otherwise}")
+            fields.append(f"{name}={usual.format(name=name, otherwise=_converted(name, f'to_{name}'))}")
     exec(f"def fill({', '.join(['item', *own])}): return record({', '.join(fields)})", names)
     filled: Callable[..., R] = names["fill"]
     return filled
@@ -74,11 +74,11 @@ def _converted(name: str, by: str) -> str:
     return f"v if (v := item.{name}) is None or v is UNSET else {by}(v)"
 
 
-def _counted(name: str, otherwise: str) -> str:
-    """The expression for an item's number: most are small whole ones, for which no call is made."""
-    return f"str(v) if type(v := item.{name}) is int and -small < v < small else {otherwise}"
-
-
+# How most items' fields are converted without a call: numbers are small and whole, and ids are texts.
+USUALLY: dict[Callable[[Any], Any], str] = {
+    values.number: "str(v) if type(v := item.{name}) is int and -small < v < small else {otherwise}",
+    _text: "v if type(v := item.{name}) is str else {otherwise}",
+}
 # What every record begins with, and the expression that makes it of an item.
 HEAD = {
     "external_id": "identifier(item.id)",
