@@ -4,7 +4,7 @@ one after that is asked for. So the WMS is asked without a pause, as long as rea
 What was answered and is not written lies in the spool, so that a killed worker costs one page and not three.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from threading import Event
@@ -21,11 +21,15 @@ from .turn import Turn
 
 @dataclass(frozen=True)
 class Drafted:
-    """A page with what to write of its records. `place` is the cursor that it was asked for with."""
+    """A page with what to write of its records. `place` is the cursor that it was asked for with.
+
+    `meanwhile` is to be called when the database has its work: then there is time to read the next page.
+    """
 
     place: Cursor | None
     page: Page
     drafts: Sequence[writer.Draft]
+    meanwhile: Callable[[], None]
 
 
 @dataclass(frozen=True)
@@ -52,6 +56,10 @@ class Walk:
         self._turn, self._client = turn, client
         self._asker, self._reader = ThreadPoolExecutor(1), ThreadPoolExecutor(1)
         self._goes_on = True
+        # Only one thread has the interpreter. A writer that had to wait for it at each of its short questions would
+        # keep the database waiting.
+        self._has_time = Event()
+        self._has_time.set()
         self._asked: _Asked | None = None  # the page after the one in hand
         self._kept: list[Cursor | None] = []
 
@@ -60,6 +68,7 @@ class Walk:
 
     def __exit__(self, *error: object) -> None:
         self._goes_on = False
+        self._has_time.set()
         for pool in (self._reader, self._asker):
             pool.shutdown(cancel_futures=True)
         self._client.recall({})
@@ -70,8 +79,10 @@ class Walk:
         drafted: Drafted | None = self._first()
         while drafted:
             self._goes_on = not self._turn.gives_way()
+            self._has_time.clear()
             following, reading = self._go_on(self._asked) if self._asked else (None, None)
             yield drafted
+            self._has_time.set()
             self._drop(drafted.place)
             drafted, self._asked = reading.result() if reading else None, following
             drafted = drafted or self._next()
@@ -121,11 +132,14 @@ class Walk:
         return self._draft(fetched) if fetched else None
 
     def _draft(self, fetched: _Fetched) -> Drafted:
-        page = fetched.page.opened()
+        page = fetched.page
         # Without a clock the stamps have to tell the time, and only what was read shows its stamp.
-        if not (self._turn.is_known and page.clock):
+        if self._turn.is_known and page.clock:
+            page = page.opened()
+        else:
+            self._has_time.wait()
             page = page.read()
-        return Drafted(fetched.place, page, writer.drafts(page.records))
+        return Drafted(fetched.place, page, writer.drafts(page.records), self._has_time.set)
 
     def _ask_after(self, asked: _Asked, is_asked: Event) -> _Fetched | None:
         """In the asker's thread: the page after this one, if there is one and it is time for it."""

@@ -45,6 +45,7 @@ def _write(turn: Turn, drafted: Drafted) -> None:
             clock=page.clock,
             sources=page.sources,
             cause=turn.cause,
+            meanwhile=drafted.meanwhile,
         )
         applied.unchanged += len(known)
         applied.keys.extend(known.values())

@@ -195,7 +195,7 @@ def _copy(cursor: Any, name: str, columns: Sequence[str], rows: Iterable[Row]) -
 
 
 def insert_rows(name: str, columns: Sequence[str], count: int, rows: Iterable[Row]) -> None:
-    """Insert so many rows of these columns into a table."""
+    """Insert about so many rows of these columns into a table: the count decides by which way."""
     if database.vendor == "postgresql" and count > HANDFUL:
         with database.cursor() as cursor:
             _copy(cursor, name, columns, rows)
@@ -205,6 +205,8 @@ def insert_rows(name: str, columns: Sequence[str], count: int, rows: Iterable[Ro
 
 def _execute_many(statement: str, rows: Iterable[Row]) -> int:
     values = [plain(row) for row in rows]
+    if not values:
+        return 0
     with database.cursor() as cursor:
         if len(values) == 1:  # for one row the driver's way of sending many takes longer than the statement
             cursor.execute(statement, values[0])
@@ -278,13 +280,13 @@ def same(columns: str, others: str) -> str:
     return f"({columns}) {'IS NOT DISTINCT FROM' if database.vendor == 'postgresql' else 'IS'} ({others})"
 
 
-def replace_lines(lines: Lines, parents: Sequence[int], rows: Sequence[Row]) -> None:
-    """Replace the lines of these parents, the ones that had any; each row begins with its parent's key."""
+def replace_lines(lines: Lines, old: Sequence[int], count: int, rows: Iterable[Row]) -> None:
+    """Write the lines of so many parents, of which the `old` ones had some; each row begins with its parent's key."""
     name = lines.model._meta.db_table
-    if parents:
+    if old:
         with database.cursor() as cursor:
-            cursor.execute(f"DELETE FROM {name} WHERE {lines.parent} IN ({_marks(parents)})", parents)
-    insert_rows(name, (lines.parent, *lines.columns), len(rows), rows)
+            cursor.execute(f"DELETE FROM {name} WHERE {lines.parent} IN ({_marks(old)})", old)
+    insert_rows(name, (lines.parent, *lines.columns), count, rows)
 
 
 def restamp(model: type[Model], rows: Sequence[tuple[datetime | None, datetime | None, bytes, int, bytes]]) -> None:

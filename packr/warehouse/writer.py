@@ -5,7 +5,7 @@ function gives the same result on SQLite and PostgreSQL. It runs inside the call
 """
 
 from array import array
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -85,6 +85,7 @@ class _Page:
     sources: Mapping[str, bytes] = field(default_factory=dict)
     cause: Cause = NOBODY_KNOWS
     shielded: bool = True
+    meanwhile: Callable[[], None] = lambda: None
 
 
 def drafts(records: Iterable[Record]) -> list[Draft]:
@@ -109,6 +110,7 @@ def apply(
     sources: Mapping[str, bytes] = NO_SOURCES,
     cause: Cause | None = None,
     shielded: bool = True,
+    meanwhile: Callable[[], None] = lambda: None,
 ) -> Applied:
     """Write a page of records (`drafts`). A version older than ours is dropped as stale, unless we `trust` the page.
 
@@ -117,11 +119,13 @@ def apply(
 
     `clock` is the WMS's, ours where it has none: no row counts as newer for a stamp that lies far ahead of it. What
     was `asked` for at some moment says nothing against a row that was changed since: no trust there. `sources`, by
-    id, let `recognised` know the records again. `cause` is why: it stands in the history of what changed.
+    id, let `recognised` know the records again. `cause` is why: it stands in the history of what changed. `meanwhile`
+    is called when everything has been asked of the database and it is about to write: it takes its time from here on.
     """
     ceiling = (clock or now) + BELIEVABLE
     why = cause or NOBODY_KNOWS
-    return _apply(_Page(TABLES[entity], connection_id, drafts, now, ceiling, trust, asked, sources, why, shielded))
+    table = TABLES[entity]
+    return _apply(_Page(table, connection_id, drafts, now, ceiling, trust, asked, sources, why, shielded, meanwhile))
 
 
 def recognised(connection_id: int, entity: Entity, sources: Mapping[str, bytes]) -> dict[str, int]:
@@ -147,9 +151,11 @@ def _apply(page: _Page, change_no: int | None = None) -> Applied:
             plan = _compare(page, standing.rows, guard)
     guard.settle(page.now)
     keys = {external_id: known.id for external_id, known in standing.rows.items()}
+    keys |= _new_keys(page.table, plan.changes)
+    page.meanwhile()
     if plan.changes:
         assert change_no is not None
-        keys |= _write(page, plan.changes, change_no)
+        _write(page, plan.changes, keys, change_no)
     if plan.stamps:
         _restamp(page, plan.stamps)
     plan.applied.keys.extend(keys[external_id] for external_id in ids)
@@ -254,30 +260,27 @@ def _complete(table: Table, record: Record, stored_body: Mapping[str, Any]) -> R
     return msgspec.structs.replace(whole, **sent)
 
 
-def _write(page: _Page, changes: Sequence[Change], change_no: int) -> dict[str, int]:
-    """Write what differs. Returns the row keys of what was new."""
+def _write(page: _Page, changes: Sequence[Change], keys: Mapping[str, int], change_no: int) -> None:
+    """Write what differs, to the rows with these keys."""
     table = page.table
     new = [change for change in changes if change.known is None]
     old = [(change, change.known) for change in changes if change.known is not None]
     before = sql.bodies(table.model, [known.id for _, known in old]) if old and history.is_tracked(table.entity) else {}
-    keys = dict(zip([change.external_id for change in new], _new_keys(table, new), strict=True))
     # Rows are made as they are sent: meanwhile the database writes those before them.
     sql.insert(table, len(new), (_row(page, change, keys[change.external_id], change_no) for change in new))
     if old:
         rows = [_row(page, change, known.id, change_no) for change, known in old]
         sql.update(table, rows, [known.digest for _, known in old])
-    all_keys = keys | {change.external_id: known.id for change, known in old}
     for lines in table.lines:
-        rows = [(all_keys[one.external_id], *row) for one in changes for row in lines.rows(one.record)]
-        sql.replace_lines(lines, [known.id for _, known in old], rows)
+        made = ((keys[one.external_id], *row) for one in changes for row in lines.rows(one.record))
+        sql.replace_lines(lines, [known.id for _, known in old], len(changes), made)
     if table.entity == Entity.ORDERS:
         shipments = _write_shipments(page, changes, change_no)
         had_some = [one.external_id for one in changes if one.known and _shipments(one.record) is not None]
         if had_some:
             gone = sql.remove_other_shipments(page.connection_id, had_some, shipments, change_no, page.now)
             _note_removed(page, Entity.ORDER_SHIPMENTS, gone, change_no)
-    _note(page, changes, all_keys, before, change_no)
-    return keys
+    _note(page, changes, keys, before, change_no)
 
 
 def _note(
@@ -318,8 +321,10 @@ def _restamp(page: _Page, stamps: Sequence[Change]) -> None:
         _write_shipments(page, stamps)
 
 
-def _new_keys(table: Table, new: Sequence[Change]) -> list[int]:
-    return sql.new_keys(table.model, len(new)) if new else []
+def _new_keys(table: Table, changes: Sequence[Change]) -> dict[str, int]:
+    """A row key for each record that is new."""
+    new = [change.external_id for change in changes if change.known is None]
+    return dict(zip(new, sql.new_keys(table.model, len(new)), strict=True)) if new else {}
 
 
 def _row(page: _Page, change: Change, key: int, change_no: int) -> sql.Row:

@@ -418,6 +418,38 @@ def test_connections_do_not_share_rows(connection, home):
     assert [json.loads(line)["name"] for line in mirrored(connection, CUSTOMERS)] == ["mine"]
 
 
+@pytest.mark.parametrize("count", [3, 80])
+def test_everything_is_asked_before_the_database_writes(connection, count):
+    """`meanwhile` is called once, when no more short questions follow; with nothing to write as well."""
+    found = [item(f"i{n}", "1", THEN) for n in range(count)]
+    moments = []
+
+    def write():
+        with CaptureQueriesContext(database) as queries, transaction.atomic():
+            writer.apply(
+                connection.pk,
+                INVENTORY,
+                writer.drafts(found),
+                now=NOW,
+                meanwhile=lambda: moments.append(len(queries)),
+            )
+        (asked,) = moments
+        moments.clear()
+        statements = [one["sql"] for one in queries]
+        return [is_write(one) for one in statements[:asked]], [is_write(one) for one in statements[asked:]]
+
+    def is_write(statement):
+        return "INSERT INTO warehouse_inventory" in statement or "COPY warehouse_inventory" in statement
+
+    asking, writing = write()
+    assert asking
+    assert not any(asking)
+    assert any(writing)
+    asking, writing = write()  # the same once more
+    assert asking
+    assert not any(writing)
+
+
 def test_a_record_is_stored_as_it_is_written(connection):
     """Not taken apart and put together again by the database, which takes a first sync a tenth of its time."""
     record = item("i", "1", THEN)
