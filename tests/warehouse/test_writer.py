@@ -24,7 +24,8 @@ from packr.warehouse.models import (
     OrderLine,
     OrderShipment,
 )
-from syncs.models import Mode
+from syncs.models import Mode, State, SyncRun
+from tests.kit import factories as make
 from tests.kit.model_wms import customer, item, order, shipment
 from tests.kit.running import mirrored, present, sync
 from tests.kit.written import rows_written
@@ -489,6 +490,35 @@ def test_a_connection_deleted_while_a_page_is_written_leaves_no_row(connection):
     assert not Connection.objects.exists()
     assert not InventoryItem.objects.exists()
     assert not InventoryLevel.objects.exists()
+
+
+@pytest.mark.skipif(database.vendor != "postgresql", reason="SQLite's transactions wait for each other from the start")
+@pytest.mark.django_db(transaction=True)
+def test_a_deletion_that_is_in_a_worker_s_way_begins_anew(connection):
+    """A worker has a run in hands and waits for the connection; who deletes has that, and waits for the run."""
+    run = make.run(connection, state=State.RUNNING)
+    refused = []
+
+    def delete():
+        try:
+            services._delete(connection.pk)
+        except OperationalError as error:
+            refused.append(error)
+        finally:
+            database.close()
+
+    deleting = Thread(target=delete)
+    with transaction.atomic():
+        with database.cursor() as cursor:
+            cursor.execute("SET LOCAL deadlock_timeout = '1min'")  # the other one notices, and is ended
+        SyncRun.objects.select_for_update().get(pk=run.pk)
+        deleting.start()
+        deleting.join(0.3)  # long enough for it to take the connection
+        writer.apply(connection.pk, CUSTOMERS, writer.drafts([customer("c")]), now=NOW)
+    deleting.join()
+    assert refused == []
+    assert not Connection.objects.exists()
+    assert not Customer.objects.exists()
 
 
 def test_unset_is_falsy_and_nothing_else_is_lost():
