@@ -19,7 +19,7 @@ from tests.tryton.peer import Different, Peer
 pytestmark = pytest.mark.real
 
 CADENCE = 5  # seconds
-BATCH = 4  # changes between two comparisons
+BATCH = 8  # changes between two comparisons
 COMMAND = """
 from pathlib import Path
 from django.core.management import call_command
