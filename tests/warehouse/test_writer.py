@@ -24,7 +24,6 @@ from packr.warehouse.models import (
     Order,
     OrderLine,
     OrderShipment,
-    Product,
 )
 from syncs.models import Mode, State, SyncRun
 from tests.kit import factories as make
@@ -417,25 +416,6 @@ def test_connections_do_not_share_rows(connection, home):
     apply(connection, CUSTOMERS, customer("c", "mine"))
     assert apply(other, CUSTOMERS, customer("c", "theirs")) == (1, 0, 0, 0)
     assert [json.loads(line)["name"] for line in mirrored(connection, CUSTOMERS)] == ["mine"]
-
-
-@pytest.mark.skipif(database.vendor != "postgresql", reason="SQLite plans each statement anew")
-def test_no_plan_of_an_empty_table_is_kept_for_a_full_one(connection, home):
-    """Other connections' pages had their plans made while nothing was there; nobody has analysed the table since."""
-    other = connect(home, Account("model", "Other", {"key": "k2"}), first_sync=False)
-    ids = [f"i{n:04}" for n in range(600)]
-    for _ in range(10):  # the driver prepares what it is asked for the sixth time
-        sql.stored(Product, other.pk, ids)
-    found = (records.Product(external_id=one, sku=one, name=one, inventory_items=[]) for one in ids)
-    apply(connection, Entity.PRODUCTS, *found)
-    read = "SELECT idx_tup_fetch FROM pg_stat_xact_user_tables WHERE relname = 'warehouse_product'"
-    with transaction.atomic(), database.cursor() as cursor:
-        cursor.execute(read)
-        ((before,),) = cursor.fetchall()
-        assert len(sql.stored(Product, connection.pk, ids).rows) == 600
-        cursor.execute(read)
-        ((after,),) = cursor.fetchall()
-    assert after - before <= 600
 
 
 @pytest.mark.parametrize("count", [3, 80])
