@@ -93,7 +93,7 @@ def present(
 
 
 def _by_ids(model: type[Mirrored], columns: str, connection_id: int) -> str:
-    """A select by ids: one look into the index per id, whatever the planner knows of the table.
+    """A select by ids: one look into an index per id.
 
     The connection is written out, so that no session goes on with a plan that another connection's pages got while the
     table was empty: any index that begins with the connection is as good then, and reads all of its rows for each id.
