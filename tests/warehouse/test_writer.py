@@ -451,7 +451,7 @@ def test_everything_is_asked_before_the_database_writes(connection, count):
 
 
 def test_a_record_is_stored_as_it_is_written(connection):
-    """Not taken apart and put together again by the database, which takes a first sync a tenth of its time."""
+    """Decision 7: not taken apart and put together again by the database."""
     record = item("i", "1", THEN)
     apply(connection, INVENTORY, record)
     with database.cursor() as cursor:
