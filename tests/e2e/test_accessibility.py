@@ -1,6 +1,7 @@
 """axe on every page and state, light and dark, wide and narrow; and nothing wider than a phone."""
 
 from collections.abc import Callable
+from itertools import chain
 from types import SimpleNamespace
 from typing import Any
 
@@ -11,7 +12,7 @@ from playwright.sync_api import Page
 from syncs.models import State
 from tests.kit import factories as make
 
-from .shots import LOOKS, asking, connections, contact_states, everything, loaded
+from .shots import LOOKS, asking, connections, contact_states, everything
 
 Visit = Callable[..., Page]
 ALL_RULES: dict[str, Any] = {"resultTypes": ["violations"]}
@@ -20,6 +21,7 @@ ONLY_COLOURS = {**ALL_RULES, "runOnly": {"type": "rule", "values": ["color-contr
 
 def broken(page: Page) -> list[str]:
     """What axe finds, one line each. Dark pages are the light ones in other colours, so only colours are looked at."""
+    page.wait_for_load_state()  # a click comes back when the next page has only begun
     is_dark = page.evaluate("matchMedia('(prefers-color-scheme: dark)').matches")
     found: dict[str, Any] = Axe().run(page, options=ONLY_COLOURS if is_dark else ALL_RULES).response
     return [
@@ -31,6 +33,7 @@ def broken(page: Page) -> list[str]:
 
 def too_wide(page: Page) -> list[str]:
     """What sticks out of a page that is wider than its window: a line for each of the innermost elements."""
+    page.wait_for_load_state()
     found: list[str] = page.evaluate(
         """() => {
             const wide = document.documentElement.scrollWidth - document.documentElement.clientWidth;
@@ -52,12 +55,12 @@ def test_every_page_is_clean(visit: Visit, built: SimpleNamespace, live_server: 
     errors: list[str] = []
     page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
     page.on("pageerror", lambda error: errors.append(str(error)))
-    for name in loaded(page, everything(page, live_server.url), connections(page, live_server.url)):
+    for name in chain(everything(page, live_server.url), connections(page, live_server.url)):
         problems += [f"{name}: {each}" for each in (*broken(page), *too_wide(page))]
-    for name in loaded(page, contact_states(page, live_server.url)):
+    for name in contact_states(page, live_server.url):
         problems += [f"{name}: {each}" for each in broken(page)]
     member = visit("member", look=look)
-    for name in loaded(member, asking(member, live_server.url)):
+    for name in asking(member, live_server.url):
         problems += [f"{name}: {each}" for each in broken(member)]
     page.goto("/settings/integrations/")
     problems += [f"asked: {each}" for each in broken(page)]
