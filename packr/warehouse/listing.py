@@ -21,6 +21,7 @@ from .brands import parts, seen_by
 from .models import Customer, InventoryLevel, Mirrored, Order, Override, SavedView, Warehouse
 from .models.overrides import ROWS as OVERRIDDEN
 from .paging import Cursor, Slice
+from .plans import planned_for_its_values
 from .processing.showing import WITH_METRICS, with_metrics
 from .screens import PER_PAGE, Filter, Screen, Sort
 from .search import FIRST, Search
@@ -123,7 +124,7 @@ class Listing:
         """Find out how many rows there are, and in the same statement the rows of others of four columns."""
         if self._search:
             # A plan for any words would do for some; with others half of all rows begin.
-            with paging.planned_for_its_values():
+            with planned_for_its_values():
                 self.total, rows = paging.beside(self._search.total(), others)
             return rows
         few = [rows.values("pk")[: COUNTED + 1] for rows in self._narrow()]
@@ -142,7 +143,7 @@ class Listing:
         if self._search:
             found = _shown(self._search.rows(self.total), asked.screen)
             # To plan costs 30 ms. What found few rows to count is found by any plan.
-            with paging.planned_for_its_values() if self.is_wide else nullcontext():
+            with planned_for_its_values() if self.is_wide else nullcontext():
                 return paging.sift(found, asked.sort, cursor, size)
         shown = _shown(asked.screen.model._default_manager.all(), asked.screen)
         return paging.walk(self._narrow(), shown, asked.sort, cursor, size)
@@ -257,7 +258,7 @@ def _shown(rows: QuerySet[Mirrored], screen: Screen) -> QuerySet[Mirrored]:
         sent = Action.objects.filter(entity=screen.entity, connection=OuterRef("connection"))
         lean = lean.annotate(was_changed=Exists(sent.filter(external_id=OuterRef("external_id"))))
     if screen.levels:
-        levels: Any = Prefetch("levels", InventoryLevel.objects.annotate(**_warehouse("item__connection")))
+        levels: Any = Prefetch("levels", InventoryLevel.objects.annotate(**_warehouse("connection")))
         lean = lean.prefetch_related(levels)
     if screen.has("warehouse"):
         lean = lean.annotate(**_warehouse("connection"))

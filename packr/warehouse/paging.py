@@ -7,8 +7,7 @@ or goes meanwhile neither doubles nor hides another.
 
 import json
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal, DecimalException
@@ -203,24 +202,6 @@ def beside(total: Statement, others: Iterable[Ids]) -> tuple[int | None, list[tu
         cursor.execute(f"{first} UNION ALL SELECT * FROM ({statement}) AS others", (*parameters, *own))
         rows = [tuple(row) for row in cursor.fetchall()]
     return next(row[1] for row in rows if row[0] == "total"), [row for row in rows if row[0] != "total"]
-
-
-@contextmanager
-def planned_for_its_values() -> Iterator[None]:
-    """A statement in here is planned for the very values it has: with some words half of all rows begin.
-
-    Elsewhere PostgreSQL makes one plan of a statement that comes again and again, whatever its values.
-    """
-    if database.vendor != "postgresql":
-        yield
-        return
-    database.ensure_connection()
-    session: Any = database.connection
-    usual, session.prepare_threshold = session.prepare_threshold, None
-    try:
-        yield
-    finally:
-        session.prepare_threshold = usual
 
 
 def _all_of(querysets: Iterable[Ids]) -> tuple[str, tuple[Any, ...]]:

@@ -18,6 +18,7 @@ from django.db.models import Model
 from integrations.models import Connection
 
 from .models import Mirrored, Order, OrderShipment
+from .plans import planned_for_its_values
 from .tables import Lines, Table
 
 HANDFUL = 50
@@ -66,10 +67,10 @@ def stored(model: type[Mirrored], connection_id: int, external_ids: Sequence[str
     """What is known of the rows of these ids."""
     statement = (
         f"SELECT NULL, change_no, NULL, shielded_until IS NOT NULL FROM {Connection._meta.db_table} WHERE id = %s"
-        f" UNION ALL {_by_ids(model, 'external_id, id, digest, removed_at IS NOT NULL', connection_id)}"
+        f" UNION ALL {_by_ids(model, 'external_id, id, digest, removed_at IS NOT NULL')}"
     )
-    with database.cursor() as cursor:
-        cursor.execute(statement, [connection_id, _list(external_ids)])
+    with planned_for_its_values(), database.cursor() as cursor:
+        cursor.execute(statement, [connection_id, _list(external_ids), connection_id])
         first, *rows = cursor.fetchall() or [(None, 0, None, False)]
     known = {external_id: Stored(id_, bytes(digest), bool(removed)) for external_id, id_, digest, removed in rows}
     return Standing(known, first[1], bool(first[3]))
@@ -83,7 +84,7 @@ def present(
     For ids of which most are known to have a row: PostgreSQL looks them up in half the time that `stored` takes, but
     could read through all of the connection's rows where it knows no better.
     """
-    with database.cursor() as cursor:
+    with planned_for_its_values(), database.cursor() as cursor:
         cursor.execute(
             f"SELECT external_id, id, substr(digest, 1, {length:d}) FROM {model._meta.db_table}"
             f" WHERE connection_id = %s AND {one_of('external_id', '%s')} AND removed_at IS NULL",
@@ -92,22 +93,17 @@ def present(
         return [(external_id, id_, bytes(first)) for external_id, id_, first in cursor.fetchall()]
 
 
-def _by_ids(model: type[Mirrored], columns: str, connection_id: int) -> str:
-    """A select by ids: one look into an index per id.
-
-    The connection is written out, so that no session goes on with a plan that another connection's pages got while the
-    table was empty: any index that begins with the connection is as good then, and reads all of its rows for each id.
-    """
+def _by_ids(model: type[Mirrored], columns: str) -> str:
+    """A select by (ids, connection): one look into an index per id."""
     table = model._meta.db_table
     if database.vendor == "postgresql":
         return (
             "SELECT found.* FROM json_array_elements_text(%s::json) AS asked (id)"
             f" CROSS JOIN LATERAL (SELECT {columns} FROM {table}"
-            f" WHERE connection_id = {connection_id:d} AND external_id = asked.id OFFSET 0) AS found"
+            " WHERE connection_id = %s AND external_id = asked.id OFFSET 0) AS found"
         )
     return (
-        f"SELECT {columns} FROM {table}"
-        f" WHERE external_id IN (SELECT value FROM json_each(%s)) AND connection_id = {connection_id:d}"
+        f"SELECT {columns} FROM {table} WHERE external_id IN (SELECT value FROM json_each(%s)) AND connection_id = %s"
     )
 
 

@@ -10,6 +10,7 @@ from integrations.entities import Entity
 from integrations.models import Connection
 
 from ..models import ProcessingMark
+from ..plans import planned_for_its_values
 from . import kits, touched
 from .metrics import today, work_out
 
@@ -98,8 +99,9 @@ def go_on(connection: Connection, entity: Entity, place: Place, now: datetime) -
     steps = STEPS[entity]
     count = 0
     while place.step < len(steps):
-        skus, after = steps[place.step].portion(task, place.after)
-        count += work_out(connection, skus, day=task.day, now=now)
+        with planned_for_its_values():
+            skus, after = steps[place.step].portion(task, place.after)
+            count += work_out(connection, skus, day=task.day, now=now)
         if after is not None:
             return count, replace(place, after=after)
         place = replace(place, step=place.step + 1, after=None)

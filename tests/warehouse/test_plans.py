@@ -1,0 +1,89 @@
+"""What PostgreSQL reads to answer the writer and the processing steps: no more than it is asked for."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from django.db import connection as database
+from django.db import transaction
+
+from integrations import records
+from integrations.entities import Entity
+from integrations.models import Connection
+from integrations.services import Account, connect
+from packr.warehouse import sql, writer
+from packr.warehouse.models import Product, SkuMetrics
+from packr.warehouse.processing import steps
+from tests.kit.model_wms import order
+
+pytestmark = [
+    pytest.mark.django_db,
+    pytest.mark.skipif(database.vendor != "postgresql", reason="SQLite plans each statement anew"),
+]
+
+NOW = datetime(2026, 2, 5, tzinfo=UTC)
+COUNT = 600
+SKUS = [f"SKU-{number:04}" for number in range(COUNT)]
+OFTEN = 15  # the driver prepares what it is asked for the sixth time, the server keeps a plan from the sixth of those
+
+
+@pytest.fixture
+def other(connection: Connection, home: Any) -> Connection:
+    return connect(home, Account("model", "Other", {"key": "k2"}), first_sync=False)
+
+
+@pytest.fixture(autouse=True)
+def _as_new(connection: Connection) -> None:
+    """Nobody has looked at the tables yet, whatever the tests before had in them."""
+    with database.cursor() as cursor:
+        cursor.execute("TRUNCATE warehouse_product, warehouse_order, warehouse_orderline, warehouse_kitpart")
+
+
+def fill(connection: Connection, *, per_order: int = 3) -> None:
+    """A product for each SKU, and orders with some of them each."""
+    products = (records.Product(external_id=sku, sku=sku, name=sku, inventory_items=[]) for sku in SKUS)
+    lines = [records.OrderLine(sku=sku, quantity="1") for sku in SKUS]
+    orders = (
+        order(f"o{first}", NOW, created_at=NOW, line_items=lines[first : first + per_order])
+        for first in range(0, COUNT, per_order)
+    )
+    with transaction.atomic():
+        writer.apply(connection.pk, Entity.PRODUCTS, writer.drafts(products), now=NOW)
+        writer.apply(connection.pk, Entity.ORDERS, writer.drafts(orders), now=NOW)
+
+
+def work_out(connection: Connection, entity: Entity = Entity.ORDERS) -> None:
+    """Work in all changes of an entity."""
+    place: steps.Place | None = steps.begin(connection, entity, NOW)
+    while place is not None:
+        _, place = steps.go_on(connection, entity, place, NOW)
+
+
+def rows_read() -> dict[str, int]:
+    """How many rows were read of each table in this transaction."""
+    with database.cursor() as cursor:
+        cursor.execute("SELECT relname, seq_tup_read + idx_tup_fetch FROM pg_stat_xact_user_tables")
+        return {name: count or 0 for name, count in cursor.fetchall()}
+
+
+def test_ids_are_looked_up_one_by_one(connection: Connection, other: Connection) -> None:
+    """By a session too that looked when nothing was there and any index that begins with the connection was as good."""
+    for _ in range(OFTEN):
+        sql.stored(Product, other.pk, SKUS)
+    fill(connection)
+    before = rows_read()["warehouse_product"]
+    assert len(sql.stored(Product, connection.pk, SKUS).rows) == COUNT
+    assert rows_read()["warehouse_product"] - before <= COUNT
+
+
+def test_metrics_are_worked_out_one_by_one(connection: Connection, other: Connection) -> None:
+    for number in range(OFTEN):
+        product = records.Product(external_id="x", sku="X", name=str(number), inventory_items=[])
+        writer.apply(other.pk, Entity.PRODUCTS, writer.drafts([product]), now=NOW)
+        work_out(other, Entity.PRODUCTS)
+    fill(connection)
+    before = rows_read()
+    work_out(connection)
+    read = {name: count - before.get(name, 0) for name, count in rows_read().items()}
+    assert SkuMetrics.objects.filter(connection=connection, sold_90=1).count() == COUNT
+    assert read["warehouse_product"] <= 2 * COUNT, read
