@@ -94,8 +94,8 @@ class Postgres:
             if replaced := [key for _, key, existed in merged if existed]:
                 cursor.execute(f"DELETE FROM {table.lines} WHERE {table.parent} = ANY(%s)", [replaced])
             keys = {external_id: key for external_id, key, _ in merged}
-            lines = [(keys[row[1]], *line) for row, lines in page for line in lines]
-            _copy(cursor, table.lines, (table.parent, *table.line_columns), lines)
+            lines = [(1, keys[row[1]], *line) for row, lines in page for line in lines]
+            _copy(cursor, table.lines, table.line_columns, lines)
         self.database.commit()
 
 
@@ -141,9 +141,9 @@ class Sqlite:
             parents = [(key,) for key in replaced.values()]
             self.database.executemany(f"DELETE FROM {table.lines} WHERE {table.parent} = ?", parents)
         keys = self._by_id(table, ids, "id")
-        lines = [(keys[row[1]], *line) for row, lines in page for line in lines]
-        names = ", ".join((table.parent, *table.line_columns))
-        marks = ", ".join("?" * (1 + len(table.line_columns)))
+        lines = [(1, keys[row[1]], *line) for row, lines in page for line in lines]
+        names = ", ".join(table.line_columns)
+        marks = ", ".join("?" * len(table.line_columns))
         self.database.executemany(f"INSERT INTO {table.lines} ({names}) VALUES ({marks})", lines)
         self.database.commit()
 

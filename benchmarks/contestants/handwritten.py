@@ -66,19 +66,21 @@ def _fields(kind: str, record: Record) -> Record:
     }
 
 
-def _lines(kind: str, key: int, record: Record) -> list[Any]:
+def _lines(kind: str, connection: Any, key: int, record: Record) -> list[Any]:
     from packr.warehouse.models import InventoryLevel, OrderLine
 
     if kind == "orders":
         names = ("sku", "product_id", "quantity", "unit_price")
         return [
-            OrderLine(order_id=key, position=position, **{name: line[name] for name in names})
+            OrderLine(connection=connection, order_id=key, position=position, **{name: line[name] for name in names})
             for position, line in enumerate(record["line_items"], 1)
         ]
     counted = ("onhand", "fulfillable", "committed", "awaiting", "unfulfillable")
     places = record["inventory_by_warehouse_id"]
     return [
-        InventoryLevel(item_id=key, warehouse_id=place, **{name: units[name] for name in counted})
+        InventoryLevel(
+            connection=connection, item_id=key, warehouse_id=place, **{name: units[name] for name in counted}
+        )
         for place, units in places.items()
     ]
 
@@ -97,7 +99,7 @@ def _one_by_one(connection: Any, kind: str, records: list[Record]) -> None:
         )
         if not created:
             line_model.objects.filter(**{parent: row}).delete()
-        for line in _lines(kind, row.pk, record):
+        for line in _lines(kind, connection, row.pk, record):
             line.save(force_insert=True)
 
 
@@ -116,5 +118,5 @@ def _in_bulk(connection: Any, kind: str, records: list[Record]) -> None:
     keys = [row.pk for row in made]
     line_model.objects.filter(**{f"{parent}__in": keys}).delete()
     line_model.objects.bulk_create(
-        line for key, record in zip(keys, records, strict=True) for line in _lines(kind, key, record)
+        line for key, record in zip(keys, records, strict=True) for line in _lines(kind, connection, key, record)
     )

@@ -76,10 +76,10 @@ class Table:
         self.decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder(item)
         self.name, self.lines, self.parent = name, lines, parent
         self.columns = (*BASE, *columns.split())
-        self.line_columns = line_columns.split()
+        self.line_columns = ("connection_id", parent, *line_columns.split())
 
     def rows(self, records: list[Raw]) -> list[tuple[Row, list[Row]]]:
-        """For each record its row and its lines' rows, these without their parent's key."""
+        """For each record its row and its lines' rows, these without their connection's and their parent's key."""
         return [self._row(bytes(record)) for record in records]
 
     def _row(self, raw: bytes) -> tuple[Row, list[Row]]:

@@ -56,16 +56,14 @@ class Search:
 
     def _hits(self) -> list[paging.Ids]:
         """For each way of each connection what begins so, and the parents of lines that do: MOST and one at most."""
-        screen = self.screen
-        rows = screen.model._default_manager.filter(removed_at=None)
-        found: list[paging.Ids] = [
-            rows.filter(begins, connection=connection).values("pk")[: MOST + 1]
-            for connection in sorted({part.connection for part in self.parts})
-            for begins in (*_ways(screen, self.words), *_through(screen, self.words, connection))
-        ]
-        if screen.lines:
-            found.append(_lines(screen.lines, self.words)[: MOST + 1])
-        return found
+        found: list[paging.Ids] = []
+        for connection in sorted({part.connection for part in self.parts}):
+            rows = self.screen.model._default_manager.filter(removed_at=None, connection=connection)
+            ways = (*_ways(self.screen, self.words), *_through(self.screen, self.words, connection))
+            found += [rows.filter(begins).values("pk") for begins in ways]
+            if self.screen.lines:
+                found.append(_lines(self.screen.lines, self.words, connection))
+        return [ids[: MOST + 1] for ids in found]
 
 
 def _match(screen: Screen, words: str) -> Q:
@@ -73,7 +71,8 @@ def _match(screen: Screen, words: str) -> Q:
     for begins in (*_ways(screen, words), *_through(screen, words, OuterRef("connection"))):
         match |= begins
     if screen.lines:
-        match |= Q(Exists(_lines(screen.lines, words).filter(**{screen.lines.parent: OuterRef("pk")})))
+        own = _lines(screen.lines, words, OuterRef("connection")).filter(**{screen.lines.parent: OuterRef("pk")})
+        match |= Q(Exists(own))
     return match
 
 
@@ -95,8 +94,9 @@ def _through(screen: Screen, words: str, connection: Any) -> list[Q]:
     return ways
 
 
-def _lines(lines: Lines, words: str) -> QuerySet[Any, Any]:
-    return lines.model._default_manager.filter(_begins("sku", words)).order_by().values(lines.parent)
+def _lines(lines: Lines, words: str, connection: Any) -> QuerySet[Any, Any]:
+    own = lines.model._default_manager.filter(connection=connection)
+    return own.filter(_begins("sku", words)).order_by().values(lines.parent)
 
 
 def _begins(field: str, words: str) -> Q:

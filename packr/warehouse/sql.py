@@ -282,12 +282,15 @@ def same(columns: str, others: str) -> str:
 
 
 def replace_lines(lines: Lines, old: Sequence[int], count: int, rows: Iterable[Row]) -> None:
-    """Write the lines of so many parents, of which the `old` ones had some; each row begins with its parent's key."""
+    """Write the lines of so many parents, of which the `old` ones had some.
+
+    A row begins with its connection and its parent.
+    """
     name = lines.model._meta.db_table
     if old:
         with database.cursor() as cursor:
             cursor.execute(f"DELETE FROM {name} WHERE {lines.parent} IN ({_marks(old)})", old)
-    insert_rows(name, (lines.parent, *lines.columns), count, rows)
+    insert_rows(name, ("connection_id", lines.parent, *lines.columns), count, rows)
 
 
 def restamp(model: type[Model], rows: Sequence[tuple[datetime | None, datetime | None, bytes, int, bytes]]) -> None:

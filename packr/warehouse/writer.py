@@ -272,7 +272,7 @@ def _write(page: _Page, changes: Sequence[Change], keys: Mapping[str, int], chan
         rows = [_row(page, change, known.id, change_no) for change, known in old]
         sql.update(table, rows, [known.digest for _, known in old])
     for lines in table.lines:
-        made = ((keys[one.external_id], *row) for one in changes for row in lines.rows(one.record))
+        made = ((page.connection_id, keys[one.external_id], *row) for one in changes for row in lines.rows(one.record))
         sql.replace_lines(lines, [known.id for _, known in old], len(changes), made)
     if table.entity == Entity.ORDERS:
         shipments = _write_shipments(page, changes, change_no)

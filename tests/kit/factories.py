@@ -106,7 +106,13 @@ def order(connection: Connection, *, lines: tuple[tuple[str, int, str], ...] = (
     made = mirrored(Order, connection, **{"created_at": now(), "status": "open", **fields})
     for position, (sku, quantity, price) in enumerate(lines):
         OrderLine.objects.create(
-            order=made, position=position, sku=sku, product_id=f"p-{sku}", quantity=quantity, unit_price=Decimal(price)
+            connection=connection,
+            order=made,
+            position=position,
+            sku=sku,
+            product_id=f"p-{sku}",
+            quantity=quantity,
+            unit_price=Decimal(price),
         )
     return made
 
@@ -125,7 +131,9 @@ def inventory(
         InventoryItem, connection, **{"sku": sku, "name": sku.title(), "onhand": total, "fulfillable": total, **fields}
     )
     for warehouse_id, onhand in levels.items():
-        InventoryLevel.objects.create(item=made, warehouse_id=warehouse_id, onhand=onhand, fulfillable=onhand)
+        InventoryLevel.objects.create(
+            connection=connection, item=made, warehouse_id=warehouse_id, onhand=onhand, fulfillable=onhand
+        )
     return made
 
 
@@ -157,7 +165,12 @@ def inbound_shipment(
     )
     for position, (sku, expected, received) in enumerate(lines):
         InboundLine.objects.create(
-            inbound_shipment=made, position=position, sku=sku, expected_quantity=expected, received_quantity=received
+            connection=connection,
+            inbound_shipment=made,
+            position=position,
+            sku=sku,
+            expected_quantity=expected,
+            received_quantity=received,
         )
     return made
 
@@ -178,7 +191,9 @@ def returned(connection: Connection, *, lines: tuple[tuple[str, int], ...] = (),
     """A return; `lines` are (SKU, expected)."""
     made: Return = mirrored(Return, connection, **{"created_at": now(), "status": "open", **fields})
     for position, (sku, expected) in enumerate(lines, 1):
-        ReturnLine.objects.create(sent_back=made, position=position, sku=sku, expected_quantity=expected)
+        ReturnLine.objects.create(
+            connection=connection, sent_back=made, position=position, sku=sku, expected_quantity=expected
+        )
     return made
 
 

@@ -133,12 +133,14 @@ def _rows(name: str, count: int, large: list[Connection], others: list[Connectio
 def _lines() -> None:
     """Lines of orders and inbound shipments, and levels of inventory. All connections have the same few SKUs."""
     statements = (
-        "INSERT INTO warehouse_orderline (order_id, position, sku, product_id, quantity, unit_price) "
-        f"SELECT o.id, n, {SKU}, n::text, n, 2.5 FROM warehouse_order AS o, generate_series(1, {LINES}) AS n",
-        "INSERT INTO warehouse_inboundline (inbound_shipment_id, position, sku, expected_quantity, received_quantity) "
-        f"SELECT o.id, n, {SKU}, 10, n FROM warehouse_inboundshipment AS o, generate_series(1, {LINES}) AS n",
-        "INSERT INTO warehouse_inventorylevel (item_id, warehouse_id, onhand, fulfillable) "
-        "SELECT o.id, 'wh-' || n, n, n FROM warehouse_inventoryitem AS o, generate_series(1, 2) AS n",
+        "INSERT INTO warehouse_orderline (connection_id, order_id, position, sku, product_id, quantity, unit_price) "
+        f"SELECT o.connection_id, o.id, n, {SKU}, n::text, n, 2.5 "
+        f"FROM warehouse_order AS o, generate_series(1, {LINES}) AS n",
+        "INSERT INTO warehouse_inboundline (connection_id, inbound_shipment_id, position, sku, expected_quantity, "
+        f"received_quantity) SELECT o.connection_id, o.id, n, {SKU}, 10, n "
+        f"FROM warehouse_inboundshipment AS o, generate_series(1, {LINES}) AS n",
+        "INSERT INTO warehouse_inventorylevel (connection_id, item_id, warehouse_id, onhand, fulfillable) "
+        "SELECT o.connection_id, o.id, 'wh-' || n, n, n FROM warehouse_inventoryitem AS o, generate_series(1, 2) AS n",
         "INSERT INTO warehouse_ordershipment (connection_id, external_id, order_id, shipment_id, status, digest, "
         "record, change_no, changed_at) SELECT connection_id, 's' || external_id, external_id, external_id, 'shipped', "
         "digest, '{}', 1, changed_at FROM warehouse_order WHERE id % 4 = 0",

@@ -96,6 +96,22 @@ def test_a_search_that_finds_too_much_says_among_what_it_looked(
     assert "Showing 1 to 2 of those that match among the newest" in flat(page)
 
 
+def test_what_others_have_does_not_narrow_a_search(
+    admin: Client, connection: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Lines of other workspaces with the same SKU are not among the most that are looked at."""
+    make.order(connection, order_number="#OURS", created_at=now() - timedelta(days=9), lines=(("MUG", 1, "2"),))
+    make.order(connection, order_number="#NEWER")
+    other = make.connection(make.workspace("another"))
+    for _ in range(5):
+        make.order(other, lines=(("MUG", 1, "2"),))
+    monkeypatch.setattr("packr.warehouse.search.MOST", 3)
+    monkeypatch.setattr("packr.warehouse.search.FIRST", 1)
+    page = text(admin.get("/orders/", {"q": "mug"}))
+    assert ">#OURS<" in page
+    assert "Showing 1 to 1 of 1" in flat(page)
+
+
 def test_a_character_that_no_text_has_finds_nothing(admin: Client, connection: Any) -> None:
     make.product(connection, "MUG")
     assert "MUG" in text(admin.get("/products/", {"q": "m\0"}))

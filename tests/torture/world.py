@@ -270,8 +270,8 @@ class World:
 
     def _check_lines(self) -> None:
         orders, items = self._rows(Entity.ORDERS), self._rows(Entity.INVENTORY)
-        lines = OrderLine.objects.filter(order__connection=self.connection)
-        levels = InventoryLevel.objects.filter(item__connection=self.connection)
+        lines = OrderLine.objects.filter(connection=self.connection)
+        levels = InventoryLevel.objects.filter(connection=self.connection)
         shipments = OrderShipment.objects.present().filter(connection=self.connection)
         assert sorted(lines.values_list("order__external_id", "sku", "quantity")) == sorted(
             (id_, line["sku"], int(line["quantity"]))
@@ -471,15 +471,15 @@ def fingerprint(connection: Connection) -> list[Any]:
         .order_by("pk")
         .values_list(*fields)
     ]
-    lines = OrderLine.objects.filter(order__connection=connection).order_by("pk").values_list("pk", "sku", "quantity")
+    lines = OrderLine.objects.filter(connection=connection).order_by("pk").values_list("pk", "sku", "quantity")
     marks = EntitySchedule.objects.filter(connection=connection).order_by("pk").values_list("pk", "watermark")
     return [*rows, *lines, *marks]
 
 
 def wipe(connection: Connection) -> None:
     """Leave of a connection what it was when it was made; much faster than a flush."""
-    OrderLine.objects.filter(order__connection=connection).delete()
-    InventoryLevel.objects.filter(item__connection=connection).delete()
+    OrderLine.objects.filter(connection=connection).delete()
+    InventoryLevel.objects.filter(connection=connection).delete()
     for entity in (*ENTITIES, Entity.ORDER_SHIPMENTS):
         TABLES[entity].model._default_manager.filter(connection=connection).delete()
     SyncRun.objects.filter(connection=connection).delete()

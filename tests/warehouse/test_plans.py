@@ -87,3 +87,15 @@ def test_metrics_are_worked_out_one_by_one(connection: Connection, other: Connec
     read = {name: count - before.get(name, 0) for name, count in rows_read().items()}
     assert SkuMetrics.objects.filter(connection=connection, sold_90=1).count() == COUNT
     assert read["warehouse_product"] <= 2 * COUNT, read
+    assert read["warehouse_orderline"] <= 3 * COUNT, read
+
+
+def test_the_lines_of_others_are_not_looked_at(connection: Connection, other: Connection) -> None:
+    """However many connections have the same SKUs."""
+    fill(other)
+    fill(connection)
+    before = rows_read()
+    work_out(connection)
+    read = {name: count - before.get(name, 0) for name, count in rows_read().items()}
+    assert read["warehouse_orderline"] <= 3 * COUNT, read
+    assert read["warehouse_order"] <= 4 * COUNT, read

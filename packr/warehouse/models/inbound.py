@@ -1,7 +1,7 @@
 from django.db import models
 
 from .folding import Folded
-from .mirrored import PRESENT, Mirrored, Quantity, feeds, sorts
+from .mirrored import PRESENT, Line, Mirrored, Quantity, feeds, sorts
 
 
 class InboundShipment(Mirrored):
@@ -49,7 +49,7 @@ class InboundShipment(Mirrored):
         return self.purchase_order_number or self.external_id
 
 
-class InboundLine(models.Model):
+class InboundLine(Line):
     """A line of an inbound shipment; replaced as a set with it."""
 
     inbound_shipment = models.ForeignKey(
@@ -61,11 +61,9 @@ class InboundLine(models.Model):
     expected_quantity = Quantity("expected")
     received_quantity = Quantity("received")
 
-    workspace_path = "inbound_shipment__connection__workspace"
-
     class Meta:
         ordering = ["position"]
-        indexes = [models.Index(Folded("sku"), "inbound_shipment", name="inbound_lines_by_sku")]
+        indexes = [models.Index("connection", Folded("sku"), "inbound_shipment", name="inbound_lines_by_sku")]
 
     def __str__(self) -> str:
         return self.sku or f"line {self.position}"

@@ -4,7 +4,7 @@ from integrations.entities import Entity
 from integrations.models import Connection
 
 from .folding import Folded
-from .mirrored import ExternalId, Quantity
+from .mirrored import ExternalId, Line, Quantity
 from .stock import Product
 
 
@@ -48,7 +48,7 @@ class SkuMetrics(models.Model):
         return f"{self.sku} of {self.connection_id}"
 
 
-class KitPart(models.Model):
+class KitPart(Line):
     """Units of another SKU that go with one unit of a product. Worked out from products; replaced with theirs."""
 
     id = models.BigAutoField(primary_key=True)
@@ -56,10 +56,8 @@ class KitPart(models.Model):
     sku = models.TextField("SKU")
     units = Quantity(null=False)
 
-    workspace_path = "product__connection__workspace"
-
     class Meta:
-        indexes = [models.Index(Folded("sku"), "product", name="kit_parts_by_sku")]
+        indexes = [models.Index("connection", Folded("sku"), "product", name="kit_parts_by_sku")]
 
     def __str__(self) -> str:
         return f"{self.units} × {self.sku}"

@@ -99,3 +99,20 @@ class Mirrored(models.Model):
 
     def __str__(self) -> str:
         return str(self.external_id)
+
+
+class Line(models.Model):
+    """One of the rows that are replaced as a set with a mirrored row, their parent.
+
+    It names its connection as well: a SKU is looked for among the lines of one connection, however many others have it.
+    """
+
+    # Lines go with their parents, and those with the connection.
+    connection = models.ForeignKey(
+        Connection, on_delete=models.DO_NOTHING, related_name="+", db_index=False, db_constraint=False
+    )
+
+    workspace_path = "connection__workspace"
+
+    class Meta:
+        abstract = True

@@ -2,7 +2,7 @@ from django.db import models
 from django.db.models import Q
 
 from .folding import Folded
-from .mirrored import PRESENT, ExternalId, Mirrored, Quantity, feeds, sorts
+from .mirrored import PRESENT, ExternalId, Line, Mirrored, Quantity, feeds, sorts
 
 # What has not left the warehouse yet, or not all of it.
 TO_SHIP = ("open", "confirmed", "processing", "picked", "packed", "partially_fulfilled", "backordered", "exception")
@@ -60,7 +60,7 @@ class Order(Mirrored):
         return self.order_number or self.external_id
 
 
-class OrderLine(models.Model):
+class OrderLine(Line):
     """A line of an order. Lines have no id of their own; they are replaced as a set with their order."""
 
     order = models.ForeignKey(Order, on_delete=models.CASCADE, db_constraint=False, related_name="lines")
@@ -70,11 +70,9 @@ class OrderLine(models.Model):
     quantity = Quantity()
     unit_price = Quantity()
 
-    workspace_path = "order__connection__workspace"
-
     class Meta:
         ordering = ["position"]
-        indexes = [models.Index(Folded("sku"), "order", name="order_lines_by_sku")]
+        indexes = [models.Index("connection", Folded("sku"), "order", name="order_lines_by_sku")]
 
     def __str__(self) -> str:
         return self.sku or f"line {self.position}"

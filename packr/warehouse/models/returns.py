@@ -1,7 +1,7 @@
 from django.db import models
 
 from .folding import Folded
-from .mirrored import PRESENT, ExternalId, Mirrored, Quantity, sorts
+from .mirrored import PRESENT, ExternalId, Line, Mirrored, Quantity, sorts
 
 
 class Return(Mirrored):
@@ -32,7 +32,7 @@ class Return(Mirrored):
         return str(self.external_id)
 
 
-class ReturnLine(models.Model):
+class ReturnLine(Line):
     """A line of a return; replaced as a set with it."""
 
     # Not `return`, which Python keeps for itself.
@@ -45,11 +45,9 @@ class ReturnLine(models.Model):
     restocked_quantity = Quantity("restocked")
     reason = models.TextField(null=True)
 
-    workspace_path = "sent_back__connection__workspace"
-
     class Meta:
         ordering = ["position"]
-        indexes = [models.Index(Folded("sku"), "sent_back", name="return_lines_by_sku")]
+        indexes = [models.Index("connection", Folded("sku"), "sent_back", name="return_lines_by_sku")]
 
     def __str__(self) -> str:
         return self.sku or f"line {self.position}"

@@ -1,7 +1,7 @@
 from django.db import models
 
 from .folding import Folded
-from .mirrored import PRESENT, Mirrored, Quantity, feeds, sorts
+from .mirrored import PRESENT, Line, Mirrored, Quantity, feeds, sorts
 
 
 class InventoryItem(Mirrored):
@@ -31,7 +31,7 @@ class InventoryItem(Mirrored):
         return self.sku or self.external_id
 
 
-class InventoryLevel(models.Model):
+class InventoryLevel(Line):
     """An item's units in one warehouse; replaced as a set with its item."""
 
     item = models.ForeignKey(InventoryItem, on_delete=models.CASCADE, db_constraint=False, related_name="levels")
@@ -41,8 +41,6 @@ class InventoryLevel(models.Model):
     committed = Quantity("allocated")
     awaiting = Quantity("inbound")
     unfulfillable = Quantity()
-
-    workspace_path = "item__connection__workspace"
 
     class Meta:
         ordering = ["warehouse_id"]

@@ -24,7 +24,9 @@ def renew(connection: Connection, skus: Iterable[str]) -> set[str]:
     }
     if now != before:
         stored.delete()
-        KitPart.objects.bulk_create([KitPart(product_id=pk, sku=sku, units=units) for pk, sku, units in sorted(now)])
+        KitPart.objects.bulk_create(
+            [KitPart(connection=connection, product_id=pk, sku=sku, units=units) for pk, sku, units in sorted(now)]
+        )
     return {sku for _, sku, _ in before | now}
 
 

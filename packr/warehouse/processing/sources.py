@@ -48,7 +48,7 @@ def sources() -> tuple[Source, ...]:
 def _sold() -> Source:
     return Source(
         {
-            "line": (OrderLine, sql.same_sku("line", "asked")),
+            "line": (OrderLine, _same_sku("line", "asked")),
             "ordered": (Order, "ordered.id = line.order_id"),
         },
         counts=_is_sold(),
@@ -61,9 +61,9 @@ def _sold_in_kits() -> Source:
     """What sells a kit sells its parts."""
     return Source(
         {
-            "part": (KitPart, sql.same_sku("part", "asked")),
+            "part": (KitPart, _same_sku("part", "asked")),
             "kit": (Product, "kit.id = part.product_id"),
-            "line": (OrderLine, sql.same_sku("line", "kit")),
+            "line": (OrderLine, _same_sku("line", "kit")),
             "ordered": (Order, "ordered.id = line.order_id"),
         },
         counts=f"{_is_ours('kit')} AND kit.sku <> '' AND {_is_sold()} AND {_customer('kit')} = {_customer('ordered')}",
@@ -78,7 +78,7 @@ def _to_come() -> Source:
     finished = ", ".join(f"'{status}'" for status in NOT_TO_COME)
     return Source(
         {
-            "line": (InboundLine, sql.same_sku("line", "asked")),
+            "line": (InboundLine, _same_sku("line", "asked")),
             "inbound": (InboundShipment, "inbound.id = line.inbound_shipment_id"),
         },
         counts=f"{_is_ours('inbound')} AND coalesce(inbound.status, '') NOT IN ({finished}) AND {left} > 0",
@@ -88,7 +88,11 @@ def _to_come() -> Source:
 
 
 def _present(name: str) -> str:
-    return f"{_is_ours(name)} AND {sql.same_sku(name, 'asked')}"
+    return f"{_same_sku(name, 'asked')} AND {name}.removed_at IS NULL"
+
+
+def _same_sku(name: str, other: str) -> str:
+    return f"{name}.connection_id = %(connection)s AND {sql.same_sku(name, other)}"
 
 
 def _is_ours(name: str) -> str:
