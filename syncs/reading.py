@@ -16,7 +16,8 @@ from .ahead import Drafted, Walk
 from .models import Mode, Phase
 from .turn import Turn
 
-# So many new rows are a table that the database does not know yet.
+# So many new rows are a connection that the database does not know yet, and so many a table.
+SOME = 1_000
 MANY = 10_000
 
 
@@ -61,14 +62,22 @@ def _write(turn: Turn, drafted: Drafted) -> None:
             stale=applied.stale,
             rejected=len(page.rejected),
         )
-        if turn.schedule.watermark is None and run.created - applied.created < MANY <= run.created:
-            writer.take_stock(turn.entity)
+        if turn.schedule.watermark is None:
+            _tell_planner(turn, run.created - applied.created)
         if not is_last or run.mode == Mode.FULL:
             seen.keep(run, page, applied.keys, applied.doubtful if run.mode == Mode.FULL else [])
         _advance(turn, page, moment)
         if is_last and run.mode != Mode.FULL:
             endings.end(turn, absence.suspicious_zero(run))
     _learn(turn.connection, page)
+
+
+def _tell_planner(turn: Turn, before: int) -> None:
+    """Let the database know of what a first sync brings, before it looks it up by plans made for something else."""
+    if before < SOME <= turn.run.created:
+        writer.make_known(turn.connection.pk, turn.entity, turn.run.created)
+    if before < MANY <= turn.run.created:
+        writer.take_stock(turn.entity)
 
 
 def _known(turn: Turn, page: Page) -> Mapping[str, int]:

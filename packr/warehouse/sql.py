@@ -228,9 +228,20 @@ def plain(row: Row) -> Row:
 
 def execute(statement: str, values: Mapping[str, Any]) -> None:
     """Execute a statement with values that go by their names."""
-    named = dict(zip(values, plain(tuple(values.values())), strict=True))
     with database.cursor() as cursor:
-        cursor.execute(statement, named)
+        cursor.execute(statement, _named(values))
+
+
+def select(statement: str, values: Mapping[str, Any]) -> list[Row]:
+    """The rows that a statement gives, with values that go by their names."""
+    with database.cursor() as cursor:
+        cursor.execute(statement, _named(values))
+        rows: list[Row] = cursor.fetchall()
+    return rows
+
+
+def _named(values: Mapping[str, Any]) -> dict[str, Any]:
+    return dict(zip(values, plain(tuple(values.values())), strict=True))
 
 
 def as_list(values: Iterable[str]) -> str:
@@ -384,10 +395,3 @@ def remove_shipments_of(connection_id: int, row_ids: Sequence[int], change_no: i
     """Mark the shipments of these orders (by row key) as removed; returns their row keys."""
     order_ids = list(Order.objects.filter(id__in=row_ids).values_list("external_id", flat=True))
     return remove_other_shipments(connection_id, order_ids, (), change_no, now)
-
-
-def analyze(model: type[Model]) -> None:
-    """Let PostgreSQL's planner see a table that has just been filled."""
-    if database.vendor == "postgresql":
-        with database.cursor() as cursor:
-            cursor.execute(f"ANALYZE {model._meta.db_table}")

@@ -17,7 +17,7 @@ from integrations.decoding import SOURCE
 from integrations.entities import Entity
 from integrations.records import Order, OrderShipment, Record
 
-from . import digests, shields, sql
+from . import digests, plans, shields, sql
 from .causes import NOBODY_KNOWS, Cause
 from .digests import Stamps
 from .history import writing as history
@@ -364,7 +364,12 @@ def take_stock(entity: Entity) -> None:
     """Let the database look at an entity's tables after many rows came at once, so that it plans well with them."""
     table = TABLES[entity]
     for model in (table.model, *(lines.model for lines in table.lines)):
-        sql.analyze(model)
+        plans.take_stock(model)
+
+
+def make_known(connection_id: int, entity: Entity, count: int) -> None:
+    """Let the database know of so many rows that came for a connection it may never have seen."""
+    plans.make_known(TABLES[entity].model, connection_id, count)
 
 
 def remove(

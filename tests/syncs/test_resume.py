@@ -337,14 +337,16 @@ def test_a_slice_goes_on_while_nobody_waits(clock, wms, ten, home):
 
 def test_the_database_looks_at_a_table_once_it_has_many_new_rows(monkeypatch, clock, wms, ten):
     """While the first load goes on: what follows is planned well, and nobody waits for it at the end."""
+    monkeypatch.setattr(reading, "SOME", 3)
     monkeypatch.setattr(reading, "MANY", 5)
     looks = []
+    monkeypatch.setattr(writer, "make_known", lambda *args: looks.append(args))
     monkeypatch.setattr(writer, "take_stock", lambda entity: looks.append((entity, Order.objects.count())))
     drain()
-    assert looks == [(ORDERS, 6)]
+    assert looks == [(ten.pk, ORDERS, 3), (ORDERS, 6)]
     wms.put(ORDERS, *(order(f"n{number}", now()) for number in range(10)))
     assert sync(ten, mode=Mode.FULL).created == 10
-    assert len(looks) == 1
+    assert len(looks) == 2
 
 
 def test_the_shortest_slice_still_reads_a_page(settings, clock, wms, ten):

@@ -6,12 +6,13 @@ from typing import Any
 import pytest
 from django.db import connection as database
 from django.db import transaction
+from django.test.utils import CaptureQueriesContext
 
 from integrations import records
 from integrations.entities import Entity
 from integrations.models import Connection
 from integrations.services import Account, connect
-from packr.warehouse import sql, writer
+from packr.warehouse import plans, sql, writer
 from packr.warehouse.models import Product, SkuMetrics
 from packr.warehouse.processing import steps
 from tests.kit.model_wms import order
@@ -88,6 +89,20 @@ def test_metrics_are_worked_out_one_by_one(connection: Connection, other: Connec
     assert SkuMetrics.objects.filter(connection=connection, sold_90=1).count() == COUNT
     assert read["warehouse_product"] <= 2 * COUNT, read
     assert read["warehouse_orderline"] <= 3 * COUNT, read
+
+
+def test_a_connection_that_is_new_to_the_planner_is_made_known(connection: Connection, other: Connection) -> None:
+    """The table is known, and all of it was another connection's: of this one it expects a row at most."""
+    fill(other)
+    with database.cursor() as cursor:
+        cursor.execute("ANALYZE warehouse_product")
+    fill(connection)
+    assert plans._believed(Product, connection.pk) <= 1
+    plans.make_known(Product, connection.pk, COUNT)
+    assert COUNT / 2 < plans._believed(Product, connection.pk) < COUNT * 2
+    with CaptureQueriesContext(database) as asked:
+        plans.make_known(Product, connection.pk, COUNT)
+    assert len(asked) == 1  # what is known is not looked at again
 
 
 def test_the_lines_of_others_are_not_looked_at(connection: Connection, other: Connection) -> None:

@@ -1,25 +1,25 @@
 """Which SKUs go with which product, kept as rows: so a sale of a kit is found by its parts."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from integrations.models import Connection
 
-from ..models import KitPart, Product
-from .among import among
+from ..models import KitPart
+
+# What `renew` has to know of a product beside its key and its SKU.
+FIELDS = ("record__inventory_items", "removed_at")
 
 
-def renew(connection: Connection, skus: Iterable[str]) -> set[str]:
-    """Keep the parts of the products with these SKUs anew; returns the SKUs that are or were parts of them."""
-    products = Product.objects.filter(among("sku", skus), connection=connection)
-    found: list[Any] = list(products.values_list("pk", "sku", "record__inventory_items", "removed_at"))
-    stored = KitPart.objects.filter(product__in=[pk for pk, *_ in found])
+def renew(connection: Connection, products: Sequence[tuple[Any, ...]]) -> set[str]:
+    """Keep the parts of products, given as (key, SKU, `FIELDS`), anew; returns the SKUs that are or were parts."""
+    stored = KitPart.objects.filter(product__in=[pk for pk, *_ in products])
     before = {(product, sku, units) for product, sku, units in stored.values_list("product", "sku", "units")}
     now = {
         (pk, sku, units)
-        for pk, own, parts, removed_at in found
-        if removed_at is None
+        for pk, own, parts, removed_at in products
+        if own and removed_at is None
         for sku, units in _parts(own, parts)
     }
     if now != before:

@@ -55,9 +55,11 @@ def _midnight(day: date, zone: ZoneInfo) -> datetime:
 def _forget() -> str:
     """Deletes the metrics of SKUs of which no source knows anything any more."""
     knows = " UNION ALL ".join(f"SELECT 1 FROM {one.rows()} AND {one.customer} = asked.customer" for one in sources())
+    stored = {"asked": (SkuMetrics, "asked.connection_id = %(connection)s AND asked.sku = wanted.sku")}
     return f"""
-        DELETE FROM {METRICS} AS asked
-        WHERE connection_id = %(connection)s AND {sql.one_of("sku", "%(skus)s")} AND NOT EXISTS ({knows})"""
+        DELETE FROM {METRICS} WHERE id IN (
+            WITH wanted (sku) AS ({sql.listed("%(skus)s")})
+            SELECT asked.id FROM wanted CROSS JOIN {sql.in_turn(stored, f"NOT EXISTS ({knows})")})"""
 
 
 @cache

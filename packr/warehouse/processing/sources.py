@@ -36,19 +36,19 @@ class Source:
 def sources() -> tuple[Source, ...]:
     """All of them; those that know most SKUs first."""
     item = Source(
-        {"item": (InventoryItem, _present("item"))},
+        {"item": (InventoryItem, present_of_sku("item", "asked"))},
         customer=_customer("item"),
         figures={name: f"item.{name}" for name in COUNTERS},
     )
     # A product without stock and sales has sold nothing, which is known.
-    product = Source({"product": (Product, _present("product"))}, customer=_customer("product"))
+    product = Source({"product": (Product, present_of_sku("product", "asked"))}, customer=_customer("product"))
     return item, product, _sold(), _sold_in_kits(), _to_come()
 
 
 def _sold() -> Source:
     return Source(
         {
-            "line": (OrderLine, _same_sku("line", "asked")),
+            "line": (OrderLine, _of_sku("line", "asked")),
             "ordered": (Order, "ordered.id = line.order_id"),
         },
         counts=_is_sold(),
@@ -61,9 +61,9 @@ def _sold_in_kits() -> Source:
     """What sells a kit sells its parts."""
     return Source(
         {
-            "part": (KitPart, _same_sku("part", "asked")),
+            "part": (KitPart, _of_sku("part", "asked")),
             "kit": (Product, "kit.id = part.product_id"),
-            "line": (OrderLine, _same_sku("line", "kit")),
+            "line": (OrderLine, _of_sku("line", "kit")),
             "ordered": (Order, "ordered.id = line.order_id"),
         },
         counts=f"{_is_ours('kit')} AND kit.sku <> '' AND {_is_sold()} AND {_customer('kit')} = {_customer('ordered')}",
@@ -78,7 +78,7 @@ def _to_come() -> Source:
     finished = ", ".join(f"'{status}'" for status in NOT_TO_COME)
     return Source(
         {
-            "line": (InboundLine, _same_sku("line", "asked")),
+            "line": (InboundLine, _of_sku("line", "asked")),
             "inbound": (InboundShipment, "inbound.id = line.inbound_shipment_id"),
         },
         counts=f"{_is_ours('inbound')} AND coalesce(inbound.status, '') NOT IN ({finished}) AND {left} > 0",
@@ -87,11 +87,12 @@ def _to_come() -> Source:
     )
 
 
-def _present(name: str) -> str:
-    return f"{_same_sku(name, 'asked')} AND {name}.removed_at IS NULL"
+def present_of_sku(name: str, other: str) -> str:
+    """The condition that a row is one that the connection's WMS still has, and has the other one's SKU."""
+    return f"{_of_sku(name, other)} AND {name}.removed_at IS NULL"
 
 
-def _same_sku(name: str, other: str) -> str:
+def _of_sku(name: str, other: str) -> str:
     return f"{name}.connection_id = %(connection)s AND {sql.same_sku(name, other)}"
 
 

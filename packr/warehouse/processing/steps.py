@@ -64,12 +64,13 @@ def _present(task: Task, after: Any) -> tuple[Iterable[str], Any]:
 
 
 def _items(task: Task, after: Any) -> tuple[Iterable[str], Any]:
-    return touched.by_change(task.connection, task.entity, task.since, after, PORTION)
+    found, last = touched.by_change(task.connection, task.entity, task.since, after, PORTION)
+    return [sku for _, sku in found], last
 
 
 def _products(task: Task, after: Any) -> tuple[Iterable[str], Any]:
-    skus, last = touched.by_change(task.connection, task.entity, task.since, after, PORTION)
-    return {*skus, *kits.renew(task.connection, skus)} if skus else (), last
+    found, last = touched.by_change(task.connection, task.entity, task.since, after, PORTION, *kits.FIELDS)
+    return {*(sku for _, sku, *_ in found), *kits.renew(task.connection, found)} if found else (), last
 
 
 def _days(task: Task, after: Any) -> tuple[Iterable[str], Any]:

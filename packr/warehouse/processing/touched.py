@@ -13,8 +13,9 @@ from django.db.models import Q, QuerySet
 from integrations.entities import Entity
 from integrations.models import Connection
 
+from .. import sql
 from ..models import InboundShipment, InventoryItem, KitPart, Order, Product, RecordChange, SkuMetrics
-from .among import among
+from .sources import present_of_sku
 
 # Where the SKUs of an entity's records are.
 PATHS: dict[Entity, tuple[Any, str]] = {
@@ -36,19 +37,20 @@ def changed(connection: Connection, entity: Entity, since: int) -> "QuerySet[Any
 
 
 def by_change(
-    connection: Connection, entity: Entity, since: int, after: list[int] | None, limit: int
-) -> tuple[list[str], list[int] | None]:
-    """The SKUs of the next changed records, by change and row; and where the last one stands, None for the end.
+    connection: Connection, entity: Entity, since: int, after: list[int] | None, limit: int, *fields: str
+) -> tuple[list[tuple[Any, ...]], list[int] | None]:
+    """(key, SKU, further `fields`) of the next changed records, by change and row; and where the last one stands.
 
-    For records of one SKU each: however many there are, each is looked at once.
+    None for the end. For records of one SKU each: however many there are, each is looked at once.
     """
     number, row_id = after or (since, 0)
     model, path = PATHS[entity]
     rows = model._default_manager.filter(connection=connection, change_no__gte=number)
     next_ = Q(change_no__gt=number) | Q(change_no=number, pk__gt=row_id) if after else Q(change_no__gt=since)
-    found = list(rows.filter(next_).order_by("change_no", "pk").values_list("change_no", "pk", path)[: limit + 1])
+    rows = rows.filter(next_).order_by("change_no", "pk")
+    found = list(rows.values_list("change_no", "pk", path, *fields)[: limit + 1])
     last = list(found[limit - 1][:2]) if len(found) > limit else None
-    return [sku for _, _, sku in found[:limit] if sku], last
+    return [row[1:] for row in found[:limit]], last
 
 
 def present(connection: Connection, entity: Entity, since: int, after: str, limit: int) -> tuple[list[str], str | None]:
@@ -92,5 +94,12 @@ def _some(skus: "QuerySet[Any, Any]", limit: int) -> tuple[list[str], str | None
 def with_parts(connection: Connection, skus: Iterable[str]) -> set[str]:
     """The SKUs, and those that go with them: what sells a kit sells its parts."""
     wanted = set(skus)
-    parts = KitPart.objects.filter(among("product__sku", wanted), product__connection=connection)
-    return wanted | set(parts.order_by().values_list("sku", flat=True).distinct()) if wanted else wanted
+    if not wanted:
+        return wanted
+    parts = {"kit": (Product, present_of_sku("kit", "asked")), "part": (KitPart, "part.product_id = kit.id")}
+    statement = f"""
+        WITH asked (sku) AS ({sql.listed("%(skus)s")})
+        SELECT DISTINCT part.sku FROM asked CROSS JOIN {sql.in_turn(parts)}"""
+    return wanted | {
+        sku for (sku,) in sql.select(statement, {"connection": connection.pk, "skus": sql.as_list(wanted)})
+    }
