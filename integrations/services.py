@@ -21,7 +21,7 @@ from .errors import ConnectorError, Kind
 from .http import GOES_ON, STANDS_STILL, Client
 from .models import Connection, EventKind, Status
 from .registry import CONNECTORS
-from .signals import connection_ended, connection_made, connection_resumed, lookback_raised
+from .signals import connection_deleted, connection_ended, connection_made, connection_resumed, lookback_raised
 
 LONGEST_REQUEST = 30  # seconds
 NOTHING_STORED = "Nothing was stored; try again when that is mended."
@@ -353,8 +353,9 @@ def _delete(connection_id: int, tries: int = 5) -> None:
     found = Connection.objects.filter(pk=connection_id)
     try:
         with transaction.atomic():
-            found.select_for_update().first()
-            found.delete()
+            if connection := found.select_for_update().first():
+                connection_deleted.send(Connection, connection=connection)
+                connection.delete()
     except OperationalError:
         if tries == 1:
             raise

@@ -10,5 +10,7 @@ connection_made = Signal()
 connection_resumed = Signal()
 # Sent inside the transaction. `connection`; `person`: the user who did it, or None.
 connection_ended = Signal()
+# Sent inside the transaction that deletes it, whose row is held: all there is of it goes. `connection`.
+connection_deleted = Signal()
 # Sent inside the transaction. `connection`, its border moved back already; `until`: where it was before; `person`.
 lookback_raised = Signal()
