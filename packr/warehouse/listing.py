@@ -2,7 +2,6 @@
 
 from collections import defaultdict
 from collections.abc import Iterable
-from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -142,8 +141,7 @@ class Listing:
         asked = self.asked
         if self._search:
             found = _shown(self._search.rows(self.total), asked.screen)
-            # To plan costs 30 ms. What found few rows to count is found by any plan.
-            with planned_for_its_values() if self.is_wide else nullcontext():
+            with planned_for_its_values():
                 return paging.sift(found, asked.sort, cursor, size)
         shown = _shown(asked.screen.model._default_manager.all(), asked.screen)
         return paging.walk(self._narrow(), shown, asked.sort, cursor, size)
