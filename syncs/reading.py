@@ -9,7 +9,7 @@ from integrations.connector import Page
 from integrations.http import Client
 from integrations.models import Connection, Status
 from integrations.services import set_status
-from packr.warehouse import writer
+from packr.warehouse import plans, writer
 
 from . import absence, endings, rejections, seen
 from .ahead import Drafted, Walk
@@ -75,9 +75,9 @@ def _write(turn: Turn, drafted: Drafted) -> None:
 def _tell_planner(turn: Turn, before: int) -> None:
     """Let the database know of what a first sync brings, before it looks it up by plans made for something else."""
     if before < SOME <= turn.run.created:
-        writer.make_known(turn.connection.pk, turn.entity, turn.run.created)
+        plans.make_known(turn.connection.pk, turn.entity, turn.run.created)
     if before < MANY <= turn.run.created:
-        writer.take_stock(turn.entity)
+        plans.take_stock(turn.entity)
 
 
 def _known(turn: Turn, page: Page) -> Mapping[str, int]:

@@ -5,9 +5,10 @@ from contextlib import contextmanager
 from typing import Any
 
 from django.db import connection as database
-from django.db.models import Model
 
-from .models import Mirrored
+from integrations.entities import Entity
+
+from .tables import TABLES
 
 # A tenth of what a thorough look reads. Not for the columns that lists are filtered and sorted by.
 A_GLANCE = 10
@@ -33,29 +34,30 @@ def planned_for_its_values() -> Iterator[None]:
         session.prepare_threshold = usual
 
 
-def make_known(model: type[Mirrored], connection_id: int, count: int) -> None:
-    """Let PostgreSQL glance at a table where it believes a connection to have far fewer rows than the `count` it has.
+def make_known(connection_id: int, entity: Entity, count: int) -> None:
+    """Let PostgreSQL glance at an entity's table where it believes a connection to have far fewer than `count` rows.
 
     It would find each of them by any index that begins with the connection. In the caller's transaction.
     """
-    if database.vendor == "postgresql" and _believed(model, connection_id) < count / 10:
+    name = TABLES[entity].model._meta.db_table
+    if database.vendor == "postgresql" and _believed(name, connection_id) < count / 10:
         with database.cursor() as cursor:
             cursor.execute(f"SET LOCAL default_statistics_target = {A_GLANCE}")
-            cursor.execute(f"ANALYZE (SKIP_LOCKED) {model._meta.db_table} (connection_id, removed_at)")
+            cursor.execute(f"ANALYZE (SKIP_LOCKED) {name} (connection_id, removed_at)")
             cursor.execute("SET LOCAL default_statistics_target TO DEFAULT")
 
 
-def _believed(model: type[Mirrored], connection_id: int) -> int:
+def _believed(table: str, connection_id: int) -> int:
     with database.cursor() as cursor:
-        cursor.execute(
-            f"EXPLAIN (FORMAT JSON) SELECT FROM {model._meta.db_table} WHERE connection_id = {connection_id:d}"
-        )
+        cursor.execute(f"EXPLAIN (FORMAT JSON) SELECT FROM {table} WHERE connection_id = {connection_id:d}")
         ((plan,),) = cursor.fetchall()
     return int(plan[0]["Plan"]["Plan Rows"])
 
 
-def take_stock(model: type[Model]) -> None:
-    """Let PostgreSQL look at a table that has just been filled."""
+def take_stock(entity: Entity) -> None:
+    """Let PostgreSQL look at an entity's tables after many rows came at once, so that it plans well with them."""
+    table = TABLES[entity]
     if database.vendor == "postgresql":
         with database.cursor() as cursor:
-            cursor.execute(f"ANALYZE (SKIP_LOCKED) {model._meta.db_table}")
+            for model in (table.model, *(lines.model for lines in table.lines)):
+                cursor.execute(f"ANALYZE (SKIP_LOCKED) {model._meta.db_table}")

@@ -17,7 +17,7 @@ from integrations.decoding import SOURCE
 from integrations.entities import Entity
 from integrations.records import Order, OrderShipment, Record
 
-from . import digests, plans, shields, sql
+from . import digests, shields, sql
 from .causes import NOBODY_KNOWS, Cause
 from .digests import Stamps
 from .history import writing as history
@@ -358,18 +358,6 @@ def _write_shipments(page: _Page, orders: Sequence[Change], change_no: int | Non
 def _shipments(order: Record) -> list[OrderShipment] | None:
     """The shipments of an order, as a set; None when the WMS did not say."""
     return order.shipments if isinstance(order, Order) and isinstance(order.shipments, list) else None
-
-
-def take_stock(entity: Entity) -> None:
-    """Let the database look at an entity's tables after many rows came at once, so that it plans well with them."""
-    table = TABLES[entity]
-    for model in (table.model, *(lines.model for lines in table.lines)):
-        plans.take_stock(model)
-
-
-def make_known(connection_id: int, entity: Entity, count: int) -> None:
-    """Let the database know of so many rows that came for a connection it may never have seen."""
-    plans.make_known(TABLES[entity].model, connection_id, count)
 
 
 def remove(

@@ -24,6 +24,7 @@ pytestmark = [
 
 NOW = datetime(2026, 2, 5, tzinfo=UTC)
 COUNT = 600
+TABLE = Product._meta.db_table
 SKUS = [f"SKU-{number:04}" for number in range(COUNT)]
 OFTEN = 15  # the driver prepares what it is asked for the sixth time, the server keeps a plan from the sixth of those
 
@@ -97,11 +98,11 @@ def test_a_connection_that_is_new_to_the_planner_is_made_known(connection: Conne
     with database.cursor() as cursor:
         cursor.execute("ANALYZE warehouse_product")
     fill(connection)
-    assert plans._believed(Product, connection.pk) <= 1
-    plans.make_known(Product, connection.pk, COUNT)
-    assert COUNT / 2 < plans._believed(Product, connection.pk) < COUNT * 2
+    assert plans._believed(TABLE, connection.pk) <= 1
+    plans.make_known(connection.pk, Entity.PRODUCTS, COUNT)
+    assert COUNT / 2 < plans._believed(TABLE, connection.pk) < COUNT * 2
     with CaptureQueriesContext(database) as asked:
-        plans.make_known(Product, connection.pk, COUNT)
+        plans.make_known(connection.pk, Entity.PRODUCTS, COUNT)
     assert len(asked) == 1  # what is known is not looked at again
 
 
