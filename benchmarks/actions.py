@@ -67,7 +67,7 @@ def main() -> None:
 @contextmanager
 def sandbox() -> Iterator[str]:
     """A sandbox WMS in a process of its own; its address."""
-    command = [sys.executable, "-m", "integrations.sandbox", "--port", "0", "--orders", "200", "--still", "--no-limit"]
+    command = [sys.executable, "-m", "packr.demo.sandbox", "--port", "0", "--orders", "200", "--still", "--no-limit"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT) as process:
         try:
             assert process.stdout is not None
@@ -82,8 +82,8 @@ def connected(wms: str) -> tuple[Any, Any]:
     from django.core.management import call_command
 
     from integrations.entities import Entity
-    from integrations.sandbox.world import connection_id
     from integrations.services import Account, connect
+    from packr.demo.sandbox.account import connection_id
     from packr.workspaces.models import Role
     from tests.kit import factories, running
 
@@ -137,7 +137,7 @@ def measure(connection: Any, person: Any, times: int) -> list[Sample]:
 
 
 def _timed(connection: Any, person: Any, kind: str, values: Mapping[str, Any], row: Any = None) -> tuple[Any, Sample]:
-    from integrations.actions import ActionKind
+    from integrations.connectors.actions import ActionKind
     from packr.warehouse import actions
 
     began, worked = time.perf_counter(), time.thread_time()

@@ -15,7 +15,7 @@ from django.db.models import F
 from django.utils.timezone import now
 
 from integrations.connectors.trackstar import Trackstar
-from integrations.credentials import seal
+from integrations.encryption import seal
 from integrations.entities import Entity
 from integrations.models import Connection
 from integrations.services import Off

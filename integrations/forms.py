@@ -8,12 +8,12 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 
 from packr.workspaces.models import Workspace
 
-from .connector import Connector, Credential
+from .connectors.base import Connector, Credential
+from .credential_check import Verdict
 from .entities import Entity
 from .errors import ConnectorError
-from .guard import check_address
+from .http.ssrf import check_address
 from .models import Connection
-from .verdicts import Verdict
 
 LOGIN_NAMES = ("login", "email", "user_login")
 KEEP, DELETE = "keep", "delete"

@@ -8,10 +8,10 @@ from django.utils.timezone import now
 
 from packr.workspaces.models import Brand, Workspace
 
-from .actions import ActionKind
-from .connector import Connector
-from .credentials import unseal
-from .registry import CONNECTORS
+from .connectors.actions import ActionKind
+from .connectors.base import Connector
+from .connectors.registry import CONNECTORS
+from .encryption import unseal
 
 
 class Status(models.TextChoices):

@@ -14,13 +14,13 @@ from django.utils.timezone import now
 from packr.workspaces.models import Workspace
 
 from . import events
-from .connector import Connector, Health
-from .credentials import Unreadable, seal
+from .connectors.base import Connector, Health
+from .connectors.registry import CONNECTORS
+from .encryption import Unreadable, seal
 from .entities import Entity
 from .errors import ConnectorError, Kind
-from .http import GOES_ON, STANDS_STILL, Client
+from .http.client import GOES_ON, STANDS_STILL, Client
 from .models import Connection, EventKind, Status
-from .registry import CONNECTORS
 from .signals import connection_deleted, connection_ended, connection_made, connection_resumed, lookback_raised
 
 LONGEST_REQUEST = 30  # seconds

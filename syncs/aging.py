@@ -11,8 +11,8 @@ from django.conf import settings
 from django.db.models import Exists, F, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 
+from integrations.connectors.parsing import in_words
 from integrations.entities import Entity
-from integrations.values import in_words
 from packr.warehouse.models import ProcessingMark
 
 from .models import ACTIVE, COMPLETE, EntitySchedule, State, SyncRun

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from threading import Event
 from typing import Self
 
-from integrations.connector import Cursor, Page
-from integrations.http import Client, Told
+from integrations.connectors.base import Cursor, Page
+from integrations.http.client import Client, Told
 from packr.warehouse import writer
 
 from . import spool

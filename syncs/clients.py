@@ -3,7 +3,7 @@
 import threading
 from collections import OrderedDict
 
-from integrations.http import Client
+from integrations.http.client import Client
 from integrations.models import Connection
 from integrations.services import open_client
 

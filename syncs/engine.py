@@ -12,7 +12,7 @@ from django.db import InterfaceError, OperationalError, transaction
 from django.utils.timezone import now
 
 from integrations.errors import ConnectorError, CursorExpired, Kind
-from integrations.http import Client
+from integrations.http.client import Client
 from integrations.models import Connection
 
 from . import clients, failures, processing, second_look, seen, stopping

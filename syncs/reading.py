@@ -5,8 +5,8 @@ from datetime import datetime
 
 from django.utils.timezone import now
 
-from integrations.connector import Page
-from integrations.http import Client
+from integrations.connectors.base import Page
+from integrations.http.client import Client
 from integrations.models import Connection, Status
 from integrations.services import set_status
 from packr.warehouse import plans, writer

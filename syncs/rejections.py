@@ -8,7 +8,7 @@ from datetime import datetime
 from django.db import transaction
 from django.utils.timezone import now
 
-from integrations.connector import Page, Rejected
+from integrations.connectors.base import Page, Rejected
 from integrations.entities import Entity
 from integrations.errors import ConnectorError
 from integrations.models import Connection

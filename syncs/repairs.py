@@ -11,9 +11,9 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import Count, Exists, OuterRef, Q
 
+from integrations.connectors.registry import CONNECTORS
 from integrations.entities import Entity
 from integrations.models import Connection, Status
-from integrations.registry import CONNECTORS
 
 from .incidents import Finding
 from .models import ACTIVE, EntitySchedule, Lane, Problem, Reread, State, SyncRun

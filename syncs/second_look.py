@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 from django.utils.timezone import now
 
-from integrations.connector import Page
-from integrations.http import Client
+from integrations.connectors.base import Page
+from integrations.http.client import Client
 from packr.warehouse import writer
 
 from . import absence, endings, seen

@@ -10,7 +10,7 @@ from hashlib import blake2b
 import msgspec
 from django.db.models import QuerySet
 
-from integrations.connector import Page, Rejected
+from integrations.connectors.base import Page, Rejected
 from integrations.errors import ConnectorError, Kind
 
 from . import statements

@@ -16,7 +16,7 @@ from typing import Any
 import msgspec
 from django.conf import settings
 
-from integrations.http import Answer, Told
+from integrations.http.client import Answer, Told
 
 from .models import SyncRun
 

@@ -11,9 +11,9 @@ from django.db import transaction
 from django.db.models import Exists, OuterRef
 from django.utils.timezone import now
 
-from integrations.connector import Ask, Resource
+from integrations.connectors.base import Ask, Resource
 from integrations.entities import Entity
-from integrations.http import Client
+from integrations.http.client import Client
 from integrations.models import Connection
 from packr.warehouse.causes import Cause, CauseKind
 

@@ -13,9 +13,9 @@ from django.conf import settings
 from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 
+from integrations.connectors.parsing import in_words
 from integrations.entities import Entity
 from integrations.models import Connection, Status
-from integrations.values import in_words
 from packr.warehouse import actions
 
 from . import beats, statements, wakeups

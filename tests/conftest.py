@@ -8,10 +8,10 @@ import pytest
 import time_machine
 from django.conf import settings
 
+from integrations.connectors.registry import CONNECTORS
 from integrations.connectors.trackstar import Trackstar
 from integrations.entities import Entity
 from integrations.models import Connection
-from integrations.registry import CONNECTORS
 from integrations.services import Account, connect
 from packr.workspaces.models import Workspace
 from packr.workspaces.services import save_workspace

@@ -23,7 +23,7 @@ from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from django.urls.resolvers import RegexPattern
 from django.utils.timezone import now
 
-from integrations.connector import Health, Page
+from integrations.connectors.base import Health, Page
 from integrations.connectors.trackstar import Trackstar
 from integrations.entities import Entity
 from integrations.models import Action

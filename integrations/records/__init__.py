@@ -1,15 +1,15 @@
 """The records every connector speaks: plain typed data in Trackstar's unified vocabulary, without its deprecated names.
 
 A field the WMS did not send is UNSET, which is not null: UNSET leaves what is stored, None clears it. Numbers are exact
-decimals in text (`values.number`), times are aware UTC, ids are text byte for byte.
+decimals in text (`parsing.number`), times are aware UTC, ids are text byte for byte.
 """
 
 from ..entities import Entity
+from .common import Channel, Flag, FromAddress, Measurements, Number, Record, Supplier, Text, Time, ToAddress
 from .inbound import InboundLine, InboundShipment, InboundSupplier, Receipt, ReceiptLine
 from .orders import Order, OrderChannel, OrderLine, OrderShipment, Package, PackageLine, ShipmentLine
-from .parts import Channel, Flag, FromAddress, Measurements, Number, Record, Supplier, Text, Time, ToAddress
+from .reference_data import Bill, Customer, ShippingMethod, Warehouse, WarehouseLocation
 from .returns import ReceivingDetail, Return, ReturnLine, ReturnShipment, ReturnShipmentLine
-from .setup import Bill, Customer, ShippingMethod, Warehouse, WarehouseLocation
 from .stock import Counters, InventoryItem, ItemLocation, Lot, Product, ProductItem, SupplierProduct
 
 RECORDS: dict[Entity, type[Record]] = {

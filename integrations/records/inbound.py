@@ -5,7 +5,7 @@ from typing import Any
 
 from msgspec import UNSET, Struct, UnsetType, field
 
-from .parts import FromAddress, Record, Supplier, Text, Time
+from .common import FromAddress, Record, Supplier, Text, Time
 
 
 class InboundLine(Struct, kw_only=True, frozen=True, gc=False):

@@ -5,7 +5,7 @@ from typing import Any
 
 from msgspec import UNSET, Struct, UnsetType, field
 
-from .parts import Channel, Flag, FromAddress, Measurements, Number, Record, Text, Time, ToAddress
+from .common import Channel, Flag, FromAddress, Measurements, Number, Record, Text, Time, ToAddress
 
 
 class OrderLine(Struct, kw_only=True, frozen=True, gc=False):

@@ -5,7 +5,7 @@ from typing import Any
 
 from msgspec import UNSET, Struct, UnsetType, field
 
-from .parts import Measurements, Record, Text
+from .common import Measurements, Record, Text
 
 
 class ReturnLine(Struct, kw_only=True, frozen=True, gc=False):

@@ -5,7 +5,7 @@ from typing import Any
 
 from msgspec import UNSET, Struct, UnsetType
 
-from .parts import Flag, Measurements, Number, Record, Supplier, Text
+from .common import Flag, Measurements, Number, Record, Supplier, Text
 
 
 class Counters(Struct, kw_only=True, frozen=True, gc=False):

@@ -2,10 +2,10 @@
 
 from django import template
 
-from integrations.connector import Connector
+from integrations.connectors.base import Connector
+from integrations.credential_check import Access, Reading
 from integrations.entities import Entity
 from integrations.models import Connection, Status
-from integrations.verdicts import Access, Reading
 
 register = template.Library()
 

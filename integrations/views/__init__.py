@@ -1,9 +1,9 @@
 """Settings → Integrations: connecting a WMS, how its connection is, and ending it."""
 
-from .connecting import catalogue, confirm, connect
-from .disconnecting import disconnect
+from .connect import catalogue, confirm, connect
+from .disconnect import disconnect
 from .overview import integrations, refresh
-from .reconnecting import confirm_other, reconnect
+from .reconnect import confirm_other, reconnect
 
 __all__ = [
     "catalogue",

@@ -9,8 +9,8 @@ from django.utils.timezone import now
 
 from integrations.entities import Entity
 from integrations.models import BrandMapping, Connection
-from integrations.sandbox.world import connection_id
 from integrations.services import Account, connect
+from packr.demo.sandbox.account import connection_id
 from packr.warehouse.models import Customer
 from packr.workspaces.models import Brand, Workspace
 from packr.workspaces.services import save_workspace

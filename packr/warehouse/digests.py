@@ -11,7 +11,7 @@ from struct import Struct
 import msgspec
 from msgspec import UNSET, structs
 
-from integrations.decoding import SOURCE, VERSION
+from integrations.connectors.decoding import SOURCE, VERSION
 from integrations.records import Record
 
 # Fields in the order in which they are declared; keys of dictionaries sorted.

@@ -11,7 +11,7 @@ from django.db.models.functions import Cast, Concat
 from django.http import QueryDict
 from django.utils.http import urlencode
 
-from integrations.actions import ActionKind
+from integrations.connectors.actions import ActionKind
 from integrations.models import Action
 from packr.workspaces.current import Place
 

@@ -13,10 +13,10 @@ import msgspec
 from django.db import transaction
 from django.utils.timezone import now
 
-from integrations.connector import Page, Resource
+from integrations.connectors.base import Page, Resource
 from integrations.entities import Entity
 from integrations.errors import ConnectorError, Kind
-from integrations.http import GOES_ON, Client
+from integrations.http.client import GOES_ON, Client
 from integrations.models import Connection, Status
 from integrations.services import open_client, set_status
 from packr.workspaces.templatetags.looks import named

@@ -15,7 +15,7 @@ from django.db import transaction
 from django.utils.timezone import now
 
 from integrations import events
-from integrations.actions import ActionKind
+from integrations.connectors.actions import ActionKind
 from integrations.entities import Entity
 from integrations.models import Connection, EventKind
 from packr.workspaces import access

@@ -14,7 +14,7 @@ from typing import Any
 
 from django.db.models import Max
 
-from integrations.actions import ENTITIES, ActionKind, is_held
+from integrations.connectors.actions import ENTITIES, ActionKind, is_held
 from integrations.entities import Entity
 from integrations.models import Action, ActionState, Connection
 from integrations.records import Record

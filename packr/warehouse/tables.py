@@ -10,7 +10,7 @@ from django.db.models import Model
 from msgspec import UNSET
 
 from integrations import records
-from integrations.actions import is_held
+from integrations.connectors.actions import is_held
 from integrations.entities import Entity
 from integrations.records import Record
 

@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 from msgspec import UNSET
 
-from integrations.decoding import SOURCE
+from integrations.connectors.decoding import SOURCE
 from integrations.entities import Entity
 from integrations.records import Order, OrderShipment, Record
 

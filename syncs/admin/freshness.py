@@ -9,9 +9,9 @@ from typing import Any
 from django.db.models import OuterRef, Q, QuerySet, Subquery
 from django.utils import timezone
 
+from integrations.connectors.registry import CONNECTORS
 from integrations.entities import Entity
 from integrations.models import Status
-from integrations.registry import CONNECTORS
 
 from ..models import EntitySchedule, State, SyncRun
 from ..state import EntityState, Freshness, fresh_for, freshness, late_for

@@ -6,7 +6,7 @@ from django.db.models import Count, Max, Min
 from django.urls import reverse
 from django.utils import timezone
 
-from integrations.values import in_words
+from integrations.connectors.parsing import in_words
 from packr.admin import Fact, Tone, now_panel, when, when_exactly
 from packr.warehouse.models import ProcessingMark
 

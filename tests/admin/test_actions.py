@@ -9,7 +9,7 @@ from django.contrib.auth.models import Permission, User
 from django.test import Client
 from django.utils.timezone import now
 
-from integrations.connector import Health
+from integrations.connectors.base import Health
 from integrations.connectors.trackstar import Trackstar
 from integrations.entities import Entity
 from integrations.errors import ConnectorError, Kind

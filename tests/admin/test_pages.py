@@ -13,7 +13,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from integrations.credentials import seal
+from integrations.encryption import seal
 from integrations.models import Action, Connection
 from packr.warehouse.models import Order, Product
 from packr.workspaces.models import Brand, Workspace

@@ -3,7 +3,7 @@
 from typing import Any
 
 from benchmarks import actions
-from integrations.sandbox.server import Sandbox
+from packr.demo.sandbox.server import Sandbox
 
 
 def test_every_kind_is_measured(db: None, settings: Any) -> None:

@@ -11,9 +11,9 @@ from playwright.sync_api import Page, expect
 from integrations.connectors.trackstar import Trackstar
 from integrations.entities import Entity
 from integrations.models import Connection
-from integrations.sandbox.server import Sandbox
-from integrations.sandbox.world import connection_id
 from integrations.services import Account, connect
+from packr.demo.sandbox.account import connection_id
+from packr.demo.sandbox.server import Sandbox
 from packr.warehouse.models import InventoryItem, Order
 from packr.workspaces.models import Role
 from syncs import clients

@@ -7,7 +7,7 @@ import pytest
 from django.contrib.auth.models import User
 from playwright.sync_api import Page
 
-from integrations.connector import Page as Answer
+from integrations.connectors.base import Page as Answer
 from packr.warehouse import looks
 from packr.warehouse.models import InventoryItem, Order
 from tests.kit import factories as make

@@ -7,11 +7,11 @@ import os
 import sys
 from datetime import datetime
 
-from integrations.connector import Health
+from integrations.connectors.base import Health
 from integrations.connectors.trackstar import Trackstar
 from integrations.entities import Entity
 from integrations.errors import ConnectorError, Kind
-from integrations.http import Answer, Client, explain
+from integrations.http.client import Answer, Client, explain
 
 GOOD_KEYS = ("key", "good-key")
 

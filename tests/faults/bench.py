@@ -11,14 +11,14 @@ from typing import Any
 
 from django.utils.timezone import now
 
-from integrations.connectors.trackstar import reading
-from integrations.credentials import seal
+from integrations.connectors.trackstar import resources
+from integrations.encryption import seal
 from integrations.entities import Entity
 from integrations.models import Connection, Status
-from integrations.sandbox.control import Control
-from integrations.sandbox.messages import Request
-from integrations.sandbox.server import Sandbox
 from integrations.services import Account, connect, refresh
+from packr.demo.sandbox.control import Control
+from packr.demo.sandbox.http_types import Request
+from packr.demo.sandbox.server import Sandbox
 from packr.warehouse import export
 from packr.warehouse.tables import TABLES
 from packr.workspaces.models import Workspace
@@ -56,7 +56,7 @@ class Bench:
 
     def pages_of(self, size: int) -> None:
         """How many records come on a page from now on; undone by the fixture."""
-        reading.LIMIT = str(size)
+        resources.LIMIT = str(size)
 
     def heal(self) -> None:
         """Switch all faults off, but for the API key."""

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 import time_machine
 
-from integrations.connectors.trackstar import reading
-from integrations.sandbox.server import Sandbox
+from integrations.connectors.trackstar import resources
+from packr.demo.sandbox.server import Sandbox
 from packr.workspaces.models import Workspace
 from syncs import clients, seen
 
@@ -42,7 +42,7 @@ def shared(running: tuple[Sandbox, Path]) -> Iterator[Sandbox]:
 @pytest.fixture
 def paged(monkeypatch: pytest.MonkeyPatch, settings: Any) -> None:
     """The size of a page is the test's to choose; no pauses; no conversation left over from another test."""
-    monkeypatch.setattr(reading, "LIMIT", str(ONE_PAGE))
+    monkeypatch.setattr(resources, "LIMIT", str(ONE_PAGE))
     monkeypatch.setattr(seen, "MOST_PAGES", 300)  # so that a list whose circle is not noticed ends all the same
     monkeypatch.setattr("integrations.connectors.trackstar.Trackstar.reads_per_second", None)
     monkeypatch.setattr(clients, "_idle", type(clients._idle)())

@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 from django.utils.timezone import now
 
-from integrations import http
-from integrations.connectors.trackstar.reading import NO_TRACKSTAR_DATES
+from integrations.connectors.trackstar.resources import NO_TRACKSTAR_DATES
 from integrations.entities import Entity
+from integrations.http import client
 from integrations.models import Connection, Status
-from integrations.sandbox.server import Sandbox
+from packr.demo.sandbox.server import Sandbox
 from packr.workspaces.models import Workspace
 from syncs import clients
 from syncs.models import EntitySchedule, Mode, State, Trigger
@@ -210,7 +210,7 @@ def test_a_body_without_end_is_neither_read_nor_kept(synced: Bench, faults: list
 
 
 def test_the_limit_is_the_one_the_words_name() -> None:
-    assert http.LARGEST_BODY == 64 * MEGABYTE
+    assert client.LARGEST_BODY == 64 * MEGABYTE
 
 
 # --- The watermark ---------------------------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ from django.utils.timezone import now
 from integrations.entities import Entity
 from integrations.errors import ConnectorError, Kind
 from integrations.models import Connection
-from integrations.sandbox.server import Sandbox
+from packr.demo.sandbox.server import Sandbox
 from packr.workspaces.models import Workspace
 from syncs.models import SyncRun
 from tests.kit.model_wms import customer, order
@@ -213,7 +213,7 @@ def test_from_the_sandbox_to_the_export(manage, home, allowed, sandbox):
 
 def test_b10_over_the_sandbox(manage, home, allowed, sandbox):
     """B10: the printed rows as the sandbox tells them: A 7 to 5, B and C unchanged; only A is synchronised."""
-    from integrations.sandbox.control import change
+    from packr.demo.sandbox.control import change
 
     def tell(**body):
         return change(sandbox.world, {"account": "sandbox-2", **body})

@@ -7,7 +7,7 @@ from cryptography.fernet import Fernet
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management import CommandError, call_command
 
-from integrations.credentials import Unreadable, rotate, seal, unseal
+from integrations.encryption import Unreadable, rotate, seal, unseal
 from integrations.models import Connection
 from integrations.services import Account, connect
 

@@ -7,12 +7,12 @@ from typing import Any
 import msgspec
 import pytest
 
-from integrations.connector import Page
-from integrations.decoding import Shape, shallow
+from integrations.connectors.base import Page
+from integrations.connectors.decoding import Shape, shallow
+from integrations.connectors.parsing import identifier, number
 from integrations.errors import ConnectorError, Kind
-from integrations.http import Answer
+from integrations.http.client import Answer
 from integrations.records import Customer
-from integrations.values import identifier, number
 
 
 class Item(msgspec.Struct):

@@ -18,10 +18,10 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from requests import adapters, certs
 
-from integrations import guard
 from integrations.errors import ConnectorError, Kind
-from integrations.guard import PrivateAddress, check_address, is_public, resolve
-from integrations.http import Answer, Client, explain, retry_after
+from integrations.http import ssrf
+from integrations.http.client import Answer, Client, explain, retry_after
+from integrations.http.ssrf import PrivateAddress, check_address, is_public, resolve
 from tests.kit.server import Call, Reply, Server
 
 NONE: frozenset[str] = frozenset()
@@ -283,7 +283,7 @@ def test_a_client_shows_no_secret(connect: Callable[..., Client]) -> None:
 def test_a_body_over_the_limit_is_not_read(
     server: Server, connect: Callable[..., Client], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("integrations.http.LARGEST_BODY", 200_000)
+    monkeypatch.setattr("integrations.http.client.LARGEST_BODY", 200_000)
     packed = gzip.compress(b" " * 50_000_000)
     assert len(packed) < 200_000
     for reply in (Reply(b" " * 300_000), Reply(packed, headers={"Content-Encoding": "gzip"})):
@@ -319,9 +319,9 @@ def believed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """The file of the only certificate that is believed, that of `_DrippingTls`."""
     monkeypatch.setattr(certs, "where", lambda: str(tmp_path / "cert.pem"))
     monkeypatch.setattr(adapters, "DEFAULT_CA_BUNDLE_PATH", str(tmp_path / "cert.pem"))
-    guard.trusted.cache_clear()
+    ssrf.trusted.cache_clear()
     yield tmp_path / "cert.pem"
-    guard.trusted.cache_clear()
+    ssrf.trusted.cache_clear()
 
 
 def test_the_deadline_holds_over_tls(connect: Callable[..., Client], believed: Path) -> None:

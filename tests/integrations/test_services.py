@@ -7,7 +7,7 @@ from django.utils.timezone import now
 
 from integrations.entities import Entity
 from integrations.errors import ConnectorError, Kind
-from integrations.http import Client
+from integrations.http.client import Client
 from integrations.models import Connection, Status
 from integrations.services import Account, Refused, connect, disconnect, refresh, set_status
 from packr.warehouse.models import Customer

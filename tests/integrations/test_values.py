@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from integrations.values import clean, identifier, in_words, instant, number, plain
+from integrations.connectors.parsing import clean, identifier, in_words, instant, number, plain
 
 MOMENT = datetime(2026, 2, 4, 18, 40, 2, tzinfo=UTC)
 

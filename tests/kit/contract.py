@@ -13,10 +13,10 @@ from typing import Any, ClassVar
 import msgspec
 import pytest
 
-from integrations.connector import Ask, Connector, Page, Resource
+from integrations.connectors.base import Ask, Connector, Page, Resource
 from integrations.entities import Entity
 from integrations.errors import ConnectorError, Kind
-from integrations.http import Client
+from integrations.http.client import Client
 
 from .server import Call, Reply, Server
 

@@ -8,8 +8,8 @@ from typing import Any
 from django.contrib.auth.models import User
 from django.utils.timezone import now
 
-from integrations.actions import ActionKind
-from integrations.credentials import seal
+from integrations.connectors.actions import ActionKind
+from integrations.encryption import seal
 from integrations.entities import Entity
 from integrations.models import Action, ActionState, BrandMapping, Connection
 from packr.warehouse.models import (

@@ -10,9 +10,9 @@ from functools import partial
 from typing import Any, ClassVar
 
 from integrations import records
-from integrations.connector import Ask, Connector, Credential, Cursor, Health, Page, Rejected, Resource
+from integrations.connectors.base import Ask, Connector, Credential, Cursor, Health, Page, Rejected, Resource
 from integrations.entities import Entity
-from integrations.http import Client
+from integrations.http.client import Client
 from integrations.records import Record
 
 ENTITIES = (

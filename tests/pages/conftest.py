@@ -7,9 +7,9 @@ from uuid import uuid4
 import pytest
 from django.test import Client
 
-from integrations.connector import Health
+from integrations.connectors.base import Health
+from integrations.connectors.registry import CONNECTORS
 from integrations.connectors.trackstar import Trackstar
-from integrations.registry import CONNECTORS
 from packr.workspaces.models import Role
 from tests.kit import factories as make
 from tests.kit.model_wms import ModelWms, connector_for

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from integrations.connector import Health
+from integrations.connectors.base import Health
 from integrations.entities import Entity
 from packr.workspaces.models import Role
 from syncs.models import State, SyncRun

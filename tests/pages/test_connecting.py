@@ -13,13 +13,13 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils.timezone import now
 
-from integrations import verdicts
+from integrations import credential_check
+from integrations.connectors.registry import CONNECTORS
 from integrations.connectors.trackstar import Trackstar
 from integrations.entities import Entity
 from integrations.errors import ConnectorError, Kind
-from integrations.http import GOES_ON
+from integrations.http.client import GOES_ON
 from integrations.models import Connection
-from integrations.registry import CONNECTORS
 from integrations.services import Account, connect, disconnect
 from packr.workspaces.models import Role
 from syncs.models import EntitySchedule, Mode, State, SyncRun, Trigger
@@ -192,7 +192,7 @@ def test_the_login_is_nowhere_in_clear_between_check_and_word(
 def test_logins_can_not_be_tried_without_end(admin: Client, workspace: Any, model: ModelWms, connection: Any) -> None:
     """Ten checks in ten minutes for each workspace; the next window starts anew, another workspace is free."""
     with time_machine.travel(now(), tick=False) as clock:
-        for _ in range(verdicts.CHECKS):
+        for _ in range(credential_check.CHECKS):
             model.faults = [ConnectorError(Kind.CREDENTIALS, "No.")]
             refused(admin)
         before = len(model.calls)
@@ -202,7 +202,7 @@ def test_logins_can_not_be_tried_without_end(admin: Client, workspace: Any, mode
         assert len(model.calls) == before
         other = signed_in(make.person("kim", in_=make.workspace("fernhill"), role=Role.ADMIN))
         checked(other)
-        clock.shift(verdicts.WINDOW)
+        clock.shift(credential_check.WINDOW)
         checked(admin)
 
 
@@ -252,13 +252,13 @@ def test_trouble_ends_the_asking_and_is_no_refusal(admin: Client, workspace: Any
     found = dict(readings(html))
     assert found["inventory"] == found["products"] == ("checked", "Not known yet")
     assert "The WMS is limiting requests." in html
-    assert verdicts.LATER in words(html)
+    assert credential_check.LATER in words(html)
 
 
 def test_the_asking_takes_no_longer_than_a_person_waits(
     admin: Client, workspace: Any, model: ModelWms, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(verdicts, "PROBING", timedelta(seconds=-1))
+    monkeypatch.setattr(credential_check, "PROBING", timedelta(seconds=-1))
     checked(admin)
     assert model.asked("fetch") == []
 

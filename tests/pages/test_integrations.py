@@ -9,7 +9,7 @@ import time_machine
 from django.test import Client
 from django.utils.timezone import now
 
-from integrations.connector import Health
+from integrations.connectors.base import Health
 from integrations.entities import Entity
 from integrations.errors import ConnectorError, Kind
 from integrations.models import Status

@@ -13,10 +13,10 @@ from django.test import Client, RequestFactory
 from django.test.utils import CaptureQueriesContext
 from django.utils.timezone import now
 
-from integrations.actions import ActionKind, Field, Operation
+from integrations.connectors.actions import ActionKind, Field, Operation
+from integrations.connectors.registry import CONNECTORS
 from integrations.entities import Entity
 from integrations.models import Connection
-from integrations.registry import CONNECTORS
 from integrations.services import Account, connect
 from packr.warehouse import export, overrides
 from packr.warehouse.models import InventoryItem, Override

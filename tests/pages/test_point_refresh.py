@@ -8,11 +8,11 @@ import pytest
 from django.test import Client
 from django.utils.timezone import now
 
-from integrations.connector import Page
+from integrations.connectors.base import Page
+from integrations.connectors.registry import CONNECTORS
 from integrations.entities import Entity
 from integrations.errors import ConnectorError, Kind
 from integrations.models import Connection, Status
-from integrations.registry import CONNECTORS
 from integrations.services import Account, connect
 from packr.warehouse import looks
 from packr.warehouse.models import Look, Order, OrderLine

@@ -9,7 +9,7 @@ from django.utils.timezone import now
 
 from integrations.entities import Entity
 from integrations.errors import ConnectorError, Kind
-from integrations.http import GOES_ON, STANDS_STILL
+from integrations.http.client import GOES_ON, STANDS_STILL
 from integrations.models import Connection, EventKind, Status
 from integrations.services import Account, connect, disconnect, set_status
 from packr.warehouse.models import Customer

@@ -10,9 +10,9 @@ from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
 from django.utils.timezone import now
 
-from integrations import sending
-from integrations.actions import ActionKind
-from integrations.connectors.tryton.session import call
+from integrations import action_sender
+from integrations.connectors.actions import ActionKind
+from integrations.connectors.tryton.rpc import call
 from integrations.entities import Entity
 from integrations.models import Action, Connection
 from integrations.services import Account, connect, open_client
@@ -61,7 +61,7 @@ def connection(tryton: Peer, wire: tuple[Server, Wire], settings: Any) -> Connec
 @pytest.fixture(autouse=True)
 def _patience(monkeypatch: pytest.MonkeyPatch) -> None:
     """A confirmation takes Tryton a second, on a busy machine a minute: what is lost here is lost on purpose."""
-    monkeypatch.setattr(sending, "DEADLINE", timedelta(minutes=2))
+    monkeypatch.setattr(action_sender, "DEADLINE", timedelta(minutes=2))
 
 
 def settled(action: Action) -> Action:

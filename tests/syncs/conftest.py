@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 
 from integrations.connectors.trackstar import Trackstar
-from integrations.connectors.trackstar import reading as trackstar
+from integrations.connectors.trackstar import resources as trackstar
 from integrations.models import Connection
-from integrations.sandbox.server import Sandbox
 from integrations.services import Account
 from integrations.services import connect as connect_account
+from packr.demo.sandbox.server import Sandbox
 from packr.workspaces.models import Workspace
 from syncs import clients
 from syncs.models import SyncRun

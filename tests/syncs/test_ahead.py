@@ -5,7 +5,7 @@ import time
 import pytest
 from django.db import OperationalError
 
-from integrations.connector import Page
+from integrations.connectors.base import Page
 from integrations.entities import Entity
 from packr.warehouse import writer
 from syncs import engine

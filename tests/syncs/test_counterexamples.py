@@ -6,7 +6,7 @@ import pytest
 from django.db import transaction
 from django.utils.timezone import now
 
-from integrations.connector import Page
+from integrations.connectors.base import Page
 from integrations.entities import Entity
 from packr.warehouse import writer
 from packr.warehouse.models import Order, OrderShipment

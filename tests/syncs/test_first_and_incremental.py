@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from django.utils.timezone import now
 
-from integrations.connector import Page
+from integrations.connectors.base import Page
 from integrations.entities import Entity
 from integrations.errors import CursorExpired
 from integrations.models import Connection
@@ -274,7 +274,7 @@ def test_b2_full_takes_every_item_and_changes_nothing(clock, wms, connection):
 
 def test_a_whole_list_is_compared_by_digest(clock, wms, connection, monkeypatch):
     """Trap 3.6: an entity that can't be asked for changes is read whole each time."""
-    from integrations.registry import CONNECTORS
+    from integrations.connectors.registry import CONNECTORS
 
     monkeypatch.setitem(CONNECTORS, "model", connector_for(wms, whole=[CUSTOMERS]))
     wms.put(CUSTOMERS, customer("c1"), customer("c2"))

@@ -5,10 +5,10 @@ from datetime import timedelta
 import pytest
 from django.utils.timezone import now
 
-from integrations.connector import Page
+from integrations.connectors.base import Page
+from integrations.connectors.registry import CONNECTORS
 from integrations.entities import Entity
 from integrations.models import Connection
-from integrations.registry import CONNECTORS
 from packr.warehouse import writer
 from packr.warehouse.models import Order, OrderShipment
 from syncs.models import EntitySchedule, Mode, RejectedRecord, State

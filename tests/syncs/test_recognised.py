@@ -2,8 +2,8 @@
 
 import pytest
 
-from integrations.connectors.trackstar import shapes
-from integrations.decoding import Shape
+from integrations.connectors.decoding import Shape
+from integrations.connectors.trackstar import mapping
 from integrations.entities import Entity
 from integrations.records import InventoryItem as InventoryRecord
 from packr.warehouse import writer
@@ -72,7 +72,7 @@ def test_a_removed_row_is_read_and_comes_back(stocked, read):
 def test_new_code_reads_everything_once(monkeypatch, stocked, read):
     """What another version of Packr made of the same bytes may differ; afterwards it is recognised again."""
     rows = InventoryItem.objects.count()
-    monkeypatch.setattr(shapes.INVENTORY, "version", b"zz")
+    monkeypatch.setattr(mapping.INVENTORY, "version", b"zz")
     assert counts(again(stocked)) == {"seen": rows, "unchanged": rows}
     assert len(read) == rows
     again(stocked)

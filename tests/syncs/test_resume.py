@@ -10,7 +10,7 @@ from django.contrib.auth.models import User
 from django.db import OperationalError, connections
 from django.utils.timezone import now
 
-from integrations.connector import Page
+from integrations.connectors.base import Page
 from integrations.entities import Entity
 from integrations.errors import CursorExpired
 from integrations.services import Account, connect

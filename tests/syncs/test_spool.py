@@ -9,7 +9,7 @@ import pytest
 from django.utils.timezone import now
 
 from integrations.entities import Entity
-from integrations.http import Answer
+from integrations.http.client import Answer
 from packr.warehouse import writer
 from packr.warehouse.models import Order
 from syncs import clients, engine, spool, tasks

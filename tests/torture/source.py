@@ -9,7 +9,7 @@ from typing import Any
 
 from msgspec import UNSET
 
-from integrations.connector import Ask, Cursor, Page
+from integrations.connectors.base import Ask, Cursor, Page
 from integrations.entities import Entity
 from integrations.records import Counters, OrderLine, Record
 from tests.kit.model_wms import ModelWms, item, order, shipment

@@ -12,11 +12,11 @@ from django.db import connection as database
 from django.db import transaction
 from django.utils.timezone import now
 
+from integrations.connectors.registry import CONNECTORS
 from integrations.entities import Entity
 from integrations.errors import ConnectorError
 from integrations.models import Connection, Status
 from integrations.records import Record
-from integrations.registry import CONNECTORS
 from packr.warehouse import digests, sql, writer
 from packr.warehouse.models import InventoryLevel, OrderLine, OrderShipment
 from packr.warehouse.tables import TABLES

@@ -9,33 +9,33 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import quote
 
-from ...connector import Ask, Connector, Credential, Health
 from ...entities import Entity
 from ...errors import ConnectorError, Kind
-from ...http import Answer, Client
-from ...values import instant
-from . import shapes
+from ...http.client import Answer, Client
+from ..base import Ask, Connector, Credential, Health
+from ..parsing import instant
+from . import mapping
+from .actions import ACTIONS, INTEGRATION, INTEGRATION_LABEL, OPERATIONS
 from .locations import Locations
-from .reading import REFUSED, Listing, accept, broken, quoted
+from .resources import REFUSED, Listing, accept, broken, quoted
 from .returns import RETURNS
-from .writing import ACTIONS, INTEGRATION, INTEGRATION_LABEL, OPERATIONS
 
 LISTINGS = (
-    Listing(Entity.ORDERS, "/wms/orders", shapes.ORDERS),
-    Listing(Entity.INVENTORY, "/wms/inventory", shapes.INVENTORY),
-    Listing(Entity.INBOUND_SHIPMENTS, "/wms/inbound-shipments", shapes.INBOUND_SHIPMENTS),
-    Listing(Entity.PRODUCTS, "/wms/products", shapes.PRODUCTS),
+    Listing(Entity.ORDERS, "/wms/orders", mapping.ORDERS),
+    Listing(Entity.INVENTORY, "/wms/inventory", mapping.INVENTORY),
+    Listing(Entity.INBOUND_SHIPMENTS, "/wms/inbound-shipments", mapping.INBOUND_SHIPMENTS),
+    Listing(Entity.PRODUCTS, "/wms/products", mapping.PRODUCTS),
     Listing(Entity.RETURNS, "/wms/returns", RETURNS),
     # Off until Trackstar's support enables them: empty or refused until then.
-    Listing(Entity.BILLS, "/wms/billing", shapes.BILLS),
+    Listing(Entity.BILLS, "/wms/billing", mapping.BILLS),
     # Small: always read whole.
-    Listing(Entity.CUSTOMERS, "/wms/warehouse-customers", shapes.CUSTOMERS, incremental=False),
-    Listing(Entity.WAREHOUSES, "/wms/warehouses", shapes.WAREHOUSES, incremental=False),
-    Listing(Entity.SHIPPING_METHODS, "/wms/shipping-methods", shapes.SHIPPING_METHODS, incremental=False),
+    Listing(Entity.CUSTOMERS, "/wms/warehouse-customers", mapping.CUSTOMERS, incremental=False),
+    Listing(Entity.WAREHOUSES, "/wms/warehouses", mapping.WAREHOUSES, incremental=False),
+    Listing(Entity.SHIPPING_METHODS, "/wms/shipping-methods", mapping.SHIPPING_METHODS, incremental=False),
     Listing(
-        Entity.SUPPLIERS, "/wms/inbound-shipments/suppliers", shapes.SUPPLIERS, incremental=False, has_single=False
+        Entity.SUPPLIERS, "/wms/inbound-shipments/suppliers", mapping.SUPPLIERS, incremental=False, has_single=False
     ),
-    Listing(Entity.ORDER_CHANNELS, "/wms/orders/channels", shapes.CHANNELS, incremental=False, has_single=False),
+    Listing(Entity.ORDER_CHANNELS, "/wms/orders/channels", mapping.CHANNELS, incremental=False, has_single=False),
 )
 
 # What Trackstar calls the crawls of a connection, and what each brings.

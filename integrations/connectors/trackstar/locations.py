@@ -6,13 +6,13 @@ A walk asks which warehouses there are, then for the locations of each; the curs
 from dataclasses import dataclass
 from urllib.parse import quote
 
-from ...connector import Ask, Cursor, Page, Resource
-from ...decoding import Decoded
 from ...entities import Entity
 from ...errors import CursorExpired
-from ...http import Answer, Client
-from . import shapes
-from .reading import DEAD_TOKEN, LIMIT, REFUSED, accept, broken, next_token
+from ...http.client import Answer, Client
+from ..base import Ask, Cursor, Page, Resource
+from ..decoding import Decoded
+from . import mapping
+from .resources import DEAD_TOKEN, LIMIT, REFUSED, accept, broken, next_token
 
 WAREHOUSES = "/wms/warehouses"
 
@@ -36,7 +36,7 @@ class Locations:
     def _warehouses(self, client: Client, cursor: Cursor | None) -> Page:
         token = cursor["more"] if cursor else None
         answer = _asked(client, WAREHOUSES, token)
-        decoded = shapes.WAREHOUSES.page(accept(client, answer), "data")
+        decoded = mapping.WAREHOUSES.page(accept(client, answer), "data")
         # A warehouse that can't be understood is the warehouses' own matter; its locations are read all the same.
         left = [str(record.external_id) for record in decoded.records]
         left += [one.external_id for one in decoded.rejected if one.external_id]
@@ -50,7 +50,7 @@ class Locations:
         if answer.status == 404:
             # Gone since the warehouses were listed, and its locations with it.
             return Page((), cursor=_cursor(left[1:], None, more), clock=answer.clock)
-        decoded: Decoded = shapes.LOCATIONS.page(accept(client, answer), "data", lazily=ask.lazily)
+        decoded: Decoded = mapping.LOCATIONS.page(accept(client, answer), "data", lazily=ask.lazily)
         token = next_token(decoded.rest)
         return Page(
             decoded.records,

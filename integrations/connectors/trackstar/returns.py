@@ -1,14 +1,14 @@
-"""Returns: what Trackstar sends of them, and the records they become. As `wire` and `shapes`."""
+"""Returns: what Trackstar sends of them, and the records they become. As `payloads` and `mapping`."""
 
 from typing import Any
 
 from msgspec import UNSET, Struct, UnsetType
 
 from ... import records
-from ...decoding import Shape
 from ...records import Text
-from .shapes import each, filler, maybe, measurements
-from .wire import Id, Measurements, Num, Tagged, When
+from ..decoding import Shape
+from .mapping import each, filler, maybe, measurements
+from .payloads import Id, Measurements, Num, Tagged, When
 
 
 class Line(Struct, kw_only=True, gc=False):

@@ -5,10 +5,10 @@ but on wrong logins, no webhooks. A stamp is its transaction's start and can bec
 every incremental reaches far further back than that. Deletions leave nothing behind: only a full pass finds them.
 """
 
-from ...connector import Connector, Credential, Health
 from ...entities import Entity
-from ...http import Client
-from . import inbound, orders, places, session, stock, writing
+from ...http.client import Client
+from ..base import Connector, Credential, Health
+from . import actions, inbound, orders, reference_data, rpc, stock
 
 
 class Tryton(Connector):
@@ -25,19 +25,19 @@ class Tryton(Connector):
         Entity.INVENTORY: stock.INVENTORY.resource,
         Entity.INBOUND_SHIPMENTS: inbound.INBOUND_SHIPMENTS.resource,
         Entity.PRODUCTS: stock.PRODUCTS.resource,
-        Entity.CUSTOMERS: places.CUSTOMERS.resource,
-        Entity.WAREHOUSES: places.WAREHOUSES.resource,
-        Entity.SHIPPING_METHODS: places.SHIPPING_METHODS.resource,
+        Entity.CUSTOMERS: reference_data.CUSTOMERS.resource,
+        Entity.WAREHOUSES: reference_data.WAREHOUSES.resource,
+        Entity.SHIPPING_METHODS: reference_data.SHIPPING_METHODS.resource,
     }
 
-    actions = writing.OPERATIONS
+    actions = actions.OPERATIONS
 
     @classmethod
     def check(cls, client: Client, *, connecting: bool = False) -> Health:
         """Ask what the login works with; when connecting, first the server's version, and with the password anew."""
         if connecting:
-            session.version(client)
-        answer = session.sign_in(client) if connecting else session.preferences(client)
+            rpc.version(client)
+        answer = rpc.sign_in(client) if connecting else rpc.preferences(client)
         company = client.state["context"].get("company.rec_name")
         warning = "" if company else "This login works for no company in Tryton, so no stock can be counted."
         return Health(clock=answer.clock, account=company or "", warning=warning)

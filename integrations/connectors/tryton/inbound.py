@@ -13,9 +13,9 @@ from typing import Any
 from msgspec import Struct, field
 
 from ...records import InboundLine, InboundShipment, Receipt, ReceiptLine, Supplier
-from ...values import number
-from .tables import Chain, Table
-from .values import Amount, Document, Item, Moment, Name, Row, day, exact, item_id, latest, sku, text
+from ..parsing import number
+from .payloads import Amount, Document, Item, Moment, Name, Row, day, exact, item_id, latest, sku, text
+from .resources import Chain, Table
 
 PURCHASE, NOTICE, TRANSFER = "purchase.purchase,", "stock.shipment.in,", "stock.shipment.internal,"
 

@@ -6,9 +6,8 @@ from decimal import Decimal
 from msgspec import Struct, field
 
 from ...records import Order, OrderLine, OrderShipment, Package, PackageLine, ShipmentLine
-from ...values import number
-from .tables import Table
-from .values import (
+from ..parsing import number
+from .payloads import (
     Address,
     Amount,
     Carrier,
@@ -26,6 +25,7 @@ from .values import (
     text,
     to_address,
 )
+from .resources import Table
 
 CARRIER = {"carrier": ("sale.sale", "carrier")}
 PACKAGES = {

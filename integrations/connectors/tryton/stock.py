@@ -12,14 +12,14 @@ from typing import Any
 
 from msgspec import Struct, field
 
-from ...connector import Ask, Cursor, Page, Resource
-from ...decoding import Shape
-from ...http import Client
+from ...http.client import Client
 from ...records import Counters, InventoryItem, Product, ProductItem
-from ...values import number
-from .session import call, formed, query
-from .tables import BY_ID, Domain, Table, changed_since, last_id
-from .values import Amount, Document, Row, exact, fields_of, latest, on_the_wire, text
+from ..base import Ask, Cursor, Page, Resource
+from ..decoding import Shape
+from ..parsing import number
+from .payloads import Amount, Document, Row, exact, fields_of, latest, on_the_wire, text
+from .resources import BY_ID, Domain, Table, changed_since, last_id
+from .rpc import call, formed, query
 
 STOCKED = ("goods", "assets")  # a service lies on no shelf
 

@@ -4,9 +4,9 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from integrations.capabilities import capabilities
-from integrations.commands import print_table
+from integrations.connectors.capabilities import capabilities
 from integrations.entities import Entity
+from integrations.management.base import print_table
 
 
 class Command(BaseCommand):

@@ -5,8 +5,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from integrations.commands import workspace_named
 from integrations.errors import ConnectorError
+from integrations.management.base import workspace_named
 from integrations.services import Account, Refused, connect
 
 

@@ -3,7 +3,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
 
-from integrations.credentials import Unreadable, rotate
+from integrations.encryption import Unreadable, rotate
 from integrations.models import Connection
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from django.http import QueryDict
 
-from integrations.actions import Field
+from integrations.connectors.actions import Field
 
 Typed = dict[str, Any]  # by the names of fields: texts, for an address a dict of texts, for lines a list of these
 LONGEST = 2000

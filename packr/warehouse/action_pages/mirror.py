@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from integrations.actions import Field
+from integrations.connectors.actions import Field
 from integrations.entities import Entity
 from integrations.models import Connection
 from packr.workspaces.current import Place

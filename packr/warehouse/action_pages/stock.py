@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from integrations.actions import ActionKind, Field
+from integrations.connectors.actions import ActionKind, Field
 from integrations.models import Action, Connection
 
 from ..actions.values import checked

@@ -13,7 +13,7 @@ from django.shortcuts import get_object_or_404, render
 from django.utils.timezone import now
 from django.views.decorators.http import require_GET
 
-from integrations.actions import ActionKind
+from integrations.connectors.actions import ActionKind
 from integrations.entities import Entity
 from integrations.models import Action
 from packr.workspaces.current import Place, place

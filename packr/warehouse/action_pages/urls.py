@@ -1,6 +1,6 @@
 from django.urls import path
 
-from integrations.actions import ActionKind
+from integrations.connectors.actions import ActionKind
 
 from . import live, traces, views
 

@@ -11,7 +11,7 @@ from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods
 
-from integrations.actions import ActionKind, Field
+from integrations.connectors.actions import ActionKind, Field
 from integrations.models import Action, ActionState, Connection
 from packr.workspaces import access
 from packr.workspaces.current import Place, place

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from integrations.actions import ActionKind
+from integrations.connectors.actions import ActionKind
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,8 @@ from django.core.exceptions import PermissionDenied
 from django.db import IntegrityError, transaction
 from django.utils.timezone import now
 
-from integrations import sending
-from integrations.actions import ActionKind
+from integrations import action_sender
+from integrations.connectors.actions import ActionKind
 from integrations.models import Action, Connection, Through
 from packr.workspaces import access
 from packr.workspaces.models import ACT
@@ -24,7 +24,7 @@ from .offers import fields, offers
 from .values import Invalid, checked
 
 # An action that is still "sending" by then was left behind by a process that died.
-LEFT_BEHIND = sending.DEADLINE + timedelta(seconds=20)
+LEFT_BEHIND = action_sender.DEADLINE + timedelta(seconds=20)
 ALPHABET = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"
 # By what two wishes to create something would be the same thing.
 NUMBERS = {
@@ -71,7 +71,7 @@ def act(
     found = checked(values, fields(connection, kind, row))
     action, is_new = _on_record(connection, kind, found, person, key, row, through)
     if is_new:
-        answers.take(action, sending.send(action))
+        answers.take(action, action_sender.send(action))
     return action
 
 

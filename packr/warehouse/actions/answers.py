@@ -9,12 +9,12 @@ from django.db import OperationalError, transaction
 from django.utils.timezone import now
 from msgspec import UNSET
 
-from integrations import sending
-from integrations.actions import ActionKind, Done
+from integrations import action_sender
+from integrations.action_sender import Outcome
+from integrations.connectors.actions import ActionKind, Done
 from integrations.entities import Entity
 from integrations.models import Action, ActionState
 from integrations.records import Record
-from integrations.sending import Outcome
 
 from .. import shields, sql, writer
 from ..causes import Cause, CauseKind
@@ -96,7 +96,7 @@ def _shows(action: Action, record: Record) -> bool:
 def _store(action: Action, outcome: Outcome, shown: _Shown | None) -> bool:
     """Inside a transaction. The action is only changed when it was still open."""
     moment = now()
-    sending.note(action, outcome)
+    action_sender.note(action, outcome)
     if outcome.state == ActionState.UNKNOWN:
         action.settle_at = next_look(action.asked_at, action.looks, moment)
     else:
@@ -117,7 +117,7 @@ def _show(action: Action, done: Done, shown: _Shown, moment: datetime) -> None:
     action.version_updated_at, action.version_at = shown.updated_at, shown.version_at
     if done.unused:
         action.warning = f"The WMS did not use: {', '.join(done.unused)}."
-    operation = sending.operation_of(action)
+    operation = action_sender.operation_of(action)
     assert operation is not None
     shields.raise_over(action, moment + operation.seen_within)
     action.settle_at = action.shielded_until

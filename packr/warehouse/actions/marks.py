@@ -8,7 +8,7 @@ from enum import StrEnum
 from django.db.models import Q
 from django.utils import timezone
 
-from integrations.actions import ActionKind
+from integrations.connectors.actions import ActionKind
 from integrations.models import Action, ActionState
 
 from ..models import Mirrored

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from integrations.actions import ActionKind, Field
+from integrations.connectors.actions import ActionKind, Field
 from integrations.models import Connection, Status
 
 from ..models import InboundShipment, Mirrored

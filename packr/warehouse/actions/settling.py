@@ -7,12 +7,12 @@ from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 
-from integrations import sending
-from integrations.actions import Again, Done
+from integrations import action_sender
+from integrations.action_sender import Outcome
+from integrations.connectors.actions import Again, Done
 from integrations.entities import Entity
 from integrations.models import Action, ActionState
 from integrations.records import Record
-from integrations.sending import Outcome
 
 from .. import shields, writer
 from . import answers
@@ -73,14 +73,14 @@ def _find_out(action: Action, moment: datetime) -> None:
 
 def _outcome(action: Action, moment: datetime) -> Outcome:
     """What the WMS shows or, where nothing can go wrong by it, what it says to the same once more."""
-    operation = sending.operation_of(action)
+    operation = action_sender.operation_of(action)
     if operation is None or not action.connection.is_live or moment - action.asked_at > LONGEST_DOUBT:
         return Outcome(ActionState.UNKNOWN)
-    found = sending.look(action)
+    found = action_sender.look(action)
     if found.state == ActionState.ACCEPTED or found.error:
         return found
     if moment - action.asked_at < REPEATS_FOR and _may_repeat(action, operation.again):
-        again = sending.send_again(action)
+        again = action_sender.send_again(action)
         # That this time it was not even listened to says nothing about the first time.
         return Outcome(ActionState.UNKNOWN, error=again.error) if again.error else again
     if found.state == ActionState.REFUSED and moment - action.asked_at > operation.seen_within:
@@ -99,7 +99,7 @@ def _may_repeat(action: Action, again: Again) -> bool:
 def _confirm(action: Action, moment: datetime) -> None:
     """The shield of an accepted action is over: one read tells whether the WMS shows it by now."""
     if action.confirmed_at is None and action.shielded_until and action.connection.is_live:
-        read = sending.read(action, action.external_id)
+        read = action_sender.read(action, action.external_id)
         if read and read.record:
             _take_read(action, read, read.record, moment)
     Action.objects.filter(pk=action.pk, state=ActionState.ACCEPTED).update(settle_at=None, exchanges=action.exchanges)

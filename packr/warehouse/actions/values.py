@@ -5,8 +5,8 @@ from datetime import date
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from integrations.actions import Field
-from integrations.values import clean, number
+from integrations.connectors.actions import Field
+from integrations.connectors.parsing import clean, number
 
 MISSING = "This is needed."
 MOST_LINES = 500

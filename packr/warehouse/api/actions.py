@@ -10,7 +10,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from integrations.actions import ActionKind, Field
+from integrations.connectors.actions import ActionKind, Field
 from integrations.entities import Entity
 from integrations.models import Action, ActionState, Connection, Through
 from packr.workspaces import access

@@ -12,7 +12,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from integrations.actions import ActionKind
+from integrations.connectors.actions import ActionKind
 from integrations.entities import Entity
 from integrations.errors import Kind
 from integrations.models import Action, ActionState, Connection

@@ -12,7 +12,7 @@ from django.urls import reverse
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.timezone import now
 
-from integrations.actions import ActionKind
+from integrations.connectors.actions import ActionKind
 from integrations.models import Action, Connection
 from packr.warehouse import actions
 from packr.warehouse.action_pages.forms import ActionForm

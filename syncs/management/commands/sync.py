@@ -6,8 +6,8 @@ from typing import Any
 from django.contrib.auth import get_user_model
 from django.core.management.base import BaseCommand, CommandError
 
-from integrations.commands import connection_named, entity_named
 from integrations.entities import GROUPS, Entity
+from integrations.management.base import connection_named, entity_named
 from integrations.models import Connection
 from packr.workspaces import access
 from packr.workspaces.models import TRIGGER_SYNC

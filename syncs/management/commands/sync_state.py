@@ -3,7 +3,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from integrations.commands import connection_named, print_table
+from integrations.management.base import connection_named, print_table
 from syncs.plain import as_row
 from syncs.state import sync_state
 

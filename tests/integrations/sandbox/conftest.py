@@ -6,7 +6,7 @@ from urllib.parse import quote, urlencode
 
 import pytest
 
-from integrations.sandbox.server import Sandbox
+from packr.demo.sandbox.server import Sandbox
 
 HEADERS = {"x-trackstar-api-key": "sandbox", "x-trackstar-access-token": "sandbox-1"}
 

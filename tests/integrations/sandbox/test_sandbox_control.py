@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from integrations.sandbox.server import Sandbox
+from packr.demo.sandbox.server import Sandbox
 
 
 def test_set_merges_and_stamps_now_unless_told_otherwise(wms):
@@ -104,7 +104,7 @@ def test_accounts_are_apart(wms):
 
 @pytest.mark.parametrize("ending", [signal.SIGTERM, signal.SIGINT])
 def test_the_command_says_when_it_is_ready_and_ends_cleanly(ending):
-    command = [sys.executable, "-m", "integrations.sandbox", "--port", "0", "--orders", "20"]
+    command = [sys.executable, "-m", "packr.demo.sandbox", "--port", "0", "--orders", "20"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         line = process.stdout.readline()
         assert line.startswith("Sandbox WMS is ready at http://127.0.0.1:")
@@ -118,7 +118,7 @@ def test_the_command_says_when_it_is_ready_and_ends_cleanly(ending):
 def test_a_taken_port_is_one_sentence_and_exit_1():
     with Sandbox(orders=0, still=True) as sandbox:
         port = sandbox.url.rsplit(":", 1)[1]
-        command = [sys.executable, "-m", "integrations.sandbox", "--port", port, "--orders", "0"]
+        command = [sys.executable, "-m", "packr.demo.sandbox", "--port", port, "--orders", "0"]
         done = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
     assert done.returncode == 1
     assert done.stderr.strip() == f"Port {port} can't be used (Address already in use); choose another with --port."

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from integrations.sandbox.life import tick
-from integrations.sandbox.orders import needs
-from integrations.sandbox.server import Sandbox
-from integrations.sandbox.world import World
+from packr.demo.sandbox.orders import needs
+from packr.demo.sandbox.server import Sandbox
+from packr.demo.sandbox.simulation import tick
+from packr.demo.sandbox.world import World
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC).timestamp()
 
@@ -106,7 +106,7 @@ def test_sums_of_stock_hold_at_the_start_and_after_500_ticks():
 
 
 def test_it_lives_by_itself_and_still_means_still(monkeypatch):
-    monkeypatch.setattr("integrations.sandbox.server.BEAT", 0.01)
+    monkeypatch.setattr("packr.demo.sandbox.server.BEAT", 0.01)
     for still in (False, True):
         with Sandbox(orders=50, still=still) as sandbox:
             account = sandbox.world.account(1)

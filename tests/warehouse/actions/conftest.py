@@ -7,11 +7,11 @@ from itertools import count
 import pytest
 from django.contrib.auth.models import User
 
-from integrations.actions import ActionKind
+from integrations.connectors.actions import ActionKind
 from integrations.connectors.trackstar import Trackstar
 from integrations.entities import Entity
-from integrations.sandbox.server import Sandbox
 from integrations.services import Account, connect
+from packr.demo.sandbox.server import Sandbox
 from packr.warehouse import actions
 from packr.warehouse.models import InventoryItem, Order
 from syncs import clients
@@ -91,7 +91,7 @@ def wms(settings, monkeypatch):
 
 @pytest.fixture
 def connection(wms, home):
-    from integrations.sandbox.world import connection_id
+    from packr.demo.sandbox.account import connection_id
 
     credentials = {"api_key": "sandbox", "access_token": "sandbox-1", "connection_id": connection_id(1)}
     account = Account("trackstar", "Sandbox", credentials, base_url=wms.sandbox.url, lookback_days=3650)

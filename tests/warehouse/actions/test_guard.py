@@ -9,7 +9,7 @@ import pytest
 from django.db import connection as database
 from django.test.utils import CaptureQueriesContext
 
-from integrations.actions import ActionKind
+from integrations.connectors.actions import ActionKind
 from integrations.entities import Entity
 from integrations.models import Action, ActionState, Connection
 from packr.warehouse import shields, writer

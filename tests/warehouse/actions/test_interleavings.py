@@ -23,7 +23,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from integrations.actions import ActionKind
+from integrations.connectors.actions import ActionKind
 from integrations.entities import Entity
 from integrations.models import Action, ActionState, Connection
 from packr.warehouse import shields, writer

@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 from django.utils.timezone import now
 
-from integrations import sending, services
+from integrations import action_sender, services
 from integrations.errors import Kind
 from integrations.models import Action
 from packr.warehouse import actions
@@ -34,7 +34,7 @@ NEVER_DONE = [
 @pytest.fixture
 def unlooked(monkeypatch):
     """No time is left for the look at the WMS that follows a lost answer at once."""
-    monkeypatch.setattr(sending, "WORTH_A_LOOK", sending.DEADLINE)
+    monkeypatch.setattr(action_sender, "WORTH_A_LOOK", action_sender.DEADLINE)
 
 
 def later(action, **delta):
@@ -182,8 +182,8 @@ def test_a_private_address_is_refused_and_nothing_sent(wms, act, item, settings)
 
 def test_a_slow_wms_is_not_waited_for_longer_than_a_person_is(monkeypatch, wms, act, item):
     """10 s for all of it; here a second. The WMS carries it out afterwards, and there is one order."""
-    monkeypatch.setattr(sending, "DEADLINE", timedelta(seconds=1))
-    monkeypatch.setattr(sending, "WORTH_A_LOOK", timedelta(seconds=1))
+    monkeypatch.setattr(action_sender, "DEADLINE", timedelta(seconds=1))
+    monkeypatch.setattr(action_sender, "WORTH_A_LOOK", timedelta(seconds=1))
     wms.fault("hang", path="/wms/orders", method="POST", times=1, seconds=60)
     action = act("create-order", **new_order(item))
     assert action.state == "unknown"
@@ -203,17 +203,17 @@ class Killed(BaseException):
 @pytest.mark.parametrize("when", ["before", "after"])
 def test_a_process_that_died_between_request_and_answer(monkeypatch, wms, act, item, when):
     """kill -9: the row was committed before the request left, so its fate is found out."""
-    real = sending.send
+    real = action_sender.send
 
     def die(action):
         if when == "after":
             real(action)
         raise Killed
 
-    monkeypatch.setattr(sending, "send", die)
+    monkeypatch.setattr(action_sender, "send", die)
     with pytest.raises(Killed):
         act("create-order", **new_order(item))
-    monkeypatch.setattr(sending, "send", real)
+    monkeypatch.setattr(action_sender, "send", real)
     action = Action.objects.get()
     assert action.state == "sending"
     assert actions.settle() == 0  # not while its process may still be at it
@@ -237,14 +237,14 @@ def test_two_cannot_settle_one(monkeypatch, wms, act, order, unlooked):
     wms.fault("lost_answer", path="/wms/orders/", method="PUT", times=1)
     action = act("cancel-order", order)
     Action.objects.update(settle_at=now())
-    real, looks = sending.look, []
+    real, looks = action_sender.look, []
 
     def look(one):
         looks.append(one.pk)
         assert actions.settle() == 0  # another process, this moment
         return real(one)
 
-    monkeypatch.setattr(sending, "look", look)
+    monkeypatch.setattr(action_sender, "look", look)
     assert actions.settle() == 1
     assert looks == [action.pk]
     assert not actions.is_any_due()

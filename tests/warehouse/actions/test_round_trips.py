@@ -7,7 +7,7 @@ from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
 from django.utils.timezone import now
 
-from integrations.actions import ActionKind
+from integrations.connectors.actions import ActionKind
 from integrations.models import Action, Connection
 from packr.warehouse import actions
 from packr.warehouse.models import InboundShipment, Order, Product

@@ -3,7 +3,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from integrations.commands import connection_named, entity_named
+from integrations.management.base import connection_named, entity_named
 from packr.warehouse import export
 
 

@@ -9,12 +9,12 @@ import msgspec
 import pytest
 from msgspec import UNSET
 
-from integrations.connector import Ask
+from integrations.connectors.base import Ask
 from integrations.connectors.trackstar import CRAWLS, LISTINGS, Trackstar
 from integrations.entities import Entity
 from integrations.errors import ConnectorError, CursorExpired, Kind
-from integrations.http import Client
-from integrations.sandbox.server import Sandbox
+from integrations.http.client import Client
+from packr.demo.sandbox.server import Sandbox
 from tests.kit.contract import walk
 from tests.kit.server import Call, Reply, Server
 

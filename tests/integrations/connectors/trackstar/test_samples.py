@@ -8,10 +8,10 @@ from typing import Any
 import msgspec
 import pytest
 
-from integrations.connector import Ask
+from integrations.connectors.base import Ask
 from integrations.connectors.trackstar import Trackstar
 from integrations.entities import Entity
-from integrations.http import Client
+from integrations.http.client import Client
 from integrations.records import Record
 from tests.kit.server import Reply, Server
 

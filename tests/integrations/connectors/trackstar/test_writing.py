@@ -5,10 +5,10 @@ from datetime import UTC, datetime
 
 import pytest
 
-from integrations.actions import ActionKind, Declined, Unclear, Wish
+from integrations.connectors.actions import ActionKind, Declined, Unclear, Wish
 from integrations.connectors.trackstar import Trackstar
 from integrations.errors import ConnectorError, Kind
-from integrations.http import Client
+from integrations.http.client import Client
 from tests.kit.server import Reply, Server
 
 AT = datetime(2026, 2, 4, 18, 0, tzinfo=UTC)

@@ -11,11 +11,11 @@ from typing import Any
 import msgspec
 import pytest
 
-from integrations.connector import Ask
-from integrations.connectors.tryton import Tryton, inbound, orders, places, session, stock, values
+from integrations.connectors.base import Ask
+from integrations.connectors.tryton import Tryton, inbound, orders, payloads, reference_data, rpc, stock
 from integrations.entities import Entity
 from integrations.errors import ConnectorError, Kind
-from integrations.http import Client
+from integrations.http.client import Client
 from integrations.records import Counters, InboundLine, OrderLine
 from tests.kit.server import Call, Reply, Server
 
@@ -60,7 +60,7 @@ class Peer:
 
 @pytest.fixture
 def server() -> Iterator[Server]:
-    session._tokens.clear()
+    rpc._tokens.clear()
     with Server() as running:
         yield running
 
@@ -70,36 +70,36 @@ def server() -> Iterator[Server]:
 
 def test_times_are_naive_utc_and_dates_are_midnight() -> None:
     given = {"__class__": "datetime", "year": 2026, "month": 2, "day": 4, "hour": 18, "minute": 40, "second": 2}
-    assert msgspec.convert(given, values.Moment).utc() == datetime(2026, 2, 4, 18, 40, 2, tzinfo=UTC)
+    assert msgspec.convert(given, payloads.Moment).utc() == datetime(2026, 2, 4, 18, 40, 2, tzinfo=UTC)
     date = {"__class__": "date", "year": 2026, "month": 2, "day": 4}
-    assert values.day(msgspec.convert(date, values.Moment)) == datetime(2026, 2, 4, tzinfo=UTC)
+    assert payloads.day(msgspec.convert(date, payloads.Moment)) == datetime(2026, 2, 4, tzinfo=UTC)
 
 
 def test_a_moment_is_asked_for_in_utc_to_the_microsecond() -> None:
     paris = datetime(2026, 2, 4, 19, 40, 2, 5, tzinfo=timezone(timedelta(hours=1)))
-    assert values.on_the_wire(paris) == {
+    assert payloads.on_the_wire(paris) == {
         "__class__": "datetime", "year": 2026, "month": 2, "day": 4, "hour": 18, "minute": 40, "second": 2,
         "microsecond": 5,
     }  # fmt: skip
 
 
 def test_a_numeric_is_exact() -> None:
-    amount = msgspec.convert({"__class__": "Decimal", "decimal": "31.10000000000000001"}, values.Amount)
-    assert values.exact(amount) == Decimal("31.10000000000000001")
+    amount = msgspec.convert({"__class__": "Decimal", "decimal": "31.10000000000000001"}, payloads.Amount)
+    assert payloads.exact(amount) == Decimal("31.10000000000000001")
 
 
 def test_what_to_ask_for_is_read_off_the_wire_structs() -> None:
-    assert values.fields_of(places.Place) == (
+    assert payloads.fields_of(reference_data.Place) == (
         "id", "last_modified_at", "create_date", "name", "code", "address.party_name", "address.street", "address.city",
         "address.postal_code", "address.country.code", "address.subdivision.code",
     )  # fmt: skip
 
 
 def test_a_street_of_many_lines_fills_three() -> None:
-    address = values.Address(
-        street="Dock 4\n\n 12 Pier Rd \nUnit 3\nRear", city="", subdivision=values.Code(code="US-ME")
+    address = payloads.Address(
+        street="Dock 4\n\n 12 Pier Rd \nUnit 3\nRear", city="", subdivision=payloads.Code(code="US-ME")
     )
-    parts = values.parts_of(address)
+    parts = payloads.parts_of(address)
     assert (parts["address1"], parts["address2"], parts["address3"]) == ("Dock 4", "12 Pier Rd", "Unit 3, Rear")
     assert (parts["city"], parts["state"]) == (None, "ME")
 
@@ -134,14 +134,14 @@ def test_the_latest_child_gives_the_stamp() -> None:
     sale = sample("order", orders.Sale)
     assert orders.order(sale).updated_at == sale.last_modified_at.utc()
     for child in (sale.lines[0], sale.lines[0].moves[0], sale.lines[0].moves[0].shipment):
-        child.last_modified_at = values.Moment(2027, 1, child.id % 28 + 1)
+        child.last_modified_at = payloads.Moment(2027, 1, child.id % 28 + 1)
         assert orders.order(sale).updated_at == child.last_modified_at.utc()
-        child.last_modified_at = values.Moment(2020, 1, 1)
+        child.last_modified_at = payloads.Moment(2020, 1, 1)
 
 
 def test_only_lines_are_line_items() -> None:
     sale = sample("order", orders.Sale)
-    title = orders.SaleLine(id=9, last_modified_at=values.Moment(2026, 1, 1), type="title")
+    title = orders.SaleLine(id=9, last_modified_at=payloads.Moment(2026, 1, 1), type="title")
     sale.lines = [title, *sale.lines]
     assert [line.sku for line in orders.order(sale).line_items or ()] == ["SKU00070"]
 
@@ -181,7 +181,7 @@ def test_order_states(state: str, shipment: str, status: str) -> None:
     ],
 )
 def test_picked_is_what_the_shipments_say(moves: list[tuple[str, str | None]], picked: bool) -> None:
-    stamp = values.Moment(2026, 1, 1)
+    stamp = payloads.Moment(2026, 1, 1)
     rows = [
         orders.LineMove(
             id=1,
@@ -316,12 +316,12 @@ def test_a_service_lies_on_no_shelf() -> None:
 
 
 def test_places() -> None:
-    company = places.customer(sample("company", places.Company))
+    company = reference_data.customer(sample("company", reference_data.Company))
     assert (company.external_id, company.name, company.email) == ("1", "Northbay Goods", "ops@northbay.example")
-    depot = places.warehouse(sample("warehouse", places.Place))
+    depot = reference_data.warehouse(sample("warehouse", reference_data.Place))
     assert depot.address
     assert (depot.external_id, depot.address.address1, depot.address.state) == ("12", "400 Dock St", "ME")
-    carrier = places.shipping_method(sample("carrier", places.CarrierRow))
+    carrier = reference_data.shipping_method(sample("carrier", reference_data.CarrierRow))
     assert (carrier.external_id, carrier.name, carrier.carrier_name) == ("1", "DHL", "DHL")
 
 
@@ -379,7 +379,7 @@ def test_stock_that_moved_is_counted_again_though_no_stamp_moved(server: Server)
     peer = Peer(server, Shelves().answers())
     assert [item.external_id for item in walk(peer.client(), Entity.INVENTORY, Ask(since=SINCE))] == ["3"]
     (domain, *_) = next(params for method, params in peer.asked if method == "model.stock.move.search_read")
-    assert domain[1] == ["OR", ["last_modified_at", ">=", values.on_the_wire(SINCE)]]
+    assert domain[1] == ["OR", ["last_modified_at", ">=", payloads.on_the_wire(SINCE)]]
 
 
 def test_a_new_warehouse_is_counted_for_every_item(server: Server) -> None:
@@ -394,7 +394,7 @@ def test_changes_of_children_are_asked_for_with_their_parents(server: Server) ->
     peer = Peer(server, {"model.sale.sale.search_read": [], "model.sale.sale.fields_get": {"carrier": {}}})
     walk(peer.client(), Entity.ORDERS, Ask(since=SINCE))
     (_, changed), *_ = peer.asked[-1][1]
-    at = values.on_the_wire(SINCE)
+    at = payloads.on_the_wire(SINCE)
     assert changed[:4] == [
         "OR",
         ["last_modified_at", ">=", at],

@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 
-from integrations.actions import ActionKind, Declined, Done, Wish
-from integrations.connectors.tryton import Tryton, orders, session, values
+from integrations.connectors.actions import ActionKind, Declined, Done, Wish
+from integrations.connectors.tryton import Tryton, orders, payloads, rpc
 from integrations.errors import ConnectorError, Kind
 from tests.integrations.connectors.tryton.test_quirks import Peer
 from tests.kit.server import Reply, Server
 
 NOW = datetime(2026, 11, 22, 9, 0, tzinfo=UTC)
-STAMP = values.Moment(2026, 1, 1)
+STAMP = payloads.Moment(2026, 1, 1)
 LINES = [{"sku": "MUG", "quantity": "2", "unit_price": "12.5"}]
 # What Tryton's tables hold, by model, for searches; each search gives all of it.
 ROWS: Mapping[str, list[dict[str, Any]]] = {
@@ -26,9 +26,9 @@ ROWS: Mapping[str, list[dict[str, Any]]] = {
 
 @pytest.fixture(autouse=True)
 def _no_sessions_kept() -> Iterator[None]:
-    session._tokens.clear()
+    rpc._tokens.clear()
     yield
-    session._tokens.clear()
+    rpc._tokens.clear()
 
 
 @pytest.fixture
@@ -142,7 +142,7 @@ def test_a_lost_answer_is_no_refusal_but_a_lost_login_is(peer: Peer) -> None:
     with pytest.raises(ConnectorError) as lost:
         create(peer)
     assert (lost.value.kind, lost.value.sent) == (Kind.UNREACHABLE, True)
-    session._tokens.clear()
+    rpc._tokens.clear()
     peer.answers["common.db.login"] = Reply(b"{", announced=500)
     with pytest.raises(ConnectorError) as lost:
         create(peer)
