@@ -20,7 +20,7 @@ from integrations.entities import Entity
 from integrations.models import Connection
 from integrations.services import Off
 from integrations.signals import connection_made
-from packr.warehouse.tables import TABLES
+from packr.warehouse.mirror.schema import TABLES
 from packr.workspaces.models import Workspace
 from packr.workspaces.services import save_workspace
 from syncs import engine

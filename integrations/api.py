@@ -8,7 +8,7 @@ from drf_spectacular.utils import extend_schema, extend_schema_field
 from rest_framework import generics, serializers
 
 from packr.workspaces import access
-from packr.workspaces.api import Error
+from packr.workspaces.api_errors import Error
 
 from .entities import Entity
 from .models import Connection, Status

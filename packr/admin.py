@@ -22,7 +22,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.views.decorators.cache import never_cache
 
-from packr.workspaces.templatetags.looks import ago, day, exact
+from packr.workspaces.formatting import ago, day, exact
 
 if TYPE_CHECKING:  # only the type checker can subscript them
     ModelAdmin = admin.ModelAdmin[Any]

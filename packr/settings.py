@@ -100,7 +100,7 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
-                "packr.workspaces.context.current",
+                "packr.workspaces.context_processors.current",
             ],
         },
     }
@@ -189,18 +189,18 @@ CONTENT_SECURITY_POLICY = {
 # --- REST API ------------------------------------------------------------------------------------
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
-        "packr.workspaces.rest.TokenAuthentication",  # the first one says how a stranger is to sign in
+        "packr.workspaces.api_auth.TokenAuthentication",  # the first one says how a stranger is to sign in
         "rest_framework.authentication.SessionAuthentication",
     ],
-    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated", "packr.workspaces.rest.HasScope"],
-    "DEFAULT_THROTTLE_CLASSES": ["packr.workspaces.rest.Throttle"],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated", "packr.workspaces.api_auth.HasScope"],
+    "DEFAULT_THROTTLE_CLASSES": ["packr.workspaces.api_auth.Throttle"],
     "DEFAULT_THROTTLE_RATES": {"api": env.str("PACKR_API_RATE", default="300/min")},
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["packr.workspaces.rest.JsonParser"],
-    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "packr.workspaces.rest.Json",
-    "DEFAULT_PAGINATION_CLASS": "packr.workspaces.rest.Pages",
+    "DEFAULT_PARSER_CLASSES": ["packr.workspaces.api_auth.JsonParser"],
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "packr.workspaces.api_auth.Json",
+    "DEFAULT_PAGINATION_CLASS": "packr.workspaces.api_auth.Pages",
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
-    "EXCEPTION_HANDLER": "packr.workspaces.api.answer_error",
+    "EXCEPTION_HANDLER": "packr.workspaces.api_errors.answer_error",
 }
 SPECTACULAR_SETTINGS = {
     "TITLE": "Packr API",

@@ -6,10 +6,10 @@ from django.urls import include, path, re_path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 from rest_framework.negotiation import DefaultContentNegotiation
 
-from packr.workspaces.api import Missing
+from packr.workspaces.api_errors import Missing
 from syncs.health import healthz, readyz
 
-handler500 = "packr.workspaces.api.broken"
+handler500 = "packr.workspaces.api_errors.broken"
 
 # As YAML, or as JSON for who asks for it.
 schema = SpectacularAPIView.as_view(content_negotiation_class=DefaultContentNegotiation)

@@ -10,7 +10,7 @@ from typing import Any
 from django.db.models import QuerySet
 
 from integrations.entities import Entity
-from packr.warehouse.tables import TABLES
+from packr.warehouse.mirror.schema import TABLES
 
 from . import seen
 from .models import COMPLETE, EntitySchedule, Mode, State, SyncRun

@@ -12,7 +12,7 @@ from typing import Self
 
 from integrations.connectors.base import Cursor, Page
 from integrations.http.client import Client, Told
-from packr.warehouse import writer
+from packr.warehouse.mirror import writer
 
 from . import spool
 from .models import Mode, Phase

@@ -16,7 +16,7 @@ from rest_framework.views import APIView
 from integrations.entities import GROUPS, Entity
 from integrations.models import Connection
 from packr.workspaces import access
-from packr.workspaces.api import Conflict, Error
+from packr.workspaces.api_errors import Conflict, Error
 from packr.workspaces.models import MANAGE_CONNECTIONS, TRIGGER_SYNC, Scope
 
 from . import bills, services

@@ -8,9 +8,9 @@ from django.db.models import F, OuterRef, QuerySet, Subquery, Value
 from django.db.models.functions import Coalesce
 
 from integrations.entities import Entity
+from packr.warehouse.metrics.pipeline import STEPS
+from packr.warehouse.mirror.schema import TABLES
 from packr.warehouse.models import ProcessingMark
-from packr.warehouse.processing.steps import STEPS
-from packr.warehouse.tables import TABLES
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,8 +11,8 @@ from django.utils import timezone
 from integrations.entities import Entity
 from integrations.errors import Kind
 from integrations.models import Connection, Status
-from packr.workspaces.current import Place
-from packr.workspaces.templatetags.looks import day, named, span
+from packr.workspaces.formatting import day, named, span
+from packr.workspaces.request_context import Place
 
 from . import beats
 from .here import Here, signs

@@ -7,7 +7,7 @@ from django.urls import reverse
 
 from integrations.entities import Entity
 from integrations.models import Connection, Status
-from packr.workspaces.current import Place
+from packr.workspaces.request_context import Place
 
 from .cures import Way
 from .diagnosis import Diagnosis, first_due

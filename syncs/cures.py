@@ -6,7 +6,7 @@ from urllib.parse import urlencode
 
 from django.urls import reverse
 
-from packr.workspaces.current import Place
+from packr.workspaces.request_context import Place
 
 from .reasons import Cause, Cure, Reason
 

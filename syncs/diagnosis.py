@@ -11,10 +11,10 @@ from django.utils import timezone
 
 from integrations.entities import Entity
 from integrations.models import Connection, Status
-from packr.warehouse.brands import seen_by
-from packr.warehouse.tables import TABLES
-from packr.workspaces.current import Place
-from packr.workspaces.templatetags.looks import day
+from packr.warehouse.mirror.schema import TABLES
+from packr.warehouse.visibility import seen_by
+from packr.workspaces.formatting import day
+from packr.workspaces.request_context import Place
 
 from .cases import Case, Known, ask, zone_of
 from .here import Here, here, once

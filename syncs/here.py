@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from integrations.models import Connection, Status
-from packr.warehouse.brands import known_connections
-from packr.workspaces.current import Place
+from packr.warehouse.visibility import known_connections
+from packr.workspaces.request_context import Place
 
 from . import beats
 from .state import EntityState, sync_states

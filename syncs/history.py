@@ -11,8 +11,8 @@ from django.db import transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
 from django.utils import timezone
 
-from packr.warehouse import actions, looks, overrides
-from packr.warehouse.history import pruning
+from packr.warehouse import actions, live_lookup, overrides
+from packr.warehouse.history import retention
 
 from . import beats, spool, stopping
 from .models import ACTIVE, Beat, DailyTally, Incident, Mode, RejectedRecord, State, SyncRun, Trigger
@@ -57,9 +57,9 @@ def prune(now: datetime | None = None, *, seconds: float | None = None) -> Prune
     actions.prune(moment - KEPT)
     incidents, _ = Incident.objects.filter(closed_at__lt=moment - KEPT).delete()
     Beat.objects.filter(beats.PROCESSES, at__lt=moment - BEATS_KEPT).delete()
-    looks.prune(moment)
+    live_lookup.prune(moment)
     overrides.prune(moment)
-    pruning.prune(moment, goes_on)
+    retention.prune(moment, goes_on)
     finished = finished and goes_on()
     return Pruned(removed, incidents, finished)
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from packr.warehouse.export import stamp
+from packr.warehouse.mirror.export import stamp
 
 from .models import SyncRun
 from .state import EntityState

@@ -11,8 +11,8 @@ from zoneinfo import ZoneInfo
 
 from django.utils.timezone import now
 
-from packr.warehouse.processing import steps
-from packr.warehouse.processing.metrics import today
+from packr.warehouse.metrics import pipeline
+from packr.warehouse.metrics.compute import today
 
 from .models import Phase, State
 from .services import complete
@@ -33,7 +33,7 @@ class Outcome:
 
 def is_needed(turn: Turn) -> bool:
     """Whether anything was changed that is not worked in yet, or a new day began for the metrics."""
-    if turn.entity not in steps.STEPS:
+    if turn.entity not in pipeline.STEPS:
         return False
     run = turn.run
     if turn.schedule.watermark is None and run.created >= MANY:
@@ -49,7 +49,7 @@ def _is_new_day(turn: Turn, moment: datetime) -> bool:
 
 def enter(turn: Turn, outcome: Outcome) -> None:
     """Begin the phase, in the transaction that ends the walk."""
-    place = steps.begin(turn.connection, turn.entity, now())
+    place = pipeline.begin(turn.connection, turn.entity, now())
     turn.checkpoint.phase = Phase.PROCESS
     turn.checkpoint.cursor = {
         "place": place.stored(),
@@ -63,7 +63,7 @@ def process(turn: Turn) -> None:
     """Work in the next portion, and end the run after the last one."""
     kept: Any = turn.checkpoint.cursor
     with turn.writing():
-        count, place = steps.go_on(turn.connection, turn.entity, steps.Place(**kept["place"]), now())
+        count, place = pipeline.go_on(turn.connection, turn.entity, pipeline.Place(**kept["place"]), now())
         turn.count(processed=count)
         if place is not None:
             turn.checkpoint.cursor = kept | {"place": place.stored()}

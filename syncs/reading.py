@@ -9,7 +9,7 @@ from integrations.connectors.base import Page
 from integrations.http.client import Client
 from integrations.models import Connection, Status
 from integrations.services import set_status
-from packr.warehouse import plans, writer
+from packr.warehouse.mirror import query_planner, writer
 
 from . import absence, endings, rejections, seen
 from .ahead import Drafted, Walk
@@ -75,9 +75,9 @@ def _write(turn: Turn, drafted: Drafted) -> None:
 def _tell_planner(turn: Turn, before: int) -> None:
     """Let the database know of what a first sync brings, before it looks it up by plans made for something else."""
     if before < SOME <= turn.run.created:
-        plans.make_known(turn.connection.pk, turn.entity, turn.run.created)
+        query_planner.make_known(turn.connection.pk, turn.entity, turn.run.created)
     if before < MANY <= turn.run.created:
-        plans.take_stock(turn.entity)
+        query_planner.take_stock(turn.entity)
 
 
 def _known(turn: Turn, page: Page) -> Mapping[str, int]:

@@ -14,7 +14,7 @@ from integrations.models import Connection
 from integrations.services import Off
 from integrations.signals import connection_ended, connection_made, connection_resumed, lookback_raised
 from packr.warehouse.signals import age_asked
-from packr.warehouse.stock.ages import Age
+from packr.warehouse.stock.data_age import Age
 from packr.workspaces.models import Workspace
 
 from .models import EntitySchedule, Mode, Trigger

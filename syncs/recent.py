@@ -12,7 +12,7 @@ from django.utils.timezone import now
 
 from integrations.entities import Entity
 from integrations.models import Connection
-from packr.warehouse.paging import ids
+from packr.warehouse.lists.keyset import ids
 
 from .models import EntitySchedule, Mode, State, SyncRun
 from .schedule import EVERY

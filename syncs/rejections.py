@@ -13,8 +13,8 @@ from integrations.entities import Entity
 from integrations.errors import ConnectorError
 from integrations.models import Connection
 from integrations.services import open_client
-from packr.warehouse import writer
-from packr.warehouse.causes import Cause, CauseKind
+from packr.warehouse.mirror import writer
+from packr.warehouse.models.change_causes import Cause, CauseKind
 
 from .models import RejectedRecord, SyncRun
 

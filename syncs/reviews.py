@@ -7,7 +7,7 @@ from django.db import transaction
 from django.utils.timezone import now
 
 from integrations.entities import Entity
-from packr.warehouse.tables import TABLES
+from packr.warehouse.mirror.schema import TABLES
 
 from . import absence, seen, wakeups
 from .models import ACTIVE, Mode, Review, State, SyncRun, Trigger

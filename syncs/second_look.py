@@ -6,7 +6,7 @@ from django.utils.timezone import now
 
 from integrations.connectors.base import Page
 from integrations.http.client import Client
-from packr.warehouse import writer
+from packr.warehouse.mirror import writer
 
 from . import absence, endings, seen
 from .turn import Turn

@@ -9,7 +9,7 @@ from django.utils.timezone import now
 from integrations import events
 from integrations.entities import Entity
 from integrations.models import Connection, EventKind
-from packr.workspaces.templatetags.looks import named
+from packr.workspaces.formatting import named
 
 from .models import Trigger
 from .schedule import is_read_with, reschedule

@@ -14,7 +14,7 @@ from django.db.models import Q, QuerySet
 
 from integrations.entities import Entity
 from integrations.models import Connection, Event
-from packr.warehouse.paging import LARGEST_ID, ids
+from packr.warehouse.lists.keyset import LARGEST_ID, ids
 
 from .history import idle
 from .models import Incident, State, SyncRun, Trigger

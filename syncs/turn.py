@@ -15,7 +15,7 @@ from integrations.connectors.base import Ask, Resource
 from integrations.entities import Entity
 from integrations.http.client import Client
 from integrations.models import Connection
-from packr.warehouse.causes import Cause, CauseKind
+from packr.warehouse.models.change_causes import Cause, CauseKind
 
 from . import behind, statements, stopping
 from .models import Checkpoint, EntitySchedule, Mode, RejectedRecord, SyncRun

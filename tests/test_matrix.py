@@ -27,10 +27,10 @@ from integrations.connectors.base import Health, Page
 from integrations.connectors.trackstar import Trackstar
 from integrations.entities import Entity
 from integrations.models import Action
-from packr.warehouse import looks
+from packr.warehouse import live_lookup
 from packr.warehouse.actions import Invalid
+from packr.warehouse.mirror.schema import TABLES
 from packr.warehouse.models import SavedView
-from packr.warehouse.tables import TABLES
 from packr.workspaces.models import Membership, Role
 from packr.workspaces.services import leave, save_workspace
 from syncs.models import Beat, RejectedRecord, State, SyncRequest
@@ -288,7 +288,7 @@ def _plain_settings(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     settings.MIDDLEWARE = [one for one in settings.MIDDLEWARE if not one.startswith("whitenoise")]
     monkeypatch.setattr("packr.warehouse.actions.act", _sends_nothing)
     monkeypatch.setattr(Trackstar, "check", staticmethod(lambda client, connecting=False: Health(clock=None)))
-    monkeypatch.setattr(looks, "read_live", lambda connection, resource, ids: Page(()))
+    monkeypatch.setattr(live_lookup, "read_live", lambda connection, resource, ids: Page(()))
 
 
 @pytest.fixture

@@ -13,9 +13,9 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_GET, require_http_methods
 
 from packr.workspaces import access
-from packr.workspaces.current import place
+from packr.workspaces.formatting import named
 from packr.workspaces.models import MANAGE_CONNECTIONS, Workspace
-from packr.workspaces.templatetags.looks import named
+from packr.workspaces.request_context import place
 from packr.workspaces.views import sent, signed_in
 
 from .. import pending_login, services

@@ -5,8 +5,8 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST
 
 from packr.workspaces import access
-from packr.workspaces.current import place
 from packr.workspaces.models import Membership, Role, Workspace
+from packr.workspaces.request_context import place
 from packr.workspaces.views import by_htmx, signed_in
 
 from .. import services

@@ -9,12 +9,12 @@ from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_safe
 
 from integrations.entities import Entity
-from packr.workspaces.current import place
+from packr.workspaces.request_context import place
 from packr.workspaces.views import signed_in
 
 from . import cadences, services
-from .bundle import diagnosis
 from .forms import ContactForm
+from .support_report import diagnosis
 
 
 @dataclass(frozen=True, slots=True)

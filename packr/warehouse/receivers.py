@@ -8,8 +8,8 @@ from django.dispatch import receiver
 from integrations.models import Connection
 from integrations.signals import connection_deleted
 
+from .mirror.schema import TABLES, Table
 from .models import KitPart
-from .tables import TABLES, Table
 
 
 @receiver(connection_deleted)

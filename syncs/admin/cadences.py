@@ -10,7 +10,7 @@ from django.db.models import Avg
 from django.utils import timezone
 
 from packr.admin import ModelForm
-from packr.workspaces.templatetags.looks import exact, span
+from packr.workspaces.formatting import exact, span
 
 from ..models import COMPLETE, EntitySchedule, Mode, SyncRun
 from ..schedule import upcoming

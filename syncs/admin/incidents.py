@@ -11,7 +11,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from packr.admin import ReadOnlyAdmin, mark, when
-from packr.workspaces.templatetags.looks import span
+from packr.workspaces.formatting import span
 
 from ..models import DailyTally, Incident, Problem
 from .columns import OfConnection

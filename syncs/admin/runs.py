@@ -9,8 +9,8 @@ from django.utils import timezone
 from django.utils.safestring import SafeString
 
 from packr.admin import ReadOnlyAdmin
+from packr.workspaces.formatting import span
 from packr.workspaces.models import TRIGGER_SYNC
-from packr.workspaces.templatetags.looks import span
 
 from .. import rejections, services
 from ..models import RejectedRecord, SyncRun

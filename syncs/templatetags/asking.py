@@ -7,7 +7,7 @@ from django.template import Context
 from django.utils import timezone
 
 from integrations.entities import GROUPS
-from packr.workspaces.templatetags.looks import day, listed, span, zone_of
+from packr.workspaces.formatting import day, listed, span, zone_of
 from syncs.asked import Asked
 from syncs.models import Mode
 from syncs.recent import Estimate, Estimates, likely_mode, together

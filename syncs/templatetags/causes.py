@@ -8,9 +8,9 @@ from django import template
 from django.db.models import Q
 from django.urls import reverse
 
-from packr.warehouse.causes import CauseKind
+from packr.warehouse.mirror.schema import TABLES
 from packr.warehouse.models import Mirrored, RecordChange
-from packr.warehouse.tables import TABLES
+from packr.warehouse.models.change_causes import CauseKind
 from syncs.models import SyncRun
 
 register = template.Library()

@@ -12,8 +12,8 @@ from django.urls import reverse
 from django.utils import timezone
 
 from integrations.entities import Entity
-from packr.warehouse.processing.steps import STEPS
-from packr.workspaces.templatetags.looks import listed, span
+from packr.warehouse.metrics.pipeline import STEPS
+from packr.workspaces.formatting import listed, span
 from syncs.models import Incident, Mode, Phase, Problem, State, SyncRun
 from syncs.recent import SHOWN, Estimate, Row
 from syncs.state import displayed_state

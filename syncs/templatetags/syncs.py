@@ -16,8 +16,8 @@ from django.utils import timezone
 
 from integrations.entities import GROUPS, Entity
 from integrations.models import Connection, Status
-from packr.workspaces.current import Place
-from packr.workspaces.templatetags.looks import span
+from packr.workspaces.formatting import span
+from packr.workspaces.request_context import Place
 from syncs.asks import open_requests, recent
 from syncs.cures import Way, way
 from syncs.diagnosis import Diagnosis, diagnose

@@ -13,9 +13,9 @@ from django.views.decorators.http import require_GET, require_POST
 from integrations.entities import Entity
 from integrations.models import Connection
 from packr.workspaces import access
-from packr.workspaces.current import place
+from packr.workspaces.formatting import named
 from packr.workspaces.models import TRIGGER_SYNC, VIEW_BILLS
-from packr.workspaces.templatetags.looks import named
+from packr.workspaces.request_context import place
 from packr.workspaces.views import signed_in
 
 from .. import asks

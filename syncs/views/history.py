@@ -10,7 +10,7 @@ from django.views.decorators.http import require_GET
 
 from integrations.entities import Entity
 from integrations.models import Connection
-from packr.workspaces.current import place
+from packr.workspaces.request_context import place
 from packr.workspaces.views import signed_in
 
 from .. import bills, timeline

@@ -4,7 +4,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET
 
-from packr.workspaces.current import place
+from packr.workspaces.request_context import place
 from packr.workspaces.views import by_htmx, signed_in
 
 

@@ -14,10 +14,10 @@ from django.utils.timezone import now
 from integrations import records
 from integrations.entities import Entity
 from integrations.models import Connection
-from packr.warehouse import writer
-from packr.warehouse.export import lines
+from packr.warehouse.mirror import writer
+from packr.warehouse.mirror.export import lines
+from packr.warehouse.mirror.schema import TABLES
 from packr.warehouse.models import Order
-from packr.warehouse.tables import TABLES
 from packr.workspaces.services import save_workspace
 from tests.kit import factories as make
 

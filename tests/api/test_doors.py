@@ -11,7 +11,7 @@ from django.test import Client
 from django.utils.timezone import now
 from rest_framework.throttling import SimpleRateThrottle
 
-from packr.warehouse.tables import TABLES
+from packr.warehouse.mirror.schema import TABLES
 from packr.workspaces import tokens
 from packr.workspaces.models import Scope, Token
 from syncs.models import SyncRun

@@ -8,7 +8,7 @@ from django.contrib.auth.models import User
 from playwright.sync_api import Page
 
 from integrations.connectors.base import Page as Answer
-from packr.warehouse import looks
+from packr.warehouse import live_lookup
 from packr.warehouse.models import InventoryItem, Order
 from tests.kit import factories as make
 from tests.kit.model_wms import order as order_record
@@ -27,7 +27,7 @@ def test_a_record_is_checked_and_taken_over(
     assert order is not None
     Order.objects.filter(pk=order.pk).update(digest=bytes(40))  # as of a record that is not this one
     now = order_record(order.external_id, order.changed_at, order_number=order.order_number, status="cancelled")
-    monkeypatch.setattr(looks, "read_live", lambda connection, resource, ids: Answer([now]))
+    monkeypatch.setattr(live_lookup, "read_live", lambda connection, resource, ids: Answer([now]))
     page = visit("member", look=look)
     page.goto(f"/orders/{order.pk}/")
     problems = _problems(page, "order")

@@ -19,8 +19,8 @@ from integrations.services import Account, connect, refresh
 from packr.demo.sandbox.control import Control
 from packr.demo.sandbox.http_types import Request
 from packr.demo.sandbox.server import Sandbox
-from packr.warehouse import export
-from packr.warehouse.tables import TABLES
+from packr.warehouse.mirror import export
+from packr.warehouse.mirror.schema import TABLES
 from packr.workspaces.models import Workspace
 from syncs.models import ACTIVE, EntitySchedule, Lane, Mode, State, SyncRun
 from syncs.schedule import queue_due

@@ -7,7 +7,7 @@ from django.utils.timezone import now
 
 from integrations.entities import Entity
 from integrations.models import Connection
-from packr.warehouse import export
+from packr.warehouse.mirror import export
 from syncs import engine
 from syncs.models import Lane, Mode, State, SyncRun, Trigger
 from syncs.services import claim, request_runs
@@ -55,7 +55,7 @@ def mirrored(connection: Connection, entity: Entity = Entity.ORDERS) -> list[str
 
 def present(connection: Connection, entity: Entity = Entity.ORDERS) -> list[str]:
     """The ids of the rows the WMS still has, as far as the mirror knows."""
-    from packr.warehouse.tables import TABLES
+    from packr.warehouse.mirror.schema import TABLES
 
     rows = TABLES[entity].model._default_manager.filter(connection=connection, removed_at=None)
     return sorted(rows.values_list("external_id", flat=True))

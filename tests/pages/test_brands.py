@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from packr.warehouse.brands import seen_by
 from packr.warehouse.models import Customer, Order, OrderShipment, Product, Warehouse
-from packr.workspaces.current import Place
+from packr.warehouse.visibility import seen_by
+from packr.workspaces.request_context import Place
 from tests.kit import factories as make
 
 

@@ -12,7 +12,7 @@ from django.test import Client
 from django.utils.timezone import now
 
 from integrations.entities import Entity
-from packr.warehouse import spreadsheet
+from packr.warehouse.lists import csv_export
 from tests.kit import factories as make
 
 
@@ -27,7 +27,7 @@ def exported(client: Client, address: str, **query: str) -> tuple[Any, list[list
 def test_it_has_the_lists_rows_in_the_lists_order(
     admin: Client, connection: Any, workspace: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(spreadsheet, "CHUNK", 3)
+    monkeypatch.setattr(csv_export, "CHUNK", 3)
     other = make.connection(workspace, "Other")
     for number in range(10):
         make.product(connection if number % 2 else other, f"A{number}", unit_price=number % 4 or None)
@@ -77,8 +77,8 @@ def test_an_order_line_by_line(admin: Client, connection: Any) -> None:
 
 @pytest.mark.parametrize("beginning", ["=", "+", "-", "@", "\t", "\r"])
 def test_no_text_works_as_a_formula(beginning: str) -> None:
-    assert spreadsheet.cell(beginning + "1", ZoneInfo("UTC")) == f"'{beginning}1"
-    assert spreadsheet.cell("a" + beginning, ZoneInfo("UTC")) == "a" + beginning
+    assert csv_export.cell(beginning + "1", ZoneInfo("UTC")) == f"'{beginning}1"
+    assert csv_export.cell("a" + beginning, ZoneInfo("UTC")) == "a" + beginning
 
 
 def test_it_says_what_it_was_narrowed_to_and_that_it_is_not_complete(admin: Client, connection: Any) -> None:

@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from packr.workspaces.templatetags.looks import ago, exact, listed, money, quantity, span
+from packr.workspaces.formatting import ago, exact, listed, money, quantity, span
 
 NOW = datetime(2026, 11, 21, 13, 5, 9, tzinfo=UTC)
 

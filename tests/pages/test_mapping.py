@@ -12,11 +12,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from integrations.models import BrandMapping, Event, Status
-from packr.warehouse import listing, mapping, screens
-from packr.warehouse.brands import seen_by
+from packr.warehouse import brand_mapping
+from packr.warehouse.lists import listing, screens
 from packr.warehouse.models import InboundShipment, InventoryItem, Order, OrderShipment, Product
-from packr.workspaces.current import Place
+from packr.warehouse.visibility import seen_by
 from packr.workspaces.models import Brand
+from packr.workspaces.request_context import Place
 from tests.kit import factories as make
 
 BRANDS = "/settings/brands/"
@@ -226,7 +227,7 @@ def test_the_right_account_comes_first_and_nothing_is_linked_by_itself(workspace
     right = 0
     for number, name in enumerate(NAMES):
         brand = Brand.objects.create(workspace=workspace, name=name, slug=f"brand-{number}")
-        found = mapping.suggest(brand, mapping.atlas(workspace))
+        found = brand_mapping.suggest(brand, brand_mapping.atlas(workspace))
         right += bool(found) and found[0].account.customer == f"c-{number}"
     assert right >= 29
     assert BrandMapping.objects.count() == 0
@@ -234,7 +235,7 @@ def test_the_right_account_comes_first_and_nothing_is_linked_by_itself(workspace
 
 def test_what_fits_not_at_all_is_not_suggested(workspace: Any, stocked: Any) -> None:
     brand = Brand.objects.create(workspace=workspace, name="Quartz", slug="quartz")
-    assert mapping.suggest(brand, mapping.atlas(workspace)) == []
+    assert brand_mapping.suggest(brand, brand_mapping.atlas(workspace)) == []
 
 
 def test_the_same_goods_at_a_new_connection_are_suggested(admin: Client, workspace: Any, stocked: Any) -> None:
@@ -246,7 +247,7 @@ def test_the_same_goods_at_a_new_connection_are_suggested(admin: Client, workspa
         for sku in skus:
             make.inventory(new, sku, warehouse_customer_id=customer)
     type(stocked).objects.filter(pk=stocked.pk).update(status=Status.DISCONNECTED)
-    found = mapping.suggest(brand, mapping.atlas(workspace))
+    found = brand_mapping.suggest(brand, brand_mapping.atlas(workspace))
     assert [str(one.account) for one in found] == ["K-77 in New house", "All of New house"]
     assert found[0].why == "75% of the SKUs are the same"
     page = flat(admin.get(f"{BRANDS}{brand.pk}/"))
@@ -259,7 +260,7 @@ def test_an_account_that_another_brand_has_is_suggested_last(workspace: Any, con
     make.customer(connection, "c-2", "Acme Shop")
     make.brand(workspace, "Other", (connection, "c-1"))
     brand = make.brand(workspace, "Acme")
-    found = mapping.suggest(brand, mapping.atlas(workspace))
+    found = brand_mapping.suggest(brand, brand_mapping.atlas(workspace))
     assert [(one.account.customer, one.taken_by) for one in found] == [("c-2", []), ("c-1", ["Other"])]
 
 
@@ -284,9 +285,11 @@ def test_however_brands_are_mapped_anew_no_row_leaks(workspace: Any, changes: li
         number, where, customer = change
         wanted = {"brand": brands[number], "connection": connections[where], "customer_id": customer}
         if change in linked:
-            mapping.unlink(BrandMapping.objects.get(**wanted), person=None)
+            brand_mapping.unlink(BrandMapping.objects.get(**wanted), person=None)
         else:
-            mapping.link(brands[number], mapping.Account(connections[where], customer, customer), person=None)
+            brand_mapping.link(
+                brands[number], brand_mapping.Account(connections[where], customer, customer), person=None
+            )
         linked ^= {change}
         for one, brand in enumerate(brands):
             allowed = {(connections[where].pk, of) for who, where, of in linked if who == one}

@@ -18,11 +18,12 @@ from integrations.connectors.registry import CONNECTORS
 from integrations.entities import Entity
 from integrations.models import Connection
 from integrations.services import Account, connect
-from packr.warehouse import export, overrides
+from packr.warehouse import overrides
+from packr.warehouse.mirror import export
 from packr.warehouse.models import InventoryItem, Override
 from packr.warehouse.models.overrides import OverrideState
-from packr.warehouse.stock import Wanted, check
-from packr.workspaces.current import place
+from packr.warehouse.stock.check import Wanted, check
+from packr.workspaces.request_context import place
 from tests.kit import factories as make
 from tests.kit import model_wms
 from tests.kit.model_wms import ModelWms

@@ -11,11 +11,11 @@ import pytest
 from django.http import QueryDict
 from django.test import Client
 
-from packr.warehouse import listing
-from packr.warehouse.listing import Asked, Page
+from packr.warehouse.lists import listing
+from packr.warehouse.lists.listing import Asked, Page
+from packr.warehouse.lists.screens import INBOUND_SHIPMENTS, INVENTORY, ORDERS, PRODUCTS, Screen
 from packr.warehouse.models import Mirrored
-from packr.warehouse.screens import INBOUND_SHIPMENTS, INVENTORY, ORDERS, PRODUCTS, Screen
-from packr.workspaces.current import Place
+from packr.workspaces.request_context import Place
 from tests.kit import factories as make
 
 SIZE = 3

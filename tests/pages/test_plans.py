@@ -14,11 +14,11 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from integrations.entities import Entity
-from packr.warehouse import export, writer
+from packr.warehouse.mirror import export, writer
+from packr.warehouse.mirror.schema import TABLES
 from packr.warehouse.models import InboundShipment, InventoryItem, Order, ProcessingMark
-from packr.warehouse.tables import TABLES
-from packr.workspaces.current import Place
 from packr.workspaces.models import Role, Workspace
+from packr.workspaces.request_context import Place
 from syncs import behind
 from syncs.turn import schedule_of
 from tests.kit import factories as make
@@ -167,16 +167,16 @@ def deeper(address: str) -> str:
     """A page in the middle of the same list."""
     from django.http import QueryDict
 
-    from packr.warehouse import listing, paging
+    from packr.warehouse.lists import keyset, listing
     from packr.warehouse.urls import SCREENS
 
     path, _, query = address.partition("?")
     asked = listing.asked(next(one for one in SCREENS if f"/{one.path}/" == path), QueryDict(query))
     place = Place(Workspace.objects.get(slug="large"), None, [], [], False)
     rows = asked.screen.model._default_manager.filter(asked.narrowed(place), connection__workspace__slug="large")
-    middle = paging.sift(rows, asked.sort, None, rows.count() // 2).rows
-    cursor = listing.cursor_after(middle[-1]) if middle else paging.Cursor(None, 1)
-    return f"{path}?{query}&after={paging.written(asked.sort, cursor)}"
+    middle = keyset.sift(rows, asked.sort, None, rows.count() // 2).rows
+    cursor = listing.cursor_after(middle[-1]) if middle else keyset.Cursor(None, 1)
+    return f"{path}?{query}&after={keyset.written(asked.sort, cursor)}"
 
 
 def test_a_brand_reads_its_customers_rows(full: large.Large, plans: Plans) -> None:
@@ -203,8 +203,8 @@ def test_a_search_reads_what_begins_so(plans: Plans, address: str, used: set[str
 
 
 def test_a_search_that_finds_too_much_stays_bounded(plans: Plans, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("packr.warehouse.search.MOST", 1_000)
-    monkeypatch.setattr("packr.warehouse.search.FIRST", 1_000)
+    monkeypatch.setattr("packr.warehouse.lists.search.MOST", 1_000)
+    monkeypatch.setattr("packr.warehouse.lists.search.FIRST", 1_000)
     found = plans("/orders/?q=SKU")
     for plan in found:
         check(plan, 2 * 1_001 * large.LINES)
@@ -212,7 +212,7 @@ def test_a_search_that_finds_too_much_stays_bounded(plans: Plans, monkeypatch: p
 
 
 def test_the_count_stops_where_it_is_not_cheap(plans: Plans, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("packr.warehouse.listing.COUNTED", 100)
+    monkeypatch.setattr("packr.warehouse.lists.listing.COUNTED", 100)
     for plan in plans("/orders/"):
         check(plan, 2 * 101)
 
@@ -228,7 +228,7 @@ def test_one_record_with_its_lines(full: large.Large, plans: Plans, model: Any) 
 
 @pytest.mark.parametrize("address", ["/orders/export.csv?status=open", "/inventory/export.csv?sort=-onhand"])
 def test_an_export_reads_a_chunk_at_a_time(plans: Plans, monkeypatch: pytest.MonkeyPatch, address: str) -> None:
-    monkeypatch.setattr("packr.warehouse.spreadsheet.CHUNK", 500)
+    monkeypatch.setattr("packr.warehouse.lists.csv_export.CHUNK", 500)
     found = plans(address)
     assert len(found) > 3
     for plan in found:

@@ -14,7 +14,7 @@ from integrations.entities import Entity
 from integrations.errors import ConnectorError, Kind
 from integrations.models import Connection, Status
 from integrations.services import Account, connect
-from packr.warehouse import looks
+from packr.warehouse import live_lookup
 from packr.warehouse.models import Look, Order, OrderLine
 from syncs.models import EntitySchedule, SyncRun
 from tests.kit import factories as make
@@ -204,7 +204,7 @@ def test_a_page_costs_the_same_for_many_lines(
 
 def test_old_answers_are_forgotten(connection: Connection, order: Order, member: Client) -> None:
     member.post(at(order))
-    looks.prune(now() + timedelta(minutes=11))
+    live_lookup.prune(now() + timedelta(minutes=11))
     assert Look.objects.get().answer is None
-    looks.prune(now() + timedelta(days=91))
+    live_lookup.prune(now() + timedelta(days=91))
     assert not Look.objects.exists()

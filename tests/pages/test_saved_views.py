@@ -96,7 +96,7 @@ def test_views_of_bills_are_for_who_may_see_bills(admin: Client, member: Client)
 
 
 def test_there_is_an_end_to_how_many(admin: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("packr.warehouse.saved_views.MOST", 1)
+    monkeypatch.setattr("packr.warehouse.views.saved_views.MOST", 1)
     save(admin)
     save(admin, "One too many")
     assert "you have 1 here" in main(admin, "/orders/")

@@ -13,8 +13,8 @@ from django.utils.timezone import now
 from integrations.entities import Entity
 from integrations.models import Connection, Status
 from packr.warehouse.models import Order
-from packr.workspaces.current import Place
 from packr.workspaces.models import Workspace
+from packr.workspaces.request_context import Place
 from syncs import beats
 from syncs.cures import Way, way
 from syncs.diagnosis import diagnose, overview

@@ -7,7 +7,7 @@ from django.db import OperationalError
 
 from integrations.connectors.base import Page
 from integrations.entities import Entity
-from packr.warehouse import writer
+from packr.warehouse.mirror import writer
 from syncs import engine
 from syncs.models import State, Trigger
 from syncs.services import claim, request_runs

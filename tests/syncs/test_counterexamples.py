@@ -8,7 +8,7 @@ from django.utils.timezone import now
 
 from integrations.connectors.base import Page
 from integrations.entities import Entity
-from packr.warehouse import writer
+from packr.warehouse.mirror import writer
 from packr.warehouse.models import Order, OrderShipment
 from syncs.models import EntitySchedule, Mode
 from tests.kit.model_wms import order, shipment

@@ -9,7 +9,7 @@ from integrations.connectors.base import Page
 from integrations.connectors.registry import CONNECTORS
 from integrations.entities import Entity
 from integrations.models import Connection
-from packr.warehouse import writer
+from packr.warehouse.mirror import writer
 from packr.warehouse.models import Order, OrderShipment
 from syncs.models import EntitySchedule, Mode, RejectedRecord, State
 from tests.kit.model_wms import connector_for, customer, item, order, shipment

@@ -6,7 +6,7 @@ from integrations.connectors.decoding import Shape
 from integrations.connectors.trackstar import mapping
 from integrations.entities import Entity
 from integrations.records import InventoryItem as InventoryRecord
-from packr.warehouse import writer
+from packr.warehouse.mirror import writer
 from packr.warehouse.models import InventoryItem
 from syncs.models import Mode, RejectedRecord, State
 from tests.kit.running import counts, mirrored, sync

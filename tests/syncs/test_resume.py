@@ -14,7 +14,7 @@ from integrations.connectors.base import Page
 from integrations.entities import Entity
 from integrations.errors import CursorExpired
 from integrations.services import Account, connect
-from packr.warehouse import plans, writer
+from packr.warehouse.mirror import query_planner, writer
 from packr.warehouse.models import Order, OrderLine
 from syncs import endings, engine, reading, second_look, services, stopping
 from syncs.ahead import Walk
@@ -340,8 +340,8 @@ def test_the_database_looks_at_a_table_once_it_has_many_new_rows(monkeypatch, cl
     monkeypatch.setattr(reading, "SOME", 3)
     monkeypatch.setattr(reading, "MANY", 5)
     looks = []
-    monkeypatch.setattr(plans, "make_known", lambda *args: looks.append(args))
-    monkeypatch.setattr(plans, "take_stock", lambda entity: looks.append((entity, Order.objects.count())))
+    monkeypatch.setattr(query_planner, "make_known", lambda *args: looks.append(args))
+    monkeypatch.setattr(query_planner, "take_stock", lambda entity: looks.append((entity, Order.objects.count())))
     drain()
     assert looks == [(ten.pk, ORDERS, 3), (ORDERS, 6)]
     wms.put(ORDERS, *(order(f"n{number}", now()) for number in range(10)))

@@ -10,7 +10,7 @@ from django.utils.timezone import now
 
 from integrations.entities import Entity
 from integrations.http.client import Answer
-from packr.warehouse import writer
+from packr.warehouse.mirror import writer
 from packr.warehouse.models import Order
 from syncs import clients, engine, spool, tasks
 from syncs.models import EntitySchedule, State, SyncRun, Trigger

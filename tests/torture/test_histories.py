@@ -23,7 +23,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from integrations.entities import Entity
 from integrations.errors import ConnectorError, CursorExpired, Kind
 from integrations.models import Connection
-from packr.warehouse import sql, writer
+from packr.warehouse.mirror import sql, writer
 from syncs import wakeups
 from syncs.models import EntitySchedule, Mode, SyncRun
 from tests.kit import factories

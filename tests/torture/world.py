@@ -17,9 +17,9 @@ from integrations.entities import Entity
 from integrations.errors import ConnectorError
 from integrations.models import Connection, Status
 from integrations.records import Record
-from packr.warehouse import digests, sql, writer
+from packr.warehouse.mirror import digests, sql, writer
+from packr.warehouse.mirror.schema import TABLES
 from packr.warehouse.models import InventoryLevel, OrderLine, OrderShipment
-from packr.warehouse.tables import TABLES
 from syncs import engine, reviews, services
 from syncs.models import ACTIVE, Checkpoint, EntitySchedule, Lane, Mode, Phase, RejectedRecord, State, SyncRun, Trigger
 from tests.kit.model_wms import connector_for

@@ -9,9 +9,10 @@ from django.utils.timezone import now
 
 from integrations import records
 from integrations.entities import Entity
-from packr.warehouse import brands, export, models, writer
-from packr.warehouse.tables import TABLES
-from packr.workspaces.current import Place
+from packr.warehouse import models, visibility
+from packr.warehouse.mirror import export, writer
+from packr.warehouse.mirror.schema import TABLES
+from packr.workspaces.request_context import Place
 from tests.kit import factories as make
 
 pytestmark = pytest.mark.django_db
@@ -130,6 +131,6 @@ def test_what_a_brand_sees_of_each_entity(connection: Any) -> None:
 def seen(place: Place, model: type[models.Mirrored]) -> set[str]:
     """The ids a place sees of a table; as a list reads it and as a page of one row does."""
     rows: Any = model._default_manager
-    listed = [row.external_id for part in brands.parts(place, model) for row in part.of(model)]
-    assert sorted(listed) == sorted(brands.seen_by(rows.all(), place).values_list("external_id", flat=True))
+    listed = [row.external_id for part in visibility.parts(place, model) for row in part.of(model)]
+    assert sorted(listed) == sorted(visibility.seen_by(rows.all(), place).values_list("external_id", flat=True))
     return set(listed)

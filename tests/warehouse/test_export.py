@@ -7,8 +7,8 @@ from django.db import transaction
 
 from integrations import records
 from integrations.entities import Entity
-from packr.warehouse import export, writer
-from packr.warehouse.tables import TABLES
+from packr.warehouse.mirror import export, writer
+from packr.warehouse.mirror.schema import TABLES
 from tests.kit.running import mirrored
 
 THEN = datetime(2026, 2, 4, 18, 40, 2, tzinfo=UTC)

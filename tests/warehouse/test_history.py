@@ -12,13 +12,13 @@ from django.test.utils import CaptureQueriesContext
 
 from integrations import records
 from integrations.entities import Entity
-from packr.warehouse import writer
-from packr.warehouse.causes import Cause, CauseKind
-from packr.warehouse.history import pruning
-from packr.warehouse.history.reading import replay
-from packr.warehouse.history.tracked import TRACKED
+from packr.warehouse.history import retention
+from packr.warehouse.history.queries import replay
+from packr.warehouse.history.tracked_fields import TRACKED
+from packr.warehouse.mirror import writer
+from packr.warehouse.mirror.schema import TABLES
 from packr.warehouse.models import InventoryItem, Order, OrderShipment, Product, RecordChange
-from packr.warehouse.tables import TABLES
+from packr.warehouse.models.change_causes import Cause, CauseKind
 from syncs.history import prune
 from syncs.models import Mode, SyncRun
 from tests.kit.model_wms import item, order, shipment
@@ -151,8 +151,8 @@ def test_replaying_a_history_gives_what_is_shown(wms: Any, connection: Any, seed
     # The oldest entries are past their time, and no record keeps more than three.
     keys = list(RecordChange.objects.order_by("pk").values_list("pk", flat=True))
     RecordChange.objects.filter(pk__lt=keys[len(keys) // 4]).update(seen_at=NOW - timedelta(days=91))
-    monkeypatch.setattr(pruning, "MOST_OF_A_RECORD", 3)
-    monkeypatch.setattr(pruning, "BATCH", 50)
+    monkeypatch.setattr(retention, "MOST_OF_A_RECORD", 3)
+    monkeypatch.setattr(retention, "BATCH", 50)
     prune()
     assert not RecordChange.objects.filter(pk__lt=keys[len(keys) // 4]).exists()
     assert max(len(one) for one in histories().values()) == 3

@@ -12,9 +12,9 @@ from integrations import records
 from integrations.entities import Entity
 from integrations.models import Connection
 from integrations.services import Account, connect
-from packr.warehouse import plans, sql, writer
+from packr.warehouse.metrics import pipeline
+from packr.warehouse.mirror import query_planner, sql, writer
 from packr.warehouse.models import Product, SkuMetrics
-from packr.warehouse.processing import steps
 from tests.kit.model_wms import order
 
 pytestmark = [
@@ -56,9 +56,9 @@ def fill(connection: Connection, *, per_order: int = 3) -> None:
 
 def work_out(connection: Connection, entity: Entity = Entity.ORDERS) -> None:
     """Work in all changes of an entity."""
-    place: steps.Place | None = steps.begin(connection, entity, NOW)
+    place: pipeline.Place | None = pipeline.begin(connection, entity, NOW)
     while place is not None:
-        _, place = steps.go_on(connection, entity, place, NOW)
+        _, place = pipeline.go_on(connection, entity, place, NOW)
 
 
 def rows_read() -> dict[str, int]:
@@ -98,11 +98,11 @@ def test_a_connection_that_is_new_to_the_planner_is_made_known(connection: Conne
     with database.cursor() as cursor:
         cursor.execute("ANALYZE warehouse_product")
     fill(connection)
-    assert plans._believed(TABLE, connection.pk) <= 1
-    plans.make_known(connection.pk, Entity.PRODUCTS, COUNT)
-    assert COUNT / 2 < plans._believed(TABLE, connection.pk) < COUNT * 2
+    assert query_planner._believed(TABLE, connection.pk) <= 1
+    query_planner.make_known(connection.pk, Entity.PRODUCTS, COUNT)
+    assert COUNT / 2 < query_planner._believed(TABLE, connection.pk) < COUNT * 2
     with CaptureQueriesContext(database) as asked:
-        plans.make_known(connection.pk, Entity.PRODUCTS, COUNT)
+        query_planner.make_known(connection.pk, Entity.PRODUCTS, COUNT)
     assert len(asked) == 1  # what is known is not looked at again
 
 

@@ -12,9 +12,9 @@ from django.utils.timezone import now
 
 from integrations import records
 from integrations.entities import Entity
+from packr.warehouse.metrics import pipeline
+from packr.warehouse.metrics.compute import COLUMNS, work_out
 from packr.warehouse.models import KitPart, Order, OrderLine, ProcessingMark, SkuMetrics
-from packr.warehouse.processing import steps
-from packr.warehouse.processing.metrics import COLUMNS, work_out
 from syncs import engine
 from syncs.models import Checkpoint, Mode, Phase, State, SyncRun
 from syncs.services import claim, request_runs
@@ -151,7 +151,7 @@ def test_touched_alone_or_from_scratch(
 ) -> None:
     """I9: worked out only for what each run touched, the metrics are those that a look at everything gives."""
     dice = random.Random(seed)
-    monkeypatch.setattr(steps, "PORTION", dice.choice([1, 2, 500]))
+    monkeypatch.setattr(pipeline, "PORTION", dice.choice([1, 2, 500]))
     wms.page_size = 20
     wms.skew = timedelta(0)
     for number in range(25):
@@ -169,9 +169,9 @@ def test_touched_alone_or_from_scratch(
     KitPart.objects.all().delete()
     ProcessingMark.objects.all().delete()
     for entity in (PRODUCTS, INVENTORY, INBOUND, ORDERS):
-        place: Any = steps.begin(connection, entity, now())
+        place: Any = pipeline.begin(connection, entity, now())
         while place:
-            _, place = steps.go_on(connection, entity, place, now())
+            _, place = pipeline.go_on(connection, entity, place, now())
     assert set(KitPart.objects.values_list("product", "sku", "units")) == parts
     assert table() == piecemeal
     assert piecemeal
@@ -228,7 +228,7 @@ def test_an_idle_run_asks_nothing_more(clock: Any, wms: Any, connection: Any, mo
     clock.shift(timedelta(hours=1))
     idle()  # the first one after a full plans its wide read
     with_steps = idle()
-    monkeypatch.setattr(steps, "STEPS", {})
+    monkeypatch.setattr(pipeline, "STEPS", {})
     monkeypatch.setattr("syncs.behind.STEPS", {})
     schedule_of.cache_clear()
     without = idle()
@@ -254,7 +254,7 @@ def test_killed_at_any_portion_it_goes_on(
     clock: Any, wms: Any, connection: Any, monkeypatch: pytest.MonkeyPatch, settings: Any
 ) -> None:
     """The phase is checkpointed like the pages: after each portion another worker goes on, and nothing is missed."""
-    monkeypatch.setattr(steps, "PORTION", 2)
+    monkeypatch.setattr(pipeline, "PORTION", 2)
     settings.SLICE_SECONDS = 0
     wms.page_size = 50
     wms.put(INVENTORY, *(stock(sku, "5") for sku in SKUS))
@@ -267,7 +267,7 @@ def test_killed_at_any_portion_it_goes_on(
             raise KeyboardInterrupt
         return work_out(*args, **kwargs)
 
-    monkeypatch.setattr(steps, "work_out", dies)
+    monkeypatch.setattr(pipeline, "work_out", dies)
     for _ in range(100):
         claimed = claim()
         if claimed is None:

@@ -13,8 +13,9 @@ from integrations.entities import Entity
 from integrations.errors import ConnectorError, Kind
 from integrations.models import Connection
 from packr.warehouse.models import InventoryItem
-from packr.warehouse.stock import Verdict, Wanted, check, counting
-from packr.warehouse.stock.counting import Need, Part
+from packr.warehouse.stock import allocation
+from packr.warehouse.stock.allocation import Need, Part
+from packr.warehouse.stock.check import Verdict, Wanted, check
 from syncs.models import EntitySchedule
 from tests.kit import factories as make
 from tests.kit import model_wms
@@ -200,7 +201,7 @@ shelf = st.dictionaries(items, counts)
 def test_no_split_sends_more_than_a_warehouse_has_or_less_than_is_asked(
     asked: list[Need], shelves: dict[str, dict[str, Decimal]]
 ) -> None:
-    parcels = counting.split(asked, shelves)
+    parcels = allocation.split(asked, shelves)
     if parcels:
         assert [sum(sent) for sent in zip(*parcels.values(), strict=True)] == [need.quantity for need in asked]
     for warehouse, sent in parcels.items():

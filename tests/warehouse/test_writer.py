@@ -15,7 +15,7 @@ from integrations import records, services
 from integrations.entities import Entity
 from integrations.models import Connection
 from integrations.services import Account, connect
-from packr.warehouse import digests, export, sql, writer
+from packr.warehouse.mirror import digests, export, sql, writer
 from packr.warehouse.models import (
     Customer,
     InboundShipment,

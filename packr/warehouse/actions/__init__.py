@@ -3,11 +3,11 @@
 `act` is the one way in, for pages and the API alike.
 """
 
-from .acting import KeyTaken, Unavailable, act
-from .marks import Mark, MarkState, mark_of, marks
-from .offers import fields, offers
-from .settling import is_any_due, prune, settle
-from .values import Invalid
+from .availability import fields, offers
+from .reconciliation import is_any_due, prune, settle
+from .service import KeyTaken, Unavailable, act
+from .status import Mark, MarkState, mark_of, marks
+from .validation import Invalid
 
 __all__ = [
     "Invalid",

@@ -1,7 +1,7 @@
 """The warehouse by program: what the mirror holds of each entity, what changes of it, and changing it at the WMS."""
 
+from .action_requests import urlpatterns as sending
 from .actions import urlpatterns as following
-from .data import urlpatterns as reading
-from .writing import urlpatterns as sending
+from .records import urlpatterns as reading
 
 urlpatterns = [*reading, *sending, *following]

@@ -14,10 +14,10 @@ from integrations.connectors.actions import ActionKind, Field
 from integrations.entities import Entity
 from integrations.models import Action, ActionState, Connection, Through
 from packr.workspaces import access
-from packr.workspaces.api import Error
+from packr.workspaces.api_errors import Error
 
 from .. import actions
-from ..tables import TABLES
+from ..mirror.schema import TABLES
 
 KINDS = [(kind.value, kind.label) for kind in ActionKind]
 LARGEST = 2**63 - 1

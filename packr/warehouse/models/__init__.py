@@ -3,14 +3,14 @@
 from .bills import Bill
 from .history import RecordChange
 from .inbound import InboundLine, InboundShipment
-from .looks import Look
+from .live_lookup import Look
 from .metrics import KitPart, ProcessingMark, SkuMetrics
 from .mirrored import Mirrored
 from .orders import Order, OrderLine, OrderShipment
 from .overrides import Override
+from .reference_data import Customer, OrderChannel, ShippingMethod, Supplier, Warehouse, WarehouseLocation
 from .returns import Return, ReturnLine
 from .saved import SavedView
-from .setup import Customer, OrderChannel, ShippingMethod, Supplier, Warehouse, WarehouseLocation
 from .stock import InventoryItem, InventoryLevel, Product
 
 __all__ = [

@@ -3,7 +3,7 @@ from django.db import models
 from integrations.entities import Entity
 from integrations.models import Connection
 
-from ..causes import CauseKind
+from .change_causes import CauseKind
 
 
 class What(models.TextChoices):

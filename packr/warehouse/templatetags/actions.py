@@ -15,14 +15,14 @@ from django.utils.timezone import now
 from integrations.connectors.actions import ActionKind
 from integrations.models import Action, Connection
 from packr.warehouse import actions
-from packr.warehouse.action_pages.forms import ActionForm
-from packr.warehouse.action_pages.pages import ENTITIES
-from packr.warehouse.action_pages.standing import STANDINGS, Standing, standing_of
-from packr.warehouse.action_pages.words import WORDS
 from packr.warehouse.actions import Mark
-from packr.warehouse.brands import known_connections
+from packr.warehouse.actions.forms import ActionForm
+from packr.warehouse.actions.status_labels import STANDINGS, Standing, standing_of
+from packr.warehouse.actions.texts import WORDS
 from packr.warehouse.models import Mirrored, Order
-from packr.workspaces.templatetags.looks import day, zone_of
+from packr.warehouse.record_urls import ENTITIES
+from packr.warehouse.visibility import known_connections
+from packr.workspaces.formatting import day, zone_of
 
 register = template.Library()
 

@@ -10,10 +10,10 @@ from django.template import Context
 from django.urls import reverse
 
 from integrations.entities import Entity
-from packr.warehouse.history import reading
-from packr.warehouse.history.reading import Difference
+from packr.warehouse.history import queries
+from packr.warehouse.history.queries import Difference
 from packr.warehouse.models import InboundShipment, InventoryItem, Mirrored, Order, Product
-from packr.workspaces.templatetags.looks import day, money, quantity, zone_of
+from packr.workspaces.formatting import day, money, quantity, zone_of
 
 from .warehouse import worded
 
@@ -33,12 +33,12 @@ NOTHING = "nothing"
 def history_of(context: Context, row: Mirrored) -> dict[str, Any]:
     """The last changes of a record, for its page."""
     here, entity = context["place"], ENTITIES[type(row)]
-    entries = list(reading.entries_of(row, entity, here, limit=SHOWN + 1))
+    entries = list(queries.entries_of(row, entity, here, limit=SHOWN + 1))
     return {
         "place": here,
         "row": row,
         "entries": entries[:SHOWN],
-        "warehouses": reading.warehouses_in(row, chain.from_iterable(one.differences for one in entries), here),
+        "warehouses": queries.warehouses_in(row, chain.from_iterable(one.differences for one in entries), here),
         "has_more": len(entries) > SHOWN,
         "address": history_address(row),
     }

@@ -7,8 +7,8 @@ from django.template import Context
 from django.urls import reverse
 from django.utils.http import urlencode
 
-from packr.warehouse.listing import Asked, Page, View
-from packr.warehouse.screens import BY_NAME, Column, Filter, Screen, Sort
+from packr.warehouse.lists.listing import Asked, Page, View
+from packr.warehouse.lists.screens import BY_NAME, Column, Filter, Screen, Sort
 
 register = template.Library()
 

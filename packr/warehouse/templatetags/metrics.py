@@ -5,8 +5,8 @@ from typing import Any
 from django import template
 from django.template import Context
 
+from packr.warehouse.metrics import annotations
 from packr.warehouse.models import Mirrored
-from packr.warehouse.processing import showing
 
 register = template.Library()
 
@@ -14,15 +14,15 @@ register = template.Library()
 @register.inclusion_tag("warehouse/_metrics.html", takes_context=True)
 def metrics_of(context: Context, row: Mirrored) -> dict[str, Any]:
     """Units sold, days of cover and what is to come, each with what it means."""
-    here, metrics = context["place"], showing.of(row)
+    here, metrics = context["place"], annotations.of(row)
     threshold = here.workspace.low_stock_days
     return {
         "place": here,
         "row": row,
         "metrics": metrics,
         "threshold": threshold,
-        "is_low": metrics is not None and showing.is_low(metrics, threshold),
-        "sold_means": showing.SOLD_MEANS,
-        "cover_means": showing.COVER_MEANS,
-        "arrival_means": showing.ARRIVAL_MEANS,
+        "is_low": metrics is not None and annotations.is_low(metrics, threshold),
+        "sold_means": annotations.SOLD_MEANS,
+        "cover_means": annotations.COVER_MEANS,
+        "arrival_means": annotations.ARRIVAL_MEANS,
     }

@@ -6,8 +6,8 @@ from typing import Any
 from django import template
 
 from packr.warehouse.models import Order, OrderLine, OrderShipment
-from packr.warehouse.stock import Check, Verdict
-from packr.warehouse.stock.orders import of_order
+from packr.warehouse.stock.check import Check, Verdict
+from packr.warehouse.stock.open_orders import of_order
 
 register = template.Library()
 

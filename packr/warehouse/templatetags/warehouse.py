@@ -17,10 +17,10 @@ from django.utils.safestring import SafeString, mark_safe
 
 from integrations.entities import Entity
 from integrations.models import Connection
+from packr.warehouse.lists.screens import BY_NAME, Column
+from packr.warehouse.mirror.schema import TABLES
 from packr.warehouse.models import Mirrored, Override
-from packr.warehouse.screens import BY_NAME, Column
-from packr.warehouse.tables import TABLES
-from packr.workspaces.templatetags.looks import day, exact, listed, money, quantity, whole_days, zone_of
+from packr.workspaces.formatting import day, exact, listed, money, quantity, whole_days, zone_of
 
 register = template.Library()
 

@@ -12,8 +12,8 @@ from django.test.utils import CaptureQueriesContext
 from integrations.connectors.actions import ActionKind
 from integrations.entities import Entity
 from integrations.models import Action, ActionState, Connection
-from packr.warehouse import shields, writer
 from packr.warehouse.actions import MarkState, marks, settle
+from packr.warehouse.mirror import write_protection, writer
 from packr.warehouse.models import Order, Product
 from tests.kit.model_wms import order
 
@@ -42,7 +42,7 @@ def accepted(connection, kind, external_id, version, *, lasts=timedelta(minutes=
         version_updated_at=version,
         **fields,
     )
-    shields.raise_over(action, datetime.now(UTC) + lasts)
+    write_protection.raise_over(action, datetime.now(UTC) + lasts)
     action.settle_at = action.shielded_until
     action.save()
     return action
@@ -87,7 +87,7 @@ def test_a_newer_answer_is_the_wms_saying_otherwise(connection, cancelled):
     assert poll(connection, order("o", seconds(11), status="open")).updated == 1
     assert status() == "open"
     cancelled.refresh_from_db()
-    assert (cancelled.confirmed_at, cancelled.warning) == (None, shields.OVERTAKEN)
+    assert (cancelled.confirmed_at, cancelled.warning) == (None, write_protection.OVERTAKEN)
     assert marks(Order.objects.all()) == {}
 
 

@@ -26,8 +26,8 @@ from hypothesis.stateful import (
 from integrations.connectors.actions import ActionKind
 from integrations.entities import Entity
 from integrations.models import Action, ActionState, Connection
-from packr.warehouse import shields, writer
 from packr.warehouse.actions import MarkState, mark_of
+from packr.warehouse.mirror import write_protection, writer
 from packr.warehouse.models import Order
 from tests.kit import factories
 from tests.kit.model_wms import order
@@ -134,7 +134,7 @@ class Histories(RuleBasedStateMachine):
             answered_at=now,
             version_updated_at=self.truth.stamp,
         )
-        shields.raise_over(self.action, now + SHIELD)
+        write_protection.raise_over(self.action, now + SHIELD)
         self.action.save()
         self.until = self.action.shielded_until
         self.apply(self.truth, trust=True, shielded=False)

@@ -12,7 +12,7 @@ from integrations import action_sender, services
 from integrations.errors import Kind
 from integrations.models import Action
 from packr.warehouse import actions
-from packr.warehouse.actions import settling
+from packr.warehouse.actions import reconciliation
 from packr.warehouse.models import InboundShipment, Order
 from tests.kit.running import sync
 from tests.warehouse.actions.conftest import new_inbound, new_order
@@ -75,7 +75,7 @@ def test_an_order_that_never_arrived_is_given_up_only_after_the_visibility_delay
     assert action.state == "unknown"
     assert later(action, minutes=10).state == "unknown"
     gone = later(action, minutes=20)
-    assert (gone.state, gone.message) == ("refused", settling.NOT_MADE)
+    assert (gone.state, gone.message) == ("refused", reconciliation.NOT_MADE)
     assert [path for method, path in wms.asked("POST")].count("/wms/orders") == 1
     # Then the person may send it again, and there is one.
     assert act("create-order", **new_order(item)).state == "accepted"
@@ -150,7 +150,7 @@ def test_an_adjustment_is_made_once(wms, act, item, unlooked, fault):
     there = wms.call("GET", f"/wms/inventory/{item.external_id}")["data"]["onhand"]
     if fault == "server_error":
         assert (action.state, there) == ("unknown", before)  # an error forgets the key: it is not sent again
-        assert later(action, minutes=20).message == settling.NOT_MADE
+        assert later(action, minutes=20).message == reconciliation.NOT_MADE
     else:
         assert (action.state, there, item.onhand) == ("accepted", before - 3, before - 3)
 
@@ -259,7 +259,7 @@ def test_waits_grow_and_end_with_a_sentence(wms, act, order):
         waits.append(round((action.settle_at - now()).total_seconds()))
     assert waits == sorted(set(waits))
     assert later(action, hours=25).state == "unknown"
-    assert (action.settle_at, action.message) == (None, settling.NEVER_KNOWN)
+    assert (action.settle_at, action.message) == (None, reconciliation.NEVER_KNOWN)
     # A person has looked, and sends it again.
     assert act("cancel-order", order).state == "unknown"
 
@@ -268,5 +268,5 @@ def test_what_was_being_sent_when_the_connection_ended(wms, act, order, synced, 
     wms.fault("lost_answer", path="/wms/orders/", method="PUT", times=1)
     action = act("cancel-order", order)
     services.disconnect(synced)
-    assert later(action, seconds=30).message == settling.GONE
+    assert later(action, seconds=30).message == reconciliation.GONE
     assert action.settle_at is None

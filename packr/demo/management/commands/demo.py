@@ -13,7 +13,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from integrations.entities import Entity
 from integrations.errors import ConnectorError
-from packr.demo import story
+from packr.demo import seed
 from packr.demo.environment import SANDBOX
 from packr.demo.processes import Child
 from syncs import stopping
@@ -47,21 +47,21 @@ class Command(BaseCommand):
     def _show(self, port: int, children: list[Child]) -> None:
         self.stdout.write("Packr is getting ready; the first data takes a few seconds.")
         call_command("migrate", verbosity=0)
-        workspace = story.people()
+        workspace = seed.people()
         for child in children:
             child.start()
         sandbox, _, web = children
         self._wait_for(f"http://{self.sandbox}/_control/healthz", sandbox)
         try:
-            connection = story.connection(workspace, f"http://{self.sandbox}", story.credentials())
+            connection = seed.connection(workspace, f"http://{self.sandbox}", seed.credentials())
         except ConnectorError as error:
             raise CommandError(f"The sandbox can't be connected. {error.message}") from None
         self._wait_for(f"http://127.0.0.1:{port}/accounts/login/", web)
         until = time.monotonic() + FIRST_DATA_WITHIN
-        while not story.is_filled(connection) and time.monotonic() < until and not stopping.asked():
+        while not seed.is_filled(connection) and time.monotonic() < until and not stopping.asked():
             _revive(children)
             time.sleep(0.2)
-        story.map_brands(connection)
+        seed.map_brands(connection)
         if not stopping.asked():
             self._welcome(port)
         while not stopping.asked():
@@ -88,9 +88,9 @@ class Command(BaseCommand):
             f"  Sign in as   admin    may sync by hand\n"
             f"               member   sees everything, starts nothing\n"
             f"               support  edits schedules at http://localhost:{port}/admin/\n"
-            f"  Password     {story.PASSWORD}\n\n"
+            f"  Password     {seed.PASSWORD}\n\n"
             f"The warehouse lives: orders arrive and ship, stock moves. In the demo orders and inventory are\n"
-            f"synced every {story.CADENCES[Entity.ORDERS]} seconds. Ctrl-C ends everything; the next start "
+            f"synced every {seed.CADENCES[Entity.ORDERS]} seconds. Ctrl-C ends everything; the next start "
             f"goes on from here.\n"
         )
         self.stdout.flush()

@@ -4,7 +4,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from integrations.management.base import connection_named, entity_named
-from packr.warehouse import export
+from packr.warehouse.mirror import export
 
 
 class Command(BaseCommand):

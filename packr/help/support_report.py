@@ -1,0 +1,95 @@
+"""What support needs to know to answer at once: how a workspace's connections and syncs are. No secrets, no data."""
+
+import platform
+from collections.abc import Iterator
+from datetime import datetime
+
+import django
+from django.conf import settings
+from django.db import connection as database
+from django.utils.timezone import now
+
+from integrations.entities import Entity
+from integrations.models import Connection
+from packr.warehouse.mirror.export import stamp
+from packr.workspaces.request_context import Place
+from syncs import beats
+from syncs.diagnosis import overview
+from syncs.models import Incident, SyncRun
+from syncs.state import EntityState, displayed_state, sync_states
+
+LATEST_RUNS = 10
+
+
+def diagnosis(place: Place, *, about: Entity | None = None) -> str:
+    """The state of the place's workspace as plain text, a line a fact; times are UTC."""
+    return "\n".join(_lines(place, about))
+
+
+def _lines(place: Place, about: Entity | None) -> Iterator[str]:
+    moment = now()
+    connections = sorted(place.workspace.connections.order_by("name"), key=lambda one: not one.is_live)
+    states = sync_states([one for one in connections if one.is_live], bills=place.may_view_bills)
+    yield f"Workspace: {place.workspace.name} ({place.workspace.slug}), {place.workspace.timezone}"
+    yield f"Brand: {place.brand or 'all'}"
+    if about:
+        yield f"About: {about.label}"
+    yield f"Taken: {_time(moment)}"
+    python = platform.python_version()
+    yield f"Packr {settings.VERSION}, Django {django.__version__}, Python {python}, {database.vendor}"
+    yield f"Workers: {'alive' if beats.is_any_alive(moment) else 'none alive within the last minute'}"
+    if not connections:
+        yield "\nNo WMS is connected."
+    for connection in connections:
+        yield from _connection(connection, states.get(connection.pk, []))
+    yield from _reasons(place)
+    yield from _incidents(connections)
+    yield from _runs(connections, place)
+
+
+def _connection(connection: Connection, states: list[EntityState]) -> Iterator[str]:
+    yield f"\nConnection {connection.pk}: {connection.connector.label} · {connection.name}"
+    yield f"  {connection.get_status_display()}. {connection.status_message}".rstrip()
+    yield f"  connected {_time(connection.connected_at)}, checked {_time(connection.checked_at)}"
+    if connection.disconnected_at:
+        yield f"  disconnected {_time(connection.disconnected_at)}"
+    for state in states:
+        last = f"run {state.run.pk} {displayed_state(state.run)}" if state.run else "never run"
+        every = f"every {int(state.cadence.total_seconds())} s"
+        yield (
+            f"  {state.entity.label}: {state.freshness.label.lower()}, as of {_time(state.as_of)}, {every}, "
+            f"next {_time(state.next_run)}, {last}"
+        )
+
+
+def _reasons(place: Place) -> Iterator[str]:
+    """Why each type of data is not newer, where that is not simply because it is not due yet."""
+    found = [one for one in overview(place) if not one.top.is_expected]
+    if found:
+        yield "\nWhy data is not newer"
+    for one in found:
+        yield f"  {one.entity.label}: {one.top.words}"
+
+
+def _incidents(connections: list[Connection]) -> Iterator[str]:
+    known = Incident.objects.filter(closed_at=None, connection__in=connections)
+    ours = Incident.objects.filter(closed_at=None, connection=None)
+    for incident in (known | ours).order_by("opened_at"):
+        yield f"\nIncident since {_time(incident.opened_at)}: {incident.message}"
+
+
+def _runs(connections: list[Connection], place: Place) -> Iterator[str]:
+    runs = SyncRun.objects.filter(connection__in=connections).exclude(started_at=None)
+    if not place.may_view_bills:
+        runs = runs.exclude(entity=Entity.BILLS)
+    yield "\nLatest runs"
+    for run in runs.select_related("lane").order_by("-id")[:LATEST_RUNS]:
+        counts = f"{run.seen} read, {run.created} created, {run.updated} updated, {run.rejected} rejected"
+        yield (
+            f"  {run.pk} {Entity(run.entity).label}, {run.mode}, {run.trigger}: {displayed_state(run)}, "
+            f"{_time(run.started_at)} to {_time(run.completed_at)}, {counts}. {run.message}".rstrip()
+        )
+
+
+def _time(moment: datetime | None) -> str:
+    return (stamp(moment.replace(microsecond=0)) or "") if moment else "never"

@@ -1,0 +1,1 @@
+"""The mirror of the WMS: how records lie in it, and everything that writes them."""

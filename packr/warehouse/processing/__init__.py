@@ -1,7 +1,0 @@
-"""Processing steps: what is worked out from the mirror after a run, for what changed alone.
-
-A step belongs to an entity (`steps.STEPS`). It finds the SKUs that the entity's changes since the last time touch
-(`touched`), in portions and in order, so that it can be broken off at any time and goes on where it stood; and the
-metrics of these SKUs are worked out anew, whole, from the mirror (`metrics`). Worked out piece by piece or all at
-once, they are the same.
-"""

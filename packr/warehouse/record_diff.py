@@ -1,0 +1,73 @@
+"""A mirrored row beside the record that the WMS has now, field by field."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from .mirror.export import stamp
+from .models import Mirrored
+
+# Fields whose name is not what pages call them.
+WORDS = {
+    "onhand": "On hand",
+    "fulfillable": "Available",
+    "committed": "Allocated",
+    "awaiting": "Inbound",
+    "required_ship_date": "Ship by",
+    "reference_id": "Reference",
+    "raw_status": "Status in the WMS",
+    "updated_at": "Updated in the WMS",
+    "created_at": "Created in the WMS",
+    "warehouse_customer_id": "Customer",
+    "channel_object": "Channel",
+    "supplier_object": "Supplier",
+    "line_items": "Line",
+    "inventory_by_warehouse_id": "Warehouse",
+    "expected_arrival_date": "Expected",
+    "gtin": "GTIN",
+    "sku": "SKU",
+}
+NOT_SHOWN = ("external_id", "version_at", "trackstar_tags")
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One field of a record: the words for it, what Packr shows and what the WMS says now."""
+
+    label: str
+    ours: Any
+    theirs: Any
+
+    @property
+    def differs(self) -> bool:
+        return bool(self.ours != self.theirs)
+
+
+def fields(row: Mirrored, answer: Mapping[str, Any]) -> list[Field]:
+    """Every field that either has. What the WMS left out of its answer is left out here: it says nothing."""
+    ours = {**row.record, "updated_at": stamp(row.updated_at)}
+    found: list[Field] = []
+    for name, theirs in answer.items():
+        if name not in NOT_SHOWN:
+            mine, now = dict(_flat(name, ours.get(name))), dict(_flat(name, theirs))
+            labels = [*mine, *(label for label in now if label not in mine)]
+            found += [Field(label, mine.get(label), now.get(label)) for label in labels]
+    return [field for field in found if field.ours is not None or field.theirs is not None]
+
+
+def _flat(name: str, value: Any) -> Iterator[tuple[str, Any]]:
+    """The single values inside a value, each under its words: `Line 2, quantity`."""
+    label = WORDS.get(name, name.replace("_", " ").capitalize())
+    if isinstance(value, list) and any(isinstance(item, dict | list) for item in value):
+        items: Iterator[tuple[str, Any]] = ((str(place), item) for place, item in enumerate(value, 1))
+        label = label if name in WORDS else label.removesuffix("s")
+    elif isinstance(value, dict):
+        items = ((key, item) for key, item in value.items())
+    else:
+        yield label, ", ".join(map(str, value)) if isinstance(value, list) else value
+        return
+    for key, item in items:
+        for inner, single in _flat(key, item):
+            inside = inner if key in WORDS or key.isdecimal() else inner[:1].lower() + inner[1:]
+            apart = " " if key.isdecimal() or name == "inventory_by_warehouse_id" else ": "
+            yield f"{label}{apart}{inside}", single

@@ -1,0 +1,97 @@
+"""Settings → Brands: which warehouse account each brand is linked to. Members read it, admins change it."""
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import render
+from django.urls import reverse
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from integrations.models import BrandMapping
+from packr.workspaces import access
+from packr.workspaces.formatting import listed
+from packr.workspaces.models import MANAGE_CONNECTIONS, Brand, Workspace
+from packr.workspaces.request_context import place
+from packr.workspaces.views import signed_in
+
+from .. import brand_mapping
+
+
+@signed_in
+@require_http_methods(["GET", "POST"])
+def brands(request: HttpRequest) -> HttpResponse:
+    """Every brand with what it is linked to; POST adds one."""
+    here = place(request)
+    refused = name = ""
+    if request.method == "POST":
+        workspace = access.get(request.user, Workspace, here.workspace.pk, MANAGE_CONNECTIONS)
+        name = request.POST.get("name", "")
+        try:
+            made = brand_mapping.add_brand(workspace, name)
+        except brand_mapping.Refused as error:
+            refused = str(error)
+        else:
+            messages.success(request, f"{made} was added. Link its warehouse account next.")
+            return HttpResponseRedirect(reverse("brand", args=[made.pk]), status=303)
+    known = brand_mapping.atlas(here.workspace)
+    rows = [(brand, known.of(brand)) for brand in here.brands]
+    context = {"rows": rows, "refused": refused, "name": name, "connected": bool(known.accounts)}
+    return render(request, "warehouse/brands.html", context, status=400 if refused else 200)
+
+
+@signed_in
+@require_GET
+def brand(request: HttpRequest, pk: int) -> HttpResponse:
+    """One brand: its links, what may fit, and every account there is, each with records to recognise it by."""
+    found = access.get(request.user, Brand.objects.select_related("workspace"), pk)
+    known = brand_mapping.atlas(found.workspace)
+    links = known.of(found)
+    linked = {link.account.key for link in links}
+    suggestions = brand_mapping.suggest(found, known)
+    words = request.GET.get("q", "").strip()
+    free = [one for one in known.accounts if one.key not in linked]
+    matching = brand_mapping.matching(free, words)
+    shown = {one.key: one for one in [*(link.account for link in links), *(s.account for s in suggestions), *matching]}
+    return render(
+        request,
+        "warehouse/brand.html",
+        {
+            "brand": found,
+            "links": links,
+            "suggestions": suggestions,
+            "listed": [(one, known.taken_by(one, but=found)) for one in matching],
+            "left_out": len(free) > len(matching) and not words,
+            "words": words,
+            "free": free,
+            "samples": brand_mapping.samples(list(shown.values())),
+            "may_edit": access.allows(request.user, MANAGE_CONNECTIONS, found.workspace),
+        },
+    )
+
+
+@signed_in
+@require_POST
+def link(request: HttpRequest, pk: int) -> HttpResponse:
+    """Link a brand to an account."""
+    found = access.get(request.user, Brand.objects.select_related("workspace"), pk, MANAGE_CONNECTIONS)
+    known = brand_mapping.atlas(found.workspace)
+    try:
+        account = brand_mapping.find(known, request.POST.get("account", ""))
+        brand_mapping.link(found, account, person=request.user)
+    except brand_mapping.Refused as error:
+        messages.error(request, str(error))
+    else:
+        others = known.taken_by(account, but=found)
+        also = f" Its records are shown to {listed(others)} too: check that this is meant so." if others else ""
+        messages.success(request, f"{found} now shows {account}.{also}")
+    return HttpResponseRedirect(reverse("brand", args=[pk]), status=303)
+
+
+@signed_in
+@require_POST
+def unlink(request: HttpRequest, pk: int) -> HttpResponse:
+    """Take a link away."""
+    mappings = BrandMapping.objects.select_related("brand__workspace", "connection")
+    found = access.get(request.user, mappings, pk, MANAGE_CONNECTIONS)
+    brand_mapping.unlink(found, person=request.user)
+    messages.success(request, f"{found.brand} no longer shows anything of that account. Its records are kept.")
+    return HttpResponseRedirect(reverse("brand", args=[found.brand_id]), status=303)
