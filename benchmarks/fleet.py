@@ -169,7 +169,7 @@ class Fleet:
             return figures | {"first syncs left": fleet_measure.unfinished(joined)}
 
     def _at_once(self) -> Row:
-        from syncs import wakeups
+        from syncs.process import wakeups
 
         from . import fleet_measure
 

@@ -20,8 +20,8 @@ from django.utils.timezone import now
 from integrations.entities import Entity
 from integrations.models import Connection
 from syncs.models import Beat, EntitySchedule, State, SyncRun, Trigger
-from syncs.schedule import EVERY
-from syncs.services import request_runs
+from syncs.runs.cadence import EVERY
+from syncs.runs.enqueue import request_runs
 
 from .fleet_processes import Meter
 from .fleet_world import SEVEN, person

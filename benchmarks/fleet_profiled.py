@@ -18,7 +18,7 @@ from django.core.management import execute_from_command_line
 def main() -> None:
     django.setup()
     from syncs import tasks
-    from syncs.crew import Crew
+    from syncs.engine.worker_pool import Crew
 
     work, run = tasks.work, Crew._run
     profiles: list[cProfile.Profile] = []

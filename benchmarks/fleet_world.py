@@ -23,10 +23,11 @@ from integrations.signals import connection_made
 from packr.warehouse.mirror.schema import TABLES
 from packr.workspaces.models import Workspace
 from packr.workspaces.services import save_workspace
-from syncs import engine
+from syncs.engine import runner
 from syncs.models import EntitySchedule, Lane, Trigger
-from syncs.schedule import default_schedule
-from syncs.services import claim, request_runs
+from syncs.runs.cadence import default_schedule
+from syncs.runs.claims import claim
+from syncs.runs.enqueue import request_runs
 
 from .running import Wms
 
@@ -127,7 +128,7 @@ def _read_whole(first: Connection) -> None:
     """What one connection reads of the whole lists is what all have."""
     request_runs(first, WHOLE, trigger=Trigger.FIRST)
     while claimed := claim(connection=first):
-        engine.work(claimed)
+        runner.work(claimed)
     for entity in WHOLE:
         model = TABLES[entity].model
         names = [field.column for field in model._meta.concrete_fields if field.column not in ("id", "connection_id")]

@@ -134,11 +134,11 @@ def _as_in_service() -> None:
     """A worker lives, and everything has just been synced."""
     from django.utils.timezone import now
 
-    from syncs import beats
     from syncs.models import EntitySchedule
+    from syncs.process import heartbeats
 
-    beats.beat_of_process(beats.WORKER)
-    beats.beat(beats.TICK)
+    heartbeats.beat_of_process(heartbeats.WORKER)
+    heartbeats.beat(heartbeats.TICK)
     EntitySchedule.objects.update(watermark=now(), as_of=now(), next_due_at=None)
 
 

@@ -154,7 +154,7 @@ Q_CLUSTER = {
     "max_rss": 400_000,
     "cache": "default",
     "label": "Background work",
-} | ({"broker_class": "syncs.brokers.Redis"} if Q_BROKER_URL else {"orm": "default"})
+} | ({"broker_class": "syncs.process.redis_broker.Redis"} if Q_BROKER_URL else {"orm": "default"})
 
 # --- People --------------------------------------------------------------------------------------
 AUTHENTICATION_BACKENDS = ["django.contrib.auth.backends.ModelBackend", "guardian.backends.ObjectPermissionBackend"]
@@ -212,7 +212,7 @@ SPECTACULAR_SETTINGS = {
     "COMPONENT_SPLIT_REQUEST": True,
     "ENUM_NAME_OVERRIDES": {
         "Entity": "syncs.models.ENTITIES",
-        "Freshness": "syncs.state.Freshness",
+        "Freshness": "syncs.status.freshness.Freshness",
         "RunState": "syncs.models.State",
         "Mode": "syncs.models.Mode",
         "AskedMode": "syncs.api.MODES",

@@ -7,7 +7,7 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitVie
 from rest_framework.negotiation import DefaultContentNegotiation
 
 from packr.workspaces.api_errors import Missing
-from syncs.health import healthz, readyz
+from syncs.monitoring.health import healthz, readyz
 
 handler500 = "packr.workspaces.api_errors.broken"
 

@@ -19,12 +19,13 @@ from packr.workspaces import access
 from packr.workspaces.api_errors import Conflict, Error
 from packr.workspaces.models import MANAGE_CONNECTIONS, TRIGGER_SYNC, Scope
 
-from . import bills, services
+from . import permissions
+from .entity_switches import switch_one
 from .models import ENTITIES, EntitySchedule, Mode, Reread, State, SyncRun, Trigger
-from .plain import COUNTS, as_row
-from .schedule import is_read_with
-from .state import EntityState, Freshness, sync_state
-from .switching import switch_one
+from .runs import enqueue, lifecycle
+from .runs.cadence import is_read_with
+from .status.freshness import EntityState, Freshness, sync_state
+from .status.serializers import COUNTS, as_row
 
 MODES = [(mode.value, str(mode.label)) for mode in (Mode.INCREMENTAL, Mode.FULL)]
 NOT_YOURS = (
@@ -213,22 +214,22 @@ class Sync(APIView):
         return Response({"runs": runs, "schedule": _note(connection, request, requested, before)}, status=202)
 
 
-def _request(request: Request, connection: Connection, asked: dict[str, Any]) -> list[services.Requested]:
+def _request(request: Request, connection: Connection, asked: dict[str, Any]) -> list[enqueue.Requested]:
     named = "group" if "group" in asked else "entity"
     try:
         wanted = (
-            services.group(connection, asked["group"], GROUPS[asked["group"]])
+            enqueue.group(connection, asked["group"], GROUPS[asked["group"]])
             if named == "group"
             else [Entity(asked["entity"])]
         )
-        return services.request_runs(
+        return enqueue.request_runs(
             connection, wanted, mode=Mode(asked["mode"]), trigger=Trigger.API, person=request.user
         )
-    except services.Refused as refused:
+    except enqueue.Refused as refused:
         raise serializers.ValidationError({named: [str(refused)]}) from None
 
 
-def _started(request: Request, requested: services.Requested) -> dict[str, Any]:
+def _started(request: Request, requested: enqueue.Requested) -> dict[str, Any]:
     run = requested.run
     return {
         "id": run.pk,
@@ -241,11 +242,11 @@ def _started(request: Request, requested: services.Requested) -> dict[str, Any]:
 
 
 def _planned(connection: Connection, request: Request) -> dict[Entity, EntityState]:
-    return {state.entity: state for state in sync_state(connection, bills=bills.shown(request.user, connection))}
+    return {state.entity: state for state in sync_state(connection, bills=permissions.shown(request.user, connection))}
 
 
 def _note(
-    connection: Connection, request: Request, requested: list[services.Requested], before: dict[Entity, EntityState]
+    connection: Connection, request: Request, requested: list[enqueue.Requested], before: dict[Entity, EntityState]
 ) -> dict[str, Any]:
     """What the request means for the schedule: a run that stood planned is taken for it, everything else stays."""
     after = _planned(connection, request)
@@ -336,7 +337,7 @@ class Cancel(APIView):
     def post(self, request: Request, pk: int) -> Response:
         run = _run(request, pk)
         access.get(request.user, Connection, run.connection_id, TRIGGER_SYNC)
-        if not services.cancel(run, person=request.user):
+        if not lifecycle.cancel(run, person=request.user):
             raise Conflict("This run had ended already, so there was nothing to cancel.")
         return Response(RunRow(_run(request, pk), context={"request": request}).data)
 
@@ -347,7 +348,7 @@ def _connection(request: Request, pk: int, permission: str = "") -> Connection:
 
 def _schedule(request: Request, pk: int, entity: str, permission: str = "") -> EntitySchedule:
     connection = _connection(request, pk, permission)
-    hidden = entity == Entity.BILLS and not bills.shown(request.user, connection)
+    hidden = entity == Entity.BILLS and not permissions.shown(request.user, connection)
     found = None if hidden else connection.schedules.filter(entity=entity).first()
     if found is None:
         raise Http404(f"{connection.name} has no “{entity}” to schedule.")
@@ -356,7 +357,7 @@ def _schedule(request: Request, pk: int, entity: str, permission: str = "") -> E
 
 
 def _runs(request: Request) -> QuerySet[SyncRun]:
-    return bills.visible_runs(request.user).select_related("requested_by", "cancelled_by")
+    return permissions.visible_runs(request.user).select_related("requested_by", "cancelled_by")
 
 
 def _run(request: Request, pk: int) -> SyncRun:

@@ -18,9 +18,10 @@ from packr.warehouse.stock.data_age import Age
 from packr.workspaces.models import Workspace
 
 from .models import EntitySchedule, Mode, Trigger
-from .schedule import awake, make_schedules, reschedule
-from .services import backfill, request_runs, stop_all
-from .state import fresh_for
+from .runs.enqueue import backfill, request_runs
+from .runs.lifecycle import stop_all
+from .runs.planner import awake, make_schedules, reschedule
+from .status.freshness import fresh_for
 
 
 @receiver(connection_made)

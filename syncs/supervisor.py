@@ -23,9 +23,11 @@ from django_q.cluster import Cluster
 from django_q.signals import post_execute, pre_execute
 from redis.exceptions import RedisError
 
-from . import beats, statements, stopping, wakeups, watchdog
 from .models import Lane
-from .ticking import make_tick
+from .monitoring import watchdog
+from .process import heartbeats, shutdown, wakeups
+from .process.tick_schedule import make_tick
+from .runs import sql
 
 log = logging.getLogger(__name__)
 
@@ -64,12 +66,12 @@ class Supervisor:
         pre_execute.connect(self._note_start, weak=False)
         post_execute.connect(self._note_done, weak=False)
         make_tick(now())
-        beats.beat_of_process(beats.CLUSTER)
+        heartbeats.beat_of_process(heartbeats.CLUSTER)
         self._start()
-        if not stopping.asked():
+        if not shutdown.asked():
             wakeups.tick()
         asked_at = 0.0
-        while not stopping.asked():
+        while not shutdown.asked():
             time.sleep(LOOKS_EVERY)
             if not self._is_well():
                 if not self._restart():
@@ -94,7 +96,7 @@ class Supervisor:
         self.done.value = time.monotonic()
 
     def _ask_to_stop(self, *args: Any) -> None:
-        stopping.ask()
+        shutdown.ask()
 
     def _listen(self) -> None:
         signal.signal(signal.SIGTERM, self._ask_to_stop)
@@ -104,7 +106,7 @@ class Supervisor:
         """Start a cluster as soon as the broker answers; none when told to stop before that."""
         self._listen()
         self._wait_for_broker()
-        if stopping.asked():
+        if shutdown.asked():
             return
         connections.close_all()  # a connection must not cross the fork
         self.cluster = Cluster()
@@ -119,7 +121,7 @@ class Supervisor:
     def _wait_for_broker(self) -> None:
         """Until the broker answers or this process is told to stop; without it a cluster would end at once."""
         is_told = False
-        while not stopping.asked():
+        while not shutdown.asked():
             try:
                 get_broker().queue_size()
             except (DatabaseError, OSError, RedisError) as error:
@@ -156,7 +158,7 @@ class Supervisor:
         """Send a wake-up when a run is ready and none is on its way; note since when nothing moves."""
         try:
             moment = now()
-            ready = statements.is_any_ready(moment)
+            ready = sql.is_any_ready(moment)
             queued = get_broker().queue_size()
             if ready and not queued:
                 wakeups.wake()
@@ -178,7 +180,7 @@ class Supervisor:
         """Show that this process lives, and look after everything that should run."""
         began = time.monotonic()
         try:
-            beats.beat_of_process(beats.CLUSTER)
+            heartbeats.beat_of_process(heartbeats.CLUSTER)
             watchdog.check()
         except DatabaseError as error:
             log.warning("The database can't be asked for what should have run at the moment: %s", error)

@@ -7,9 +7,10 @@ from django.utils.timezone import now
 
 from packr.warehouse import actions
 
-from . import beats, history
-from .crew import Crew
-from .schedule import queue_due
+from .engine.worker_pool import Crew
+from .monitoring import retention
+from .process import heartbeats
+from .runs.planner import queue_due
 
 WORKS_FOR = 20.0  # seconds
 
@@ -18,8 +19,8 @@ def tick() -> None:
     """Insert the runs that fall due in the next minute and a half; once an hour remove what is past its time."""
     moment = now()
     queue_due(moment)
-    beats.beat(beats.TICK)
-    history.prune_in_turn(moment)
+    heartbeats.beat(heartbeats.TICK)
+    retention.prune_in_turn(moment)
 
 
 def work() -> None:

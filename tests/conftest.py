@@ -15,8 +15,8 @@ from integrations.models import Connection
 from integrations.services import Account, connect
 from packr.workspaces.models import Workspace
 from packr.workspaces.services import save_workspace
-from syncs import clients
-from syncs.ahead import Walk
+from syncs.engine import client_pool
+from syncs.engine.prefetch import Walk
 from syncs.models import EntitySchedule
 
 from .kit.model_wms import ModelWms, connector_for
@@ -52,7 +52,7 @@ def wms(monkeypatch: pytest.MonkeyPatch) -> ModelWms:
     made = ModelWms()
     monkeypatch.setattr(Walk, "_may_ask_after", lambda *args: False)
     monkeypatch.setitem(CONNECTORS, "model", connector_for(made))  # type: ignore[arg-type]
-    monkeypatch.setattr(clients, "_idle", type(clients._idle)())
+    monkeypatch.setattr(client_pool, "_idle", type(client_pool._idle)())
     return made
 
 

@@ -15,9 +15,10 @@ class Contestant:
         """One run, slice after slice, as a worker does it, up to its look that finds nothing more to do."""
         from benchmarks.statements import counted
         from integrations.entities import Entity
-        from syncs import engine
+        from syncs.engine import runner
         from syncs.models import Mode, Trigger
-        from syncs.services import claim, request_runs
+        from syncs.runs.claims import claim
+        from syncs.runs.enqueue import request_runs
 
         mode = Mode.FULL if full else Mode.INCREMENTAL
         with counted() as asking:
@@ -25,7 +26,7 @@ class Contestant:
         cpu, run = time.process_time(), requested.run
         with counted() as statements:
             while claimed := claim():
-                engine.work(claimed)
+                runner.work(claimed)
                 run = claimed.run  # as it was stored: to read it again would be counted as Packr's
         own_cpu = time.process_time() - cpu
         if run.state != "succeeded":

@@ -8,7 +8,7 @@ from integrations.entities import Entity
 from integrations.models import Status
 from packr.workspaces.models import Workspace
 from syncs.models import EntitySchedule
-from syncs.schedule import EVERY
+from syncs.runs.cadence import EVERY
 
 DAY = timedelta(days=1)
 # The usual ones first, whether or not a connected WMS offers them; the rest only where one does.

@@ -13,10 +13,10 @@ from integrations.entities import Entity
 from integrations.models import Connection
 from packr.warehouse.mirror.export import stamp
 from packr.workspaces.request_context import Place
-from syncs import beats
-from syncs.diagnosis import overview
+from syncs.diagnosis.diagnose import overview
 from syncs.models import Incident, SyncRun
-from syncs.state import EntityState, displayed_state, sync_states
+from syncs.process import heartbeats
+from syncs.status.freshness import EntityState, displayed_state, sync_states
 
 LATEST_RUNS = 10
 
@@ -37,7 +37,7 @@ def _lines(place: Place, about: Entity | None) -> Iterator[str]:
     yield f"Taken: {_time(moment)}"
     python = platform.python_version()
     yield f"Packr {settings.VERSION}, Django {django.__version__}, Python {python}, {database.vendor}"
-    yield f"Workers: {'alive' if beats.is_any_alive(moment) else 'none alive within the last minute'}"
+    yield f"Workers: {'alive' if heartbeats.is_any_alive(moment) else 'none alive within the last minute'}"
     if not connections:
         yield "\nNo WMS is connected."
     for connection in connections:

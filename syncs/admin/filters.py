@@ -12,8 +12,8 @@ from django.utils import timezone
 from integrations.entities import Entity
 
 from ..models import EntitySchedule
-from ..schedule import EVERY, is_default
-from ..state import Freshness
+from ..runs.cadence import EVERY, is_default
+from ..status.freshness import Freshness
 from .freshness import LATE_NOW, as_fresh_as
 
 RARELY_CHANGES = (

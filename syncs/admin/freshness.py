@@ -1,4 +1,4 @@
-"""How fresh many schedules at once are: asked in the database, by the rules of `syncs.state`."""
+"""How fresh many schedules at once are: asked in the database, by the rules of `syncs.status.freshness`."""
 
 from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
@@ -14,7 +14,7 @@ from integrations.entities import Entity
 from integrations.models import Status
 
 from ..models import EntitySchedule, State, SyncRun
-from ..state import EntityState, Freshness, fresh_for, freshness, late_for
+from ..status.freshness import EntityState, Freshness, fresh_for, freshness, late_for
 
 DAY = timedelta(days=1)
 LATE_NOW = (Freshness.LATE, Freshness.STALE)
@@ -30,7 +30,7 @@ def with_their_own_runs(schedules: QuerySet[EntitySchedule]) -> QuerySet[EntityS
 def as_fresh_as(
     schedules: QuerySet[EntitySchedule], wanted: Iterable[str], moment: datetime
 ) -> QuerySet[EntitySchedule]:
-    """The schedules in one of these states of freshness, by the rule of `state.freshness`, asked in the database."""
+    """The schedules in one of these states of freshness, by the rule of `status.freshness`, asked in the database."""
     off = Q(enabled=False)
     paused = Q(enabled=True, paused_until__gt=moment)
     awake = Q(enabled=True) & (Q(paused_until=None) | Q(paused_until__lte=moment))

@@ -12,11 +12,11 @@ from packr.admin import ReadOnlyAdmin
 from packr.workspaces.formatting import span
 from packr.workspaces.models import TRIGGER_SYNC
 
-from .. import rejections, services
 from ..models import RejectedRecord, SyncRun
+from ..runs import lifecycle, rejected_records
 from ..templatetags.syncs import effort
 from .columns import OfConnection, run_mark
-from .decisions import DecisionFilter, Decisions
+from .removal_reviews import DecisionFilter, Decisions
 
 MOST_AT_ONCE = 100  # the person waits for the WMS
 COUNTS = ("created", "updated", "unchanged", "stale", "rejected", "removed")
@@ -98,7 +98,7 @@ class SyncRunAdmin(Decisions, OfConnection, ReadOnlyAdmin):
     @admin.action(description="Cancel", permissions=["cancel"])
     def cancel(self, request: HttpRequest, queryset: QuerySet[SyncRun]) -> None:
         for run in queryset:
-            if not services.cancel(run, person=request.user):
+            if not lifecycle.cancel(run, person=request.user):
                 self.message_user(request, f"{run} had ended already.", messages.WARNING)
                 continue
             self.log_change(request, run, "Cancelled.")
@@ -127,7 +127,7 @@ class RejectedRecordAdmin(OfConnection, ReadOnlyAdmin):
     @admin.action(description="Read these records from the WMS once more", permissions=["read"])
     def read_again(self, request: HttpRequest, queryset: QuerySet[RejectedRecord]) -> None:
         """Try by hand what the next page with these records would try by itself."""
-        outcome = rejections.retry(queryset.select_related("connection__workspace")[:MOST_AT_ONCE])
+        outcome = rejected_records.retry(queryset.select_related("connection__workspace")[:MOST_AT_ONCE])
         self.message_user(
             request,
             f"{outcome.stored} understood and stored, {outcome.gone} no longer in the WMS, {outcome.still} still not "

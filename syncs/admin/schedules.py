@@ -17,15 +17,16 @@ from integrations.entities import Entity
 from packr.admin import mark, when, when_exactly
 from packr.workspaces.models import TRIGGER_SYNC
 
-from .. import services
 from ..models import BRAKE_HELP, EntitySchedule, Mode, Trigger
-from ..schedule import SETTINGS, is_default, is_read_with, reschedule
-from ..state import EntityState, Freshness
+from ..runs import enqueue
+from ..runs.cadence import is_default, is_read_with
+from ..runs.planner import SETTINGS, reschedule
+from ..status.freshness import EntityState, Freshness
 from ..templatetags.syncs import FRESHNESS, cadence
-from .cadences import ScheduleForm, plan
 from .columns import OfConnection, run_link, run_mark
 from .filters import CadenceFilter, FreshnessFilter, KindFilter
 from .freshness import DAY, states_of
+from .schedule_forms import ScheduleForm, plan
 
 
 class ScheduleList(ChangeList):
@@ -190,14 +191,14 @@ class EntityScheduleAdmin(OfConnection):
     def run_now(self, request: HttpRequest, queryset: QuerySet[EntitySchedule]) -> None:
         for schedule in queryset:
             try:
-                (requested,) = services.request_runs(
+                (requested,) = enqueue.request_runs(
                     schedule.connection,
                     [Entity(schedule.entity)],
                     mode=Mode(schedule.mode),
                     trigger=Trigger.SUPPORT,
                     person=request.user,
                 )
-            except services.Refused as refused:
+            except enqueue.Refused as refused:
                 self.message_user(request, f"{schedule}: {refused}", messages.WARNING)
                 continue
             outcome = "was under way already" if requested.attached else "is queued"

@@ -15,9 +15,9 @@ from integrations.entities import Entity
 from packr.warehouse.metrics.pipeline import STEPS
 from packr.workspaces.formatting import listed, span
 from syncs.models import Incident, Mode, Phase, Problem, State, SyncRun
-from syncs.recent import SHOWN, Estimate, Row
-from syncs.state import displayed_state
-from syncs.timeline import Entry
+from syncs.status.freshness import displayed_state
+from syncs.status.recent_runs import SHOWN, Estimate, Row
+from syncs.status.timeline import Entry
 
 from .syncs import RUN_STATES, starter
 

@@ -18,14 +18,14 @@ from integrations.entities import GROUPS, Entity
 from integrations.models import Connection, Status
 from packr.workspaces.formatting import span
 from packr.workspaces.request_context import Place
-from syncs.asks import open_requests, recent
-from syncs.cures import Way, way
-from syncs.diagnosis import Diagnosis, diagnose
-from syncs.here import Here, here, once, signs
+from syncs.diagnosis.causes import Cause, Reason
+from syncs.diagnosis.diagnose import Diagnosis, diagnose
+from syncs.diagnosis.remedies import Way, way
 from syncs.models import ACTIVE, EntitySchedule, SyncRequest, SyncRun, Trigger
-from syncs.reasons import Cause, Reason
-from syncs.recent import Row, state_rows
-from syncs.state import EntityState, Freshness, displayed_state, sync_state, worst
+from syncs.status.freshness import EntityState, Freshness, displayed_state, sync_state, worst
+from syncs.status.page_status import Here, here, once, signs
+from syncs.status.recent_runs import Row, state_rows
+from syncs.sync_requests import open_requests, recent
 
 register = template.Library()
 

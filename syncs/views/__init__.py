@@ -1,14 +1,13 @@
 """The pages of syncs: the manual sync window, the state of every entity, runs, and what a person decides about them."""
 
-from .advice import approve, ask, decline, why
 from .connection import connection, entity
-from .decisions import held, retry_rejected
+from .diagnosis import approve, ask, decline, why
+from .fragments import state_table, widget
 from .history import history, workspace_history
+from .manual_sync import confirm, window
+from .reviews import held, retry_rejected
 from .runs import cancel, run
 from .settings import sync_settings
-from .tables import state_table
-from .widget import widget
-from .window import confirm, window
 
 __all__ = [
     "approve",

@@ -12,10 +12,10 @@ from integrations.models import Connection
 from packr.workspaces.views import signed_in
 
 from ..models import Mode, RejectedRecord, SyncRun
-from ..recent import begun, estimates, recent_runs
-from ..schedule import EVERY
-from ..state import EntityState, undecided
-from .common import connection_of, key, may_sync, rows_of, states_of, with_people
+from ..runs.cadence import EVERY
+from ..status.freshness import EntityState, undecided
+from ..status.recent_runs import begun, estimates, recent_runs
+from .shortcuts import connection_of, key, may_sync, rows_of, states_of, with_people
 
 RUNS_SHOWN = 20
 REJECTED_SHOWN = 50

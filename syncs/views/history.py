@@ -13,9 +13,10 @@ from integrations.models import Connection
 from packr.workspaces.request_context import place
 from packr.workspaces.views import signed_in
 
-from .. import bills, timeline
+from .. import permissions
 from ..models import State, Trigger
-from .common import connection_of
+from ..status import timeline
+from .shortcuts import connection_of
 
 
 @signed_in
@@ -41,7 +42,7 @@ def _history(
 ) -> HttpResponse:
     asked = timeline.asked(request.GET)
     start = timeline.position(request.GET.get("at", ""))
-    with_bills = {one.pk for one in connections if bills.shown(request.user, one)}
+    with_bills = {one.pk for one in connections if permissions.shown(request.user, one)}
     offered = {entity for one in connections for entity in one.connector.entities()}
     told = offered if with_bills else offered - {Entity.BILLS}
     choices = {

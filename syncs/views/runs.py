@@ -12,12 +12,12 @@ from integrations.models import Connection
 from packr.workspaces.models import TRIGGER_SYNC
 from packr.workspaces.views import by_htmx, signed_in
 
-from .. import services
 from ..models import RejectedRecord, SyncRun
-from ..recent import estimate_of
-from ..state import undecided
-from .common import connection_of, may_sync, runs_of
-from .window import Watched
+from ..runs import lifecycle
+from ..status.freshness import undecided
+from ..status.recent_runs import estimate_of
+from .manual_sync import Watched
+from .shortcuts import connection_of, may_sync, runs_of
 
 REJECTED_SHOWN = 50
 
@@ -65,7 +65,7 @@ def cancel(request: HttpRequest, pk: int, run_id: int) -> HttpResponse:
     """End a run early; what it has written stays."""
     connection = connection_of(request, pk, TRIGGER_SYNC)
     found = get_object_or_404(runs_of(request, connection), pk=run_id)
-    services.cancel(found, person=request.user)
+    lifecycle.cancel(found, person=request.user)
     if request.POST.get("in") == "page":
         return HttpResponseRedirect(reverse("run", args=[pk, run_id]), status=303)
     return HttpResponseRedirect(f"{reverse('sync_window', args=[pk])}?run={run_id}", status=303)

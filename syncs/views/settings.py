@@ -18,9 +18,9 @@ from packr.workspaces import access
 from packr.workspaces.models import MANAGE_CONNECTIONS
 from packr.workspaces.views import sent, signed_in
 
-from .. import bills
-from ..state import EntityState, sync_state
-from ..switching import switch
+from .. import permissions
+from ..entity_switches import switch
+from ..status.freshness import EntityState, sync_state
 
 LOOKBACK_HELP = (
     "How far back orders, shipments and returns are read, counted from when the WMS was connected; up to 3,650. With "
@@ -57,7 +57,7 @@ def sync_settings(request: HttpRequest, pk: int) -> HttpResponse:
     """How far back and how often each entity is read, for everybody to see; admins change it by POST."""
     needed = MANAGE_CONNECTIONS if request.method == "POST" else ""
     connection = access.get(request.user, Connection.objects.select_related("workspace"), pk, needed)
-    states = sync_state(connection, bills=bills.shown(request.user, connection))
+    states = sync_state(connection, bills=permissions.shown(request.user, connection))
     form = SettingsForm(connection, states, sent(request))
     status = 200
     if request.method == "POST":

@@ -15,7 +15,7 @@ from integrations.models import Connection
 from packr.workspaces.models import Workspace
 from packr.workspaces.services import save_workspace
 from syncs.models import EntitySchedule, State, SyncRun
-from syncs.schedule import queue_due
+from syncs.runs.planner import queue_due
 from tests.kit import factories
 
 from .test_workspaces import change

@@ -13,7 +13,7 @@ from django.utils.timezone import now
 from integrations.entities import Entity
 from integrations.models import Connection, Status
 from packr.warehouse.models import Product
-from syncs.admin import decisions
+from syncs.admin import removal_reviews
 from syncs.models import Mode, Review, SeenPage, State, SyncRun, Trigger
 from tests.kit import factories
 
@@ -61,7 +61,7 @@ def test_the_list_is_shown_before_anything_happens(
 
 
 def test_a_long_list_says_how_many_more_there_are(desk: Client, run: SyncRun, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(decisions, "LISTED", 2)
+    monkeypatch.setattr(removal_reviews, "LISTED", 2)
     words = ask(desk, "release", run)
     assert words.count("<td>p-SKU-") == 2
     assert "And 1 more." in words
@@ -126,7 +126,7 @@ def test_what_needs_no_decision_is_left_alone_and_lists_nothing(
 
 
 def test_no_more_runs_are_asked_about_than_a_request_has_time_for(desk: Client, connection: Connection) -> None:
-    many = [held_back(connection, held=1) for _ in range(decisions.MOST_RUNS + 1)]
+    many = [held_back(connection, held=1) for _ in range(removal_reviews.MOST_RUNS + 1)]
     assert act(desk, RUNS, "release", *many) == ["Choose at most 5 runs to decide about at once."]
 
 

@@ -16,8 +16,8 @@ from integrations.entities import Entity
 from integrations.models import Connection
 from syncs.admin.freshness import as_fresh_as, states_of
 from syncs.models import EntitySchedule, Mode, Reread, State, SyncRun, Trigger
-from syncs.schedule import queue_due
-from syncs.state import Freshness, freshness, sync_state
+from syncs.runs.planner import queue_due
+from syncs.status.freshness import Freshness, freshness, sync_state
 from tests.kit import factories
 
 LIST = "/admin/syncs/entityschedule/"

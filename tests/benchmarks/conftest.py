@@ -13,7 +13,7 @@ from integrations.connectors.trackstar import Trackstar
 from integrations.models import Connection
 from integrations.services import Account, connect
 from packr.workspaces.models import Workspace
-from syncs import clients
+from syncs.engine import client_pool
 from syncs.models import EntitySchedule
 
 ON_POSTGRES = django_settings.DATABASES["default"]["ENGINE"].endswith("postgresql")
@@ -24,7 +24,7 @@ def serve(monkeypatch: pytest.MonkeyPatch, settings: Any) -> Iterator[Callable[.
     """Starts a WMS of given sizes; slices never end by the clock here, since what is counted must not depend on it."""
     settings.SLICE_SECONDS = 3600
     monkeypatch.setattr(Trackstar, "reads_per_second", None)
-    monkeypatch.setattr(clients, "_idle", type(clients._idle)())
+    monkeypatch.setattr(client_pool, "_idle", type(client_pool._idle)())
     started: list[Wms] = []
 
     def start(**sizes: int) -> Wms:
@@ -33,7 +33,7 @@ def serve(monkeypatch: pytest.MonkeyPatch, settings: Any) -> Iterator[Callable[.
         return started[-1]
 
     yield start
-    for client in clients._idle.values():
+    for client in client_pool._idle.values():
         client.close()
     for wms in started:
         wms.__exit__()

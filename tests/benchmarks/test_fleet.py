@@ -12,10 +12,11 @@ from benchmarks.fleet_report import percentile, table
 from benchmarks.statements import counted
 from integrations.entities import Entity
 from packr.workspaces.models import Workspace
-from syncs import schedule as scheduling
-from syncs import tasks, watchdog
+from syncs import tasks
 from syncs.models import ACTIVE, EntitySchedule, SyncRun
-from syncs.schedule import default_schedule
+from syncs.monitoring import watchdog
+from syncs.runs import planner
+from syncs.runs.cadence import default_schedule
 from tests.kit.fleet import fleet
 
 from .conftest import ON_POSTGRES
@@ -51,7 +52,7 @@ def test_a_tick_takes_as_many_statements_for_a_hundred_connections_as_for_two(ho
 def test_after_a_pause_all_is_planned_in_portions(home: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     """Who asks for a run waits for the transaction that plans it: for no more than a portion of what is due."""
     fleet_world.add(home, URL, range(1, 4), now())
-    monkeypatch.setattr(scheduling, "PORTION", 5)
+    monkeypatch.setattr(planner, "PORTION", 5)
     inserts = sum('INTO "syncs_syncrun"' in one for one in plan_all())
     assert inserts == -(-SyncRun.objects.count() // 5)
 

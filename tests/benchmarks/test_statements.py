@@ -13,10 +13,11 @@ from benchmarks.running import Wms
 from benchmarks.statements import counted
 from integrations.entities import Entity
 from integrations.models import Connection
-from syncs import engine
+from syncs.engine import runner
 from syncs.models import EntitySchedule, Mode, State, SyncRun, Trigger
-from syncs.schedule import queue_due
-from syncs.services import claim, request_runs
+from syncs.runs.claims import claim
+from syncs.runs.enqueue import request_runs
+from syncs.runs.planner import queue_due
 from tests.kit.running import counts, sync
 
 MOST_OF_AN_IDLE_RUN = 12
@@ -44,7 +45,7 @@ def worked() -> list[list[str]]:
             claimed = claim()
             if claimed is None:
                 return runs
-            engine.work(claimed)
+            runner.work(claimed)
         assert SyncRun.objects.get(pk=claimed.run.pk).state == State.SUCCEEDED
         runs.append(statements)
 

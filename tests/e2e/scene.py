@@ -28,7 +28,7 @@ from syncs.models import (
     SyncRun,
     Trigger,
 )
-from syncs.schedule import EVERY
+from syncs.runs.cadence import EVERY
 from tests.kit import factories as make
 
 PEOPLE = ("Ada Quill", "Noor Haddad", "Tomás Rey", "Ivy Chen", "Jonas Brandt", "Mia Okafor", "Léa Martin")

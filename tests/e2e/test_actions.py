@@ -16,7 +16,7 @@ from packr.demo.sandbox.account import connection_id
 from packr.demo.sandbox.server import Sandbox
 from packr.warehouse.models import InventoryItem, Order
 from packr.workspaces.models import Role
-from syncs import clients
+from syncs.engine import client_pool
 from syncs.models import EntitySchedule
 from tests.kit import factories as make
 from tests.kit.running import sync
@@ -35,7 +35,7 @@ JAVASCRIPT = pytest.mark.parametrize("scripts", [True, False], ids=["with JavaSc
 def wms(settings: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Wms]:
     monkeypatch.setattr(Trackstar, "check", CHECK)
     monkeypatch.setattr(Trackstar, "reads_per_second", None)
-    monkeypatch.setattr(clients, "_idle", type(clients._idle)())
+    monkeypatch.setattr(client_pool, "_idle", type(client_pool._idle)())
     with Sandbox(port=0, seed=3, orders=30, still=True, limit=False) as sandbox:
         settings.PRIVATE_WMS_HOSTS = frozenset({sandbox.url.removeprefix("http://")})
         yield Wms(sandbox)

@@ -109,7 +109,7 @@ def test_answering_in_the_widget_leads_back_to_the_page(visit: Visit, built: Sim
 
 def make_request(built: SimpleNamespace) -> Any:
     from integrations.entities import Entity
-    from syncs.asks import ask
+    from syncs.sync_requests import ask
 
     return ask(built.busy, Entity.PRODUCTS, person=built.member)
 

@@ -23,7 +23,7 @@ from packr.warehouse.mirror import export
 from packr.warehouse.mirror.schema import TABLES
 from packr.workspaces.models import Workspace
 from syncs.models import ACTIVE, EntitySchedule, Lane, Mode, State, SyncRun
-from syncs.schedule import queue_due
+from syncs.runs.planner import queue_due
 from tests.kit.running import adds_up, drain
 
 START = datetime(2026, 2, 4, 9, 0, tzinfo=UTC)

@@ -11,7 +11,8 @@ import time_machine
 from integrations.connectors.trackstar import resources
 from packr.demo.sandbox.server import Sandbox
 from packr.workspaces.models import Workspace
-from syncs import clients, seen
+from syncs.engine import client_pool
+from syncs.runs import seen_keys
 
 from .bench import ONE_PAGE, START, Bench, Kept, secrets_in, told
 
@@ -43,9 +44,9 @@ def shared(running: tuple[Sandbox, Path]) -> Iterator[Sandbox]:
 def paged(monkeypatch: pytest.MonkeyPatch, settings: Any) -> None:
     """The size of a page is the test's to choose; no pauses; no conversation left over from another test."""
     monkeypatch.setattr(resources, "LIMIT", str(ONE_PAGE))
-    monkeypatch.setattr(seen, "MOST_PAGES", 300)  # so that a list whose circle is not noticed ends all the same
+    monkeypatch.setattr(seen_keys, "MOST_PAGES", 300)  # so that a list whose circle is not noticed ends all the same
     monkeypatch.setattr("integrations.connectors.trackstar.Trackstar.reads_per_second", None)
-    monkeypatch.setattr(clients, "_idle", type(clients._idle)())
+    monkeypatch.setattr(client_pool, "_idle", type(client_pool._idle)())
 
 
 @pytest.fixture

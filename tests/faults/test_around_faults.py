@@ -16,9 +16,9 @@ from integrations.http import client
 from integrations.models import Connection, Status
 from packr.demo.sandbox.server import Sandbox
 from packr.workspaces.models import Workspace
-from syncs import clients
+from syncs.engine import client_pool
 from syncs.models import EntitySchedule, Mode, State, Trigger
-from syncs.services import request_runs
+from syncs.runs.enqueue import request_runs
 from tests.kit.running import drain
 from tests.kit.server import Server
 
@@ -40,7 +40,7 @@ def synced(bench: Bench) -> Bench:
     bench.clock.shift(timedelta(minutes=1))
     EntitySchedule.objects.update(enabled=False)
     bench.pages_of(PAGE_SIZE)
-    clients._idle.clear()
+    client_pool._idle.clear()
     bench.sandbox.log.clear()
     return bench
 
@@ -131,7 +131,7 @@ def test_a_wms_without_trackstar_dates_is_asked_the_other_way_and_remembered(syn
     assert len(refused) == 1
     assert Connection.objects.get().learned == {NO_TRACKSTAR_DATES: True}
     synced.connection.refresh_from_db()
-    clients._idle.clear()
+    client_pool._idle.clear()
     synced.clock.shift(timedelta(minutes=5))
     synced.change(ORDERS, add={"id": "later"})
     assert ask(synced, ORDERS) == [(State.SUCCEEDED, "")]

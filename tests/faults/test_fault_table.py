@@ -10,9 +10,9 @@ import pytest
 from django.utils.timezone import now
 
 from integrations.models import Status
-from syncs import clients
+from syncs.engine import client_pool
 from syncs.models import COMPLETE, EntitySchedule, Mode, RejectedRecord, State, SyncRun
-from syncs.schedule import queue_due
+from syncs.runs.planner import queue_due
 from tests.kit.running import drain
 
 from .bench import ONE_PAGE, PAGE_SIZE, Bench, alike, check_settled
@@ -65,7 +65,7 @@ def prepare(bench: Bench, row: Row) -> None:
         bench.news(row.entity)
     bench.clock.shift(timedelta(minutes=1))
     bench.sandbox.log.clear()
-    clients._idle.clear()
+    client_pool._idle.clear()
     bench.pages_of(PAGE_SIZE)
     bench.due(row.entity, row.mode)
 

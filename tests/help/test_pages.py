@@ -16,7 +16,7 @@ from packr.help.cadences import USUAL, words
 from packr.help.views import PAGES
 from packr.workspaces.models import Role
 from syncs.models import EntitySchedule
-from syncs.schedule import EVERY
+from syncs.runs.cadence import EVERY
 from tests.kit import factories as make
 
 ADDRESSES = ["/help/", "/help/contact/", *(f"/help/{page.path}/" for page in PAGES)]

@@ -263,7 +263,7 @@ def test_sync_wait_succeeded(manage, wms, connection):
 def test_sync_wait_follows_what_follows(manage, wms, connection):
     """DESIGN 9: a full that was asked for while an incremental ran is waited for."""
     from syncs.models import Mode, Trigger
-    from syncs.services import request_runs
+    from syncs.runs.enqueue import request_runs
 
     manage("sync", connection.pk, "orders", "--wait")
     wms.faults = [

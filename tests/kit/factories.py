@@ -31,7 +31,7 @@ from packr.warehouse.models import (
 from packr.workspaces.models import Brand, Role, Workspace
 from packr.workspaces.services import save_workspace, set_role
 from syncs.models import EntitySchedule, Lane, Mode, State, SyncRun, Trigger
-from syncs.schedule import make_schedules
+from syncs.runs.planner import make_schedules
 
 PASSWORD = "packr-demo"
 _numbers = count(1)

@@ -225,7 +225,8 @@ class Packr:
     def hasten(self, seconds: int) -> None:
         """Every entity falls due every few seconds from now on, and no re-read comes in between."""
         self.shell(
-            "from django.utils.timezone import now; from syncs.schedule import is_read_with, reschedule\n"
+            "from django.utils.timezone import now; from syncs.runs.cadence import is_read_with\n"
+            "from syncs.runs.planner import reschedule\n"
             "for schedule in EntitySchedule.objects.select_related('connection__workspace'):\n"
             f"    schedule.every_seconds, schedule.daily_at, schedule.reread = {seconds}, None, 'none'\n"
             "    is_read_with(schedule) or reschedule(schedule, now())\n"

@@ -8,9 +8,10 @@ from django.utils.timezone import now
 from integrations.entities import Entity
 from integrations.models import Connection
 from packr.warehouse.mirror import export
-from syncs import engine
+from syncs.engine import runner
 from syncs.models import Lane, Mode, State, SyncRun, Trigger
-from syncs.services import claim, request_runs
+from syncs.runs.claims import claim
+from syncs.runs.enqueue import request_runs
 
 
 def drain(most: int = 1000) -> int:
@@ -19,7 +20,7 @@ def drain(most: int = 1000) -> int:
         claimed = claim()
         if claimed is None:
             return slices
-        engine.work(claimed)
+        runner.work(claimed)
     raise AssertionError(f"still work after {most} slices")
 
 

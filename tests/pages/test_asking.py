@@ -14,9 +14,9 @@ from integrations.connectors.trackstar import Trackstar
 from integrations.entities import Entity
 from integrations.models import Status
 from packr.workspaces.models import Role
-from syncs.asks import approve, ask
 from syncs.models import State, SyncRequest, SyncRun, Trigger
-from syncs.services import Refused
+from syncs.runs.enqueue import Refused
+from syncs.sync_requests import approve, ask
 from tests.kit import factories as make
 
 INTEGRATIONS = "/settings/integrations/"

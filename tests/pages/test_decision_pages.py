@@ -10,8 +10,8 @@ from django.utils.timezone import now
 from integrations.entities import Entity
 from integrations.models import Status
 from packr.warehouse.models import Customer
-from syncs import rejections
 from syncs.models import Mode, RejectedRecord, Review, SeenPage, State, SyncRun
+from syncs.runs import rejected_records
 from tests.kit import factories as make
 
 from .reading import main, page
@@ -133,12 +133,12 @@ def retried(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
     """The ids that were asked for, each time; the WMS stores the first and not the rest."""
     asked: list[list[str]] = []
 
-    def retry(records: Any) -> rejections.Retried:
+    def retry(records: Any) -> rejected_records.Retried:
         found = sorted(one.external_id for one in records)
         asked.append(found)
-        return rejections.Retried(stored=min(1, len(found)), still=max(0, len(found) - 1))
+        return rejected_records.Retried(stored=min(1, len(found)), still=max(0, len(found) - 1))
 
-    monkeypatch.setattr(rejections, "retry", retry)
+    monkeypatch.setattr(rejected_records, "retry", retry)
     return asked
 
 

@@ -11,8 +11,8 @@ from django.utils.timezone import now
 from integrations.entities import Entity
 from packr.warehouse.models import ProcessingMark, SkuMetrics
 from packr.workspaces.models import Workspace
-from syncs import watchdog
 from syncs.models import Problem
+from syncs.monitoring import watchdog
 from tests.kit import factories as make
 
 from .reading import main

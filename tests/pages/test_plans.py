@@ -19,8 +19,8 @@ from packr.warehouse.mirror.schema import TABLES
 from packr.warehouse.models import InboundShipment, InventoryItem, Order, ProcessingMark
 from packr.workspaces.models import Role, Workspace
 from packr.workspaces.request_context import Place
-from syncs import behind
-from syncs.turn import schedule_of
+from syncs.engine import pending_changes
+from syncs.engine.run_slice import schedule_of
 from tests.kit import factories as make
 from tests.kit import large
 from tests.pages.conftest import signed_in
@@ -282,9 +282,9 @@ def test_a_run_that_finds_nothing_reads_no_table(entity: Entity) -> None:
     mark = ProcessingMark.objects.create(connection=connection, entity=entity.value, change_no=newest.change_no)
     with CaptureQueriesContext(database) as asked:
         schedule = schedule_of(entity).get(connection.pk, entity)
-    assert not behind.read(schedule, entity).has_changes
+    assert not pending_changes.read(schedule, entity).has_changes
     plan = explained(asked.captured_queries[0]["sql"])
     here = [node for node in nodes(plan) if node.get("Relation Name") == newest._meta.db_table]
     assert [read(node) for node in here] == [1]
     ProcessingMark.objects.filter(pk=mark.pk).update(change_no=newest.change_no - 1)
-    assert behind.read(schedule_of(entity).get(connection.pk, entity), entity).has_changes
+    assert pending_changes.read(schedule_of(entity).get(connection.pk, entity), entity).has_changes

@@ -120,7 +120,7 @@ def test_what_is_off_or_paused_stays_so(admin: Client, made: Connection) -> None
 
 
 def test_the_incident_of_the_refused_login_closes(admin: Client, made: Connection) -> None:
-    from syncs import watchdog
+    from syncs.monitoring import watchdog
 
     watchdog.check()
     open_ones = Incident.objects.filter(problem=Problem.CREDENTIALS, closed_at=None)
@@ -166,7 +166,7 @@ def test_a_run_of_the_old_account_does_not_go_on_with_the_new_one(
     admin: Client, made: Connection, model: ModelWms
 ) -> None:
     set_status(made, Status.CONNECTED)
-    from syncs.services import request_runs
+    from syncs.runs.enqueue import request_runs
 
     (old,) = request_runs(made, [Entity.ORDERS], trigger=Trigger.MANUAL)
     admin.post(address(made), {"key": NEW})

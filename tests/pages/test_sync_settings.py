@@ -12,7 +12,7 @@ from integrations.entities import Entity
 from integrations.models import Connection, Event, EventKind, Status
 from packr.workspaces.models import VIEW_BILLS
 from syncs.models import EntitySchedule, Mode, State, SyncRun, Trigger
-from syncs.state import Freshness, entity_state
+from syncs.status.freshness import Freshness, entity_state
 from tests.kit import factories as make
 
 from .test_integrations import page, words

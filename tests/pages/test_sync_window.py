@@ -10,7 +10,7 @@ from django.utils.timezone import now
 from integrations.entities import GROUPS
 from integrations.models import Status
 from syncs.models import Mode, State, SyncRun, Trigger
-from syncs.schedule import EVERY
+from syncs.runs.cadence import EVERY
 from tests.kit import factories as make
 
 JSON = {"Accept": "application/json"}

@@ -15,11 +15,11 @@ from integrations.models import Connection, Status
 from packr.warehouse.models import Order
 from packr.workspaces.models import Workspace
 from packr.workspaces.request_context import Place
-from syncs import beats
-from syncs.cures import Way, way
-from syncs.diagnosis import diagnose, overview
+from syncs.diagnosis.causes import Cause
+from syncs.diagnosis.diagnose import diagnose, overview
+from syncs.diagnosis.remedies import Way, way
 from syncs.models import Beat, EntitySchedule, Lane, State, SyncRun
-from syncs.reasons import Cause
+from syncs.process import heartbeats
 from tests.kit import factories as make
 
 ORDERS = Entity.ORDERS
@@ -92,12 +92,12 @@ def refused(world: World) -> None:
 
 
 def no_worker(world: World) -> None:
-    Beat.objects.create(name=f"{beats.WORKER} here:1", at=ago(minutes=20))
+    Beat.objects.create(name=f"{heartbeats.WORKER} here:1", at=ago(minutes=20))
 
 
 def no_plan(world: World) -> None:
-    Beat.objects.create(name=f"{beats.WORKER} here:1", at=now())
-    Beat.objects.create(name=beats.TICK, at=ago(minutes=20))
+    Beat.objects.create(name=f"{heartbeats.WORKER} here:1", at=now())
+    Beat.objects.create(name=heartbeats.TICK, at=ago(minutes=20))
 
 
 def paused(world: World) -> None:

@@ -23,7 +23,7 @@ Tell = Callable[[str], None]
 on_redis = pytest.mark.parametrize("packr", ["redis"], indirect=True)
 
 QUEUE = "django_q:packr:q"
-WAKE_UPS = "from syncs import wakeups; [wakeups.wake() for _ in range(3)]\n"
+WAKE_UPS = "from syncs.process import wakeups; [wakeups.wake() for _ in range(3)]\n"
 LISTS = {
     "orders": "/wms/orders",
     "inventory": "/wms/inventory",

@@ -12,7 +12,7 @@ from integrations.services import Account
 from integrations.services import connect as connect_account
 from packr.demo.sandbox.server import Sandbox
 from packr.workspaces.models import Workspace
-from syncs import clients
+from syncs.engine import client_pool
 from syncs.models import SyncRun
 from tests.kit.running import adds_up
 
@@ -43,7 +43,7 @@ def connected(
         settings.PRIVATE_WMS_HOSTS = frozenset({sandbox.url.removeprefix("http://")})
         monkeypatch.setattr(trackstar, "LIMIT", str(page_size))
         monkeypatch.setattr(Trackstar, "reads_per_second", None)
-        monkeypatch.setattr(clients, "_idle", type(clients._idle)())
+        monkeypatch.setattr(client_pool, "_idle", type(client_pool._idle)())
         credentials = {"api_key": "sandbox", "access_token": "sandbox-1"}
         account = Account("trackstar", "Main", credentials, base_url=sandbox.url, lookback_days=lookback)
         return connect_account(home, account, first_sync=False)

@@ -8,9 +8,10 @@ from django.db import OperationalError
 from integrations.connectors.base import Page
 from integrations.entities import Entity
 from packr.warehouse.mirror import writer
-from syncs import engine
+from syncs.engine import runner
 from syncs.models import State, Trigger
-from syncs.services import claim, request_runs
+from syncs.runs.claims import claim
+from syncs.runs.enqueue import request_runs
 from tests.kit.running import counts, drain, lapse
 
 ORDERS = Entity.ORDERS
@@ -68,7 +69,7 @@ def test_a_page_that_fails_before_it_is_written_holds_nobody_up(monkeypatch, san
 
     with monkeypatch.context() as patch:
         patch.setattr(writer, "apply", fails)
-        engine.work(claim())
+        runner.work(claim())
     lapse()
     drain()
     run.refresh_from_db()

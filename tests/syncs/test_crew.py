@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from syncs import crew, stopping
-from syncs.crew import Crew
+from syncs.engine import worker_pool
+from syncs.engine.worker_pool import Crew
+from syncs.process import shutdown
 
 LONG = 60.0  # seconds; none of these lasts so long unless it hangs
 
@@ -35,14 +36,14 @@ class Work:
 @pytest.fixture
 def given(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Work], Work]]:
     def give(work: Work) -> Work:
-        monkeypatch.setattr(crew, "claim", work.claim)
-        monkeypatch.setattr(crew.engine, "work", work.work)
-        monkeypatch.setattr(crew, "_show_life", time.monotonic)
-        monkeypatch.setattr(crew, "LOOKS_EVERY", 0.01)
+        monkeypatch.setattr(worker_pool, "claim", work.claim)
+        monkeypatch.setattr(worker_pool.runner, "work", work.work)
+        monkeypatch.setattr(worker_pool, "_show_life", time.monotonic)
+        monkeypatch.setattr(worker_pool, "LOOKS_EVERY", 0.01)
         return work
 
     yield give
-    stopping.ask(False)
+    shutdown.ask(False)
 
 
 def until_done(size: int) -> Crew:
@@ -104,7 +105,7 @@ def test_one_that_fails_keeps_nobody_from_ending(given: Callable[[Work], Work]) 
 
 
 def test_it_takes_nothing_more_when_it_is_told_to_stop(given: Callable[[Work], Work]) -> None:
-    work = given(Work(50, hold=lambda piece: stopping.ask()))
+    work = given(Work(50, hold=lambda piece: shutdown.ask()))
     until_done(1)
     assert len(work.done) == 1
 

@@ -9,10 +9,12 @@ from django.utils.timezone import now
 from integrations.entities import Entity
 from integrations.errors import ConnectorError, Kind
 from integrations.models import Connection, Status
-from syncs import engine, failures
+from syncs.engine import failures, runner
 from syncs.models import EntitySchedule, Lane, Mode, State, SyncRun, Trigger
-from syncs.schedule import queue_due
-from syncs.services import cancel, claim, request_runs
+from syncs.runs.claims import claim
+from syncs.runs.enqueue import request_runs
+from syncs.runs.lifecycle import cancel
+from syncs.runs.planner import queue_due
 from tests.kit.model_wms import item, order
 from tests.kit.running import counts, drain, last_run, sync
 
@@ -92,7 +94,7 @@ def test_a_run_between_two_slices_fails_with_the_connection(settings, clock, wms
     """A run whose slice was over when the login was refused did not get cancelled by anybody: it failed."""
     settings.SLICE_SECONDS = 0
     request_runs(seven, [ORDERS], trigger=Trigger.MANUAL)
-    engine.work(claim())
+    runner.work(claim())
     clock.shift(1)
     request_runs(seven, [INVENTORY], trigger=Trigger.MANUAL, person=User.objects.get(username="ada"))
     wms.faults = [ConnectorError(Kind.CREDENTIALS, "The WMS refused the login.")] * 3
@@ -133,11 +135,11 @@ def test_what_else_is_under_way_on_the_account_waits_as_well(settings, clock, wm
     settings.SLICE_SECONDS = 0
     wms.put(INVENTORY, *(item(f"i{n}", "1", now()) for n in range(7)))
     request_runs(seven, [ORDERS], trigger=Trigger.MANUAL)
-    engine.work(claim())
+    runner.work(claim())
     request_runs(seven, [INVENTORY], trigger=Trigger.MANUAL, person=User.objects.get(username="ada"))
     until = now() + timedelta(minutes=3)
     wms.faults = [ConnectorError(Kind.RATE_LIMITED, "Slow down.", retry_at=until)]
-    engine.work(claim())
+    runner.work(claim())
     waiting = SyncRun.objects.filter(state=State.WAITING)
     assert {(run.entity, run.ready_at, run.message) for run in waiting} == {
         ("orders", until, "Slow down."),

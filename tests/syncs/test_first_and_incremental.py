@@ -10,8 +10,8 @@ from integrations.entities import Entity
 from integrations.errors import CursorExpired
 from integrations.models import Connection
 from syncs.models import Checkpoint, EntitySchedule, Mode, SeenPage, State, Trigger
-from syncs.schedule import queue_due
-from syncs.services import request_runs
+from syncs.runs.enqueue import request_runs
+from syncs.runs.planner import queue_due
 from tests.kit.model_wms import ENTITIES, connector_for, customer, item, order
 from tests.kit.running import counts, drain, last_run, present, sync
 
@@ -176,9 +176,9 @@ def test_facts_learned_reach_the_connection_and_the_open_client(clock, wms, conn
     wms.learned = {"no_dates": True, "paths": ["a", "b"]}
     sync(connection)
     assert Connection.objects.get(pk=connection.pk).learned == wms.learned
-    from syncs import clients
+    from syncs.engine import client_pool
 
-    (client,) = clients._idle.values()
+    (client,) = client_pool._idle.values()
     assert client.learned == wms.learned
 
 
@@ -337,10 +337,10 @@ def test_an_incremental_ends_a_minute_past_the_known_clock(clock, wms, connectio
 
 def test_without_a_known_clock_an_incremental_has_no_end(clock, wms, connection):
     """A worker that has not spoken with the WMS yet does not guess what time it is there."""
-    from syncs import clients
+    from syncs.engine import client_pool
 
     sync(connection)
-    clients._idle.clear()
+    client_pool._idle.clear()
     assert sync(connection).until is None
 
 

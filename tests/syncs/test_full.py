@@ -332,16 +332,17 @@ def test_a_connection_disconnected_in_the_middle(clock, wms, connection, mode):
 def test_a_connection_deleted_in_the_middle(clock, wms, connection, caplog, mode, changed):
     """Nothing of it comes back, and the worker goes on with its life."""
     from integrations.services import disconnect
-    from syncs import engine
+    from syncs.engine import runner
     from syncs.models import Lane, SyncRun, Trigger
-    from syncs.services import claim, request_runs
+    from syncs.runs.claims import claim
+    from syncs.runs.enqueue import request_runs
 
     wms.put(ORDERS, *(order(f"o{n}", now()) for n in range(9)))
     if not changed:
         sync(connection)
     wms.faults = [None, lambda call: disconnect(Connection.objects.get(pk=connection.pk), delete_data=True)]
     request_runs(connection, [ORDERS], mode=mode, trigger=Trigger.MANUAL)
-    engine.work(claim())
+    runner.work(claim())
     assert not SyncRun.objects.exists()
     assert not Order.objects.exists()
     assert not Lane.objects.exclude(leased_until=None).exists()
@@ -357,10 +358,11 @@ def test_inventory_keeps_its_digest_through_a_full_reread(clock, wms, connection
 
 def test_what_was_seen_is_compared_in_parts(monkeypatch, clock, wms, connection):
     """Millions of keys are neither sorted nor compared at once; whatever the parts, the same rows are missing."""
-    from syncs import absence, seen
+    from syncs.engine import missing_rows
+    from syncs.runs import seen_keys
 
-    monkeypatch.setattr(seen, "PART", 4)
-    monkeypatch.setattr(absence, "CHUNK", 3)
+    monkeypatch.setattr(seen_keys, "PART", 4)
+    monkeypatch.setattr(missing_rows, "CHUNK", 3)
     wms.put(ORDERS, *(order(f"o{number}", now()) for number in range(20)))
     sync(connection, ORDERS)
     clock.shift(timedelta(hours=1))

@@ -7,8 +7,9 @@ from django.db import OperationalError, connection
 from django.db.migrations.recorder import MigrationRecorder
 from django.utils.timezone import now
 
-from syncs import beats, health
 from syncs.models import Beat
+from syncs.monitoring import health
+from syncs.process import heartbeats
 
 
 @pytest.fixture(autouse=True)
@@ -29,10 +30,10 @@ def test_healthz_answers_without_a_database(client):
     assert "no-store" in answer["Cache-Control"]
 
 
-@pytest.mark.parametrize("kind", [beats.CLUSTER, beats.WORKER])
+@pytest.mark.parametrize("kind", [heartbeats.CLUSTER, heartbeats.WORKER])
 def test_ready_while_a_process_lives(client, clock, db, kind):
     """For a stranger too; no longer than a minute after it was last seen."""
-    beats.beat_of_process(kind)
+    heartbeats.beat_of_process(kind)
     clock.shift(60)
     assert ready(client) == (200, {"ready": True})
     clock.shift(1)
@@ -41,25 +42,25 @@ def test_ready_while_a_process_lives(client, clock, db, kind):
 
 def test_other_beats_are_no_worker(client, clock, db):
     """A watchdog that looks from the web, or a tick asked for by hand, works nothing off."""
-    for name in (beats.TICK, beats.RESUMED, beats.BEGAN, "watchdog", "prune", "workers"):
+    for name in (heartbeats.TICK, heartbeats.RESUMED, heartbeats.BEGAN, "watchdog", "prune", "workers"):
         Beat.objects.create(name=name, at=now())
     assert ready(client)[0] == 503
 
 
 def test_not_ready_without_the_database(client, db, monkeypatch):
     """The answer says so and gives nothing away."""
-    beats.beat_of_process(beats.CLUSTER)
+    heartbeats.beat_of_process(heartbeats.CLUSTER)
 
     def refuses(moment):
         raise OperationalError("could not connect to 10.0.0.7, password s3cret")
 
-    monkeypatch.setattr(beats, "is_any_alive", refuses)
+    monkeypatch.setattr(heartbeats, "is_any_alive", refuses)
     assert ready(client) == (503, {"ready": False, "message": health.NO_DATABASE})
 
 
 def test_not_ready_before_the_migrations(client, db):
     """And ready right after them, without a restart."""
-    beats.beat_of_process(beats.CLUSTER)
+    heartbeats.beat_of_process(heartbeats.CLUSTER)
     applied = MigrationRecorder.Migration.objects.using(connection.alias)
     latest = applied.filter(app="syncs").latest("pk")
     applied.filter(pk=latest.pk).delete()
@@ -70,7 +71,7 @@ def test_not_ready_before_the_migrations(client, db):
 
 def test_migrations_are_asked_for_once(client, db, monkeypatch):
     """It takes reading all their files."""
-    beats.beat_of_process(beats.CLUSTER)
+    heartbeats.beat_of_process(heartbeats.CLUSTER)
     assert ready(client)[0] == 200
     monkeypatch.setattr(health, "MigrationExecutor", None)
     assert ready(client)[0] == 200

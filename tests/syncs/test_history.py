@@ -13,8 +13,6 @@ from django.utils.timezone import now
 
 from integrations.entities import Entity
 from integrations.models import Action
-from syncs import history
-from syncs.beats import PROCESSES
 from syncs.models import (
     ACTIVE,
     Beat,
@@ -28,6 +26,8 @@ from syncs.models import (
     SyncRun,
     Trigger,
 )
+from syncs.monitoring import retention
+from syncs.process.heartbeats import PROCESSES
 from syncs.tasks import tick
 from tests.kit import factories as make
 
@@ -79,10 +79,10 @@ def test_how_long_a_run_is_kept(clock, place, fields, days):
     """DESIGN 15: to the minute."""
     (run,) = runs(place, 1, days * DAY - timedelta(minutes=3), **fields)
     newest(place)
-    history.prune()
+    retention.prune()
     assert left(run) == 1
     clock.shift(timedelta(minutes=5))
-    history.prune()
+    retention.prune()
     assert left(run) == 0
 
 
@@ -90,7 +90,7 @@ def test_the_last_twenty_of_each_entity_stay(place):
     """However old: what an entity did last can always be seen."""
     of_orders = runs(place, 23, 100 * DAY)
     of_inventory = runs(place, 19, 100 * DAY, INVENTORY, state=State.FAILED)
-    history.prune()
+    retention.prune()
     assert left(*of_orders[:3]) == 0
     assert left(*of_orders[3:]) == 20
     assert left(*of_inventory) == 19
@@ -109,11 +109,11 @@ def test_what_is_referred_to_or_undecided_stays(place):
     newest(place)
     (releasing,) = runs(place, 1, timedelta(0), releases=decided)
     (followed,) = runs(place, 1, timedelta(0), followed_by=follower)
-    assert history.prune().runs == 0
+    assert retention.prune().runs == 0
     assert left(undecided, decided, follower, rejecting, releasing, followed) == 6
     SyncRun.objects.filter(pk__in=[releasing.pk, followed.pk]).update(releases=None, followed_by=None)
     RejectedRecord.objects.all().delete()
-    assert history.prune().runs == 3
+    assert retention.prune().runs == 3
     assert left(undecided) == 1
 
 
@@ -125,7 +125,7 @@ def test_active_runs_stay(place):
     ]
     for entity in (ORDERS, INVENTORY, Entity.PRODUCTS):
         newest(place, entity)
-    history.prune()
+    retention.prune()
     assert left(*found) == 3
 
 
@@ -144,7 +144,7 @@ def sums():
         )
     for tally in DailyTally.objects.all():
         counter = found.setdefault((tally.connection_id, tally.entity, tally.day), Counter())
-        counter += Counter({name: getattr(tally, name) for name in history.SUMMED})
+        counter += Counter({name: getattr(tally, name) for name in retention.SUMMED})
     return {key: +counter for key, counter in found.items()}
 
 
@@ -184,14 +184,14 @@ def test_tallies_and_runs_together_are_all_runs(clock, place, seed, monkeypatch)
     before = sums()
     removed = 0
     for _ in range(4):
-        monkeypatch.setattr(history, "BATCH", dice.choice([1, 7, 50, 500]))
-        removed += history.prune().runs
+        monkeypatch.setattr(retention, "BATCH", dice.choice([1, 7, 50, 500]))
+        removed += retention.prune().runs
         assert sums() == before
         clock.shift(dice.uniform(0, 5) * DAY)
-    removed += history.prune().runs
+    removed += retention.prune().runs
     assert removed == 400 - SyncRun.objects.count() == sum(DailyTally.objects.values_list("runs", flat=True))
     assert removed > 100
-    assert history.prune() == history.Pruned(0, 0, finished=True)
+    assert retention.prune() == retention.Pruned(0, 0, finished=True)
 
 
 def test_a_batch_that_fails_is_neither_removed_nor_summed_up(clock, place, monkeypatch):
@@ -199,8 +199,8 @@ def test_a_batch_that_fails_is_neither_removed_nor_summed_up(clock, place, monke
     runs(place, 50, 5 * DAY)
     newest(place)
     before = sums()
-    monkeypatch.setattr(history, "BATCH", 20)
-    add_up, calls = history._add_up, itertools.count()
+    monkeypatch.setattr(retention, "BATCH", 20)
+    add_up, calls = retention._add_up, itertools.count()
 
     def fails_the_second_time(found):
         add_up(found)
@@ -208,11 +208,11 @@ def test_a_batch_that_fails_is_neither_removed_nor_summed_up(clock, place, monke
             raise DatabaseError("gone")
 
     with monkeypatch.context() as broken:
-        broken.setattr(history, "_add_up", fails_the_second_time)
+        broken.setattr(retention, "_add_up", fails_the_second_time)
         with pytest.raises(DatabaseError):
-            history.prune()
+            retention.prune()
     assert (SyncRun.objects.count(), sums()) == (50, before)
-    assert history.prune().runs == 30
+    assert retention.prune().runs == 30
     assert sums() == before
 
 
@@ -222,7 +222,7 @@ def test_a_day_is_a_day_in_utc(clock, place):
     make.run(place, started_at=due + timedelta(minutes=3))
     SyncRun.objects.update(due_at=due, created_at=due)
     newest(place)
-    history.prune()
+    retention.prune()
     assert DailyTally.objects.get().day == date(2026, 1, 10)
 
 
@@ -239,7 +239,7 @@ def test_closed_incidents_and_old_beats_go(clock, place):
         )
     for name, age in (("worker a:1", 25), ("cluster a:2", 23), ("tick", 1000), ("watchdog began", 1000)):
         Beat.objects.create(name=name, at=now() - timedelta(hours=age))
-    history.prune()
+    retention.prune()
     assert Incident.objects.count() == 2
     assert list(Beat.objects.filter(PROCESSES).values_list("name", flat=True)) == ["cluster a:2"]
     assert Beat.objects.count() == 3
@@ -257,14 +257,14 @@ def test_the_tick_prunes_once_an_hour(clock, place):
 
 
 def test_a_tick_that_has_no_time_to_finish_leaves_the_rest_to_the_next(clock, place, monkeypatch):
-    monkeypatch.setattr(history, "BATCH", 10)
+    monkeypatch.setattr(retention, "BATCH", 10)
     runs(place, 25, 5 * DAY)
     newest(place)
     counts = []
-    monkeypatch.setattr(history, "WORKS_FOR", 0.0)
+    monkeypatch.setattr(retention, "WORKS_FOR", 0.0)
     tick()
     counts.append(SyncRun.objects.exclude(state=State.QUEUED).count())
-    monkeypatch.setattr(history, "WORKS_FOR", 10.0)
+    monkeypatch.setattr(retention, "WORKS_FOR", 10.0)
     clock.shift(60)
     tick()
     counts.append(SyncRun.objects.exclude(state=State.QUEUED).count())
@@ -280,8 +280,8 @@ def test_the_command_says_how_much_went(clock, place, capsys):
 
 def test_actions_are_kept_for_ninety_days_and_longer_while_they_are_open(connection):
     """T23: every change with its exchange, for as long as runs are."""
-    old = now() - history.KEPT - timedelta(days=1)
+    old = now() - retention.KEPT - timedelta(days=1)
     make.action(connection, asked_at=old)
     kept = [make.action(connection, asked_at=old, state="unknown", settle_at=now()), make.action(connection)]
-    history.prune()
+    retention.prune()
     assert sorted(Action.objects.values_list("pk", flat=True)) == [one.pk for one in kept]

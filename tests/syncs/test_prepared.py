@@ -4,9 +4,9 @@ import pytest
 
 from integrations.entities import Entity
 from integrations.models import Connection
+from syncs.engine.run_slice import schedule_of
 from syncs.models import EntitySchedule, SyncRun
-from syncs.services import RUN_IN_HAND
-from syncs.turn import schedule_of
+from syncs.runs.claims import RUN_IN_HAND
 from tests.kit import factories as make
 
 pytestmark = pytest.mark.django_db

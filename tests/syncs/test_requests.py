@@ -9,11 +9,13 @@ from django.utils.timezone import now
 from integrations.entities import GROUPS, Entity
 from integrations.models import Connection
 from integrations.services import disconnect
-from syncs import engine
+from syncs.engine import runner
 from syncs.models import EntitySchedule, Mode, State, SyncRun, Trigger
-from syncs.schedule import queue_due
-from syncs.services import Refused, cancel, claim, group, request_runs
-from syncs.state import sync_state
+from syncs.runs.claims import claim
+from syncs.runs.enqueue import Refused, group, request_runs
+from syncs.runs.lifecycle import cancel
+from syncs.runs.planner import queue_due
+from syncs.status.freshness import sync_state
 from tests.kit.model_wms import order
 from tests.kit.running import drain, sync
 
@@ -82,7 +84,7 @@ def test_a_cancelled_run_is_not_followed(clock, wms, connection):
     held = claim()
     ask(connection, mode=Mode.FULL)
     cancel(held.run, person=None)
-    engine.work(held)
+    runner.work(held)
     assert drain() == 0
     held.run.refresh_from_db()
     assert (held.run.state, held.run.followed_by) == (State.CANCELLED, None)
@@ -160,7 +162,7 @@ def test_a_broker_that_is_down_costs_nobody_a_run(
     from django.db import OperationalError
     from redis.exceptions import ConnectionError as BrokerGone
 
-    from syncs import wakeups
+    from syncs.process import wakeups
 
     for error in (OperationalError("database is locked"), BrokerGone("no broker"), OSError("no broker")):
 

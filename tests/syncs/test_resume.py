@@ -16,11 +16,14 @@ from integrations.errors import CursorExpired
 from integrations.services import Account, connect
 from packr.warehouse.mirror import query_planner, writer
 from packr.warehouse.models import Order, OrderLine
-from syncs import endings, engine, reading, second_look, services, stopping
-from syncs.ahead import Walk
+from syncs.engine import completion, page_reader, recheck, runner
+from syncs.engine.prefetch import Walk
+from syncs.engine.run_slice import Turn
 from syncs.models import Checkpoint, EntitySchedule, Lane, Mode, SeenPage, State, SyncRun, Trigger
-from syncs.services import claim, request_runs
-from syncs.turn import Turn
+from syncs.process import shutdown
+from syncs.runs import claims
+from syncs.runs.claims import claim
+from syncs.runs.enqueue import request_runs
 from tests.kit.model_wms import order
 from tests.kit.running import counts, drain, lapse, present, sync
 
@@ -43,7 +46,7 @@ def ten(clock, wms, connection):
 def die():
     """One slice that ends in death; its lease lapses afterwards."""
     with pytest.raises(Killed):
-        engine.work(claim())
+        runner.work(claim())
     lapse()
 
 
@@ -72,9 +75,9 @@ KILLS = {
     "in the fetch": lambda patch, wms, at: wms.faults.extend([*[None] * (at - 1), dies]),
     "as the page is written": lambda patch, wms, at: once(patch, writer, "apply", at),
     "after the rows": lambda patch, wms, at: once(patch, writer, "apply", at, after=True),
-    "after the checkpoint": lambda patch, wms, at: once(patch, reading, "_advance", at, after=True),
+    "after the checkpoint": lambda patch, wms, at: once(patch, page_reader, "_advance", at, after=True),
     "before the commit": lambda patch, wms, at: once(patch, Turn, "_keep_progress", at, after=True),
-    "after the commit": lambda patch, wms, at: once(patch, reading, "_write", at, after=True),
+    "after the commit": lambda patch, wms, at: once(patch, page_reader, "_write", at, after=True),
 }
 
 
@@ -103,7 +106,7 @@ def test_a_kill_in_the_second_look(monkeypatch, clock, wms, connection, point):
     wms.drop(ORDERS, "o1")
     wms.put(ORDERS, order("o2", now() - timedelta(hours=2), status="cancelled"))
     request_runs(connection, [ORDERS], mode=Mode.FULL, trigger=Trigger.MANUAL)
-    owner = second_look if point in ("doubts", "absent") else endings
+    owner = recheck if point in ("doubts", "absent") else completion
     once(monkeypatch, owner, point, 1, after=point == "absent")
     with pytest.raises(Killed):
         drain()
@@ -120,7 +123,7 @@ def test_five_deaths_without_a_page_end_the_run(clock, wms, ten):
     wms.faults = [None] + [dies] * 9
     for _ in range(1 + 5):  # the first one had just written its page
         die()
-    engine.work(claim())
+    runner.work(claim())
     run = SyncRun.objects.get()
     assert (run.state, run.failure, len(wms.asked())) == (State.FAILED, "packr", 1 + 6)
     assert "never got a page further" in run.message
@@ -132,7 +135,7 @@ def test_a_page_starts_the_attempts_anew(clock, wms, ten):
     wms.faults = ([dies] * 4 + [None]) * 4
     for _ in range(16):
         try:
-            engine.work(claim())
+            runner.work(claim())
         except Killed:
             lapse()
     drain()
@@ -178,7 +181,7 @@ def test_a_worker_that_lost_its_lease_writes_nothing(clock, wms, ten):
         Lane.objects.update(token=uuid.uuid4(), leased_until=now() + timedelta(minutes=1), worker="other")
 
     wms.faults = [None, stolen]
-    engine.work(claim())
+    runner.work(claim())
     run = SyncRun.objects.get()
     assert (run.state, counts(run), run.pages) == (State.RUNNING, {"seen": 3, "created": 3}, 1)
     assert Order.objects.count() == 3
@@ -195,7 +198,7 @@ def test_a_stale_worker_cannot_fail_or_cancel_the_run(clock, wms, ten):
         raise ConnectorError(Kind.CREDENTIALS, "Refused.")
 
     wms.faults = [stolen]
-    engine.work(claim())
+    runner.work(claim())
     ten.refresh_from_db()
     assert (SyncRun.objects.get().state, ten.status) == (State.RUNNING, "connected")
 
@@ -212,7 +215,7 @@ def test_a_lane_is_held_by_one_worker(clock, wms, ten):
     request_runs(ten, [INVENTORY], trigger=Trigger.MANUAL)
     held = claim()
     assert claim() is None
-    services.release(held)
+    claims.release(held)
     assert claim() is not None
 
 
@@ -242,7 +245,7 @@ def test_slices_take_turns_and_a_person_goes_first(monkeypatch, settings, clock,
     while claimed := claim():
         order_of_work.append(claimed.run.entity)
         clock.shift(1)
-        engine.work(claimed)
+        runner.work(claimed)
     # Orders first, then its second page's turn is behind the customers; the person's inventory comes next after the
     # page in hand, and the long run ends last.
     assert order_of_work.index("customers") == 1
@@ -267,7 +270,7 @@ def test_a_person_goes_first_however_late_everything_is(settings, clock, wms, co
     while claimed := claim():
         order_of_work.append(claimed.run.entity)
         clock.shift(1)
-        engine.work(claimed)
+        runner.work(claimed)
     assert order_of_work[0] == "orders"
     assert set(order_of_work[1:4]) == {"inventory", "customers", "warehouses"}
     assert {run.state for run in SyncRun.objects.all()} == {State.SUCCEEDED}
@@ -280,7 +283,7 @@ def long_run(settings, clock, wms, connection, home):
     wms.page_size = 1
     wms.put(ORDERS, *(order(f"o{number}", now()) for number in range(6)))
     (requested,) = request_runs(connection, [ORDERS], trigger=Trigger.FIRST)
-    engine.work(claim())
+    runner.work(claim())
     requested.run.refresh_from_db()
     return requested.run
 
@@ -306,7 +309,7 @@ def test_a_long_run_goes_on_at_once_when_nothing_is_due(long_run):
 
 def test_a_long_run_that_a_person_waits_for_gives_way_to_none(clock, long_run, elsewhere):
     SyncRun.objects.filter(pk=long_run.pk).update(requested_by=User.objects.get(username="ada"))
-    engine.work(claim())
+    runner.work(claim())
     clock.shift(1)
     request_runs(elsewhere, [Entity.CUSTOMERS], trigger=Trigger.SCHEDULE)
     assert claim().run == long_run
@@ -337,8 +340,8 @@ def test_a_slice_goes_on_while_nobody_waits(clock, wms, ten, home):
 
 def test_the_database_looks_at_a_table_once_it_has_many_new_rows(monkeypatch, clock, wms, ten):
     """While the first load goes on: what follows is planned well, and nobody waits for it at the end."""
-    monkeypatch.setattr(reading, "SOME", 3)
-    monkeypatch.setattr(reading, "MANY", 5)
+    monkeypatch.setattr(page_reader, "SOME", 3)
+    monkeypatch.setattr(page_reader, "MANY", 5)
     looks = []
     monkeypatch.setattr(query_planner, "make_known", lambda *args: looks.append(args))
     monkeypatch.setattr(query_planner, "take_stock", lambda entity: looks.append((entity, Order.objects.count())))
@@ -358,11 +361,11 @@ def test_the_shortest_slice_still_reads_a_page(settings, clock, wms, ten):
 
 def test_a_worker_asked_to_stop_ends_after_the_page_in_hand(clock, wms, ten):
     """The run stays active and ready; nothing of it is lost."""
-    wms.faults = [None, lambda call: stopping.ask()]
+    wms.faults = [None, lambda call: shutdown.ask()]
     try:
-        engine.work(claim())
+        runner.work(claim())
     finally:
-        stopping.ask(False)
+        shutdown.ask(False)
     run = SyncRun.objects.get()
     assert (run.state, run.pages, run.claims) == (State.RUNNING, 2, 0)
     drain()
@@ -538,7 +541,7 @@ def test_groups_in_any_order_do_not_lock_each_other_out(wms, connection):
 @pytest.mark.django_db(transaction=True)
 def test_workers_and_planners_side_by_side(settings, wms, connection):
     """Four workers, two planners and two people at once: no deadlock, no lost run, every run ends well."""
-    from syncs.schedule import queue_due
+    from syncs.runs.planner import queue_due
 
     settings.SLICE_SECONDS = 0
     wms.put(ORDERS, *(order(f"o{number:02}", now()) for number in range(30)))
@@ -551,7 +554,7 @@ def test_workers_and_planners_side_by_side(settings, wms, connection):
             if number < 4:
                 claimed = claim()
                 if claimed:
-                    engine.work(claimed)
+                    runner.work(claimed)
             elif number < 6:
                 EntitySchedule.objects.exclude(next_due_at=None).update(next_due_at=now() - timedelta(hours=1))
                 queue_due(now())

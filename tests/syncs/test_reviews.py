@@ -8,10 +8,11 @@ from django.utils.timezone import now
 from integrations.entities import Entity
 from integrations.errors import ConnectorError, Kind
 from packr.warehouse.models import Order
-from syncs import rejections, reviews
+from syncs import removal_reviews
 from syncs.models import EntitySchedule, Mode, RejectedRecord, Review, SeenPage, State, SyncRun
-from syncs.schedule import WIDE
-from syncs.services import Refused
+from syncs.runs import rejected_records
+from syncs.runs.cadence import WIDE
+from syncs.runs.enqueue import Refused
 from tests.kit.model_wms import customer, order
 from tests.kit.running import drain, present, sync
 
@@ -31,9 +32,9 @@ def held_run(clock, wms, connection, *, rows=60, gone=30):
 def test_released_removals_happen_after_one_more_read(clock, wms, connection, admin_user):
     """The list is before the person; what came back meanwhile stays."""
     run = held_run(clock, wms, connection)
-    assert [one.external_id for one in reviews.held(run, limit=3)] == ["c000", "c001", "c002"]
+    assert [one.external_id for one in removal_reviews.held(run, limit=3)] == ["c000", "c001", "c002"]
     wms.put(CUSTOMERS, customer("c000"))
-    released = reviews.release(run, person=admin_user)
+    released = removal_reviews.release(run, person=admin_user)
     drain()
     released.refresh_from_db()
     assert (released.state, released.removed, released.requested_by) == (State.SUCCEEDED, 29, admin_user)
@@ -47,7 +48,7 @@ def test_a_release_covers_only_what_was_on_the_list(clock, wms, connection, admi
     """When much more is missing by then, the brake holds again."""
     run = held_run(clock, wms, connection)
     wms.drop(CUSTOMERS, *(f"c{n:03}" for n in range(30, 58)))
-    released = reviews.release(run, person=admin_user)
+    released = removal_reviews.release(run, person=admin_user)
     drain()
     released.refresh_from_db()
     assert (released.state, released.removed, released.held) == (State.NEEDS_REVIEW, 0, 58)
@@ -55,12 +56,12 @@ def test_a_release_covers_only_what_was_on_the_list(clock, wms, connection, admi
 
 def test_rejected_removals_keep_the_records(clock, wms, connection, admin_user):
     run = held_run(clock, wms, connection)
-    reviews.reject(run, person=admin_user)
+    removal_reviews.reject(run, person=admin_user)
     assert len(present(connection, CUSTOMERS)) == 60
     run.refresh_from_db()
-    assert reviews.held(run) == []
+    assert removal_reviews.held(run) == []
     with pytest.raises(Refused, match="decided already"):
-        reviews.release(run, person=admin_user)
+        removal_reviews.release(run, person=admin_user)
 
 
 def test_only_the_newest_held_run_can_be_decided(clock, wms, connection, admin_user):
@@ -68,7 +69,7 @@ def test_only_the_newest_held_run_can_be_decided(clock, wms, connection, admin_u
     newer = sync(connection, CUSTOMERS, Mode.FULL)
     assert newer.state == State.NEEDS_REVIEW
     with pytest.raises(Refused, match="newer full read"):
-        reviews.release(run, person=admin_user)
+        removal_reviews.release(run, person=admin_user)
     run.refresh_from_db()
     assert run.review == ""
     assert set(SeenPage.objects.values_list("run", flat=True)) == {newer.pk}
@@ -77,7 +78,7 @@ def test_only_the_newest_held_run_can_be_decided(clock, wms, connection, admin_u
 def test_a_run_that_holds_nothing_back_has_nothing_to_decide(wms, connection, admin_user):
     wms.put(CUSTOMERS, customer("c1"))
     with pytest.raises(Refused, match="holds no removals back"):
-        reviews.reject(sync(connection, CUSTOMERS), person=admin_user)
+        removal_reviews.reject(sync(connection, CUSTOMERS), person=admin_user)
 
 
 @pytest.mark.parametrize(("percent", "rows", "state"), [(60, 20, State.SUCCEEDED), (10, 40, State.SUCCEEDED)])
@@ -103,7 +104,7 @@ def test_a_rejected_record_is_retried_by_hand(wms, connection):
     wms.bad[ORDERS] = {"o2": "odd"}
     wms.drop(ORDERS, "o1")
     runs = SyncRun.objects.count()
-    outcome = rejections.retry(RejectedRecord.objects.select_related("connection"))
+    outcome = rejected_records.retry(RejectedRecord.objects.select_related("connection"))
     assert (outcome.stored, outcome.gone, outcome.still, outcome.trouble) == (1, 1, 1, "")
     assert present(connection) == ["o0", "o3"]
     assert list(RejectedRecord.objects.values_list("external_id", flat=True)) == ["o2"]
@@ -115,7 +116,7 @@ def test_a_retry_that_the_wms_does_not_answer_changes_nothing(wms, connection):
     wms.bad[ORDERS] = {"o0": "odd"}
     sync(connection)
     wms.faults = [ConnectorError(Kind.UNREACHABLE, "The WMS can't be reached.")]
-    outcome = rejections.retry(RejectedRecord.objects.select_related("connection"))
+    outcome = rejected_records.retry(RejectedRecord.objects.select_related("connection"))
     assert outcome.trouble == "The WMS can't be reached."
     assert RejectedRecord.objects.count() == 1
     assert not Order.objects.exists()

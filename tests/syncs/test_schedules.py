@@ -15,8 +15,10 @@ from integrations.entities import Entity
 from integrations.models import Connection, Status
 from integrations.services import Account, connect
 from syncs.models import EntitySchedule, Mode, Reread, State, SyncRun, Trigger
-from syncs.schedule import local_moment, next_daily, queue_due
-from syncs.services import claim, request_runs
+from syncs.runs.cadence import local_moment, next_daily
+from syncs.runs.claims import claim
+from syncs.runs.enqueue import request_runs
+from syncs.runs.planner import queue_due
 from syncs.tasks import tick
 from tests.kit.model_wms import ENTITIES
 from tests.kit.running import drain, sync
@@ -131,9 +133,9 @@ def test_a_re_read_that_met_a_running_run_is_not_lost(clock, wms, kept):
     queue_due(now(), only=Q(pk=one.pk))
     one.refresh_from_db()
     assert one.next_due_at > now()
-    from syncs import engine
+    from syncs.engine import runner
 
-    engine.work(held)
+    runner.work(held)
     clock.move_to(one.next_due_at)
     queue_due(now(), only=Q(pk=one.pk))
     assert SyncRun.objects.get(entity=ORDERS, state=State.QUEUED).mode == Mode.FULL
@@ -208,7 +210,7 @@ def test_a_long_run_lets_the_others_go_on(settings, clock, wms, kept):
     wms.put(PRODUCTS, *(records.Product(external_id=f"p{n}", updated_at=now()) for n in range(30)))
     request_runs(kept, [PRODUCTS], mode=Mode.FULL, trigger=Trigger.MANUAL)
     start = now()
-    from syncs import engine
+    from syncs.engine import runner
 
     # A page of products takes a minute.
     while SyncRun.objects.filter(entity=PRODUCTS, trigger=Trigger.MANUAL, completed_at=None).exists():
@@ -217,7 +219,7 @@ def test_a_long_run_lets_the_others_go_on(settings, clock, wms, kept):
         if claimed and claimed.run.entity == PRODUCTS:
             clock.shift(60)
         if claimed:
-            engine.work(claimed)
+            runner.work(claimed)
     assert now() - start >= timedelta(minutes=30)
     orders = SyncRun.objects.filter(entity=ORDERS, trigger=Trigger.SCHEDULE, completed_at__gt=start, due_at__gt=start)
     assert orders.count() >= (now() - start) // timedelta(minutes=5) - 1

@@ -12,9 +12,11 @@ from integrations.entities import Entity
 from integrations.http.client import Answer
 from packr.warehouse.mirror import writer
 from packr.warehouse.models import Order
-from syncs import clients, engine, spool, tasks
+from syncs import tasks
+from syncs.engine import client_pool, response_cache, runner
 from syncs.models import EntitySchedule, State, SyncRun, Trigger
-from syncs.services import claim, request_runs
+from syncs.runs.claims import claim
+from syncs.runs.enqueue import request_runs
 from tests.kit.running import counts, drain, lapse
 
 ORDERS = Entity.ORDERS
@@ -43,15 +45,15 @@ def killed_as_it_writes(monkeypatch, sandbox, number, *, ahead=2):
         deadline = time.monotonic() + 20
         while len(asked(sandbox)) < number + ahead and time.monotonic() < deadline:
             time.sleep(0.01)
-        patch.setattr(spool, "drop", lambda run, place: None)  # the dead clean nothing up
+        patch.setattr(response_cache, "drop", lambda run, place: None)  # the dead clean nothing up
         raise Killed
 
     with monkeypatch.context() as patch:
         patch.setattr(writer, "apply", mortal)
         with pytest.raises(Killed):
-            engine.work(claim())
+            runner.work(claim())
     lapse()
-    clients._idle.clear()
+    client_pool._idle.clear()
 
 
 def asked(sandbox):
@@ -67,7 +69,7 @@ def test_a_kill_costs_one_page_and_not_those_ahead_as_well(monkeypatch, sandbox,
     assert (run.state, counts(run), run.pages) == (State.SUCCEEDED, {"seen": 60, "created": 60}, 6)
     assert Order.objects.count() == 60
     assert sorted(asked(sandbox).values()) == [1, 1, 1, 1, 1, 2]
-    assert list((spool._folder()).glob("*")) == []
+    assert list((response_cache._folder()).glob("*")) == []
 
 
 def test_the_first_page_of_an_incremental_is_not_fetched_past(monkeypatch, sandbox, run):
@@ -77,9 +79,9 @@ def test_the_first_page_of_an_incremental_is_not_fetched_past(monkeypatch, sandb
     (requested,) = request_runs(run.connection, [ORDERS], trigger=Trigger.MANUAL)
     SyncRun.objects.filter(pk=requested.run.pk).update(mode="incremental")
     EntitySchedule.objects.filter(entity=ORDERS).update(watermark=now() - timedelta(days=3650), next_wide_at=None)
-    warm = clients.take(run.connection)  # it has spoken with the WMS, and so knows its clock
+    warm = client_pool.take(run.connection)  # it has spoken with the WMS, and so knows its clock
     warm.get("/wms/warehouses", {"limit": "1"})
-    clients.give_back(run.connection, warm)
+    client_pool.give_back(run.connection, warm)
     killed_as_it_writes(monkeypatch, sandbox, 1, ahead=0)
     assert sum(asked(sandbox).values()) == 1
 
@@ -87,7 +89,7 @@ def test_the_first_page_of_an_incremental_is_not_fetched_past(monkeypatch, sandb
 def test_on_another_machine_all_of_them_are_asked_for_again(monkeypatch, sandbox, run):
     """The spool is a saving, not a promise: without it nothing is lost either."""
     killed_as_it_writes(monkeypatch, sandbox, 3)
-    for file in spool._folder().glob("*"):
+    for file in response_cache._folder().glob("*"):
         file.unlink()
     drain()
     run.refresh_from_db()
@@ -96,39 +98,39 @@ def test_on_another_machine_all_of_them_are_asked_for_again(monkeypatch, sandbox
 
 
 def test_what_was_kept_for_another_place_is_not_taken(run):
-    spool.keep(run, {"token": "a"}, TOLD)
-    assert spool.take(run, {"token": "b"}) == {}
-    assert spool.take(run, {"token": "a"}) == TOLD
+    response_cache.keep(run, {"token": "a"}, TOLD)
+    assert response_cache.take(run, {"token": "b"}) == {}
+    assert response_cache.take(run, {"token": "a"}) == TOLD
 
 
 def test_each_place_has_its_own(run):
-    spool.keep(run, {"token": "a"}, TOLD)
-    spool.keep(run, {"token": "b"}, {})
-    spool.drop(run, {"token": "b"})
-    assert (spool.take(run, {"token": "a"}), spool.take(run, {"token": "b"})) == (TOLD, {})
+    response_cache.keep(run, {"token": "a"}, TOLD)
+    response_cache.keep(run, {"token": "b"}, {})
+    response_cache.drop(run, {"token": "b"})
+    assert (response_cache.take(run, {"token": "a"}), response_cache.take(run, {"token": "b"})) == (TOLD, {})
 
 
 def test_what_is_old_is_not_taken_and_swept_away(settings, tmp_path, run):
-    spool.keep(run, None, TOLD)
-    (file,) = spool._folder().glob("*")
+    response_cache.keep(run, None, TOLD)
+    (file,) = response_cache._folder().glob("*")
     long_ago = (now() - timedelta(minutes=16)).timestamp()
     os.utime(file, (long_ago, long_ago))
-    assert spool.take(run, None) == {}
+    assert response_cache.take(run, None) == {}
     tasks.tick()
     assert not file.exists()
 
 
 def test_what_is_young_is_not_swept_away(run):
-    spool.keep(run, None, TOLD)
+    response_cache.keep(run, None, TOLD)
     tasks.tick()
-    assert spool.take(run, None) == TOLD
+    assert response_cache.take(run, None) == TOLD
 
 
 def test_a_broken_file_is_asked_for_again(caplog, run):
-    spool.keep(run, None, TOLD)
-    (file,) = spool._folder().glob("*")
+    response_cache.keep(run, None, TOLD)
+    (file,) = response_cache._folder().glob("*")
     file.write_bytes(file.read_bytes()[:-4])
-    assert spool.take(run, None) == {}
+    assert response_cache.take(run, None) == {}
     assert "asked for again" in caplog.text
 
 
@@ -143,13 +145,13 @@ def test_a_disk_that_takes_nothing_fails_no_run(settings, tmp_path, sandbox, run
 
 
 def test_nobody_else_may_read_the_spool(run):
-    spool.keep(run, None, TOLD)
-    assert spool._folder().stat().st_mode & 0o077 == 0
+    response_cache.keep(run, None, TOLD)
+    assert response_cache._folder().stat().st_mode & 0o077 == 0
 
 
 def test_no_secret_and_no_error_is_noted(sandbox, run):
     """Only usable answers to questions that are not private lie in the spool."""
-    client = clients.take(run.connection)
+    client = client_pool.take(run.connection)
     client.told = {}
     client.request("GET", "/wms/orders", params={"limit": "1"})
     client.request("GET", "/wms/orders", params={"limit": "2"}, private=True)

@@ -3,7 +3,7 @@
 import pytest
 from django_q.models import OrmQ
 
-from syncs import wakeups
+from syncs.process import wakeups
 
 pytestmark = pytest.mark.django_db
 

@@ -16,9 +16,7 @@ from integrations.entities import Entity
 from integrations.errors import ConnectorError, Kind
 from integrations.models import Connection, Status
 from integrations.services import Account, connect, disconnect, refresh
-from syncs import beats, engine, onlookers, watchdog
-from syncs.aging import limit
-from syncs.incidents import Register
+from syncs.engine import runner
 from syncs.models import (
     Beat,
     EntitySchedule,
@@ -30,10 +28,15 @@ from syncs.models import (
     SyncRun,
     Trigger,
 )
-from syncs.schedule import reschedule
-from syncs.services import LeaseLost, claim, fence, request_runs
+from syncs.monitoring import watchdog, web_trigger
+from syncs.monitoring.incidents import Register
+from syncs.monitoring.stale_data import limit
+from syncs.process import heartbeats
+from syncs.process.tick_schedule import make_tick
+from syncs.runs.claims import LeaseLost, claim, fence
+from syncs.runs.enqueue import request_runs
+from syncs.runs.planner import reschedule
 from syncs.tasks import tick
-from syncs.ticking import make_tick
 from tests.kit import factories
 from tests.kit.model_wms import ENTITIES, order
 from tests.kit.running import drain, sync
@@ -59,25 +62,25 @@ def go(clock, length, *, step=STEP, cluster=True, workers=True, ticks=True):
     end = now() + length
     while now() < end:
         clock.shift(step)
-        if step > beats.ALIVE:  # what is on was on all the time
-            for kind in [beats.CLUSTER] * cluster + [beats.WORKER] * workers:
+        if step > heartbeats.ALIVE:  # what is on was on all the time
+            for kind in [heartbeats.CLUSTER] * cluster + [heartbeats.WORKER] * workers:
                 Beat.objects.filter(name__startswith=f"{kind} ").update(at=now())
         if cluster:
-            beats.beat_of_process(beats.CLUSTER)
+            heartbeats.beat_of_process(heartbeats.CLUSTER)
         if ticks and workers:
             tick()
         if workers:
-            beats.beat_of_process(beats.WORKER)
+            heartbeats.beat_of_process(heartbeats.WORKER)
             drain()
         watchdog.check()
 
 
 def show_life():
     """Everything has been up and running for a long time."""
-    beats.beat_of_process(beats.CLUSTER)
-    beats.beat_of_process(beats.WORKER)
-    beats.beat(beats.TICK)
-    Beat.objects.filter(name=beats.RESUMED).update(at=now() - timedelta(days=3))
+    heartbeats.beat_of_process(heartbeats.CLUSTER)
+    heartbeats.beat_of_process(heartbeats.WORKER)
+    heartbeats.beat(heartbeats.TICK)
+    Beat.objects.filter(name=heartbeats.RESUMED).update(at=now() - timedelta(days=3))
 
 
 def found():
@@ -406,7 +409,7 @@ def test_what_was_stopped_on_purpose_is_left_alone(clock, house, what):
 def test_work_that_is_resumed_after_a_day_is_not_told_per_entity(clock, house):
     """The machine was off, the watchdog too: on return everything has some minutes to settle."""
     clock.shift(timedelta(days=1))
-    beats.beat_of_process(beats.CLUSTER)
+    heartbeats.beat_of_process(heartbeats.CLUSTER)
     assert found() == []
     go(clock, timedelta(minutes=20))
     assert episodes() == []
@@ -423,7 +426,7 @@ def test_runs_of_a_disconnected_connection_are_ended(clock, house):
     assert found() == []
     states = dict(SyncRun.objects.filter(completed_at=None).values_list("entity", "state"))
     assert states == {taken.run.entity: State.RUNNING}
-    engine.work(taken)
+    runner.work(taken)
     assert not SyncRun.objects.filter(completed_at=None).exists()
 
 
@@ -534,8 +537,8 @@ def looks(monkeypatch, settings):
     settings.WEB_WATCHES_EVERY = timedelta(minutes=1)
     seconds = [100.0]
     made = []
-    monkeypatch.setattr(onlookers, "occasion", onlookers.Occasion())
-    monkeypatch.setattr(onlookers, "time", SimpleNamespace(monotonic=lambda: seconds[0]))
+    monkeypatch.setattr(web_trigger, "occasion", web_trigger.Occasion())
+    monkeypatch.setattr(web_trigger, "time", SimpleNamespace(monotonic=lambda: seconds[0]))
     monkeypatch.setattr(watchdog, "check", lambda every: made.append(every))
     return SimpleNamespace(seconds=seconds, made=made)
 
@@ -560,11 +563,11 @@ def test_a_request_does_not_fail_by_the_watchdog(client, db, looks, monkeypatch)
 def test_a_request_really_looks(client, clock, house, settings, monkeypatch):
     """From the web to an incident, with no worker anywhere."""
     settings.WEB_WATCHES_EVERY = timedelta(minutes=1)
-    monkeypatch.setattr(onlookers, "occasion", onlookers.Occasion())
+    monkeypatch.setattr(web_trigger, "occasion", web_trigger.Occasion())
     clock.shift(120)
     client.get("/healthz")
     assert episodes() == [(Problem.NO_WORKER, "", False)]
-    assert onlookers.look in [receiver() for *_, receiver, _ in request_finished.receivers]
+    assert web_trigger.look in [receiver() for *_, receiver, _ in request_finished.receivers]
 
 
 # --- Month after month -----------------------------------------------------------------------------------------------

@@ -11,9 +11,10 @@ from integrations.models import Event
 from integrations.services import LONGEST_LOOKBACK, change_lookback
 from integrations.services import Refused as ConnectionRefused
 from packr.warehouse.models import Order
-from syncs import engine
+from syncs.engine import runner
 from syncs.models import EntitySchedule, Mode, State, SyncRun, Trigger
-from syncs.services import Refused, claim, request_runs
+from syncs.runs.claims import claim
+from syncs.runs.enqueue import Refused, request_runs
 from tests.kit.model_wms import order
 from tests.kit.running import drain, last_run, sync
 
@@ -148,7 +149,7 @@ def test_what_is_under_way_reads_everything_anew_when_it_has_ended(synced):
     change_lookback(synced, 3650)
     requested.run.refresh_from_db()
     assert requested.run.then_full
-    engine.work(taken)
+    runner.work(taken)
     drain()
     assert last_run(synced).border == synced.border
     assert Order.objects.count() == 60

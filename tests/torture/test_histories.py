@@ -24,8 +24,8 @@ from integrations.entities import Entity
 from integrations.errors import ConnectorError, CursorExpired, Kind
 from integrations.models import Connection
 from packr.warehouse.mirror import sql, writer
-from syncs import wakeups
 from syncs.models import EntitySchedule, Mode, SyncRun
+from syncs.process import wakeups
 from tests.kit import factories
 from tests.kit.model_wms import item, order
 

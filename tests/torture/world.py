@@ -20,8 +20,10 @@ from integrations.records import Record
 from packr.warehouse.mirror import digests, sql, writer
 from packr.warehouse.mirror.schema import TABLES
 from packr.warehouse.models import InventoryLevel, OrderLine, OrderShipment
-from syncs import engine, reviews, services
+from syncs import removal_reviews
+from syncs.engine import runner
 from syncs.models import ACTIVE, Checkpoint, EntitySchedule, Lane, Mode, Phase, RejectedRecord, State, SyncRun, Trigger
+from syncs.runs import claims, enqueue, lifecycle
 from tests.kit.model_wms import connector_for
 from tests.kit.running import adds_up
 
@@ -175,12 +177,12 @@ class World:
 
     def request(self, entity: Entity, mode: Mode, *, by_person: bool) -> None:
         person = self.person if by_person else None
-        services.request_runs(self.connection, [entity], mode=mode, trigger=Trigger.MANUAL, person=person)
+        enqueue.request_runs(self.connection, [entity], mode=mode, trigger=Trigger.MANUAL, person=person)
 
     def cancel(self, entity: Entity) -> None:
         run = SyncRun.objects.filter(connection=self.connection, entity=entity, state__in=ACTIVE).first()
         if run:
-            services.cancel(run, person=self.person)
+            lifecycle.cancel(run, person=self.person)
             self.check_ended()
 
     def work(self, killed_at: int | None = None) -> bool:
@@ -190,9 +192,9 @@ class World:
         self.pass_time(1)
         try:
             with self._mortal(killed_at):
-                claimed = services.claim(connection=self.connection)
+                claimed = claims.claim(connection=self.connection)
                 if claimed:
-                    engine.work(claimed)
+                    runner.work(claimed)
         except Killed:
             self.pass_time(settings.LEASE_SECONDS + 1)
         self.check_ended()
@@ -427,7 +429,7 @@ class World:
         run = self._last(entity)
         for _ in range(2):
             if run.state == State.NEEDS_REVIEW:
-                reviews.release(run, person=self.person)
+                removal_reviews.release(run, person=self.person)
             elif run.state == State.PARTIAL:
                 self.pass_time(15 * 60)
                 self.request(entity, Mode.FULL, by_person=False)

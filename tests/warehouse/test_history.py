@@ -19,8 +19,8 @@ from packr.warehouse.mirror import writer
 from packr.warehouse.mirror.schema import TABLES
 from packr.warehouse.models import InventoryItem, Order, OrderShipment, Product, RecordChange
 from packr.warehouse.models.change_causes import Cause, CauseKind
-from syncs.history import prune
 from syncs.models import Mode, SyncRun
+from syncs.monitoring.retention import prune
 from tests.kit.model_wms import item, order, shipment
 from tests.kit.running import sync
 

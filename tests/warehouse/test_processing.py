@@ -15,10 +15,11 @@ from integrations.entities import Entity
 from packr.warehouse.metrics import pipeline
 from packr.warehouse.metrics.compute import COLUMNS, work_out
 from packr.warehouse.models import KitPart, Order, OrderLine, ProcessingMark, SkuMetrics
-from syncs import engine
+from syncs.engine import runner
+from syncs.engine.run_slice import schedule_of
 from syncs.models import Checkpoint, Mode, Phase, State, SyncRun
-from syncs.services import claim, request_runs
-from syncs.turn import schedule_of
+from syncs.runs.claims import claim
+from syncs.runs.enqueue import request_runs
 from tests.kit.model_wms import item, order
 from tests.kit.running import drain, lapse, sync
 
@@ -219,7 +220,7 @@ def test_an_idle_run_asks_nothing_more(clock: Any, wms: Any, connection: Any, mo
         claimed = claim()
         assert claimed
         with CaptureQueriesContext(database) as statements:
-            engine.work(claimed)
+            runner.work(claimed)
         assert SyncRun.objects.latest("pk").processed == 0
         return len(statements)
 
@@ -229,7 +230,7 @@ def test_an_idle_run_asks_nothing_more(clock: Any, wms: Any, connection: Any, mo
     idle()  # the first one after a full plans its wide read
     with_steps = idle()
     monkeypatch.setattr(pipeline, "STEPS", {})
-    monkeypatch.setattr("syncs.behind.STEPS", {})
+    monkeypatch.setattr("syncs.engine.pending_changes.STEPS", {})
     schedule_of.cache_clear()
     without = idle()
     schedule_of.cache_clear()
@@ -240,7 +241,7 @@ def test_a_large_first_sync_shows_its_data_before_anything_is_worked_out(
     clock: Any, wms: Any, connection: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The sync after it, which finds nothing, does that."""
-    monkeypatch.setattr("syncs.processing.MANY", 2)
+    monkeypatch.setattr("syncs.engine.post_processing.MANY", 2)
     wms.put(INVENTORY, stock("CUP", "4"), stock("MUG", "2"))
     assert sync(connection, INVENTORY, Mode.FULL).processed == 0
     assert not SkuMetrics.objects.exists()
@@ -273,7 +274,7 @@ def test_killed_at_any_portion_it_goes_on(
         if claimed is None:
             break
         try:
-            engine.work(claimed)
+            runner.work(claimed)
         except KeyboardInterrupt:
             assert Checkpoint.objects.get().phase == Phase.PROCESS
             lapse()

@@ -11,9 +11,10 @@ from integrations.management.base import connection_named, entity_named
 from integrations.models import Connection
 from packr.workspaces import access
 from packr.workspaces.models import TRIGGER_SYNC
-from syncs import engine
+from syncs.engine import runner
 from syncs.models import SCHEDULED_MODES, Mode, State, SyncRun, Trigger
-from syncs.services import Refused, claim, group, request_runs
+from syncs.runs.claims import claim
+from syncs.runs.enqueue import Refused, group, request_runs
 
 ACCEPTED, FAILED, INCOMPLETE, TIMED_OUT = 0, 1, 3, 4
 LOOKS_EVERY = 0.2  # seconds
@@ -65,7 +66,7 @@ class Command(BaseCommand):
                 return TIMED_OUT
             claimed = claim(connection=connection)
             if claimed:
-                engine.work(claimed)
+                runner.work(claimed)
             else:
                 time.sleep(LOOKS_EVERY)
             current = SyncRun.objects.select_related("followed_by").in_bulk([run.pk for run in runs])

@@ -4,8 +4,8 @@ from typing import Any
 from django.core.management.base import BaseCommand
 
 from integrations.management.base import connection_named, print_table
-from syncs.plain import as_row
-from syncs.state import sync_state
+from syncs.status.freshness import sync_state
+from syncs.status.serializers import as_row
 
 COLUMNS = ("entity", "state", "as_of", "cadence_seconds", "next_run", "last_run", "started", "completed")
 

@@ -2,7 +2,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from syncs import watchdog
+from syncs.monitoring import watchdog
 
 
 class Command(BaseCommand):

@@ -14,7 +14,7 @@ from integrations.services import Account, connect
 from packr.demo.sandbox.server import Sandbox
 from packr.warehouse import actions
 from packr.warehouse.models import InventoryItem, Order
-from syncs import clients
+from syncs.engine import client_pool
 from syncs.models import EntitySchedule
 from tests.kit.running import sync
 
@@ -83,7 +83,7 @@ class Wms:
 @pytest.fixture
 def wms(settings, monkeypatch):
     monkeypatch.setattr(Trackstar, "reads_per_second", None)
-    monkeypatch.setattr(clients, "_idle", type(clients._idle)())
+    monkeypatch.setattr(client_pool, "_idle", type(client_pool._idle)())
     with Sandbox(port=0, seed=3, orders=40, still=True, limit=False) as sandbox:
         settings.PRIVATE_WMS_HOSTS = frozenset({sandbox.url.removeprefix("http://")})
         yield Wms(sandbox)

@@ -1,0 +1,104 @@
+"""The lines of the panel “Now”: what is wrong comes first."""
+
+from datetime import timedelta
+
+from django.db.models import Count, Max, Min
+from django.urls import reverse
+from django.utils import timezone
+
+from integrations.connectors.parsing import in_words
+from packr.admin import Fact, Tone, now_panel, when, when_exactly
+from packr.warehouse.models import ProcessingMark
+
+from ..models import ACTIVE, Beat, EntitySchedule, Incident, Problem, State, SyncRun
+from ..monitoring.repairs import live
+from ..monitoring.stale_data import CEILING
+from ..process.heartbeats import PROCESSES
+from ..runs import sql
+from ..status.freshness import Freshness, undecided
+from .freshness import LATE_NOW, as_fresh_as
+from .incidents import MILD
+from .removal_reviews import UNDECIDED
+
+SILENT = timedelta(minutes=2)  # due for longer than this without a worker taking it: something is wrong
+
+
+@now_panel("syncs.view_incident")
+def incidents_now() -> Fact:
+    """What the watchdog found and has not seen healed."""
+    url = f"{reverse('admin:syncs_incident_changelist')}?state=open"
+    found = Incident.objects.filter(closed_at=None).order_by()
+    kinds = found.values_list("problem").annotate(Count("pk"), Min("opened_at"))
+    rows = sorted(kinds, key=lambda row: Problem.values.index(row[0]))
+    if not rows:
+        return Fact("Incidents", "None is open", "positive", url)
+    words = ", ".join(f"{Problem(problem).label.lower()} ({count})" for problem, count, _ in rows)
+    oldest = min(opened for *_, opened in rows)
+    tone: Tone = "warning" if {problem for problem, *_ in rows} <= MILD else "critical"
+    total = sum(count for _, count, _ in rows)
+    return Fact("Incidents", f"{total} open, the oldest since {when(oldest)}: {words}", tone, url)
+
+
+@now_panel("syncs.view_entityschedule")
+def freshness_now() -> Fact:
+    """How many entities are behind their cadence."""
+    moment = timezone.now()
+    behind = as_fresh_as(EntitySchedule.objects.all(), LATE_NOW, moment).count()
+    stale = as_fresh_as(EntitySchedule.objects.all(), [Freshness.STALE], moment).count() if behind else 0
+    url = reverse("admin:syncs_entityschedule_changelist")
+    if not behind:
+        return Fact("Freshness", "Nothing is late", "positive", url)
+    tone = "critical" if stale else "warning"
+    words = f"{behind} {'entity is' if behind == 1 else 'entities are'} late, {stale} of them stale"
+    return Fact("Freshness", words, tone, f"{url}?freshness=late_now")  # type: ignore[arg-type]
+
+
+@now_panel("syncs.view_entityschedule")
+def metrics_now() -> Fact:
+    """How old units sold and days of cover are, over all connections that have any."""
+    moment = timezone.now()
+    marks = ProcessingMark.objects.filter(live(), rolled_at__isnull=False)
+    ages = [moment - at for at in marks.values_list("rolled_at", flat=True) if at]
+    if not ages:
+        return Fact("Stock and sales figures", "None were worked out yet", "neutral")
+    mean = sum(ages, timedelta()) / len(ages)
+    tone: Tone = "critical" if max(ages) > CEILING else "positive"
+    words = f"{in_words(mean)} old on average, the oldest {in_words(max(ages))}"
+    return Fact("Stock and sales figures", words, tone)
+
+
+@now_panel("syncs.view_syncrun")
+def reviews_now() -> Fact:
+    """How many runs hold removals back until a person decides."""
+    waiting = undecided().count()
+    url = f"{reverse('admin:syncs_syncrun_changelist')}?decision={UNDECIDED}"
+    if not waiting:
+        return Fact("Reviews", "No run needs a review", "positive", url)
+    return Fact("Reviews", f"{waiting} run{' needs' if waiting == 1 else 's need'} a review", "warning", url)
+
+
+@now_panel("syncs.view_syncrun")
+def active_now() -> Fact:
+    """What is under way."""
+    moment = timezone.now()
+    active = SyncRun.objects.filter(state__in=ACTIVE).exclude(state=State.QUEUED, due_at__gt=moment)
+    states = dict(active.order_by().values_list("state").annotate(Count("pk")))
+    counts = ", ".join(f"{states[state]} {state.label.lower()}" for state in ACTIVE if state in states)
+    url = f"{reverse('admin:syncs_syncrun_changelist')}?state__in={','.join(ACTIVE)}"
+    return Fact("Active runs", counts or "None", "info" if states else "neutral", url)
+
+
+@now_panel("syncs.view_syncrun")
+def workers_now() -> Fact:
+    """When a worker last showed that it is alive, and whether anything has waited for one too long."""
+    moment = timezone.now()
+    recent = SyncRun.objects.order_by("-pk")[:500]
+    worked = SyncRun.objects.filter(pk__in=list(recent.values_list("pk", flat=True))).aggregate(at=Max("beat_at"))["at"]
+    beat = Beat.objects.filter(PROCESSES).aggregate(at=Max("at"))["at"]
+    sign = max(filter(None, [worked, beat]), default=None)
+    waiting = sql.count_ready(moment - SILENT)
+    last = f"Last sign of life {when_exactly(sign)}" if sign else "No worker has run anything yet"
+    if waiting:
+        due = f"{waiting} due run{' waits' if waiting == 1 else 's wait'} for one"
+        return Fact("Workers", f"{last}; {due}", "critical")
+    return Fact("Workers", last, "positive" if sign else "neutral")

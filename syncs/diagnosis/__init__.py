@@ -1,0 +1,1 @@
+"""Why data is not newer, and what leads out of it."""

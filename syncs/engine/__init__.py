@@ -1,0 +1,1 @@
+"""One slice of one run: pages are fetched, compared and written under a lease, and what follows the last one."""

@@ -1,0 +1,113 @@
+"""Reading an entity's pages: each one is a transaction of rows, checkpoint, counters and lease."""
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from django.utils.timezone import now
+
+from integrations.connectors.base import Page
+from integrations.http.client import Client
+from integrations.models import Connection, Status
+from integrations.services import set_status
+from packr.warehouse.mirror import query_planner, writer
+
+from ..models import Mode, Phase
+from ..runs import rejected_records, seen_keys
+from . import completion, missing_rows
+from .prefetch import Drafted, Walk
+from .run_slice import Turn
+
+# So many new rows are a connection that the database does not know yet, and so many a table.
+SOME = 1_000
+MANY = 10_000
+
+
+def read(turn: Turn, client: Client) -> None:
+    """Write pages until the slice or the walk ends. A page that was fetched is written, even past the slice."""
+    if turn.checkpoint.cursor is None:
+        turn.checkpoint.crawled = turn.connection.connector.crawled(client).get(turn.entity)
+    with Walk(turn, client) as walk:
+        for drafted in walk:
+            _write(turn, drafted)
+
+
+def _write(turn: Turn, drafted: Drafted) -> None:
+    moment = now()
+    run = turn.run
+    is_last = drafted.page.cursor is None
+    with turn.writing():
+        known = _known(turn, drafted.page)
+        page = drafted.page.read(known)
+        drafts = drafted.drafts if page is drafted.page else writer.drafts(page.records)
+        applied = writer.apply(
+            turn.connection.pk,
+            turn.entity,
+            drafts,
+            now=moment,
+            clock=page.clock,
+            sources=page.sources,
+            cause=turn.cause,
+            meanwhile=drafted.meanwhile,
+        )
+        applied.unchanged += len(known)
+        applied.keys.extend(known.values())
+        if page.rejected or turn.knows_rejected:
+            understood = [draft.external_id for draft in drafts]
+            turn.knows_rejected = rejected_records.keep(run, page.rejected, [*understood, *known], moment)
+        turn.count(
+            pages=1,
+            seen=len(drafts) + len(known) + len(page.rejected),
+            created=applied.created,
+            updated=applied.updated,
+            unchanged=applied.unchanged,
+            stale=applied.stale,
+            rejected=len(page.rejected),
+        )
+        if turn.schedule.watermark is None:
+            _tell_planner(turn, run.created - applied.created)
+        if not is_last or run.mode == Mode.FULL:
+            seen_keys.keep(run, page, applied.keys, applied.doubtful if run.mode == Mode.FULL else [])
+        _advance(turn, page, moment)
+        if is_last and run.mode != Mode.FULL:
+            completion.end(turn, missing_rows.suspicious_zero(run))
+    _learn(turn.connection, page)
+
+
+def _tell_planner(turn: Turn, before: int) -> None:
+    """Let the database know of what a first sync brings, before it looks it up by plans made for something else."""
+    if before < SOME <= turn.run.created:
+        query_planner.make_known(turn.connection.pk, turn.entity, turn.run.created)
+    if before < MANY <= turn.run.created:
+        query_planner.take_stock(turn.entity)
+
+
+def _known(turn: Turn, page: Page) -> Mapping[str, int]:
+    """The row keys, by id, of what was left unread and is what the mirror knows already."""
+    sources = {one.external_id: one.source for one in page.unread}
+    return writer.recognised(turn.connection.pk, turn.entity, sources) if sources else {}
+
+
+def _advance(turn: Turn, page: Page, moment: datetime) -> None:
+    """Where the run resumes, and what is known of the WMS's time."""
+    checkpoint = turn.checkpoint
+    if checkpoint.cursor is None:  # only the walk's first answer: a later clock would promise too much
+        checkpoint.clock = page.clock
+    checkpoint.cursor = page.cursor
+    if page.cursor is None:  # with the last page, or a worker killed right after it would read them all again
+        checkpoint.phase = Phase.DOUBTS
+    ceiling = (page.clock or moment) + writer.BELIEVABLE
+    # A stamp on a later page may be of a change made while we read: what was changed with it on an earlier page was
+    # not seen. So only what is as old as the run counts; of our clock no more than how much time has passed.
+    passed = moment - (turn.run.started_at or moment)
+    stamps = [stamp - passed for record in page.records if (stamp := record.updated_at) and stamp <= ceiling]
+    checkpoint.newest = max([*stamps, *filter(None, [checkpoint.newest])], default=None)
+
+
+def _learn(connection: Connection, page: Page) -> None:
+    """Note what the WMS's answer told about the account, and that it answered at all."""
+    learned = {**connection.learned, **page.learned}
+    if learned != connection.learned:
+        connection.learned = learned
+        Connection.objects.filter(pk=connection.pk).update(learned=learned)
+    if connection.status == Status.UNREACHABLE:
+        set_status(connection, Status.CONNECTED)

@@ -1,0 +1,152 @@
+"""A worker's turn with one run: what it has in hands, and the one way it writes."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from typing import Any
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import Exists, OuterRef
+from django.utils.timezone import now
+
+from integrations.connectors.base import Ask, Resource
+from integrations.entities import Entity
+from integrations.http.client import Client
+from integrations.models import Connection
+from packr.warehouse.models.change_causes import Cause, CauseKind
+
+from ..models import Checkpoint, EntitySchedule, Mode, RejectedRecord, SyncRun
+from ..process import shutdown
+from ..runs import sql
+from ..runs.claims import Claim, fence, unwanted
+from ..runs.prepared import Prepared
+from . import pending_changes
+
+# So many slices in a row at most, while nobody waits: the task that works them off has to end in time, and a WMS may
+# take half a minute for the last answer.
+MOST_SLICES = 3
+COUNTERS = ("pages", "seen", "created", "updated", "unchanged", "stale", "rejected", "removed", "processed")
+ASKED = ("since", "until", "border")
+SPENT = ("requests", "waited_seconds")
+
+
+@cache
+def schedule_of(entity: Entity) -> Prepared[Any]:
+    """An entity's schedule on a connection, with what else a slice has to know as it begins."""
+    rejected = RejectedRecord.objects.filter(connection=OuterRef("connection"), entity=OuterRef("entity"))
+    known = pending_changes.with_processing(EntitySchedule.objects.annotate(knows_rejected=Exists(rejected)), entity)
+    return Prepared(known.filter(connection=0, entity=entity))
+
+
+class Turn:
+    """One slice of a claimed run. What it counts and asks for is in `run`, and stored with each page.
+
+    `schedule` is the entity's as the slice began; `knows_rejected`: records of the entity are kept as rejected;
+    `behind`: what of its changes was not worked in yet.
+    """
+
+    def __init__(self, claimed: Claim) -> None:
+        self.claimed = claimed
+        self.run: SyncRun = claimed.run
+        self.connection: Connection = self.run.connection
+        self.entity = Entity(self.run.entity)
+        self.resource: Resource = self.connection.connector.resources[self.entity]
+        began = time.monotonic()
+        self._ends, self._latest = began + settings.SLICE_SECONDS, began + MOST_SLICES * settings.SLICE_SECONDS
+        self.checkpoint = getattr(self.run, "checkpoint", None) or Checkpoint(run=self.run)
+        schedule = schedule_of(self.entity).get(self.connection.pk, self.entity)
+        self.schedule: EntitySchedule = schedule
+        self.behind = pending_changes.read(schedule, self.entity)
+        self.knows_rejected: bool = schedule.knows_rejected
+        self._client: Client | None = None
+        self._asked_before = 0
+
+    @property
+    def is_new(self) -> bool:
+        """Whether nothing of the run was stored yet, so that it may still be fixed what it asks for."""
+        return self.checkpoint._state.adding
+
+    @property
+    def has_to_end(self) -> bool:
+        """Whether nothing more may be begun, whoever waits or not."""
+        return shutdown.asked() or time.monotonic() >= self._latest
+
+    def gives_way(self) -> bool:
+        """Whether others go first from here: the slice is over and somebody waits, or it has to end."""
+        if self.has_to_end:
+            return True
+        if time.monotonic() < self._ends:
+            return False
+        if sql.does_another_wait(self.run.pk, self.run.lane_id, now()):
+            return True
+        self._ends += settings.SLICE_SECONDS
+        return False
+
+    @property
+    def ask(self) -> Ask:
+        return Ask(since=self.run.since, until=self.run.until, border=self.run.border, lazily=True)
+
+    @property
+    def is_known(self) -> bool:
+        """Whether most of what is read lies in the mirror already: a full that is not the first."""
+        return self.run.mode == Mode.FULL and self.schedule.watermark is not None
+
+    @property
+    def cause(self) -> Cause:
+        """What stands in the history of the records that this run changes."""
+        run = self.run
+        text = f"{run.get_mode_display()} sync of {self.entity.label.lower()}"
+        return Cause(CauseKind.RUN, run.pk, text, first=self.schedule.watermark is None)
+
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """One transaction, fenced by the lease: what is written in it, the checkpoint and the counters, or nothing.
+
+        Raises LeaseLost when the lane is another worker's, Gone and Cancelled when the run is no longer wanted.
+        """
+        before = {name: getattr(self.run, name) for name in COUNTERS}
+        try:
+            with transaction.atomic():
+                fence(self.claimed)
+                yield
+                if self.run.is_active:
+                    self._keep_progress()
+        except BaseException:
+            for name, count in before.items():
+                setattr(self.run, name, count)
+            raise
+
+    def count(self, **counts: int) -> None:
+        """Add to the run's counters."""
+        for name, count in counts.items():
+            setattr(self.run, name, getattr(self.run, name) + count)
+
+    def meter(self, client: Client) -> None:
+        """Count what is asked by this client, which may have asked for other runs before."""
+        self._client, self._asked_before = client, client.requests_made - self.run.requests
+
+    def note_requests(self) -> None:
+        """Note on the run how many questions it has asked the WMS by now."""
+        if self._client:
+            self.run.requests = self._client.requests_made - self._asked_before
+
+    def progress(self) -> dict[str, object]:
+        """What the run's row should hold by now. A written page is progress, so the attempts start anew."""
+        self.note_requests()
+        self._add_wait()
+        stands = {name: getattr(self.run, name) for name in (*COUNTERS, *ASKED, *SPENT)}
+        return stands | {"beat_at": now(), "claims": 0, "waits": 0, "waiting_since": None}
+
+    def _add_wait(self) -> None:
+        """A page is there, so the wait before it is over."""
+        since, self.run.waiting_since = self.run.waiting_since, None
+        if since:
+            self.run.waited_seconds += max(0, int((now() - since).total_seconds()))
+
+    def _keep_progress(self) -> None:
+        """Store where the run stands."""
+        if not sql.write(self.run.pk, self.progress()):
+            raise unwanted(self.run)
+        self.checkpoint.save(force_insert=self.is_new)

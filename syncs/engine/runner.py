@@ -1,0 +1,160 @@
+"""The engine: one slice of one run at a time.
+
+Whatever is killed, whenever, at most one page is fetched again. A run goes through its phases: read the pages, then
+(when it is full) look once more at what came back older and at what was absent, then work out what is derived from
+what changed, and end.
+"""
+
+import logging
+from datetime import datetime, timedelta
+
+from django.db import InterfaceError, OperationalError, transaction
+from django.utils.timezone import now
+
+from integrations.errors import ConnectorError, CursorExpired, Kind
+from integrations.http.client import Client
+from integrations.models import Connection
+
+from ..models import Mode, Phase, State, SyncRun
+from ..process import shutdown
+from ..runs import seen_keys
+from ..runs.cadence import WIDE
+from ..runs.claims import MOST_CLAIMS, Cancelled, Claim, Gone, LeaseLost, fence, release
+from ..runs.enqueue import PERSON_AHEAD
+from . import client_pool, failures, post_processing, recheck
+from .page_reader import read
+from .run_slice import Turn
+
+log = logging.getLogger(__name__)
+
+MOST_RESTARTS = 3
+# How much later than the WMS's clock a stamp may be for an incremental to ask for it: clocks are rounded, and a WMS
+# has more than one. What is stamped later still is read by the next one or, in the end, by the nightly wide one.
+LEEWAY = timedelta(minutes=1)
+
+
+def work(claimed: Claim) -> None:
+    """Do one slice of a claimed run and give the lane back. Ends in a state of the table, whatever happens."""
+    try:
+        _work(claimed)
+    except LeaseLost:
+        log.info("Run %s: the lease is another worker's by now; nothing was written.", claimed.run.pk)
+        return
+    except (Gone, SyncRun.DoesNotExist, Connection.DoesNotExist):
+        log.info("Run %s has ended by another hand.", claimed.run.pk)
+    release(claimed)
+
+
+def _work(claimed: Claim) -> None:
+    if claimed.run.claims > MOST_CLAIMS:
+        return failures.too_often(claimed)
+    try:
+        if claimed.run.cancel_asked:
+            raise Cancelled
+        _take_turn(Turn(claimed))
+    except (LeaseLost, Gone, SyncRun.DoesNotExist, Connection.DoesNotExist):
+        raise
+    except Cancelled:
+        with transaction.atomic():
+            fence(claimed)
+            failures.stopped(claimed.run)
+    except ConnectorError as error:
+        failures.handle(claimed, error)
+    except (OperationalError, InterfaceError):
+        # A deadlock, a restarted database: the page in hand was rolled back, and the next claim reads it again.
+        log.exception("Run %s: the database failed; the run goes on from its last page.", claimed.run.pk)
+    except Exception:  # the edge of a run: a fault of ours must not leave it running for ever
+        log.exception("Run %s ended by a fault of Packr's own.", claimed.run.pk)
+        failures.ours(claimed)
+    return None
+
+
+def _take_turn(turn: Turn) -> None:
+    client = client_pool.take(turn.connection)
+    turn.meter(client)
+    try:
+        if turn.is_new:
+            _begin(turn, client)
+        _phases(turn, client)
+    except CursorExpired as error:
+        _start_window_again(turn, error)
+    except BaseException:
+        turn.note_requests()
+        client.close()
+        raise
+    client_pool.give_back(turn.connection, client)
+
+
+def _begin(turn: Turn, client: Client) -> None:
+    """What a run will ask, fixed before it asks for the first time."""
+    run = turn.run
+    if run.mode == Mode.FULL:
+        run.border = turn.connection.border if turn.entity.is_history else None
+    elif run.mode == Mode.INCREMENTAL and turn.resource.incremental:
+        wide_at = turn.schedule.next_wide_at
+        is_wide = wide_at is not None and wide_at <= now()
+        run.since = _since(turn, is_wide=is_wide)
+        if run.since and not is_wide and client.ahead is not None:
+            run.until = now() + client.ahead + LEEWAY
+
+
+def _since(turn: Turn, *, is_wide: bool) -> datetime | None:
+    """From when on an incremental asks: the watermark less the overlap, once a night less a wide one."""
+    overlap = turn.resource.overlap
+    watermark = turn.schedule.watermark
+    return watermark - (max(WIDE, overlap) if is_wide else overlap) if watermark else None
+
+
+def _phases(turn: Turn, client: Client) -> None:
+    while not shutdown.asked():
+        _go_on(turn, client)
+        if not turn.run.is_active:
+            return None
+        if turn.gives_way():  # asked only now: however short a slice is, it gets somewhere
+            break
+    return _next_turn(turn)
+
+
+def _go_on(turn: Turn, client: Client) -> None:
+    match turn.checkpoint.phase:
+        case Phase.READ:
+            read(turn, client)
+        case Phase.DOUBTS:
+            if not recheck.doubts(turn, client):
+                _enter(turn, Phase.ABSENT)
+        case Phase.PROCESS:
+            post_processing.process(turn)
+        case _:
+            recheck.absent(turn, client)
+
+
+def _enter(turn: Turn, phase: Phase) -> None:
+    with turn.writing():
+        turn.checkpoint.phase, turn.checkpoint.cursor = phase, None
+
+
+def _next_turn(turn: Turn) -> None:
+    """Let others go first; a run that a person waits for goes on before what the clock wants."""
+    moment = now()
+    urgency = moment - PERSON_AHEAD if turn.run.requested_by_id else moment
+    with transaction.atomic():
+        fence(turn.claimed)
+        SyncRun.objects.filter(pk=turn.run.pk, state=State.RUNNING).update(
+            ready_at=moment, urgency=urgency, claims=0, beat_at=moment
+        )
+
+
+def _start_window_again(turn: Turn, error: CursorExpired) -> None:
+    """The WMS forgot where the walk stood: read its window again; what was applied stays."""
+    if turn.checkpoint.restarts >= MOST_RESTARTS:
+        raise ConnectorError(
+            Kind.CONTRACT,
+            f"{error.message} Its list was started again {MOST_RESTARTS} times in vain. What was read so far is "
+            "kept, and the next sync tries again; contact support if this lasts.",
+            detail=error.detail,
+        ) from error
+    with turn.writing():
+        seen_keys.forget_pages(turn.run)
+        checkpoint = turn.checkpoint
+        checkpoint.phase, checkpoint.restarts = Phase.READ, checkpoint.restarts + 1
+        checkpoint.cursor = checkpoint.clock = checkpoint.newest = None

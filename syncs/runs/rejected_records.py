@@ -1,0 +1,106 @@
+"""Rejected records: kept with their reason until they are understood, and tried once more by hand, by their ids."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db import transaction
+from django.utils.timezone import now
+
+from integrations.connectors.base import Page, Rejected
+from integrations.entities import Entity
+from integrations.errors import ConnectorError
+from integrations.models import Connection
+from integrations.services import open_client
+from packr.warehouse.mirror import writer
+from packr.warehouse.models.change_causes import Cause, CauseKind
+
+from ..models import RejectedRecord, SyncRun
+
+READ_AGAIN = Cause(CauseKind.POINT_REFRESH, text="Read again by hand, after it could not be understood")
+
+
+def keep(run: SyncRun, rejected: Sequence[Rejected], understood: Sequence[str], moment: datetime) -> bool:
+    """Keep what a page had that could not be understood; forget what was, by id. Returns whether any is kept by now."""
+    known = RejectedRecord.objects.filter(connection=run.connection_id, entity=run.entity)
+    known.filter(external_id__in=understood).delete()
+    news = {(one.external_id or "", one.reason): one.excerpt for one in rejected}
+    again = [
+        row
+        for row in known.filter(external_id__in={external_id for external_id, _ in news})
+        if (row.external_id, row.reason) in news
+    ]
+    for row in again:
+        row.excerpt = news.pop((row.external_id, row.reason), row.excerpt)
+        row.run, row.last_seen_at = run, moment
+    RejectedRecord.objects.bulk_update(again, ["excerpt", "run", "last_seen_at"])
+    RejectedRecord.objects.bulk_create(
+        RejectedRecord(
+            connection=run.connection,
+            entity=run.entity,
+            external_id=external_id,
+            reason=reason,
+            excerpt=excerpt,
+            run=run,
+            last_seen_at=moment,
+        )
+        for (external_id, reason), excerpt in news.items()
+    )
+    return known.exists()
+
+
+@dataclass
+class Retried:
+    """What became of rejected records: understood and stored, gone from the WMS, still not understood, or not asked."""
+
+    stored: int = 0
+    gone: int = 0
+    still: int = 0
+    trouble: str = ""
+
+
+def retry(rejected: Iterable[RejectedRecord]) -> Retried:
+    """Read the records again. What is understood now is stored, and no longer kept as rejected.
+
+    `trouble` is the sentence of a WMS that did not answer; what was not asked about stays as it was.
+    """
+    groups: dict[tuple[Connection, Entity], list[RejectedRecord]] = defaultdict(list)
+    for one in rejected:
+        groups[one.connection, Entity(one.entity)].append(one)
+    outcome = Retried()
+    for (connection, entity), records in groups.items():
+        try:
+            _retry(connection, entity, records, outcome)
+        except ConnectorError as error:
+            outcome.trouble = error.message
+    return outcome
+
+
+def _retry(connection: Connection, entity: Entity, rejected: Sequence[RejectedRecord], outcome: Retried) -> None:
+    resource = connection.connector.resources.get(entity)
+    ids = sorted({one.external_id for one in rejected if one.external_id})
+    if not connection.is_live or resource is None or resource.lookup is None:
+        outcome.still += len(rejected)
+        return
+    client = open_client(connection)
+    try:
+        for start in range(0, len(ids), resource.lookup_size):
+            batch = ids[start : start + resource.lookup_size]
+            _settle(connection, entity, batch, resource.lookup(client, batch), outcome)
+    finally:
+        client.close()
+    outcome.still += sum(1 for one in rejected if not one.external_id)
+
+
+def _settle(connection: Connection, entity: Entity, ids: Sequence[str], found: Page, outcome: Retried) -> None:
+    drafts = writer.drafts(found.records)
+    stored = {draft.external_id for draft in drafts}
+    still = {one.external_id for one in found.rejected} & set(ids)
+    with transaction.atomic():
+        writer.apply(connection.pk, entity, drafts, now=now(), cause=READ_AGAIN)
+        settled = RejectedRecord.objects.filter(connection=connection, entity=entity, external_id__in=set(ids) - still)
+        settled.delete()
+    outcome.stored += len(stored & set(ids))
+    outcome.still += len(still)
+    outcome.gone += len(set(ids) - stored - still)

@@ -1,0 +1,35 @@
+"""Sync state and runs as plain data: what commands print and the API answers."""
+
+from typing import Any
+
+from packr.warehouse.mirror.export import stamp
+
+from ..models import SyncRun
+from .freshness import EntityState
+
+COUNTS = ("seen", "created", "updated", "unchanged", "stale", "rejected", "removed")
+
+
+def as_row(state: EntityState) -> dict[str, Any]:
+    """How fresh an entity is, and what its latest run did."""
+    return {
+        "entity": state.entity.value,
+        "state": state.freshness.value,
+        "as_of": stamp(state.as_of),
+        "cadence_seconds": int(state.cadence.total_seconds()),
+        "next_run": stamp(state.next_run),
+        "run": latest(state.run) if state.run else None,
+    }
+
+
+def latest(run: SyncRun) -> dict[str, Any]:
+    """A run as its entity's state tells it."""
+    return {
+        "id": run.pk,
+        "state": run.state,
+        "mode": run.mode,
+        "trigger": run.trigger,
+        "started": stamp(run.started_at),
+        "completed": stamp(run.completed_at),
+        **{name: getattr(run, name) for name in COUNTS},
+    }

@@ -1,0 +1,113 @@
+"""Pages that advise: why data is not newer, and asking an admin for a sync."""
+
+from collections.abc import Callable
+from typing import Any
+
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.views.decorators.http import require_GET, require_POST
+
+from integrations.entities import Entity
+from integrations.models import Connection
+from packr.workspaces import access
+from packr.workspaces.formatting import named
+from packr.workspaces.models import TRIGGER_SYNC, VIEW_BILLS
+from packr.workspaces.request_context import place
+from packr.workspaces.views import signed_in
+
+from .. import sync_requests
+from ..diagnosis.checklist import steps
+from ..diagnosis.diagnose import diagnose
+from ..models import SyncRequest
+from ..runs.enqueue import Refused
+
+
+@signed_in
+@require_GET
+def why(request: HttpRequest, entity: str) -> HttpResponse:
+    """Why is this stale? The reason to begin with, the others, and the steps of the help page, each looked at."""
+    here = place(request)
+    wanted = _entity(entity, bills=here.may_view_bills)
+    if wanted is None:
+        raise Http404("There is no such data.")
+    diagnosis = diagnose(here, wanted, thoroughly=True)
+    return render(
+        request,
+        "syncs/why.html",
+        {"entity": wanted, "diagnosis": diagnosis, "steps": steps(here, wanted, diagnosis)},
+    )
+
+
+@signed_in
+@require_POST
+def ask(request: HttpRequest, pk: int) -> HttpResponse:
+    """Ask the admins of a connection's workspace for a sync; for everybody in it."""
+    connection = access.get(request.user, Connection.objects.select_related("workspace"), pk)
+    bills = access.allows(request.user, VIEW_BILLS, connection.workspace)
+    entity = _entity(request.POST.get("entity", ""), bills=bills)
+    if entity is None:
+        messages.error(request, "Nobody was asked: choose the data that looks out of date.")
+        return _back(request)
+    try:
+        asked, is_new = sync_requests.ask(connection, entity, person=request.user, note=request.POST.get("note", ""))
+    except Refused as refused:
+        messages.error(request, str(refused))
+        return _back(request)
+    what = asked.get_entity_display().lower()
+    if is_new:
+        messages.success(request, f"The admins now see that you ask for a sync of {what}.")
+    else:
+        messages.info(request, f"{_asker(asked)} asked for a sync of {what} already; the admins see it.")
+    return _back(request)
+
+
+@signed_in
+@require_POST
+def approve(request: HttpRequest, pk: int) -> HttpResponse:
+    """Start what was asked for, and watch it."""
+    return _decide(request, pk, sync_requests.approve)
+
+
+@signed_in
+@require_POST
+def decline(request: HttpRequest, pk: int) -> HttpResponse:
+    """Say no to a request."""
+    return _decide(request, pk, sync_requests.decline)
+
+
+def _decide(request: HttpRequest, pk: int, decision: Callable[..., SyncRequest]) -> HttpResponse:
+    asked = access.get(
+        request.user, SyncRequest.objects.select_related("connection__workspace", "asked_by"), pk, TRIGGER_SYNC
+    )
+    what = asked.get_entity_display().lower()
+    try:
+        decided = decision(asked, person=request.user)
+    except Refused as refused:
+        messages.error(request, str(refused))
+        return _back(request)
+    if decided.run_id:
+        address = f"{reverse('sync_window', args=[decided.connection_id])}?run={decided.run_id}"
+        return HttpResponseRedirect(address, status=303)
+    messages.success(request, f"The request for a sync of {what} is declined.")
+    return _back(request)
+
+
+def _entity(name: str, *, bills: bool) -> Entity | None:
+    """The entity by its name; None when there is none, or none for this person."""
+    known = {one.value: one for one in Entity if bills or one != Entity.BILLS}
+    return known.get(name)
+
+
+def _asker(asked: SyncRequest) -> str:
+    return named(asked.asked_by) if asked.asked_by else "Somebody"
+
+
+def _back(request: HttpRequest) -> HttpResponse:
+    """To the page the form was on."""
+    there: Any = request.POST.get("next", "")
+    if not url_has_allowed_host_and_scheme(there, {request.get_host()}, require_https=request.is_secure()):
+        there = reverse("integrations")
+    return HttpResponseRedirect(there, status=303)
