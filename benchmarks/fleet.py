@@ -25,7 +25,7 @@ import psycopg
 from . import databases, django_process, processes
 from .fleet_processes import Cluster, Meter
 from .fleet_report import table
-from .running import Wms
+from .wms_process import Wms
 
 if TYPE_CHECKING:
     from .fleet_measure import Person, Phase

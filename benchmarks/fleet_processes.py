@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Self
 
 from . import processes
-from .running import ROOT
+from .wms_process import ROOT
 
 STOPS_WITHIN = 60  # seconds
 OTHERS = "the machine's others"

@@ -29,7 +29,7 @@ from syncs.runs.cadence import default_schedule
 from syncs.runs.claims import claim
 from syncs.runs.enqueue import request_runs
 
-from .running import Wms
+from .wms_process import Wms
 
 BATCH = 1_000
 # What the fleet's WMS has: the seven types of data that every WMS has. The others are off there.

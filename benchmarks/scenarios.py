@@ -13,8 +13,8 @@ from typing import Any
 
 from .databases import DATABASES
 from .peers import Failed, Peer, Worker, fresh_folder
-from .running import Wms
 from .venvs import Unavailable
+from .wms_process import Wms
 
 ROWS = {"inventory": 200_000, "orders": 50_000}
 MEMORY_ROWS = (100_000, 1_000_000)

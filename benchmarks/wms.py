@@ -31,7 +31,7 @@ from email.utils import formatdate
 from http.client import responses
 from urllib.parse import parse_qsl, unquote
 
-from .goods import MAKERS, encoded, identity, iso
+from .wms_records import MAKERS, encoded, identity, iso
 
 HOST = "127.0.0.1"
 MOST = 1000  # of a page

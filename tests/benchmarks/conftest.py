@@ -8,7 +8,7 @@ import pytest
 from django.conf import settings as django_settings
 from django.utils.timezone import now
 
-from benchmarks.running import Wms
+from benchmarks.wms_process import Wms
 from integrations.connectors.trackstar import Trackstar
 from integrations.models import Connection
 from integrations.services import Account, connect

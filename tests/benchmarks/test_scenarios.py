@@ -12,8 +12,8 @@ import pytest
 from django.db import connection as database
 
 from benchmarks import databases, peers, table
-from benchmarks.running import Wms
 from benchmarks.scenarios import ON_SQLITE, SCENARIOS, Plan, Result, Stage, run
+from benchmarks.wms_process import Wms
 
 from .conftest import ON_POSTGRES
 

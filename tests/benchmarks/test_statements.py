@@ -9,8 +9,8 @@ import pytest
 from django.db import connection as database
 from django.utils.timezone import now
 
-from benchmarks.running import Wms
 from benchmarks.statements import counted
+from benchmarks.wms_process import Wms
 from integrations.entities import Entity
 from integrations.models import Connection
 from syncs.engine import runner

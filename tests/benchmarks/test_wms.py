@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import requests
 
-from benchmarks.running import Wms
+from benchmarks.wms_process import Wms
 
 RECENTLY = timedelta(minutes=15)
 Ask = dict[str, Any]
