@@ -22,6 +22,12 @@ from syncs.models import EntitySchedule
 from .kit.model_wms import ModelWms, connector_for
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Who needs the group that migrations made comes first: a test with transactions of its own empties every table."""
+    items.sort(key=lambda item: not item.nodeid.startswith(("tests/admin/", "tests/test_matrix.py")))
+
+
 @pytest.fixture(scope="session")
 def django_db_modify_db_settings(
     django_db_modify_db_settings_parallel_suffix: None, tmp_path_factory: pytest.TempPathFactory

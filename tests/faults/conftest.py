@@ -14,7 +14,7 @@ from packr.workspaces.models import Workspace
 from syncs.engine import client_pool
 from syncs.runs import seen_keys
 
-from .bench import ONE_PAGE, START, Bench, Kept, secrets_in, told
+from .harness import ONE_PAGE, START, Bench, Kept, secrets_in, told
 
 ORDERS = 60
 

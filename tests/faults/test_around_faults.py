@@ -22,8 +22,8 @@ from syncs.runs.enqueue import request_runs
 from tests.kit.running import drain
 from tests.kit.server import Server
 
-from .bench import PAGE_SIZE, Bench, check_settled, secrets_in, told
-from .table import on
+from .cases import on
+from .harness import PAGE_SIZE, Bench, check_settled, secrets_in, told
 
 ORDERS, INVENTORY, PRODUCTS = Entity.ORDERS, Entity.INVENTORY, Entity.PRODUCTS
 MEGABYTE = 1024 * 1024

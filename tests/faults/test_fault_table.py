@@ -15,8 +15,8 @@ from syncs.models import COMPLETE, EntitySchedule, Mode, RejectedRecord, State, 
 from syncs.runs.planner import queue_due
 from tests.kit.running import drain
 
-from .bench import ONE_PAGE, PAGE_SIZE, Bench, alike, check_settled
-from .table import ROWS, Recovery, Row
+from .cases import ROWS, Recovery, Row
+from .harness import ONE_PAGE, PAGE_SIZE, Bench, alike, check_settled
 
 MOST_WAITS = 60
 

@@ -12,7 +12,7 @@ from django.urls import reverse
 from integrations.models import Action, ActionState
 from packr.warehouse.models import InboundShipment, Order
 from tests.kit import factories as make
-from tests.pages.reading import main, page, words
+from tests.kit.html import main, page, words
 
 from .conftest import ADDRESS
 

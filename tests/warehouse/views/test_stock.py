@@ -14,9 +14,9 @@ from integrations.services import Account, connect
 from packr.warehouse.models import Order
 from tests.kit import factories as make
 from tests.kit import model_wms
+from tests.kit.html import main
 from tests.kit.model_wms import ModelWms
 from tests.kit.running import sync
-from tests.pages.reading import main
 
 
 def test_an_order_says_what_is_short_and_what_has_left_is_not_asked_for(member: Client, connection: Any) -> None:

@@ -17,7 +17,7 @@ from syncs.models import EntitySchedule, Incident, Mode, Problem, State, SyncRun
 from tests.kit.model_wms import ModelWms, customer
 from tests.kit.running import drain, sync
 
-from .test_integrations import page, words
+from .test_overview import page, words
 
 HERE = "/settings/integrations/"
 OLD, NEW = "first-key", "marked-secret-4711"

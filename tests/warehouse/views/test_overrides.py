@@ -26,9 +26,9 @@ from packr.warehouse.stock.check import Wanted, check
 from packr.workspaces.request_context import place
 from tests.kit import factories as make
 from tests.kit import model_wms
+from tests.kit.html import main, page, words
 from tests.kit.model_wms import ModelWms
 from tests.kit.running import sync
-from tests.pages.reading import main, page, words
 
 WHEN = (datetime.now(UTC) - timedelta(minutes=12)).replace(microsecond=0)
 

@@ -15,7 +15,7 @@ from syncs.models import EntitySchedule, Mode, State, SyncRun, Trigger
 from syncs.status.freshness import Freshness, entity_state
 from tests.kit import factories as make
 
-from .test_integrations import page, words
+from ...integrations.views.test_overview import page, words
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from syncs.models import Problem
 from syncs.monitoring import watchdog
 from tests.kit import factories as make
 
-from .reading import main
+from ...kit.html import main
 
 
 def metrics(connection: Any, sku: str, cover: str | None = None, **fields: Any) -> SkuMetrics:

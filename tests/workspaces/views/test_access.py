@@ -11,7 +11,7 @@ from packr.workspaces.models import Role
 from syncs.models import State, SyncRun
 from tests.kit import factories as make
 
-from .conftest import signed_in
+from ...kit.page_fixtures import signed_in
 
 SCREENS = (
     "/orders/",

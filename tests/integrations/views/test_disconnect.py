@@ -14,7 +14,7 @@ from packr.warehouse.models import Order
 from syncs.models import EntitySchedule, State, SyncRun
 from tests.kit import factories as make
 
-from .test_integrations import page, words
+from .test_overview import page, words
 
 HERE = "/settings/integrations/"
 

@@ -14,7 +14,7 @@ from integrations.entities import Entity
 from packr.warehouse.models import Mirrored, RecordChange
 from tests.kit import factories as make
 
-from .reading import main, page
+from ...kit.html import main, page
 
 
 def changed(row: Mirrored, entity: Entity, *fields: list[Any], **given: Any) -> RecordChange:

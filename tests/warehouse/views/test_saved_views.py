@@ -9,7 +9,7 @@ from packr.warehouse.models import SavedView
 from packr.workspaces.services import save_workspace
 from tests.kit import factories as make
 
-from .reading import main, page
+from ...kit.html import main, page
 
 
 def save(client: Client, name: str = "Urgent", address: str = "status=open", **more: str) -> Any:

@@ -11,7 +11,7 @@ from integrations.errors import Kind
 from integrations.models import Status
 from syncs.models import Mode, State
 
-from .bench import API_KEY, PAGE_SIZE
+from .harness import API_KEY, PAGE_SIZE
 
 
 class Recovery(Enum):

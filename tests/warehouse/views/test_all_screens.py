@@ -18,7 +18,7 @@ from packr.workspaces.models import Membership
 from packr.workspaces.services import show_bills
 from tests.kit import factories as make
 
-from .reading import main, page, words
+from ...kit.html import main, page, words
 
 
 def fill(connection: Any, numbers: range) -> None:

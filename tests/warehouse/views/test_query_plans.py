@@ -23,7 +23,7 @@ from syncs.engine import pending_changes
 from syncs.engine.run_slice import schedule_of
 from tests.kit import factories as make
 from tests.kit import large
-from tests.pages.conftest import signed_in
+from tests.kit.page_fixtures import signed_in
 
 pytestmark = pytest.mark.skipif(database.vendor != "postgresql", reason="plans are PostgreSQL's")
 Node = dict[str, Any]

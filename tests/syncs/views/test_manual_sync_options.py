@@ -13,7 +13,7 @@ from integrations.entities import GROUPS, Entity
 from syncs.models import EntitySchedule, Mode, State, SyncRun, Trigger
 from tests.kit import factories as make
 
-from .reading import main, page, words
+from ...kit.html import main, page, words
 
 PART = {"HX-Request": "true", "HX-Current-URL": "http://testserver/settings/integrations/"}
 

@@ -14,7 +14,7 @@ from syncs.models import Mode, RejectedRecord, Review, SeenPage, State, SyncRun
 from syncs.runs import rejected_records
 from tests.kit import factories as make
 
-from .reading import main, page
+from ...kit.html import main, page
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from integrations.models import Event, EventKind
 from syncs.models import Incident, Problem, State, SyncRun, Trigger
 from tests.kit import factories as make
 
-from .reading import main, page
+from ...kit.html import main, page
 
 
 @pytest.fixture

@@ -27,8 +27,8 @@ from syncs.status.freshness import Freshness, sync_state
 from tests.kit import factories as make
 from tests.kit.model_wms import ENTITIES, ModelWms
 
-from .conftest import signed_in
-from .test_integrations import page, words
+from ...kit.page_fixtures import signed_in
+from .test_overview import page, words
 
 HERE = "/settings/integrations/"
 LOGIN = f"{HERE}connect/model/"

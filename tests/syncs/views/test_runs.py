@@ -12,7 +12,7 @@ from integrations.entities import Entity
 from syncs.models import Checkpoint, Mode, Phase, RejectedRecord, State, SyncRun, Trigger
 from tests.kit import factories as make
 
-from .reading import main, page, words
+from ...kit.html import main, page, words
 
 PART = {"HX-Request": "true"}
 

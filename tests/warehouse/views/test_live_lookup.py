@@ -19,9 +19,9 @@ from packr.warehouse.models import Look, Order, OrderLine
 from syncs.models import EntitySchedule, SyncRun
 from tests.kit import factories as make
 from tests.kit import model_wms
+from tests.kit.html import main
 from tests.kit.model_wms import ModelWms
 from tests.kit.running import sync
-from tests.pages.reading import main
 
 WHEN = (datetime.now(UTC) - timedelta(minutes=12)).replace(microsecond=0)
 

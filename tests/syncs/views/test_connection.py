@@ -12,7 +12,7 @@ from integrations.models import Status
 from syncs.models import EntitySchedule, RejectedRecord, State, SyncRun
 from tests.kit import factories as make
 
-from .reading import main, page
+from ...kit.html import main, page
 
 
 @pytest.fixture
