@@ -20,7 +20,7 @@ from django.utils.timezone import now
 from integrations.entities import Entity
 from integrations.models import Connection
 from syncs.models import Beat, EntitySchedule, State, SyncRun, Trigger
-from syncs.runs.cadence import EVERY
+from syncs.runs.cadence import DEFAULT_INTERVALS
 from syncs.runs.enqueue import request_runs
 
 from .fleet_processes import Meter
@@ -58,7 +58,7 @@ DONE = """
 
 def runs_per_second(count: int) -> float:
     """What falls due each second in a fleet of so many connections at the usual cadences."""
-    return count * sum(1 / EVERY.get(entity, DAY) for entity in SEVEN)
+    return count * sum(1 / DEFAULT_INTERVALS.get(entity, DAY) for entity in SEVEN)
 
 
 def workers() -> set[int]:

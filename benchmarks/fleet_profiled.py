@@ -18,13 +18,13 @@ from django.core.management import execute_from_command_line
 def main() -> None:
     django.setup()
     from syncs import tasks
-    from syncs.engine.worker_pool import Crew
+    from syncs.engine.worker_pool import WorkerPool
 
-    work, run = tasks.work, Crew._run
+    work, run = tasks.work, WorkerPool._run
     profiles: list[cProfile.Profile] = []
     lock = threading.Lock()
 
-    def profiled(crew: Crew) -> None:
+    def profiled(crew: WorkerPool) -> None:
         profile = cProfile.Profile(time.thread_time)
         try:
             profile.runcall(run, crew)
@@ -38,7 +38,7 @@ def main() -> None:
         if profiles:
             pstats.Stats(*profiles).dump_stats(file)
 
-    Crew._run, tasks.work = profiled, kept  # type: ignore[assignment,method-assign]
+    WorkerPool._run, tasks.work = profiled, kept  # type: ignore[assignment,method-assign]
     execute_from_command_line([sys.argv[0], "qcluster"])
 
 

@@ -15,7 +15,7 @@ from django.db.models import F
 from django.utils.timezone import now
 
 from integrations.connectors.trackstar import Trackstar
-from integrations.encryption import seal
+from integrations.encryption import encrypt
 from integrations.entities import Entity
 from integrations.models import Connection
 from integrations.services import Off
@@ -106,7 +106,7 @@ def _connection(workspace: Workspace, url: str, number: int, moment: datetime) -
         wms=Trackstar.slug,
         name=f"Account {number}",
         base_url=url,
-        sealed_credentials=seal(credentials),
+        sealed_credentials=encrypt(credentials),
         account_key=Trackstar.account_key(url, credentials),
         border=moment - timedelta(days=30),
         connected_at=moment,

@@ -137,8 +137,8 @@ def _as_in_service() -> None:
     from syncs.models import EntitySchedule
     from syncs.process import heartbeats
 
-    heartbeats.beat_of_process(heartbeats.WORKER)
-    heartbeats.beat(heartbeats.TICK)
+    heartbeats.record_process(heartbeats.WORKER)
+    heartbeats.record(heartbeats.TICK)
     EntitySchedule.objects.update(watermark=now(), as_of=now(), next_due_at=None)
 
 

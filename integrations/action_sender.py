@@ -1,6 +1,6 @@
 """Sending an action to its WMS while a person waits, and finding out later what became of one.
 
-What the WMS said comes back as an `Outcome`; applying it to the mirror is the caller's.
+What the WMS said comes back as an `SendOutcome`; applying it to the mirror is the caller's.
 """
 
 import json
@@ -13,16 +13,16 @@ from typing import Any
 from urllib.parse import quote
 
 from . import services
-from .connectors.actions import ActionKind, Declined, Done, Operation, Unclear, Wish
+from .connectors.actions import ActionKind, ActionRejected, ActionRequest, ActionResult, Operation, OutcomeUnknown
 from .connectors.parsing import clean
 from .errors import ConnectorError, Kind
 from .http.client import GOES_ON, STANDS_STILL, Client, Exchange
 from .models import Action, ActionState, Status
 from .records import Record
 
-DEADLINE = timedelta(seconds=10)
+ANSWER_TIMEOUT = timedelta(seconds=10)
 # The rest of a person's time that is worth a look at the WMS at once, when the answer was lost.
-WORTH_A_LOOK = timedelta(seconds=3)
+MIN_TIME_TO_LOOK = timedelta(seconds=3)
 FIRST_EXCHANGES, MOST_EXCHANGES, LONGEST_BODY = 4, 16, 4000
 LONGEST_MESSAGE = 1000
 SECRET = "(secret)"
@@ -36,7 +36,7 @@ REFUSALS = (Kind.CREDENTIALS, Kind.FORBIDDEN, Kind.NOT_OFFERED, Kind.RATE_LIMITE
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class SendOutcome:
     """What came of asking a WMS. `done` is there when it accepted, `error` when it was no clear refusal of its own.
 
     `seen` is the record read after an answer that did not hold the whole of it, or did not say which version it is.
@@ -44,16 +44,16 @@ class Outcome:
     """
 
     state: ActionState
-    done: Done | None = None
-    declined: Declined | None = None
+    done: ActionResult | None = None
+    declined: ActionRejected | None = None
     error: ConnectorError | None = None
     seen: Record | None = None
     message: str = ""
 
 
-def wish_of(action: Action) -> Wish:
+def request_of(action: Action) -> ActionRequest:
     """The action as its connector is told it."""
-    return Wish(
+    return ActionRequest(
         kind=ActionKind(action.kind),
         target=None if ActionKind(action.kind).creates else action.external_id,
         values=action.values,
@@ -70,14 +70,14 @@ def operation_of(action: Action) -> Operation | None:
     return action.connection.connector.actions.get(ActionKind(action.kind))
 
 
-def send(action: Action) -> Outcome:
+def send(action: Action) -> SendOutcome:
     """Send an action, within DEADLINE, and keep the exchange on it (not saved). Raises nothing of the WMS's."""
     began = time.monotonic()
 
-    def use(client: Client) -> Outcome:
+    def use(client: Client) -> SendOutcome:
         outcome = _ask(action, client, _send)
-        left = DEADLINE - timedelta(seconds=time.monotonic() - began)
-        if outcome.state == ActionState.UNKNOWN and left > WORTH_A_LOOK:
+        left = ANSWER_TIMEOUT - timedelta(seconds=time.monotonic() - began)
+        if outcome.state == ActionState.UNKNOWN and left > MIN_TIME_TO_LOOK:
             found = _look(action, client)
             outcome = found if found.state == ActionState.ACCEPTED else outcome
         return _with_version(action, client, outcome)
@@ -87,25 +87,25 @@ def send(action: Action) -> Outcome:
     return outcome
 
 
-def send_again(action: Action) -> Outcome:
+def send_again(action: Action) -> SendOutcome:
     """The same once more, with the same key."""
     return _talk(action, lambda client: _with_version(action, client, _ask(action, client, _send)))
 
 
-def look(action: Action) -> Outcome:
+def look(action: Action) -> SendOutcome:
     """Look at the WMS whether it did what was asked: accepted, refused (it is not there) or unknown (can't be told)."""
     return _without_failure(_talk(action, lambda client: _look(action, client)))
 
 
-def read(action: Action, external_id: str) -> Done | None:
+def read(action: Action, external_id: str) -> ActionResult | None:
     """The record as the WMS has it now, with its clock; None when it can't be had."""
     return _talk(action, lambda client: _read(action, client, external_id)).done
 
 
-def _talk(action: Action, use: Callable[[Client], Outcome]) -> Outcome:
+def _talk(action: Action, use: Callable[[Client], SendOutcome]) -> SendOutcome:
     """What came of using a client of the action's own, opened once for all it asks."""
     if operation_of(action) is None:
-        return Outcome(ActionState.UNKNOWN)
+        return SendOutcome(ActionState.UNKNOWN)
     try:
         with _client(action) as client:
             return use(client)
@@ -113,27 +113,27 @@ def _talk(action: Action, use: Callable[[Client], Outcome]) -> Outcome:
         return _failed(action, error)
 
 
-def _send(operation: Operation, client: Client, wish: Wish) -> Done:
+def _send(operation: Operation, client: Client, wish: ActionRequest) -> ActionResult:
     return operation.send(client, wish)
 
 
-def _look(action: Action, client: Client) -> Outcome:
-    def find(operation: Operation, client: Client, wish: Wish) -> Done | None:
+def _look(action: Action, client: Client) -> SendOutcome:
+    def find(operation: Operation, client: Client, wish: ActionRequest) -> ActionResult | None:
         if operation.find is None:
-            raise Unclear
+            raise OutcomeUnknown
         return operation.find(client, wish)
 
     return _without_failure(_ask(action, client, find))
 
 
-def _without_failure(outcome: Outcome) -> Outcome:
+def _without_failure(outcome: SendOutcome) -> SendOutcome:
     """A look that fails says nothing about the action, however it fails."""
     if outcome.error or outcome.declined:
-        return Outcome(ActionState.UNKNOWN, error=outcome.error)
+        return SendOutcome(ActionState.UNKNOWN, error=outcome.error)
     return outcome
 
 
-def _with_version(action: Action, client: Client, outcome: Outcome) -> Outcome:
+def _with_version(action: Action, client: Client, outcome: SendOutcome) -> SendOutcome:
     """An answer that does not say which version it is, or is not whole, is followed by one read."""
     done = outcome.done
     if done is None or (done.record is not None and done.version_known):
@@ -142,37 +142,39 @@ def _with_version(action: Action, client: Client, outcome: Outcome) -> Outcome:
     return replace(outcome, seen=found.record if found else None)
 
 
-def _read(action: Action, client: Client, external_id: str) -> Outcome:
-    def ask(operation: Operation, client: Client, wish: Wish) -> Done | None:
+def _read(action: Action, client: Client, external_id: str) -> SendOutcome:
+    def ask(operation: Operation, client: Client, wish: ActionRequest) -> ActionResult | None:
         resource = action.connection.connector.resources.get(wish.kind.entity)
         if resource is None or resource.lookup is None:
             return None
         page = resource.lookup(client, [external_id])
         found = next((record for record in page.records if record.external_id == external_id), None)
-        return Done(external_id, found, clock=page.clock) if found else None
+        return ActionResult(external_id, found, clock=page.clock) if found else None
 
     return _ask(action, client, ask)
 
 
-def _ask(action: Action, client: Client, ask: Callable[[Operation, Client, Wish], Done | None]) -> Outcome:
+def _ask(
+    action: Action, client: Client, ask: Callable[[Operation, Client, ActionRequest], ActionResult | None]
+) -> SendOutcome:
     operation = operation_of(action)
     assert operation is not None
     try:
-        done = ask(operation, client, wish_of(action))
-    except Declined as declined:
-        return Outcome(ActionState.REFUSED, declined=declined)
-    except Unclear:
-        return Outcome(ActionState.UNKNOWN)
+        done = ask(operation, client, request_of(action))
+    except ActionRejected as declined:
+        return SendOutcome(ActionState.REFUSED, declined=declined)
+    except OutcomeUnknown:
+        return SendOutcome(ActionState.UNKNOWN)
     except ConnectorError as error:
         return _failed(action, error)
-    return Outcome(ActionState.ACCEPTED if done else ActionState.REFUSED, done)
+    return SendOutcome(ActionState.ACCEPTED if done else ActionState.REFUSED, done)
 
 
-def _failed(action: Action, error: ConnectorError) -> Outcome:
+def _failed(action: Action, error: ConnectorError) -> SendOutcome:
     if error.kind == Kind.CREDENTIALS:
         services.set_status(action.connection, Status.NEEDS_ATTENTION, error.message)
     is_refused = error.kind in REFUSALS or not error.sent
-    return Outcome(ActionState.REFUSED if is_refused else ActionState.UNKNOWN, error=error)
+    return SendOutcome(ActionState.REFUSED if is_refused else ActionState.UNKNOWN, error=error)
 
 
 @contextmanager
@@ -184,7 +186,7 @@ def _client(action: Action) -> Iterator[Client]:
         error.sent = False
         raise
     client.per_second = None
-    client.until = time.monotonic() + DEADLINE.total_seconds()
+    client.until = time.monotonic() + ANSWER_TIMEOUT.total_seconds()
     client.exchanges = []
     try:
         yield client
@@ -226,7 +228,7 @@ def _redacted(text: str, secrets: list[str]) -> str:
     return text if len(text) <= LONGEST_BODY else f"{text[:LONGEST_BODY]}…"
 
 
-def note(action: Action, outcome: Outcome) -> None:
+def note(action: Action, outcome: SendOutcome) -> None:
     """Put an outcome on an action (not saved): its state and what the person reads."""
     action.state = outcome.state
     action.message, action.origin, action.failure = outcome.message, "", ""

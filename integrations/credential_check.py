@@ -18,8 +18,8 @@ from .errors import ConnectorError, Kind
 from .http.client import GOES_ON, NO_ACCESS, NOT_OFFERED, Client
 from .services import NOTHING_STORED, Account, Off, Refused, checked, draft
 
-PROBING = timedelta(seconds=20)  # after that, what was not asked for yet is left to the first sync
-CHECKS, WINDOW = 10, timedelta(minutes=10)
+PROBE_TIMEOUT = timedelta(seconds=20)  # after that, what was not asked for yet is left to the first sync
+MAX_CHECKS, CHECK_WINDOW = 10, timedelta(minutes=10)
 LATER = "It was not asked for; the first sync will tell."
 
 
@@ -55,7 +55,7 @@ class Reading:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class CheckResult:
     """What a check found: the account's name at the WMS, what a person should know, and each entity."""
 
     account: str
@@ -72,7 +72,7 @@ class Verdict:
         return cls(found["account"], found["warning"], readings)
 
 
-def examine(workspace: Workspace, account: Account) -> Verdict:
+def check(workspace: Workspace, account: Account) -> CheckResult:
     """Check an account live and ask for a little of each entity. Stores nothing.
 
     Raises Refused, and ConnectorError when the login does not work.
@@ -81,12 +81,12 @@ def examine(workspace: Workspace, account: Account) -> Verdict:
     count_check(workspace)
     with checked(connection, NOTHING_STORED) as (client, health):
         readings = tuple(_readings(connection.connector, client, health.clock or now()))
-    return Verdict(health.account, health.warning, readings)
+    return CheckResult(health.account, health.warning, readings)
 
 
 def _readings(connector: type[Connector], client: Client, clock: datetime) -> Iterator[Reading]:
     """One reading per entity that is read by itself, in Entity's order. An answer of trouble ends the asking."""
-    ends = time.monotonic() + PROBING.total_seconds()
+    ends = time.monotonic() + PROBE_TIMEOUT.total_seconds()
     trouble = ""
     for entity in Entity:
         if entity not in connector.resources:
@@ -121,19 +121,19 @@ def count_check(workspace: Workspace) -> None:
 
     Otherwise the form could be used to try passwords, or to have Packr call on other people's hosts.
     """
-    key = f"login-checks:{workspace.pk}:{int(time.time() // WINDOW.total_seconds())}"
+    key = f"login-checks:{workspace.pk}:{int(time.time() // CHECK_WINDOW.total_seconds())}"
     made = cache.get(key, 0)
-    if made >= CHECKS:
+    if made >= MAX_CHECKS:
         raise TooMany
-    cache.set(key, made + 1, WINDOW.total_seconds())
+    cache.set(key, made + 1, CHECK_WINDOW.total_seconds())
 
 
 class TooMany(Refused):
     """More logins were tried than a person would."""
 
     def __init__(self) -> None:
-        minutes = int(WINDOW.total_seconds() // 60)
+        minutes = int(CHECK_WINDOW.total_seconds() // 60)
         super().__init__(
-            f"{CHECKS} logins were checked for this workspace within {minutes} minutes, so Packr waits before it "
+            f"{MAX_CHECKS} logins were checked for this workspace within {minutes} minutes, so Packr waits before it "
             f"checks another. Nothing was stored. Try again in {minutes} minutes."
         )

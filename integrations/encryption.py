@@ -21,12 +21,12 @@ def _keys() -> MultiFernet:
         ) from None
 
 
-def seal(credentials: Mapping[str, str]) -> str:
+def encrypt(credentials: Mapping[str, str]) -> str:
     """The credentials as an encrypted text; the first key encrypts."""
     return _keys().encrypt(json.dumps(dict(credentials)).encode()).decode()
 
 
-def unseal(sealed: str) -> dict[str, str]:
+def decrypt(sealed: str) -> dict[str, str]:
     """The credentials back; Unreadable when no key fits, never a guess."""
     try:
         opened: dict[str, str] = json.loads(_keys().decrypt(sealed.encode()))

@@ -5,6 +5,6 @@ from typing import Any
 from .models import Connection, Event, EventKind
 
 
-def note(connection: Connection, kind: EventKind, text: str, *, person: Any = None) -> Event:
+def record_event(connection: Connection, kind: EventKind, text: str, *, person: Any = None) -> Event:
     """Keep a sentence about the connection, inside the caller's transaction. It must hold no secret."""
     return Event.objects.create(connection=connection, kind=kind, text=text, person=person)

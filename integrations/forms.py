@@ -9,7 +9,7 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from packr.workspaces.models import Workspace
 
 from .connectors.base import Connector, Credential
-from .credential_check import Verdict
+from .credential_check import CheckResult
 from .entities import Entity
 from .errors import ConnectorError
 from .http.ssrf import check_address
@@ -125,7 +125,7 @@ class SetUpForm(forms.Form):
     )
     lookback_days = lookback_field()
 
-    def __init__(self, verdict: Verdict, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, verdict: CheckResult, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         field = self.fields["entities"]
         assert isinstance(field, forms.MultipleChoiceField)

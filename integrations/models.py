@@ -11,7 +11,7 @@ from packr.workspaces.models import Brand, Workspace
 from .connectors.actions import ActionKind
 from .connectors.base import Connector
 from .connectors.registry import CONNECTORS
-from .encryption import unseal
+from .encryption import decrypt
 
 
 class Status(models.TextChoices):
@@ -76,7 +76,7 @@ class Connection(models.Model):
 
     def credentials(self) -> dict[str, str]:
         """The credentials in clear, for a client and nothing else; credentials.Unreadable without the right key."""
-        return unseal(self.sealed_credentials)
+        return decrypt(self.sealed_credentials)
 
 
 class EventKind(models.TextChoices):

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.http import HttpRequest
 
-from .encryption import Unreadable, seal, unseal
+from .encryption import Unreadable, decrypt, encrypt
 
 KEY = "checked_login"
 GOOD_FOR = 15 * 60  # seconds
@@ -24,7 +24,7 @@ class Draft:
 def keep(request: HttpRequest, purpose: str, credentials: Mapping[str, str], **more: Any) -> None:
     """Keep a login for one purpose. `more` is JSON and is kept in clear; the session has room for one login."""
     until = time.time() + GOOD_FOR
-    request.session[KEY] = {"purpose": purpose, "until": until, "sealed": seal(credentials), "more": more}
+    request.session[KEY] = {"purpose": purpose, "until": until, "sealed": encrypt(credentials), "more": more}
 
 
 def kept(request: HttpRequest, purpose: str) -> Draft | None:
@@ -38,7 +38,7 @@ def kept(request: HttpRequest, purpose: str) -> Draft | None:
     if found["purpose"] != purpose:
         return None
     try:
-        return Draft(unseal(found["sealed"]), found["more"])
+        return Draft(decrypt(found["sealed"]), found["more"])
     except Unreadable:
         return None
 

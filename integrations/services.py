@@ -14,9 +14,9 @@ from django.utils.timezone import now
 from packr.workspaces.models import Workspace
 
 from . import events
-from .connectors.base import Connector, Health
+from .connectors.base import ConnectionHealth, Connector
 from .connectors.registry import CONNECTORS
-from .encryption import Unreadable, seal
+from .encryption import Unreadable, encrypt
 from .entities import Entity
 from .errors import ConnectorError, Kind
 from .http.client import GOES_ON, STANDS_STILL, Client
@@ -105,7 +105,9 @@ def connect(workspace: Workspace, account: Account, *, person: Any = None, first
     try:
         with transaction.atomic():
             connection.save(force_insert=True)
-            events.note(connection, EventKind.CONNECTION, f"Connected to {connection.connector.label}.", person=person)
+            events.record_event(
+                connection, EventKind.CONNECTION, f"Connected to {connection.connector.label}.", person=person
+            )
             connection_made.send(Connection, connection=connection, first_sync=first_sync, off=account.off)
     except IntegrityError:
         raise Refused(_name_taken(connection)) from None
@@ -122,7 +124,7 @@ def draft(workspace: Workspace, account: Account, person: Any = None) -> Connect
         wms=account.wms,
         name=account.name.strip(),
         base_url=base_url,
-        sealed_credentials=seal(credentials),
+        sealed_credentials=encrypt(credentials),
         account_key=connector.account_key(base_url, credentials),
         lookback_days=account.lookback_days,
         connected_by=person,
@@ -132,7 +134,7 @@ def draft(workspace: Workspace, account: Account, person: Any = None) -> Connect
 
 
 @contextmanager
-def checked(connection: Connection, in_vain: str) -> Iterator[tuple[Client, Health]]:
+def checked(connection: Connection, in_vain: str) -> Iterator[tuple[Client, ConnectionHealth]]:
     """A client for credentials that the WMS has accepted, and what it said; ConnectorError when it did not.
 
     `in_vain`: what a refusal means for who entered them, in place of what is true of a connection that exists.
@@ -167,7 +169,7 @@ def reconnect(
     connector = connection.connector
     given = _credentials(connector, credentials)
     address = _address(connector, base_url or connection.base_url)
-    trial = Connection(wms=connection.wms, base_url=address, sealed_credentials=seal(given))
+    trial = Connection(wms=connection.wms, base_url=address, sealed_credentials=encrypt(given))
     key = connector.account_key(address, given)
     is_other = key != connection.account_key
     with checked(trial, NOTHING_CHANGED) as (client, health):
@@ -194,7 +196,7 @@ def _note_reconnected(connection: Connection, *, was_live: bool, is_other: bool,
     text = f"New credentials, which {label} accepted." if was_live else f"Connected to {label} again."
     other = " They are of another login than before: everything is read from the start." if is_other else ""
     kind = EventKind.CREDENTIALS if was_live else EventKind.CONNECTION
-    events.note(connection, kind, text + other, person=person)
+    events.record_event(connection, kind, text + other, person=person)
 
 
 def _connector(wms: str) -> type[Connector]:
@@ -296,7 +298,7 @@ def _note_login(connection: Connection, before: str, status: Status) -> None:
     refused = Status.NEEDS_ATTENTION
     if refused in (before, status) and before != status:
         text = "The WMS refused the login." if status == refused else "The WMS no longer refuses the login."
-        events.note(connection, EventKind.CREDENTIALS, text)
+        events.record_event(connection, EventKind.CREDENTIALS, text)
 
 
 LONGEST_LOOKBACK = 3650  # days
@@ -325,7 +327,7 @@ def _raise_lookback(connection: Connection, days: int, person: Any) -> None:
     connection.lookback_days = days
     connection.save(update_fields=["lookback_days", "border"])
     text = f"The lookback was raised from {before} to {days} days."
-    events.note(connection, EventKind.CONFIGURATION, text, person=person)
+    events.record_event(connection, EventKind.CONFIGURATION, text, person=person)
     if connection.is_live:
         lookback_raised.send(Connection, connection=connection, until=until, person=person)
 
@@ -334,11 +336,11 @@ def disconnect(connection: Connection, *, delete_data: bool = False, person: Any
     """End a connection: its schedules stop and its credentials are forgotten. Its data stays unless `delete_data`."""
     with transaction.atomic():
         Connection.objects.filter(pk=connection.pk).update(
-            status=Status.DISCONNECTED, status_message="", disconnected_at=now(), sealed_credentials=seal({})
+            status=Status.DISCONNECTED, status_message="", disconnected_at=now(), sealed_credentials=encrypt({})
         )
         connection.refresh_from_db()
         kept = "Its data was deleted." if delete_data else "Its data was kept."
-        events.note(connection, EventKind.CONNECTION, f"Disconnected. {kept}", person=person)
+        events.record_event(connection, EventKind.CONNECTION, f"Disconnected. {kept}", person=person)
         connection_ended.send(Connection, connection=connection, person=person)
     if delete_data:
         _delete(connection.pk)

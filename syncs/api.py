@@ -20,12 +20,12 @@ from packr.workspaces.api_errors import Conflict, Error
 from packr.workspaces.models import MANAGE_CONNECTIONS, TRIGGER_SYNC, Scope
 
 from . import permissions
-from .entity_switches import switch_one
+from .entity_switches import set_enabled
 from .models import ENTITIES, EntitySchedule, Mode, Reread, State, SyncRun, Trigger
 from .runs import enqueue, lifecycle
 from .runs.cadence import is_read_with
 from .status.freshness import EntityState, Freshness, sync_state
-from .status.serializers import COUNTS, as_row
+from .status.serializers import COUNTS, serialize_state
 
 MODES = [(mode.value, str(mode.label)) for mode in (Mode.INCREMENTAL, Mode.FULL)]
 NOT_YOURS = (
@@ -214,22 +214,22 @@ class Sync(APIView):
         return Response({"runs": runs, "schedule": _note(connection, request, requested, before)}, status=202)
 
 
-def _request(request: Request, connection: Connection, asked: dict[str, Any]) -> list[enqueue.Requested]:
+def _request(request: Request, connection: Connection, asked: dict[str, Any]) -> list[enqueue.QueuedRun]:
     named = "group" if "group" in asked else "entity"
     try:
         wanted = (
-            enqueue.group(connection, asked["group"], GROUPS[asked["group"]])
+            enqueue.entities_of_group(connection, asked["group"], GROUPS[asked["group"]])
             if named == "group"
             else [Entity(asked["entity"])]
         )
         return enqueue.request_runs(
             connection, wanted, mode=Mode(asked["mode"]), trigger=Trigger.API, person=request.user
         )
-    except enqueue.Refused as refused:
+    except enqueue.RunRefused as refused:
         raise serializers.ValidationError({named: [str(refused)]}) from None
 
 
-def _started(request: Request, requested: enqueue.Requested) -> dict[str, Any]:
+def _started(request: Request, requested: enqueue.QueuedRun) -> dict[str, Any]:
     run = requested.run
     return {
         "id": run.pk,
@@ -242,11 +242,14 @@ def _started(request: Request, requested: enqueue.Requested) -> dict[str, Any]:
 
 
 def _planned(connection: Connection, request: Request) -> dict[Entity, EntityState]:
-    return {state.entity: state for state in sync_state(connection, bills=permissions.shown(request.user, connection))}
+    return {
+        state.entity: state
+        for state in sync_state(connection, bills=permissions.may_see_bills(request.user, connection))
+    }
 
 
 def _note(
-    connection: Connection, request: Request, requested: list[enqueue.Requested], before: dict[Entity, EntityState]
+    connection: Connection, request: Request, requested: list[enqueue.QueuedRun], before: dict[Entity, EntityState]
 ) -> dict[str, Any]:
     """What the request means for the schedule: a run that stood planned is taken for it, everything else stays."""
     after = _planned(connection, request)
@@ -256,7 +259,7 @@ def _note(
     return {
         "unchanged": not moved,
         "message": MOVED.format(words) if moved else UNMOVED,
-        "next_runs": {entity.value: as_row(after[entity])["next_run"] for entity in ours},
+        "next_runs": {entity.value: serialize_state(after[entity])["next_run"] for entity in ours},
     }
 
 
@@ -267,7 +270,7 @@ class SyncStateOf(APIView):
     )
     def get(self, request: Request, pk: int) -> Response:
         connection = _connection(request, pk)
-        return Response([as_row(state) for state in _planned(connection, request).values()])
+        return Response([serialize_state(state) for state in _planned(connection, request).values()])
 
 
 class Schedule(APIView):
@@ -294,7 +297,7 @@ class Schedule(APIView):
             parent = schedule.connection.connector.read_with[Entity(entity)]
             message = f"{Entity(entity).label} arrive with {parent.label.lower()}. Switch those on or off instead."
             raise serializers.ValidationError({"enabled": [message]})
-        switch_one(schedule.connection, Entity(entity), form.validated_data["enabled"], person=request.user)
+        set_enabled(schedule.connection, Entity(entity), form.validated_data["enabled"], person=request.user)
         return Response(ScheduleRow(_schedule(request, pk, entity)).data)
 
 
@@ -348,7 +351,7 @@ def _connection(request: Request, pk: int, permission: str = "") -> Connection:
 
 def _schedule(request: Request, pk: int, entity: str, permission: str = "") -> EntitySchedule:
     connection = _connection(request, pk, permission)
-    hidden = entity == Entity.BILLS and not permissions.shown(request.user, connection)
+    hidden = entity == Entity.BILLS and not permissions.may_see_bills(request.user, connection)
     found = None if hidden else connection.schedules.filter(entity=entity).first()
     if found is None:
         raise Http404(f"{connection.name} has no “{entity}” to schedule.")

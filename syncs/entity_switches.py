@@ -17,13 +17,13 @@ from .runs.enqueue import request_runs
 from .runs.planner import reschedule
 
 
-def switch_one(connection: Connection, entity: Entity, on: bool, *, person: Any) -> bool:
+def set_enabled(connection: Connection, entity: Entity, on: bool, *, person: Any) -> bool:
     """Sync one entity by itself, or no longer, and leave the others as they are; whether that changed anything."""
-    return bool(switch(connection, [entity] if on else [], among=[entity], person=person))
+    return bool(set_enabled_entities(connection, [entity] if on else [], among=[entity], person=person))
 
 
 @transaction.atomic
-def switch(
+def set_enabled_entities(
     connection: Connection, wanted: Collection[Entity], *, among: Collection[Entity], person: Any
 ) -> list[Entity]:
     """Sync these entities by themselves, and no others of those the choice was among; returns what changed.
@@ -44,7 +44,7 @@ def switch(
     for words, entities in (("on", on), ("off", [one for one in changed if one not in wanted])):
         if entities:
             names = ", ".join(one.label.lower() for one in entities)
-            events.note(connection, EventKind.CONFIGURATION, f"Switched {words}: {names}.", person=person)
+            events.record_event(connection, EventKind.CONFIGURATION, f"Switched {words}: {names}.", person=person)
     if on and connection.is_live:
         request_runs(connection, on, trigger=Trigger.MANUAL, person=person)
     return changed

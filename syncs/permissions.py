@@ -12,7 +12,7 @@ from packr.workspaces.models import VIEW_BILLS
 from .models import SyncRun
 
 
-def shown(user: Any, connection: Connection) -> bool:
+def may_see_bills(user: Any, connection: Connection) -> bool:
     """Whether the person may see the bills of a connection. Asks nothing where there are none."""
     if Entity.BILLS not in connection.connector.entities():
         return False

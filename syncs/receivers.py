@@ -19,13 +19,13 @@ from packr.workspaces.models import Workspace
 
 from .models import EntitySchedule, Mode, Trigger
 from .runs.enqueue import backfill, request_runs
-from .runs.lifecycle import stop_all
-from .runs.planner import awake, make_schedules, reschedule
+from .runs.lifecycle import end_runs_of
+from .runs.planner import make_schedules, reschedule, runnable_entities
 from .status.freshness import fresh_for
 
 
 @receiver(connection_made)
-def plan(
+def make_schedules_and_first_runs(
     sender: type[Connection], connection: Connection, first_sync: bool, off: Mapping[Entity, Off], **kwargs: Any
 ) -> None:
     """Give a new connection its schedules and, unless told otherwise, its first runs."""
@@ -38,29 +38,33 @@ def plan(
 
 
 @receiver(connection_resumed)
-def go_on(sender: type[Connection], connection: Connection, person: Any, other_account: bool, **kwargs: Any) -> None:
+def resume_syncs(
+    sender: type[Connection], connection: Connection, person: Any, other_account: bool, **kwargs: Any
+) -> None:
     """Sync at once what stood still. The mirror of another account is read from the start: it proves nothing here."""
     if other_account:
         connection.schedules.update(watermark=None)
-        stop_all(connection, "Another account was connected. What was read so far is kept.")
+        end_runs_of(connection, "Another account was connected. What was read so far is kept.")
     mode = Mode.FULL if other_account else Mode.INCREMENTAL
-    request_runs(connection, awake(connection, now()), mode=mode, trigger=Trigger.MANUAL, person=person)
+    request_runs(connection, runnable_entities(connection, now()), mode=mode, trigger=Trigger.MANUAL, person=person)
 
 
 @receiver(connection_ended)
-def stop(sender: type[Connection], connection: Connection, **kwargs: Any) -> None:
+def end_syncs(sender: type[Connection], connection: Connection, **kwargs: Any) -> None:
     """End what is under way; schedules of a disconnected connection fall due no more."""
-    stop_all(connection, "The WMS was disconnected. What was read so far is kept.")
+    end_runs_of(connection, "The WMS was disconnected. What was read so far is kept.")
 
 
 @receiver(lookback_raised)
-def reach_back(sender: type[Connection], connection: Connection, until: datetime, person: Any, **kwargs: Any) -> None:
+def read_older_history(
+    sender: type[Connection], connection: Connection, until: datetime, person: Any, **kwargs: Any
+) -> None:
     """Read the part of the history that was too old before, and only that."""
     backfill(connection, until, person=person)
 
 
 @receiver(pre_save, sender=Workspace)
-def look_at_the_clock(sender: type[Workspace], instance: Any, raw: bool, update_fields: Any, **kwargs: Any) -> None:
+def remember_timezone(sender: type[Workspace], instance: Any, raw: bool, update_fields: Any, **kwargs: Any) -> None:
     """Keep whether this save changes the workspace's time zone: afterwards the old one is gone."""
     instance.moves_clock = False
     if not raw and (update_fields is None or "timezone" in update_fields):
@@ -69,7 +73,7 @@ def look_at_the_clock(sender: type[Workspace], instance: Any, raw: bool, update_
 
 
 @receiver(post_save, sender=Workspace)
-def follow_the_clock(sender: type[Workspace], instance: Any, **kwargs: Any) -> None:
+def replan_daily_syncs(sender: type[Workspace], instance: Any, **kwargs: Any) -> None:
     """Plan daily syncs by the new clock at once."""
     if not instance.moves_clock:
         return
@@ -81,7 +85,7 @@ def follow_the_clock(sender: type[Workspace], instance: Any, **kwargs: Any) -> N
 
 
 @receiver(age_asked)
-def tell_age(sender: type[Connection], connection: Connection, entity: Entity, **kwargs: Any) -> Age | None:
+def answer_age(sender: type[Connection], connection: Connection, entity: Entity, **kwargs: Any) -> Age | None:
     """How old the mirror of an entity is, and how old it may be."""
     schedule = EntitySchedule.objects.filter(connection=connection, entity=entity).first()
     return Age(schedule.as_of, schedule.watermark, fresh_for(schedule.cadence)) if schedule else None

@@ -13,8 +13,8 @@ from .engine import missing_rows
 from .models import ACTIVE, Mode, Review, State, SyncRun, Trigger
 from .process import wakeups
 from .runs import seen_keys
-from .runs.enqueue import Refused, request_runs
-from .status.freshness import read_again
+from .runs.enqueue import RunRefused, request_runs
+from .status.freshness import superseded
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Held:
 
 def held(run: SyncRun, *, after: int = 0, limit: int = 100) -> list[Held]:
     """The records whose removal the run held back, by row key, from `after` on; none once that is settled."""
-    if run.state != State.NEEDS_REVIEW or not seen_keys.is_known(run):
+    if run.state != State.NEEDS_REVIEW or not seen_keys.has_keys(run):
         return []
     rows = missing_rows.rows(run, after=after, limit=limit)
     found = TABLES[Entity(run.entity)].model.objects.in_bulk([key for key, _ in rows])
@@ -44,7 +44,7 @@ def release(run: SyncRun, *, person: Any) -> SyncRun:
         current = _decide(run, Review.RELEASED, person)
         running = SyncRun.objects.filter(connection=current.connection, entity=current.entity, state__in=ACTIVE)
         if running.exclude(state=State.QUEUED).exists():
-            raise Refused("Another sync of this data is going on. Release the removals when it has ended.")
+            raise RunRefused("Another sync of this data is going on. Release the removals when it has ended.")
         entity = Entity(current.entity)
         trigger = Trigger.SUPPORT if getattr(person, "is_staff", False) else Trigger.MANUAL
         found = request_runs(current.connection, [entity], mode=Mode.FULL, trigger=trigger, person=person)[0].run
@@ -57,17 +57,19 @@ def reject(run: SyncRun, *, person: Any) -> None:
     """Keep the records whose removal was held back; the next full read looks again. Raises Refused as `release`."""
     with transaction.atomic():
         current = _decide(run, Review.REJECTED, person)
-        seen_keys.forget_pages(current)
+        seen_keys.delete_pages(current)
 
 
 def _decide(run: SyncRun, decision: Review, person: Any) -> SyncRun:
     current = SyncRun.objects.select_for_update(of=("self",)).select_related("connection").get(pk=run.pk)
     if current.state != State.NEEDS_REVIEW:
-        raise Refused("This sync holds no removals back.")
+        raise RunRefused("This sync holds no removals back.")
     if current.review:
-        raise Refused(f"This was decided already: {current.get_review_display().lower()}.")
-    if SyncRun.objects.filter(read_again(), pk=current.pk).exists():
-        raise Refused("A newer full read has looked at this data since. Decide about that one, if it holds any back.")
+        raise RunRefused(f"This was decided already: {current.get_review_display().lower()}.")
+    if SyncRun.objects.filter(superseded(), pk=current.pk).exists():
+        raise RunRefused(
+            "A newer full read has looked at this data since. Decide about that one, if it holds any back."
+        )
     current.review, current.reviewed_by, current.reviewed_at = decision, person, now()
     current.save(update_fields=["review", "reviewed_by", "reviewed_at"])
     return current

@@ -26,21 +26,21 @@ from redis.exceptions import RedisError
 from .models import Lane
 from .monitoring import watchdog
 from .process import heartbeats, shutdown, wakeups
-from .process.tick_schedule import make_tick
+from .process.tick_schedule import ensure
 from .runs import sql
 
 log = logging.getLogger(__name__)
 
-LOOKS_EVERY = 0.25
-ASKS_EVERY = 1.0
-WATCHES_EVERY = 15.0
+POLL_INTERVAL = 0.25
+READY_CHECK_INTERVAL = 1.0
+WATCHDOG_INTERVAL = 15.0
 # A wake-up that is not done by then never will be.
-STANDSTILL = settings.WAKE_UP_TIMEOUT + 15
+FROZEN_AFTER = settings.WAKE_UP_TIMEOUT + 15
 # Work that is ready while no worker holds any lane: they would have taken it within a second.
 NOBODY_WORKS = 10.0
-STOPS_WITHIN = 40.0
+STOP_TIMEOUT = 40.0
 # Told to stop, and no worker holds a lane any more: then django-q2 itself hangs, for instance on a dead monitor's lock.
-HANGS_AFTER = 5.0
+KILL_AFTER = 5.0
 MOST_RESTARTS, RESTARTS_IN = 5, 120.0
 FROZEN = 75  # exit code: start me again
 PR_SET_PDEATHSIG = 1
@@ -65,18 +65,18 @@ class Supervisor:
         os.register_at_fork(after_in_child=self._in_child)
         pre_execute.connect(self._note_start, weak=False)
         post_execute.connect(self._note_done, weak=False)
-        make_tick(now())
-        heartbeats.beat_of_process(heartbeats.CLUSTER)
+        ensure(now())
+        heartbeats.record_process(heartbeats.CLUSTER)
         self._start()
-        if not shutdown.asked():
+        if not shutdown.is_requested():
             wakeups.tick()
         asked_at = 0.0
-        while not shutdown.asked():
-            time.sleep(LOOKS_EVERY)
+        while not shutdown.is_requested():
+            time.sleep(POLL_INTERVAL)
             if not self._is_well():
                 if not self._restart():
                     return FROZEN
-            elif time.monotonic() - asked_at >= ASKS_EVERY:
+            elif time.monotonic() - asked_at >= READY_CHECK_INTERVAL:
                 asked_at = time.monotonic()
                 self._look_for_work()
                 self._watch_in_turn()
@@ -96,7 +96,7 @@ class Supervisor:
         self.done.value = time.monotonic()
 
     def _ask_to_stop(self, *args: Any) -> None:
-        shutdown.ask()
+        shutdown.request()
 
     def _listen(self) -> None:
         signal.signal(signal.SIGTERM, self._ask_to_stop)
@@ -106,7 +106,7 @@ class Supervisor:
         """Start a cluster as soon as the broker answers; none when told to stop before that."""
         self._listen()
         self._wait_for_broker()
-        if shutdown.asked():
+        if shutdown.is_requested():
             return
         connections.close_all()  # a connection must not cross the fork
         self.cluster = Cluster()
@@ -121,7 +121,7 @@ class Supervisor:
     def _wait_for_broker(self) -> None:
         """Until the broker answers or this process is told to stop; without it a cluster would end at once."""
         is_told = False
-        while not shutdown.asked():
+        while not shutdown.is_requested():
             try:
                 get_broker().queue_size()
             except (DatabaseError, OSError, RedisError) as error:
@@ -137,7 +137,7 @@ class Supervisor:
                 if is_told:
                     log.info("The message broker is back; the cluster starts.")
                 return
-            time.sleep(ASKS_EVERY)
+            time.sleep(READY_CHECK_INTERVAL)
             self._watch_in_turn()
 
     def _is_well(self) -> bool:
@@ -146,8 +146,8 @@ class Supervisor:
             log.error("The cluster's guard process died; the cluster is started anew.")
             return False
         moment = time.monotonic()
-        if self.busy_since and moment - max(self.busy_since, self.done.value) > STANDSTILL:
-            log.error("No background task was finished for %s s; the cluster is started anew.", STANDSTILL)
+        if self.busy_since and moment - max(self.busy_since, self.done.value) > FROZEN_AFTER:
+            log.error("No background task was finished for %s s; the cluster is started anew.", FROZEN_AFTER)
             return False
         if self.idle_since and moment - max(self.idle_since, self.started.value) > NOBODY_WORKS:
             log.error("Work was ready for %s s and no worker took it; the cluster is started anew.", NOBODY_WORKS)
@@ -172,7 +172,7 @@ class Supervisor:
             connections.close_all()
 
     def _watch_in_turn(self) -> None:
-        if time.monotonic() - self.watched_at >= WATCHES_EVERY:
+        if time.monotonic() - self.watched_at >= WATCHDOG_INTERVAL:
             self.watched_at = time.monotonic()
             self._watch()
 
@@ -180,7 +180,7 @@ class Supervisor:
         """Show that this process lives, and look after everything that should run."""
         began = time.monotonic()
         try:
-            heartbeats.beat_of_process(heartbeats.CLUSTER)
+            heartbeats.record_process(heartbeats.CLUSTER)
             watchdog.check()
         except DatabaseError as error:
             log.warning("The database can't be asked for what should have run at the moment: %s", error)
@@ -224,11 +224,11 @@ class Supervisor:
         self.cluster.stop_event.set()
         asked = worked = time.monotonic()
         while sentinel.is_alive():
-            sentinel.join(LOOKS_EVERY)
+            sentinel.join(POLL_INTERVAL)
             moment = time.monotonic()
             if self._works():
                 worked = moment
-            if moment - asked > STOPS_WITHIN or moment - worked > HANGS_AFTER:
+            if moment - asked > STOP_TIMEOUT or moment - worked > KILL_AFTER:
                 log.warning("The cluster did not end by itself; it is killed. Nothing is lost by that.")
                 self._kill()
 

@@ -16,7 +16,7 @@ from integrations.services import Account, connect
 from packr.workspaces.models import Workspace
 from packr.workspaces.services import save_workspace
 from syncs.engine import client_pool
-from syncs.engine.prefetch import Walk
+from syncs.engine.prefetch import PagePrefetcher
 from syncs.models import EntitySchedule
 
 from .kit.model_wms import ModelWms, connector_for
@@ -56,9 +56,9 @@ def wms(monkeypatch: pytest.MonkeyPatch) -> ModelWms:
     So that a test can say what happens between two of them; that the next ones are fetched ahead has tests of its own.
     """
     made = ModelWms()
-    monkeypatch.setattr(Walk, "_may_ask_after", lambda *args: False)
+    monkeypatch.setattr(PagePrefetcher, "_may_ask_after", lambda *args: False)
     monkeypatch.setitem(CONNECTORS, "model", connector_for(made))  # type: ignore[arg-type]
-    monkeypatch.setattr(client_pool, "_idle", type(client_pool._idle)())
+    monkeypatch.setattr(client_pool, "_idle_clients", type(client_pool._idle_clients)())
     return made
 
 

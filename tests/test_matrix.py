@@ -23,7 +23,7 @@ from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from django.urls.resolvers import RegexPattern
 from django.utils.timezone import now
 
-from integrations.connectors.base import Health, Page
+from integrations.connectors.base import ConnectionHealth, Page
 from integrations.connectors.trackstar import Trackstar
 from integrations.entities import Entity
 from integrations.models import Action
@@ -32,7 +32,7 @@ from packr.warehouse.actions import Invalid
 from packr.warehouse.mirror.schema import TABLES
 from packr.warehouse.models import SavedView
 from packr.workspaces.models import Membership, Role
-from packr.workspaces.services import leave, save_workspace
+from packr.workspaces.services import remove_member, save_workspace
 from syncs.models import Beat, RejectedRecord, State, SyncRequest
 from tests.kit import factories as make
 
@@ -287,7 +287,7 @@ def _plain_settings(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     settings.CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "LOCATION": name}}
     settings.MIDDLEWARE = [one for one in settings.MIDDLEWARE if not one.startswith("whitenoise")]
     monkeypatch.setattr("packr.warehouse.actions.act", _sends_nothing)
-    monkeypatch.setattr(Trackstar, "check", staticmethod(lambda client, connecting=False: Health(clock=None)))
+    monkeypatch.setattr(Trackstar, "check", staticmethod(lambda client, connecting=False: ConnectionHealth(clock=None)))
     monkeypatch.setattr(live_lookup, "read_live", lambda connection, resource, ids: Page(()))
 
 
@@ -318,7 +318,7 @@ def scene(db: None) -> SimpleNamespace:
         "member": make.person("lee", in_=here),
         "admin": make.person("dana", in_=here, role=Role.ADMIN),
     }
-    leave(Membership.objects.get(user=people["former"]))
+    remove_member(Membership.objects.get(user=people["former"]))
     return SimpleNamespace(
         workspace=here,
         people=people,

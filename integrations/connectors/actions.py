@@ -72,7 +72,7 @@ class Field:
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class ActionRequest:
     """What is to be done at a WMS.
 
     `target` is the external id of what is to be changed. `reference` is ours: unique, and known to the WMS where it
@@ -91,7 +91,7 @@ class Wish:
 
 
 @dataclass(frozen=True, slots=True)
-class Done:
+class ActionResult:
     """What the WMS said when it did what was asked.
 
     `record` is the object as it is now. Without `version_known` the answer does not say which version that is, and
@@ -105,7 +105,7 @@ class Done:
     clock: datetime | None = None
 
 
-class Declined(Exception):
+class ActionRejected(Exception):
     """The WMS refused. `message` are its own words; `fields` are messages by path, such as `line_items.0.quantity`.
 
     `origin` says who refused: `wms`, or the service between Packr and it (`trackstar`).
@@ -118,11 +118,11 @@ class Declined(Exception):
         self.origin = origin
 
 
-class Unclear(Exception):
+class OutcomeUnknown(Exception):
     """What the WMS holds does not tell whether it did what was asked."""
 
 
-class Again(StrEnum):
+class RetryPolicy(StrEnum):
     """Whether the same wish may be sent once more while nobody knows what became of the first time."""
 
     NEVER = "never"
@@ -130,7 +130,7 @@ class Again(StrEnum):
     BY_KEY = "by-key"  # the WMS knows the key again, as long as it has not answered with an error
 
 
-def nothing_lacks(learned: Mapping[str, Any]) -> str:
+def always_available(learned: Mapping[str, Any]) -> str:
     """For what can be done at every account."""
     return ""
 
@@ -145,10 +145,10 @@ class Operation:
     """
 
     fields: tuple[Field, ...]
-    send: Callable[[Client, Wish], Done]
-    find: Callable[[Client, Wish], Done | None] | None = None
-    lacks: Callable[[Mapping[str, Any]], str] = nothing_lacks
-    again: Again = Again.NEVER
+    send: Callable[[Client, ActionRequest], ActionResult]
+    find: Callable[[Client, ActionRequest], ActionResult | None] | None = None
+    lacks: Callable[[Mapping[str, Any]], str] = always_available
+    again: RetryPolicy = RetryPolicy.NEVER
     seen_within: timedelta = timedelta(minutes=15)
 
 

@@ -20,7 +20,7 @@ Cursor = Any  # JSON: where a walk goes on; opaque to everyone but the resource 
 
 
 @dataclass(frozen=True, slots=True)
-class Ask:
+class FetchRequest:
     """What to read of an entity, in the WMS's own time (aware UTC).
 
     `since`: only what changed at that moment or later (None: everything). `until`: nothing that is stamped later than
@@ -113,7 +113,7 @@ class Page:
         return replace(items, cursor=self.cursor, clock=self.clock, learned=self.learned)
 
 
-Fetch = Callable[[Client, Ask, Cursor | None], Page]
+Fetch = Callable[[Client, FetchRequest, Cursor | None], Page]
 Lookup = Callable[[Client, Sequence[str]], Page]
 Single = Callable[[Client, str], Page]
 
@@ -148,7 +148,7 @@ class Credential:
 
 
 @dataclass(frozen=True, slots=True)
-class Health:
+class ConnectionHealth:
     """What a check of a connection found: the WMS's clock, and what a person should know (empty: all well)."""
 
     clock: datetime | None
@@ -187,7 +187,7 @@ class Connector:
         """Put on a new client what identifies the account, for instance headers. Asks the network nothing."""
 
     @classmethod
-    def check(cls, client: Client, *, connecting: bool = False) -> Health:
+    def check(cls, client: Client, *, connecting: bool = False) -> ConnectionHealth:
         """Ask the WMS one question that shows whether the connection works; ConnectorError says why not.
 
         When `connecting`, every credential is tried, which may take a question more.
@@ -200,7 +200,7 @@ class Connector:
 
         `clock` is the WMS's time (aware UTC): what changed since then is next to nothing.
         """
-        cls.resources[entity].fetch(client, Ask(since=clock, lazily=True), None)
+        cls.resources[entity].fetch(client, FetchRequest(since=clock, lazily=True), None)
 
     @classmethod
     def crawled(cls, client: Client) -> Mapping[Entity, datetime]:

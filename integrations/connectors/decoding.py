@@ -22,10 +22,10 @@ from ..records import Record
 from .base import Page, Rejected, Unopened, Unread
 from .parsing import clean, identifier
 
-EXCERPT = 500
+EXCERPT_LENGTH = 500
 HERE = Path(__file__).parent
-WHOLE = msgspec.json.Decoder(dict[str, msgspec.Raw])
-LIST = msgspec.json.Decoder(list[msgspec.Raw])
+OBJECT_DECODER = msgspec.json.Decoder(dict[str, msgspec.Raw])
+LIST_DECODER = msgspec.json.Decoder(list[msgspec.Raw])
 # Readers of JSON give up at a thousand levels.
 TOO_DEEP = 200
 # What opens and closes a level; texts as a whole, so that what stands in them is not taken for a bracket.
@@ -72,8 +72,8 @@ class Shape(Generic[W]):
         `lazily`: leave it unopened.
         """
         try:
-            whole = WHOLE.decode(answer.body)
-            raw = LIST.decode(whole.pop(items))
+            whole = OBJECT_DECODER.decode(answer.body)
+            raw = LIST_DECODER.decode(whole.pop(items))
             rest = {key: msgspec.json.decode(value) for key, value in whole.items()}
         except KeyError:
             raise no_list(items) from None
@@ -232,11 +232,11 @@ def _decimal(text: str) -> Decimal:
 def _rejected(item: Any, error: Exception) -> Rejected:
     try:
         plain = clean(_plain(bytes(item)) if isinstance(item, msgspec.Raw) else item)
-        excerpt = json.dumps(plain, default=str, ensure_ascii=False)[:EXCERPT]
+        excerpt = json.dumps(plain, default=str, ensure_ascii=False)[:EXCERPT_LENGTH]
     except (ValueError, RecursionError):
-        return Rejected(None, str(error)[:EXCERPT], "")
+        return Rejected(None, str(error)[:EXCERPT_LENGTH], "")
     found = plain.get("id") if isinstance(plain, dict) else None
-    return Rejected(str(found)[:200] if isinstance(found, str | int) else None, str(error)[:EXCERPT], excerpt)
+    return Rejected(str(found)[:200] if isinstance(found, str | int) else None, str(error)[:EXCERPT_LENGTH], excerpt)
 
 
 def no_list(items: str) -> ConnectorError:

@@ -47,10 +47,10 @@ __all__ = [
 
 log = logging.getLogger(__name__)
 
-LARGEST_BODY = 64 * 1024 * 1024
-PIECE = 64 * 1024
+MAX_BODY_BYTES = 64 * 1024 * 1024
+CHUNK_BYTES = 64 * 1024
 # What a WMS answered, by what it was asked (a digest).
-Told = dict[bytes, Answer]
+RecordedResponses = dict[bytes, Answer]
 
 
 def _question(method: str, path: str, params: Mapping[str, str] | None, payload: Any) -> bytes:
@@ -91,7 +91,7 @@ class Client:
     per_second: float | None = None
     private_hosts: frozenset[str] = frozenset()
     requests_made: int = 0
-    told: "Told | None" = field(default=None, repr=False)
+    told: "RecordedResponses | None" = field(default=None, repr=False)
     ahead: timedelta | None = None
     until: float | None = None
     exchanges: "list[Exchange] | None" = field(default=None, repr=False)
@@ -106,9 +106,9 @@ class Client:
         self._session.mount("https://", adapter)
         self._session.mount("http://", adapter)
         self._next_at = 0.0
-        self._recalled: Told = {}
+        self._recalled: RecordedResponses = {}
 
-    def recall(self, told: "Told") -> None:
+    def recall(self, told: "RecordedResponses") -> None:
         """Answer these questions, once each, with what was told earlier instead of asking the WMS again."""
         self._recalled = dict(told)
 
@@ -221,12 +221,12 @@ class Client:
 
 def _read(response: requests.Response, give_up: float) -> bytes:
     """The whole body, within the deadline and the size limit, and no shorter than announced."""
-    if _announced(response.headers) > LARGEST_BODY:
+    if _announced(response.headers) > MAX_BODY_BYTES:
         raise too_large()
     pieces, size = [], 0
-    for piece in response.iter_content(PIECE):
+    for piece in response.iter_content(CHUNK_BYTES):
         size += len(piece)
-        if size > LARGEST_BODY:
+        if size > MAX_BODY_BYTES:
             raise too_large()
         if time.monotonic() > give_up:
             raise requests.Timeout("the body came too slowly")

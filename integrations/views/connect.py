@@ -15,14 +15,14 @@ from django.views.decorators.http import require_GET, require_http_methods
 from packr.workspaces import access
 from packr.workspaces.formatting import named
 from packr.workspaces.models import MANAGE_CONNECTIONS, Workspace
-from packr.workspaces.request_context import place
+from packr.workspaces.request_context import request_context
 from packr.workspaces.views import sent, signed_in
 
 from .. import pending_login, services
 from ..connectors import capabilities
 from ..connectors.base import Connector
 from ..connectors.registry import CONNECTORS
-from ..credential_check import TooMany, Verdict, examine
+from ..credential_check import CheckResult, TooMany, check
 from ..entities import Entity
 from ..errors import ConnectorError
 from ..forms import ConnectForm, LoginForm, SetUpForm
@@ -34,7 +34,11 @@ from .overview import admins_of
 @require_GET
 def catalogue(request: HttpRequest) -> HttpResponse:
     """Every WMS that Packr speaks and what it offers, for everybody; admins connect one from here."""
-    context = {"offers": capabilities.offers(), "entities": list(Entity), "admins": admins_of(place(request).workspace)}
+    context = {
+        "offers": capabilities.offers(),
+        "entities": list(Entity),
+        "admins": admins_of(request_context(request).workspace),
+    }
     return render(request, "integrations/catalogue.html", context)
 
 
@@ -49,7 +53,7 @@ def connect(request: HttpRequest, wms: str) -> HttpResponse:
         return _login(request, form, status=200 if request.method == "GET" else 400)
     account = services.Account(wms, form.cleaned_data["name"], form.credentials, form.cleaned_data.get("base_url", ""))
     try:
-        verdict = examine(workspace, account)
+        verdict = check(workspace, account)
     except TooMany as error:
         return _login(request, form, message=str(error), status=429)
     except (services.Refused, ConnectorError) as error:
@@ -76,7 +80,7 @@ def confirm(request: HttpRequest, wms: str) -> HttpResponse:
             request, "The check is too long ago, or was of another login. Nothing was stored; enter it again."
         )
         return HttpResponseRedirect(reverse("connect", args=[wms]), status=303)
-    verdict = Verdict.from_json(kept.more["verdict"])
+    verdict = CheckResult.from_json(kept.more["verdict"])
     form = SetUpForm(verdict, sent(request))
     page = {
         "connector": connector,
@@ -118,7 +122,7 @@ def _connected(request: HttpRequest, connection: Connection) -> HttpResponse:
     return HttpResponseRedirect(f"{reverse('integrations')}#connection-{connection.pk}", status=303)
 
 
-def _off(verdict: Verdict, wanted: set[Entity], person: Any) -> dict[Entity, services.Off]:
+def _off(verdict: CheckResult, wanted: set[Entity], person: Any) -> dict[Entity, services.Off]:
     """What is not synced: what the account may not read says so itself, the rest was somebody's wish."""
     wish = services.Off(f"{named(person)} left it out when connecting.")
     return {one.entity: one.off or wish for one in verdict.readings if one.entity not in wanted}
@@ -131,7 +135,7 @@ def _login(request: HttpRequest, form: LoginForm, *, status: int, message: str =
 
 def _workspace(request: HttpRequest) -> Workspace:
     """The workspace that the person manages; PermissionDenied for others."""
-    return access.get(request.user, Workspace, place(request).workspace.pk, MANAGE_CONNECTIONS)
+    return access.get(request.user, Workspace, request_context(request).workspace.pk, MANAGE_CONNECTIONS)
 
 
 def _connector(wms: str) -> type[Connector]:

@@ -6,7 +6,7 @@ from django.views.decorators.http import require_POST
 
 from packr.workspaces import access
 from packr.workspaces.models import Membership, Role, Workspace
-from packr.workspaces.request_context import place
+from packr.workspaces.request_context import request_context
 from packr.workspaces.views import by_htmx, signed_in
 
 from .. import services
@@ -16,7 +16,7 @@ from ..models import Connection
 @signed_in
 def integrations(request: HttpRequest) -> HttpResponse:
     """Every connection of the workspace: for those that live the WMS Connected card, for the others what they were."""
-    workspace = place(request).workspace
+    workspace = request_context(request).workspace
     connections = list(workspace.connections.select_related("workspace", "connected_by").order_by("name"))
     return render(
         request,

@@ -8,7 +8,7 @@ from integrations.entities import Entity
 from integrations.models import Status
 from packr.workspaces.models import Workspace
 from syncs.models import EntitySchedule
-from syncs.runs.cadence import EVERY
+from syncs.runs.cadence import DEFAULT_INTERVALS
 
 DAY = timedelta(days=1)
 # The usual ones first, whether or not a connected WMS offers them; the rest only where one does.
@@ -71,7 +71,7 @@ def _leading(schedule: EntitySchedule, every: dict[tuple[int, Entity], EntitySch
 
 def _row(entity: Entity, schedules: Sequence[EntitySchedule]) -> Row:
     leading = Entity(schedules[0].entity) if schedules else entity
-    default = words(timedelta(seconds=EVERY.get(leading, DAY.total_seconds())))
+    default = words(timedelta(seconds=DEFAULT_INTERVALS.get(leading, DAY.total_seconds())))
     every = _together(schedules) or default
     return Row(entity, every, "" if every == default else default, USUAL.get(entity) or OTHERS[entity])
 

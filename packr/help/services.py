@@ -15,10 +15,10 @@ from .models import Status, SupportRequest
 
 log = logging.getLogger(__name__)
 
-MOST_AN_HOUR = 10
+MAX_PER_HOUR = 10
 
 
-class Refused(Exception):
+class RequestRefused(Exception):
     """A request that is not taken; the text says why and what to do."""
 
 
@@ -28,8 +28,8 @@ def ask(workspace: Workspace, person: Any, *, message: str, diagnosis: str, repl
     Raises Refused for somebody who has asked very often within the hour.
     """
     recent = SupportRequest.objects.filter(person=person, created_at__gt=now() - timedelta(hours=1))
-    if recent.count() >= MOST_AN_HOUR:
-        raise Refused(f"You have sent {MOST_AN_HOUR} requests within the hour; support has them. Wait a little.")
+    if recent.count() >= MAX_PER_HOUR:
+        raise RequestRefused(f"You have sent {MAX_PER_HOUR} requests within the hour; support has them. Wait a little.")
     request = SupportRequest.objects.create(
         workspace=workspace, person=person, message=message, diagnosis=diagnosis, reply_to=reply_to
     )

@@ -12,7 +12,7 @@ from django.utils.timezone import now
 from integrations.entities import Entity
 from integrations.models import Connection
 from packr.warehouse.mirror.export import stamp
-from packr.workspaces.request_context import Place
+from packr.workspaces.request_context import RequestContext
 from syncs.diagnosis.diagnose import overview
 from syncs.models import Incident, SyncRun
 from syncs.process import heartbeats
@@ -21,12 +21,12 @@ from syncs.status.freshness import EntityState, displayed_state, sync_states
 LATEST_RUNS = 10
 
 
-def diagnosis(place: Place, *, about: Entity | None = None) -> str:
+def diagnosis(place: RequestContext, *, about: Entity | None = None) -> str:
     """The state of the place's workspace as plain text, a line a fact; times are UTC."""
     return "\n".join(_lines(place, about))
 
 
-def _lines(place: Place, about: Entity | None) -> Iterator[str]:
+def _lines(place: RequestContext, about: Entity | None) -> Iterator[str]:
     moment = now()
     connections = sorted(place.workspace.connections.order_by("name"), key=lambda one: not one.is_live)
     states = sync_states([one for one in connections if one.is_live], bills=place.may_view_bills)
@@ -62,7 +62,7 @@ def _connection(connection: Connection, states: list[EntityState]) -> Iterator[s
         )
 
 
-def _reasons(place: Place) -> Iterator[str]:
+def _reasons(place: RequestContext) -> Iterator[str]:
     """Why each type of data is not newer, where that is not simply because it is not due yet."""
     found = [one for one in overview(place) if not one.top.is_expected]
     if found:
@@ -78,7 +78,7 @@ def _incidents(connections: list[Connection]) -> Iterator[str]:
         yield f"\nIncident since {_time(incident.opened_at)}: {incident.message}"
 
 
-def _runs(connections: list[Connection], place: Place) -> Iterator[str]:
+def _runs(connections: list[Connection], place: RequestContext) -> Iterator[str]:
     runs = SyncRun.objects.filter(connection__in=connections).exclude(started_at=None)
     if not place.may_view_bills:
         runs = runs.exclude(entity=Entity.BILLS)

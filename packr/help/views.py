@@ -9,7 +9,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_safe
 
 from integrations.entities import Entity
-from packr.workspaces.request_context import place
+from packr.workspaces.request_context import request_context
 from packr.workspaces.views import signed_in
 
 from . import cadences, services
@@ -58,7 +58,7 @@ PAGES = (
 @require_safe
 def index(request: HttpRequest) -> HttpResponse:
     """Every page of the help."""
-    place(request)
+    request_context(request)
     return render(request, "help/index.html", {"pages": PAGES})
 
 
@@ -66,7 +66,7 @@ def index(request: HttpRequest) -> HttpResponse:
 @require_safe
 def page(request: HttpRequest, page: Page) -> HttpResponse:
     """One page of the help; the cadences in it are the workspace's own."""
-    here = place(request)
+    here = request_context(request)
     rows = cadences.table(here.workspace, bills=here.may_view_bills) if page == SYNCING else []
     return render(request, page.template, {"page": page, "pages": PAGES, "cadences": rows})
 
@@ -75,14 +75,14 @@ def page(request: HttpRequest, page: Page) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 def contact(request: HttpRequest) -> HttpResponse:
     """Contact support: a form, and under it everything that support gets to see. `?entity=` says what it is about."""
-    here = place(request)
+    here = request_context(request)
     about = _entity(request.GET.get("entity", ""))
     shown = diagnosis(here, about=about)
     form = ContactForm(request.POST or None, initial={"reply_to": request.user.email})  # type: ignore[union-attr]
     if request.method == "POST" and form.is_valid():
         try:
             sent = services.ask(here.workspace, request.user, diagnosis=shown, **form.cleaned_data)
-        except services.Refused as refused:
+        except services.RequestRefused as refused:
             form.add_error(None, str(refused))
         else:
             messages.success(request, _thanks(sent.pk, sent.reply_to))

@@ -16,7 +16,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import Count, Q
 from django.utils.text import slugify
 
-from integrations.events import note
+from integrations.events import record_event
 from integrations.models import BrandMapping, Connection, EventKind
 from packr.workspaces.models import Brand, Workspace
 
@@ -35,7 +35,7 @@ TAKEN = 0.4
 COMMON = {"inc", "llc", "ltd", "limited", "gmbh", "co", "corp", "company", "sa", "bv", "ag", "kg", "plc", "the", "and"}
 
 
-class Refused(Exception):
+class MappingRefused(Exception):
     """A change of the mapping that can't be made; the text says why."""
 
 
@@ -90,7 +90,7 @@ class Suggestion:
 
 
 @dataclass(frozen=True, slots=True)
-class Atlas:
+class AccountMap:
     """All accounts of a workspace and all links of its brands, read in three statements."""
 
     accounts: list[Account]
@@ -110,7 +110,7 @@ class Atlas:
         return sorted(found)
 
 
-def atlas(workspace: Workspace) -> Atlas:
+def account_map(workspace: Workspace) -> AccountMap:
     """What there is to link, and what is linked."""
     connections = {one.pk: one for one in workspace.connections.order_by("name")}
     names = _customer_names(list(connections))
@@ -135,7 +135,7 @@ def atlas(workspace: Workspace) -> Atlas:
             if other.brand_id != mapping.brand_id and _overlap(accounts[other.pk], accounts[mapping.pk])
         }
         links[mapping.brand_id].append(Link(mapping, accounts[mapping.pk], sorted(others)))
-    return Atlas(list(_accounts(connections, names)), dict(links))
+    return AccountMap(list(_accounts(connections, names)), dict(links))
 
 
 def _customer_names(connections: list[int]) -> dict[tuple[int, str], str]:
@@ -187,7 +187,7 @@ def _samples(
     }
 
 
-def matching(accounts: Sequence[Account], words: str) -> list[Account]:
+def search_accounts(accounts: Sequence[Account], words: str) -> list[Account]:
     """The accounts whose name, id or connection has the words, at most SHOWN."""
     wanted = words.casefold().split()
     found = [
@@ -201,7 +201,7 @@ def matching(accounts: Sequence[Account], words: str) -> list[Account]:
 # --- Suggestions ------------------------------------------------------------------------------------------------------
 
 
-def suggest(brand: Brand, known: Atlas) -> list[Suggestion]:
+def suggest(brand: Brand, known: AccountMap) -> list[Suggestion]:
     """The accounts that fit the brand best, by name and by the SKUs it has now; nothing that does not fit well."""
     linked = [link.account for link in known.of(brand)]
     goods = _same_goods(brand, known)
@@ -209,7 +209,7 @@ def suggest(brand: Brand, known: Atlas) -> list[Suggestion]:
     for account in known.accounts:
         if any(_overlap(account, one) for one in linked):
             continue
-        name, share = alike(brand.name, account.name), goods.get(account.key, 0.0)
+        name, share = name_similarity(brand.name, account.name), goods.get(account.key, 0.0)
         if name < SIMILAR_NAME:
             name = 0.0
         if name or share >= SIMILAR_GOODS:
@@ -220,7 +220,7 @@ def suggest(brand: Brand, known: Atlas) -> list[Suggestion]:
     return [suggestion for _, suggestion in scored[:SUGGESTED]]
 
 
-def alike(one: str, other: str) -> float:
+def name_similarity(one: str, other: str) -> float:
     """How alike two names are, from 0 to 1, without regard to case, accents, signs and legal forms."""
     mine, theirs = _words(one), _words(other)
     if not mine or not theirs:
@@ -238,7 +238,7 @@ def _words(name: str) -> list[str]:
     return [word for word in words if word not in COMMON] or words
 
 
-def _same_goods(brand: Brand, known: Atlas) -> dict[str, float]:
+def _same_goods(brand: Brand, known: AccountMap) -> dict[str, float]:
     """For each account the share of the brand's present SKUs that it has too."""
     links = known.of(brand)
     if not links:
@@ -270,12 +270,12 @@ def _why(name: float, share: float) -> str:
 # --- Changes ----------------------------------------------------------------------------------------------------------
 
 
-def find(known: Atlas, key: str) -> Account:
+def find(known: AccountMap, key: str) -> Account:
     """The account a form names; Refused when there is none."""
     for one in known.accounts:
         if one.key == key:
             return one
-    raise Refused("There is no such account any more. Choose one from the list.")
+    raise MappingRefused("There is no such account any more. Choose one from the list.")
 
 
 def link(brand: Brand, account: Account, *, person: Any) -> BrandMapping:
@@ -283,9 +283,9 @@ def link(brand: Brand, account: Account, *, person: Any) -> BrandMapping:
     try:
         with transaction.atomic():
             made = BrandMapping.objects.create(brand=brand, connection=account.connection, customer_id=account.customer)
-            note(account.connection, EventKind.MAPPING, f"{brand} was linked to {account}.", person=person)
+            record_event(account.connection, EventKind.MAPPING, f"{brand} was linked to {account}.", person=person)
     except IntegrityError:
-        raise Refused(f"{brand} is linked to {account} already.") from None
+        raise MappingRefused(f"{brand} is linked to {account} already.") from None
     return made
 
 
@@ -297,7 +297,7 @@ def unlink(mapping: BrandMapping, *, person: Any) -> None:
     with transaction.atomic():
         mapping.delete()
         text = f"{mapping.brand} is no longer linked to {account}."
-        note(mapping.connection, EventKind.MAPPING, text, person=person)
+        record_event(mapping.connection, EventKind.MAPPING, text, person=person)
 
 
 def add_brand(workspace: Workspace, name: str) -> Brand:
@@ -305,11 +305,11 @@ def add_brand(workspace: Workspace, name: str) -> Brand:
     name = " ".join(name.replace("\0", "").split())
     slug = slugify(name)[:50]
     if not slug:
-        raise Refused("Give the brand a name with letters or digits.")
+        raise MappingRefused("Give the brand a name with letters or digits.")
     if len(name) > 200:
-        raise Refused("A brand’s name has at most 200 characters.")
+        raise MappingRefused("A brand’s name has at most 200 characters.")
     try:
         with transaction.atomic():
             return Brand.objects.create(workspace=workspace, name=name, slug=slug)
     except IntegrityError:
-        raise Refused(f"There is a brand called “{name}”, or nearly so, already.") from None
+        raise MappingRefused(f"There is a brand called “{name}”, or nearly so, already.") from None

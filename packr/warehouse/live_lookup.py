@@ -27,7 +27,7 @@ from .models import Look, Mirrored
 from .models.change_causes import Cause, CauseKind
 from .models.live_lookup import GOOD_FOR
 
-PATIENCE = timedelta(seconds=10)  # a person waits
+TIMEOUT = timedelta(seconds=10)  # a person waits
 KEPT = timedelta(days=90)
 NOTHING_HERE = "Nothing was changed here; try again in a moment."
 
@@ -57,7 +57,7 @@ def why_not(connection: Connection, entity: Entity) -> str:
     return ""
 
 
-def look(connection: Connection, entity: Entity, external_id: str, *, person: Any = None) -> Look:
+def look_up(connection: Connection, entity: Entity, external_id: str, *, person: Any = None) -> Look:
     """Ask the WMS for one record and keep what it says. Raises nothing: why nothing is known is in `trouble`."""
     asked = Look(connection=connection, entity=entity, external_id=external_id, person=person, asked_at=now())
     asked.trouble = why_not(connection, entity)
@@ -72,7 +72,7 @@ def _ask(asked: Look, resource: Resource) -> None:
     try:
         page = read_live(asked.connection, resource, [asked.external_id])
     except ConnectorError as error:
-        asked.trouble = refused(asked.connection, error)
+        asked.trouble = failure_message(asked.connection, error)
         return
     finally:
         asked.latency_ms = round((time.monotonic() - began) * 1000)
@@ -89,7 +89,7 @@ def _ask(asked: Look, resource: Resource) -> None:
 def read_live(connection: Connection, resource: Resource, ids: Sequence[str]) -> Page:
     """These records as the WMS has them now, in one call; a person waits, so it is not paced. Raises ConnectorError."""
     client = open_client(connection)
-    client.deadline = min(client.deadline, PATIENCE)
+    client.deadline = min(client.deadline, TIMEOUT)
     try:
         return _read(client, resource, ids)
     finally:
@@ -103,7 +103,7 @@ def _read(client: Client, resource: Resource, ids: Sequence[str]) -> Page:
     return resource.lookup(client, ids)
 
 
-def refused(connection: Connection, error: ConnectorError) -> str:
+def failure_message(connection: Connection, error: ConnectorError) -> str:
     """What a failure means for the person who asked. A login that the WMS refuses is the whole connection's matter."""
     if error.kind == Kind.CREDENTIALS:
         set_status(connection, Status.NEEDS_ATTENTION, error.message)
@@ -142,7 +142,7 @@ def _write(look: Look, row: Mirrored, moment: datetime) -> Outcome:
     applied = writer.apply(
         look.connection_id,
         entity,
-        writer.drafts([record]),
+        writer.make_drafts([record]),
         now=moment,
         clock=look.wms_clock,
         trust=True,  # asked for by its id: should it be older than ours, the WMS was put back, and is right

@@ -21,18 +21,18 @@ from integrations.models import Connection, EventKind
 from packr.workspaces import access
 from packr.workspaces.models import ACT
 
+from .actions import available_actions
 from .actions import fields as action_fields
-from .actions import offers
 from .models import Mirrored, Override
 from .models.overrides import OverrideState
 
-LONGEST = timedelta(days=90)
+MAX_DURATION = timedelta(days=90)
 KEPT = timedelta(days=90)
 SHOWN_AFTER = timedelta(days=7)
 MOST_UNITS = Decimal(10) ** 12
 
 
-class Refused(Exception):
+class OverrideRefused(Exception):
     """An override that can't be made. The text says why; `field` is the form's field it is about."""
 
     def __init__(self, message: str, field: str = "") -> None:
@@ -44,15 +44,15 @@ def _units(text: str) -> str:
     try:
         number = Decimal(text)
     except InvalidOperation:
-        raise Refused("Enter a number of units, such as 12.", "value") from None
+        raise OverrideRefused("Enter a number of units, such as 12.", "value") from None
     if not number.is_finite() or not 0 <= number < MOST_UNITS:
-        raise Refused("Enter a number of units that is not below zero.", "value")
+        raise OverrideRefused("Enter a number of units that is not below zero.", "value")
     return f"{number.normalize():f}"
 
 
 def _text(text: str) -> str:
     if not text or len(text) > 200 or not text.isprintable():
-        raise Refused("Enter a text of at most 200 characters.", "value")
+        raise OverrideRefused("Enter a text of at most 200 characters.", "value")
     return text
 
 
@@ -94,12 +94,12 @@ def choices(connection: Connection, entity: Entity) -> dict[str, str]:
 
 def _is_sent(connection: Connection, name: str, action: ActionKind | None) -> bool:
     """Whether the WMS takes changes of a field."""
-    if action is None or offers(connection)[action]:
+    if action is None or available_actions(connection)[action]:
         return False
     return action == ActionKind.ADJUST_INVENTORY or name in {one.name for one in action_fields(connection, action)}
 
 
-def make(
+def create(
     row: Mirrored, entity: Entity, name: str, *, value: str, reason: str, expires_at: datetime, person: Any
 ) -> Override:
     """Put a value over the WMS's own until it expires. Raises Refused, and PermissionDenied without the right to act.
@@ -109,13 +109,13 @@ def make(
     _allow(person, row.connection)
     field = FIELDS.get(entity, {}).get(name)
     if field is None or name not in choices(row.connection, entity):
-        raise Refused("This value is changed in the WMS itself: send the change there.", "field")
+        raise OverrideRefused("This value is changed in the WMS itself: send the change there.", "field")
     read, reason = field.read(value.strip()), reason.strip()
     if not reason:
-        raise Refused("Say why, so that others understand the value.", "reason")
+        raise OverrideRefused("Say why, so that others understand the value.", "reason")
     moment = now()
-    if not moment < expires_at <= moment + LONGEST:
-        raise Refused("Choose a day from today to 90 days from now.", "expires_on")
+    if not moment < expires_at <= moment + MAX_DURATION:
+        raise OverrideRefused("Choose a day from today to 90 days from now.", "expires_on")
     with transaction.atomic():
         Connection.objects.select_for_update().get(pk=row.connection_id)  # nobody writes the row meanwhile
         row.refresh_from_db(fields=[name, "change_no", "removed_at"])
@@ -157,7 +157,7 @@ def _allow(person: Any, connection: Connection) -> None:
 
 
 def _note(override: Override, text: str, person: Any) -> None:
-    events.note(override.connection, EventKind.CONFIGURATION, text, person=person)
+    events.record_event(override.connection, EventKind.CONFIGURATION, text, person=person)
 
 
 def _open(entity: Entity, row_ids: Iterable[int]) -> Any:

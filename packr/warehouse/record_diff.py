@@ -8,7 +8,7 @@ from .mirror.export import stamp
 from .models import Mirrored
 
 # Fields whose name is not what pages call them.
-WORDS = {
+LABELS = {
     "onhand": "On hand",
     "fulfillable": "Available",
     "committed": "Allocated",
@@ -31,7 +31,7 @@ NOT_SHOWN = ("external_id", "version_at", "trackstar_tags")
 
 
 @dataclass(frozen=True, slots=True)
-class Field:
+class FieldDiff:
     """One field of a record: the words for it, what Packr shows and what the WMS says now."""
 
     label: str
@@ -43,24 +43,24 @@ class Field:
         return bool(self.ours != self.theirs)
 
 
-def fields(row: Mirrored, answer: Mapping[str, Any]) -> list[Field]:
+def diff(row: Mirrored, answer: Mapping[str, Any]) -> list[FieldDiff]:
     """Every field that either has. What the WMS left out of its answer is left out here: it says nothing."""
     ours = {**row.record, "updated_at": stamp(row.updated_at)}
-    found: list[Field] = []
+    found: list[FieldDiff] = []
     for name, theirs in answer.items():
         if name not in NOT_SHOWN:
             mine, now = dict(_flat(name, ours.get(name))), dict(_flat(name, theirs))
             labels = [*mine, *(label for label in now if label not in mine)]
-            found += [Field(label, mine.get(label), now.get(label)) for label in labels]
+            found += [FieldDiff(label, mine.get(label), now.get(label)) for label in labels]
     return [field for field in found if field.ours is not None or field.theirs is not None]
 
 
 def _flat(name: str, value: Any) -> Iterator[tuple[str, Any]]:
     """The single values inside a value, each under its words: `Line 2, quantity`."""
-    label = WORDS.get(name, name.replace("_", " ").capitalize())
+    label = LABELS.get(name, name.replace("_", " ").capitalize())
     if isinstance(value, list) and any(isinstance(item, dict | list) for item in value):
         items: Iterator[tuple[str, Any]] = ((str(place), item) for place, item in enumerate(value, 1))
-        label = label if name in WORDS else label.removesuffix("s")
+        label = label if name in LABELS else label.removesuffix("s")
     elif isinstance(value, dict):
         items = ((key, item) for key, item in value.items())
     else:
@@ -68,6 +68,6 @@ def _flat(name: str, value: Any) -> Iterator[tuple[str, Any]]:
         return
     for key, item in items:
         for inner, single in _flat(key, item):
-            inside = inner if key in WORDS or key.isdecimal() else inner[:1].lower() + inner[1:]
+            inside = inner if key in LABELS or key.isdecimal() else inner[:1].lower() + inner[1:]
             apart = " " if key.isdecimal() or name == "inventory_by_warehouse_id" else ": "
             yield f"{label}{apart}{inside}", single

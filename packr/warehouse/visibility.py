@@ -7,7 +7,7 @@ from typing import TypeVar, cast
 from django.db.models import Exists, Model, OuterRef, Q, QuerySet
 
 from integrations.models import BrandMapping, Connection
-from packr.workspaces.request_context import Place
+from packr.workspaces.request_context import RequestContext
 
 from .models import Customer, Mirrored, Order, OrderShipment, ShippingMethod, Warehouse, WarehouseLocation
 
@@ -45,7 +45,7 @@ class Part:
         return Q(**{f"{customer}__in": self.customers})
 
 
-def connections(place: Place) -> QuerySet[Connection]:
+def connections(place: RequestContext) -> QuerySet[Connection]:
     """The workspace's connections, of which a brand sees those it is mapped to."""
     ours = Connection.objects.filter(workspace=place.workspace)
     if place.brand is None:
@@ -53,12 +53,12 @@ def connections(place: Place) -> QuerySet[Connection]:
     return ours.filter(pk__in=BrandMapping.objects.filter(brand=place.brand).values("connection"))
 
 
-def known_connections(place: Place) -> list[Connection]:
+def known_connections(place: RequestContext) -> list[Connection]:
     """The same by name, read once for the place."""
     return [connection for connection, _ in _mapped(place)]
 
 
-def parts(place: Place, model: type[Mirrored] = Order) -> list[Part]:
+def parts(place: RequestContext, model: type[Mirrored] = Order) -> list[Part]:
     """The parts of which all that the place sees of a mirrored table is made."""
     found = []
     shared = issubclass(model, SHARED)
@@ -70,18 +70,18 @@ def parts(place: Place, model: type[Mirrored] = Order) -> list[Part]:
     return found
 
 
-def _mapped(place: Place) -> list[tuple[Connection, tuple[str, ...]]]:
+def _mapped(place: RequestContext) -> list[tuple[Connection, tuple[str, ...]]]:
     """Each connection by name with the customers the place sees of it; none: it sees all of it."""
     if "mapped" not in place.known:
         place.known["mapped"] = _of_brand(place) if place.brand else _of_workspace(place)
     return cast("list[tuple[Connection, tuple[str, ...]]]", place.known["mapped"])
 
 
-def _of_workspace(place: Place) -> list[tuple[Connection, tuple[str, ...]]]:
+def _of_workspace(place: RequestContext) -> list[tuple[Connection, tuple[str, ...]]]:
     return [(connection, ()) for connection in place.workspace.connections.order_by("name")]
 
 
-def _of_brand(place: Place) -> list[tuple[Connection, tuple[str, ...]]]:
+def _of_brand(place: RequestContext) -> list[tuple[Connection, tuple[str, ...]]]:
     mappings = BrandMapping.objects.filter(brand=place.brand, connection__workspace=place.workspace)
     seen: dict[Connection, set[str]] = defaultdict(set)
     for mapping in mappings.select_related("connection__workspace").order_by("connection__name"):
@@ -89,7 +89,7 @@ def _of_brand(place: Place) -> list[tuple[Connection, tuple[str, ...]]]:
     return [(connection, () if "" in customers else tuple(sorted(customers))) for connection, customers in seen.items()]
 
 
-def seen_by(queryset: QuerySet[Row], place: Place, *, removed: bool = False) -> QuerySet[Row]:
+def seen_by(queryset: QuerySet[Row], place: RequestContext, *, removed: bool = False) -> QuerySet[Row]:
     """The rows of a mirrored table that the place sees, without those `removed` from the WMS unless these count too.
 
     A brand sees the rows of the customers it is mapped to and everything of a connection it is mapped to as a whole,

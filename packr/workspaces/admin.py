@@ -97,7 +97,7 @@ class WorkspaceAdmin(ModelAdmin):
             return
         formset.save(commit=False)
         for membership in formset.deleted_objects:
-            services.leave(membership)
+            services.remove_member(membership)
         for membership in [*formset.new_objects, *(changed for changed, _ in formset.changed_objects)]:
             services.set_role(form.instance, membership.user, Role(membership.role))
         for row in formset.forms:

@@ -31,7 +31,7 @@ class TokenAuthentication(BaseAuthentication):
         kind, _, secret = get_authorization_header(request).decode("latin-1").partition(" ")
         if kind.lower() != "bearer":
             return None
-        found = tokens.known(secret.strip())
+        found = tokens.find(secret.strip())
         if found is None:
             raise exceptions.AuthenticationFailed(self.UNKNOWN)
         return found.user, found

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.http import Http404, HttpRequest
 
-from .request_context import place
+from .request_context import request_context
 
 
 def current(request: HttpRequest) -> dict[str, Any]:
@@ -13,6 +13,6 @@ def current(request: HttpRequest) -> dict[str, Any]:
     if user is None or not user.is_authenticated or request.path.startswith("/admin/"):
         return {}
     try:
-        return {"place": place(request)}
+        return {"place": request_context(request)}
     except Http404:
         return {}

@@ -12,7 +12,7 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True)
-class Place:
+class RequestContext:
     """Where a person is: their workspace, the brand they look at (None: all of them), what they may do.
 
     `known` is what was already read about the place, so that the parts of a page read it once.
@@ -29,7 +29,7 @@ class Place:
     known: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
 
 
-def place(request: HttpRequest) -> Place:
+def request_context(request: HttpRequest) -> RequestContext:
     """The request's place, worked out once. `?workspace=` and `?brand=` change it, and the session remembers.
 
     Http404 for a person without a workspace, and for a workspace or a brand that is not theirs.
@@ -41,7 +41,7 @@ def place(request: HttpRequest) -> Place:
     return found
 
 
-def _place(request: HttpRequest) -> Place:
+def _place(request: HttpRequest) -> RequestContext:
     mine: list[Any] = list(
         access.workspaces(request.user)
         .annotate(
@@ -58,7 +58,7 @@ def _place(request: HttpRequest) -> Place:
     brands = list(workspace.brands.all())
     brand = _choose(request, "brand", {one.slug: one for one in brands})
     rights = (workspace.may_sync, workspace.may_manage, workspace.may_view_bills, workspace.may_act)
-    return Place(workspace, brand, mine, brands, *rights)
+    return RequestContext(workspace, brand, mine, brands, *rights)
 
 
 def _choose(request: HttpRequest, name: str, choices: dict[str, T]) -> T | None:

@@ -71,7 +71,7 @@ def views_bills(membership: Membership) -> bool:
 
 
 @transaction.atomic
-def leave(membership: Membership) -> None:
+def remove_member(membership: Membership) -> None:
     """Take a person out of the workspace, with every right they had there."""
     workspace = membership.workspace
     membership.user.groups.remove(workspace.admins, workspace.members)

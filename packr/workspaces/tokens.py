@@ -16,7 +16,7 @@ PREFIX = "packr_"
 NOTED_EVERY = timedelta(minutes=1)
 
 
-def make(user: Any, scopes: Iterable[Scope] = ()) -> str:
+def create(user: Any, scopes: Iterable[Scope] = ()) -> str:
     """A new token for a person, with these scopes or all of them. Nobody can read it again."""
     secret = PREFIX + secrets.token_urlsafe(32)
     wanted = set(scopes)
@@ -25,7 +25,7 @@ def make(user: Any, scopes: Iterable[Scope] = ()) -> str:
     return secret
 
 
-def known(secret: str) -> Token | None:
+def find(secret: str) -> Token | None:
     """The token this is, its use noted; None for one that is unknown or revoked, or whose person was switched off."""
     valid = Token.objects.filter(revoked_at=None, user__is_active=True)
     found = valid.select_related("user").filter(digest=_digest(secret)).first()

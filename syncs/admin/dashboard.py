@@ -12,7 +12,7 @@ from packr.warehouse.models import ProcessingMark
 
 from ..models import ACTIVE, Beat, EntitySchedule, Incident, Problem, State, SyncRun
 from ..monitoring.repairs import live
-from ..monitoring.stale_data import CEILING
+from ..monitoring.stale_data import MAX_AGE
 from ..process.heartbeats import PROCESSES
 from ..runs import sql
 from ..status.freshness import Freshness, undecided
@@ -62,7 +62,7 @@ def metrics_now() -> Fact:
     if not ages:
         return Fact("Stock and sales figures", "None were worked out yet", "neutral")
     mean = sum(ages, timedelta()) / len(ages)
-    tone: Tone = "critical" if max(ages) > CEILING else "positive"
+    tone: Tone = "critical" if max(ages) > MAX_AGE else "positive"
     words = f"{in_words(mean)} old on average, the oldest {in_words(max(ages))}"
     return Fact("Stock and sales figures", words, tone)
 
@@ -96,7 +96,7 @@ def workers_now() -> Fact:
     worked = SyncRun.objects.filter(pk__in=list(recent.values_list("pk", flat=True))).aggregate(at=Max("beat_at"))["at"]
     beat = Beat.objects.filter(PROCESSES).aggregate(at=Max("at"))["at"]
     sign = max(filter(None, [worked, beat]), default=None)
-    waiting = sql.count_ready(moment - SILENT)
+    waiting = sql.count_ready_runs(moment - SILENT)
     last = f"Last sign of life {when_exactly(sign)}" if sign else "No worker has run anything yet"
     if waiting:
         due = f"{waiting} due run{' waits' if waiting == 1 else 's wait'} for one"

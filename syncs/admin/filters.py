@@ -12,7 +12,7 @@ from django.utils import timezone
 from integrations.entities import Entity
 
 from ..models import EntitySchedule
-from ..runs.cadence import EVERY, is_default
+from ..runs.cadence import DEFAULT_INTERVALS, is_default
 from ..status.freshness import Freshness
 from .freshness import LATE_NOW, as_fresh_as
 
@@ -63,9 +63,10 @@ class CadenceFilter(admin.SimpleListFilter):
 def _overridden() -> Q:
     """Cadences that are not the default. A daily default depends on the connection, so those are looked at here."""
     intervals = [
-        Q(entity=entity) & (Q(every_seconds=None) | ~Q(every_seconds=every)) for entity, every in EVERY.items()
+        Q(entity=entity) & (Q(every_seconds=None) | ~Q(every_seconds=every))
+        for entity, every in DEFAULT_INTERVALS.items()
     ]
-    daily = EntitySchedule.objects.exclude(entity__in=EVERY).select_related("connection__workspace")
+    daily = EntitySchedule.objects.exclude(entity__in=DEFAULT_INTERVALS).select_related("connection__workspace")
     others = [schedule.pk for schedule in daily.iterator() if not is_default(schedule)]
     return reduce(or_, intervals, Q(pk__in=others))
 

@@ -18,7 +18,7 @@ from packr.admin import ModelAdmin
 from .. import removal_reviews
 from ..models import Review, State, SyncRun
 from ..runs import enqueue
-from ..status.freshness import read_again, undecided
+from ..status.freshness import superseded, undecided
 from .columns import run_link
 
 UNDECIDED = "undecided"
@@ -63,7 +63,7 @@ class Decisions(ModelAdmin):
     """The runs' columns and actions that concern removals held back."""
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        queryset: QuerySet[Any] = super().get_queryset(request).annotate(was_read_again=read_again())
+        queryset: QuerySet[Any] = super().get_queryset(request).annotate(was_read_again=superseded())
         return queryset
 
     @admin.display(description="held back", ordering="held")
@@ -111,7 +111,7 @@ class Decisions(ModelAdmin):
         for run in self.get_queryset(request).filter(pk__in=request.POST.getlist(ACTION_CHECKBOX_NAME)):
             try:
                 logged, said = decide(run)
-            except enqueue.Refused as refused:
+            except enqueue.RunRefused as refused:
                 self.message_user(request, f"{run}: {refused}", messages.WARNING)
                 continue
             self.log_change(request, run, logged)

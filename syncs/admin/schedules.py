@@ -20,7 +20,7 @@ from packr.workspaces.models import TRIGGER_SYNC
 from ..models import BRAKE_HELP, EntitySchedule, Mode, Trigger
 from ..runs import enqueue
 from ..runs.cadence import is_default, is_read_with
-from ..runs.planner import SETTINGS, reschedule
+from ..runs.planner import EDITABLE_FIELDS, reschedule
 from ..status.freshness import EntityState, Freshness
 from ..templatetags.syncs import FRESHNESS, cadence
 from .columns import OfConnection, run_link, run_mark
@@ -182,7 +182,7 @@ class EntityScheduleAdmin(OfConnection):
         changed = [
             f"{form.fields[name].label}: {_said(form.initial.get(name))} → {_said(form.cleaned_data[name])}."
             for name in form.changed_data
-            if name in SETTINGS
+            if name in EDITABLE_FIELDS
         ]
         due = f"Next due: {when_exactly(form.instance.next_due_at)}."
         return " ".join([*(changed or ["No setting changed."]), due, f"Reason: {form.cleaned_data['reason']}"])
@@ -198,7 +198,7 @@ class EntityScheduleAdmin(OfConnection):
                     trigger=Trigger.SUPPORT,
                     person=request.user,
                 )
-            except enqueue.Refused as refused:
+            except enqueue.RunRefused as refused:
                 self.message_user(request, f"{schedule}: {refused}", messages.WARNING)
                 continue
             outcome = "was under way already" if requested.attached else "is queued"

@@ -42,10 +42,10 @@ class Cause(Enum):
     UNKNOWN = auto()
 
 
-OURS = (Cause.NO_WORKER, Cause.NO_PLAN)
+INTERNAL_CAUSES = (Cause.NO_WORKER, Cause.NO_PLAN)
 
 
-class Cure(StrEnum):
+class Remedy(StrEnum):
     """What leads out of it; `syncs.diagnosis.remedies` knows the way for each person."""
 
     CONNECT = "connect"
@@ -61,11 +61,11 @@ class Cure(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Reason:
+class Finding:
     """One cause, in words: what happened, what it means for the person, what happens next by itself."""
 
     cause: Cause
-    cure: Cure
+    cure: Remedy
     happened: str
     means: str = ""
     goes_on: str = ""

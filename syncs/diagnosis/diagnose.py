@@ -14,12 +14,12 @@ from integrations.models import Connection, Status
 from packr.warehouse.mirror.schema import TABLES
 from packr.warehouse.visibility import seen_by
 from packr.workspaces.formatting import day
-from packr.workspaces.request_context import Place
+from packr.workspaces.request_context import RequestContext
 
 from ..status.freshness import WORST_FIRST, Freshness
-from ..status.page_status import Here, here, once
-from .causes import OURS, Cause, Cure, Reason
-from .rules import Case, Known, ask, zone_of
+from ..status.page_status import PageStatus, page_status, request_cache
+from .causes import INTERNAL_CAUSES, Cause, Finding, Remedy
+from .rules import Facts, RuleContext, load_facts, zone_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,18 +27,20 @@ class Diagnosis:
     """Why an entity is not newer, the reason to begin with first; there is always one."""
 
     entity: Entity
-    reasons: tuple[Reason, ...]
+    reasons: tuple[Finding, ...]
 
     @property
-    def top(self) -> Reason:
+    def top(self) -> Finding:
         return self.reasons[0]
 
     @property
-    def others(self) -> tuple[Reason, ...]:
+    def others(self) -> tuple[Finding, ...]:
         return self.reasons[1:]
 
 
-def diagnose(place: Place, entity: Entity, connection_id: int | None = None, *, thoroughly: bool = False) -> Diagnosis:
+def diagnose(
+    place: RequestContext, entity: Entity, connection_id: int | None = None, *, thoroughly: bool = False
+) -> Diagnosis:
     """Why what the place sees of an entity is not newer, of one connection if it is given.
 
     `thoroughly`: also whether the brand is linked to an account that has none of it.
@@ -49,18 +51,19 @@ def diagnose(place: Place, entity: Entity, connection_id: int | None = None, *, 
     found = sorted(found or [_unknown(entity)], key=_rank)
     # What is wrong with Packr itself is told once, not for each connection.
     told = {
-        reason.cause if reason.cause in OURS else number: reason for number, reason in reversed([*enumerate(found)])
+        reason.cause if reason.cause in INTERNAL_CAUSES else number: reason
+        for number, reason in reversed([*enumerate(found)])
     }
     return Diagnosis(entity, tuple(reversed(told.values())))
 
 
-def overview(place: Place) -> list[Diagnosis]:
+def overview(place: RequestContext) -> list[Diagnosis]:
     """The same for every entity that the place's connections offer, or one for all where there is no connection."""
-    offered = {state.entity for states in here(place).states.values() for state in states}
+    offered = {state.entity for states in page_status(place).states.values() for state in states}
     return [diagnose(place, entity) for entity in Entity if entity in (offered or {Entity.ORDERS})]
 
 
-def _rank(reason: Reason) -> tuple[int, int]:
+def _rank(reason: Finding) -> tuple[int, int]:
     """The worse the data the sooner; then by cause. What concerns no data that is read comes first or last by cause."""
     order = list(Cause)
     if reason.state is None:
@@ -70,8 +73,8 @@ def _rank(reason: Reason) -> tuple[int, int]:
     return WORST_FIRST.index(reason.state.freshness), order.index(reason.cause)
 
 
-def _reasons(place: Place, entity: Entity, connection_id: int | None) -> list[Reason]:
-    around = here(place)
+def _reasons(place: RequestContext, entity: Entity, connection_id: int | None) -> list[Finding]:
+    around = page_status(place)
     if not around.connections:
         return [_nothing_linked(place, entity)]
     ours = [one for one in around.connections if connection_id in (None, one.pk)]
@@ -81,23 +84,23 @@ def _reasons(place: Place, entity: Entity, connection_id: int | None) -> list[Re
     if live and not states:
         reasons.append(_not_offered(live, entity))
     for state in states:
-        known: Known = once(place, "diagnosis", lambda: ask(place, around))
-        reasons += Case(place, around, known, around.connection(state), state).reasons()
+        known: Facts = request_cache(place, "diagnosis", lambda: load_facts(place, around))
+        reasons += RuleContext(place, around, known, around.connection(state), state).reasons()
     return reasons
 
 
-def _nothing_linked(place: Place, entity: Entity) -> Reason:
+def _nothing_linked(place: RequestContext, entity: Entity) -> Finding:
     if place.brand:
-        return Reason(
+        return Finding(
             Cause.UNMAPPED,
-            Cure.MAP,
+            Remedy.MAP,
             f"No warehouse account is linked to {place.brand} yet.",
             f"So there is nothing to show, and no {entity.label.lower()} of other brands are shown in their place.",
             entity=entity,
         )
-    return Reason(
+    return Finding(
         Cause.NOT_CONNECTED,
-        Cure.CONNECT,
+        Remedy.CONNECT,
         "No WMS is connected.",
         "So there is nothing to sync, and nothing to show.",
         "Once one is connected, the first sync starts by itself.",
@@ -105,11 +108,11 @@ def _nothing_linked(place: Place, entity: Entity) -> Reason:
     )
 
 
-def _disconnected(connection: Connection, entity: Entity, place: Place) -> Reason:
+def _disconnected(connection: Connection, entity: Entity, place: RequestContext) -> Finding:
     when = f" on {day(connection.disconnected_at, zone_of(place))}" if connection.disconnected_at else ""
-    return Reason(
+    return Finding(
         Cause.DISCONNECTED,
-        Cure.CONNECT,
+        Remedy.CONNECT,
         f"{connection.name} was disconnected{when}.",
         "What is shown of it stays as it was then.",
         "Nothing is read from it until it is connected again.",
@@ -118,12 +121,12 @@ def _disconnected(connection: Connection, entity: Entity, place: Place) -> Reaso
     )
 
 
-def _not_offered(live: list[Connection], entity: Entity) -> Reason:
+def _not_offered(live: list[Connection], entity: Entity) -> Finding:
     names = " and ".join(dict.fromkeys(one.connector.label for one in live))
     offers = "do not offer" if " and " in names else "does not offer"
-    return Reason(
+    return Finding(
         Cause.NOT_OFFERED,
-        Cure.CONNECTION,
+        Remedy.CONNECTION,
         f"{names} {offers} {entity.label.lower()}.",
         "So there is nothing to sync; everything else is not affected.",
         entity=entity,
@@ -131,19 +134,19 @@ def _not_offered(live: list[Connection], entity: Entity) -> Reason:
     )
 
 
-def _unknown(entity: Entity) -> Reason:
-    return Reason(
+def _unknown(entity: Entity) -> Finding:
+    return Finding(
         Cause.UNKNOWN,
-        Cure.SUPPORT,
+        Remedy.SUPPORT,
         f"Packr knows of no reason why {entity.label.lower()} should be out of date.",
         "If they are, support needs to look at it.",
         entity=entity,
     )
 
 
-def _other_account(place: Place, entity: Entity) -> Reason | None:
+def _other_account(place: RequestContext, entity: Entity) -> Finding | None:
     """A brand that sees nothing of an entity of which its connections have something."""
-    around = here(place)
+    around = page_status(place)
     if place.brand is None or entity not in TABLES or not around.connections:
         return None
     model = TABLES[entity].model
@@ -151,9 +154,9 @@ def _other_account(place: Place, entity: Entity) -> Reason | None:
     if not everything.exists() or seen_by(everything, place).exists():
         return None
     names = " and ".join(one.name for one in around.connections)
-    return Reason(
+    return Finding(
         Cause.OTHER_ACCOUNT,
-        Cure.MAP,
+        Remedy.MAP,
         f"The warehouse account that {place.brand} is linked to has no {entity.label.lower()}, while {names} has some.",
         f"{place.brand} may be linked to the wrong account.",
         entity=entity,
@@ -161,7 +164,7 @@ def _other_account(place: Place, entity: Entity) -> Reason | None:
     )
 
 
-def first_due(around: Here, entity: Entity) -> datetime | None:
+def first_due(around: PageStatus, entity: Entity) -> datetime | None:
     """When the next sync of an entity begins by itself; None when none is planned."""
     moments = [
         state.next_run

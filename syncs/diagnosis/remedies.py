@@ -6,13 +6,13 @@ from urllib.parse import urlencode
 
 from django.urls import reverse
 
-from packr.workspaces.request_context import Place
+from packr.workspaces.request_context import RequestContext
 
-from .causes import Cause, Cure, Reason
+from .causes import Cause, Finding, Remedy
 
 
 @dataclass(frozen=True, slots=True)
-class Way:
+class CallToAction:
     """What a person can do: a sentence, and the button that leads there. `asks`: it asks an admin, where they are."""
 
     advice: str
@@ -21,94 +21,108 @@ class Way:
     asks: bool = False
 
 
-def way(reason: Reason, place: Place) -> Way:
+def call_to_action(reason: Finding, place: RequestContext) -> CallToAction:
     """The way out of a reason for whoever is in the place: their rights decide where it leads."""
-    return WAYS[reason.cure](reason, place)
+    return CALLS_TO_ACTION[reason.cure](reason, place)
 
 
-def _connect(reason: Reason, place: Place) -> Way:
+def _connect(reason: Finding, place: RequestContext) -> CallToAction:
     if not place.may_manage:
-        return Way("An admin of this workspace can connect it.", "See who can connect it", reverse("integrations"))
+        return CallToAction(
+            "An admin of this workspace can connect it.", "See who can connect it", reverse("integrations")
+        )
     if reason.connection:
-        return Way("Connect it again to go on.", "Connect again", reverse("reconnect", args=[reason.connection.pk]))
-    return Way("Connect your WMS.", "Connect your WMS", reverse("catalogue"))
+        return CallToAction(
+            "Connect it again to go on.", "Connect again", reverse("reconnect", args=[reason.connection.pk])
+        )
+    return CallToAction("Connect your WMS.", "Connect your WMS", reverse("catalogue"))
 
 
-def _map(reason: Reason, place: Place) -> Way:
+def _map(reason: Finding, place: RequestContext) -> CallToAction:
     if not place.may_manage:
         advice = "An admin can link it." if reason.cause == Cause.UNMAPPED else "An admin can change that."
-        return Way(advice, "Open mapping", reverse("brands"))
+        return CallToAction(advice, "Open mapping", reverse("brands"))
     advice = "Link the account that is its own."
-    return Way(advice, "Open mapping", reverse("brand", args=[place.brand.pk]) if place.brand else reverse("brands"))
+    return CallToAction(
+        advice, "Open mapping", reverse("brand", args=[place.brand.pk]) if place.brand else reverse("brands")
+    )
 
 
-def _reconnect(reason: Reason, place: Place) -> Way:
+def _reconnect(reason: Finding, place: RequestContext) -> CallToAction:
     if not place.may_manage or not reason.connection:
-        return Way("A workspace admin can reconnect.", "See the connection", _connection(reason))
-    return Way("Reconnect with a login that works.", "Reconnect", reverse("reconnect", args=[reason.connection.pk]))
+        return CallToAction("A workspace admin can reconnect.", "See the connection", _connection(reason))
+    return CallToAction(
+        "Reconnect with a login that works.", "Reconnect", reverse("reconnect", args=[reason.connection.pk])
+    )
 
 
-def _switch_on(reason: Reason, place: Place) -> Way:
+def _switch_on(reason: Finding, place: RequestContext) -> CallToAction:
     if not place.may_manage or not reason.connection:
-        return Way("A workspace admin can change that in Sync Settings.", "See the connection", _connection(reason))
-    return Way(
+        return CallToAction(
+            "A workspace admin can change that in Sync Settings.", "See the connection", _connection(reason)
+        )
+    return CallToAction(
         "Change that in Sync Settings.", "Open Sync Settings", reverse("sync_settings", args=[reason.connection.pk])
     )
 
 
-def _sync(reason: Reason, place: Place) -> Way:
+def _sync(reason: Finding, place: RequestContext) -> CallToAction:
     if not place.may_sync or not reason.connection or not reason.entity:
-        return Way("An admin can sync it now.", "Ask an admin", "", asks=True)
+        return CallToAction("An admin can sync it now.", "Ask an admin", "", asks=True)
     entity = urlencode({"entity": reason.entity})
     url = f"{reverse('sync_window', args=[reason.connection.pk])}?{entity}"
-    return Way("You can sync it now.", "Sync now", url)
+    return CallToAction("You can sync it now.", "Sync now", url)
 
 
-def _watch(reason: Reason, place: Place) -> Way:
+def _watch(reason: Finding, place: RequestContext) -> CallToAction:
     if not place.may_sync or not reason.connection or not reason.run:
-        return Way("There is nothing to do but wait.", "See the sync state", _connection(reason))
+        return CallToAction("There is nothing to do but wait.", "See the sync state", _connection(reason))
     url = f"{reverse('sync_window', args=[reason.connection.pk])}?run={reason.run.pk}"
-    return Way("There is nothing to do but wait.", "Watch it", url)
+    return CallToAction("There is nothing to do but wait.", "Watch it", url)
 
 
-def _review(reason: Reason, place: Place) -> Way:
+def _review(reason: Finding, place: RequestContext) -> CallToAction:
     if not place.may_sync or not reason.connection or not reason.run:
-        return Way("An admin can release or reject the removals.", "See the sync state", _connection(reason))
+        return CallToAction("An admin can release or reject the removals.", "See the sync state", _connection(reason))
     url = reverse("held", args=[reason.connection.pk, reason.run.pk])
-    return Way("Look at the list, then release or reject the removals.", "See the list", url)
+    return CallToAction("Look at the list, then release or reject the removals.", "See the list", url)
 
 
-def _rejected(reason: Reason, place: Place) -> Way:
+def _rejected(reason: Finding, place: RequestContext) -> CallToAction:
     if not reason.connection or not reason.run:
         return _support(reason, place)
     url = reverse("entity", args=[reason.connection.pk, reason.run.entity])
-    return Way("See which, and why.", "See the records", f"{url}#rejected")
+    return CallToAction("See which, and why.", "See the records", f"{url}#rejected")
 
 
-def _see(reason: Reason, place: Place) -> Way:
-    return Way("See how the connection is; Refresh there checks it now.", "See the connection", _connection(reason))
+def _see(reason: Finding, place: RequestContext) -> CallToAction:
+    return CallToAction(
+        "See how the connection is; Refresh there checks it now.", "See the connection", _connection(reason)
+    )
 
 
-def _support(reason: Reason, place: Place) -> Way:
+def _support(reason: Finding, place: RequestContext) -> CallToAction:
     url = reverse("help_contact")
     entity = f"?{urlencode({'entity': reason.entity})}" if reason.entity else ""
-    return Way("If it lasts, contact support; what is known is filled in for you.", "Contact support", url + entity)
+    return CallToAction(
+        "If it lasts, contact support; what is known is filled in for you.", "Contact support", url + entity
+    )
 
 
-def _connection(reason: Reason) -> str:
+def _connection(reason: Finding) -> str:
     anchor = f"#connection-{reason.connection.pk}" if reason.connection and reason.connection.is_live else ""
     return reverse("integrations") + anchor
 
 
-WAYS: dict[Cure, Callable[[Reason, Place], Way]] = {
-    Cure.CONNECT: _connect,
-    Cure.MAP: _map,
-    Cure.RECONNECT: _reconnect,
-    Cure.SWITCH_ON: _switch_on,
-    Cure.SYNC: _sync,
-    Cure.WATCH: _watch,
-    Cure.REVIEW: _review,
-    Cure.REJECTED: _rejected,
-    Cure.CONNECTION: _see,
-    Cure.SUPPORT: _support,
+CALLS_TO_ACTION: dict[Remedy, Callable[[Finding, RequestContext], CallToAction]] = {
+    Remedy.CONNECT: _connect,
+    Remedy.MAP: _map,
+    Remedy.RECONNECT: _reconnect,
+    Remedy.SWITCH_ON: _switch_on,
+    Remedy.SYNC: _sync,
+    Remedy.WATCH: _watch,
+    Remedy.REVIEW: _review,
+    Remedy.REJECTED: _rejected,
+    Remedy.CONNECTION: _see,
+    Remedy.SUPPORT: _support,
 }

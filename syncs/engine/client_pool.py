@@ -7,8 +7,8 @@ from integrations.http.client import Client
 from integrations.models import Connection
 from integrations.services import open_client
 
-MOST = 200
-_idle: "OrderedDict[tuple[int, str, str], Client]" = OrderedDict()
+MAX_IDLE_CLIENTS = 200
+_idle_clients: "OrderedDict[tuple[int, str, str], Client]" = OrderedDict()
 _lock = threading.Lock()
 
 
@@ -19,14 +19,14 @@ def _key(connection: Connection) -> tuple[int, str, str]:
 def take(connection: Connection) -> Client:
     """A client for the connection, an idle one if there is one. Its credentials are the ones stored now."""
     with _lock:
-        client = _idle.pop(_key(connection), None)
+        client = _idle_clients.pop(_key(connection), None)
     return client or open_client(connection)
 
 
 def give_back(connection: Connection, client: Client) -> None:
     """Keep a client that still works for later."""
     with _lock:
-        _idle[_key(connection)] = client
-        oldest = _idle.popitem(last=False)[1] if len(_idle) > MOST else None
+        _idle_clients[_key(connection)] = client
+        oldest = _idle_clients.popitem(last=False)[1] if len(_idle_clients) > MAX_IDLE_CLIENTS else None
     if oldest:
         oldest.close()

@@ -6,19 +6,19 @@ from django.utils.timezone import now
 
 from ..models import EntitySchedule, Mode, RejectedRecord, State, SyncRun
 from ..runs import sql
-from ..runs.cadence import WIDE, next_wide
+from ..runs.cadence import NIGHTLY_OVERLAP, next_nightly_overlap
 from ..runs.lifecycle import complete
 from . import missing_rows, post_processing
-from .run_slice import Turn
+from .run_slice import RunSlice
 
 
-def settle(turn: Turn, doubt: missing_rows.Verdict = missing_rows.SURE) -> None:
+def finish_walk(turn: RunSlice, doubt: missing_rows.RemovalCheck = missing_rows.REMOVAL_ALLOWED) -> None:
     """End the run in a transaction of its own."""
     with turn.writing():
-        end(turn, doubt)
+        complete_walk(turn, doubt)
 
 
-def end(turn: Turn, doubt: missing_rows.Verdict = missing_rows.SURE) -> None:
+def complete_walk(turn: RunSlice, doubt: missing_rows.RemovalCheck = missing_rows.REMOVAL_ALLOWED) -> None:
     """End the walk inside the caller's transaction, and the run with it unless something is to be worked out.
 
     For a list that is doubted the watermark stays where it is.
@@ -32,7 +32,7 @@ def end(turn: Turn, doubt: missing_rows.Verdict = missing_rows.SURE) -> None:
     if not doubt.state and run.mode != Mode.WINDOW:
         _move_watermark(turn)
     if post_processing.is_needed(turn):
-        return post_processing.enter(turn, post_processing.Outcome(state, message, doubt.held))
+        return post_processing.begin_phase(turn, post_processing.RunOutcome(state, message, doubt.held))
     return complete(
         run,
         state,
@@ -55,7 +55,7 @@ def _outcome(run: SyncRun) -> tuple[State, str]:
     return State.SUCCEEDED, ""
 
 
-def _move_watermark(turn: Turn) -> None:
+def _move_watermark(turn: RunSlice) -> None:
     watermark = _watermark(turn)
     if watermark is None:
         return
@@ -63,14 +63,14 @@ def _move_watermark(turn: Turn) -> None:
     with_it = [entity for entity, parent in turn.connection.connector.read_with.items() if parent == turn.entity]
     entities = [turn.entity, *with_it]
     sql.move_watermark(turn.connection.pk, entities, watermark, as_of)
-    reached_back = turn.run.since is None or watermark - turn.run.since >= WIDE
+    reached_back = turn.run.since is None or watermark - turn.run.since >= NIGHTLY_OVERLAP
     if reached_back and turn.schedule.next_wide_at is not None:
-        night = next_wide(turn.connection, turn.entity, now())
+        night = next_nightly_overlap(turn.connection, turn.entity, now())
         schedules = EntitySchedule.objects.filter(connection=turn.connection, entity__in=entities)
         schedules.exclude(next_wide_at=None).update(next_wide_at=night)
 
 
-def _watermark(turn: Turn) -> datetime | None:
+def _watermark(turn: RunSlice) -> datetime | None:
     """The WMS time up to which everything was read: its clock at the walk's first answer, never past what was asked."""
     checkpoint = turn.checkpoint
     watermark = checkpoint.clock - timedelta(seconds=1) if checkpoint.clock else checkpoint.newest

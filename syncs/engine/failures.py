@@ -15,14 +15,14 @@ from integrations.services import set_status
 
 from ..models import EntitySchedule, Lane, State, SyncRun
 from ..runs.claims import Claim, fence
-from ..runs.lifecycle import finish, stop_all
+from ..runs.lifecycle import end_runs_of, finish
 
-WAITS = (Kind.RATE_LIMITED, Kind.UNREACHABLE)
+RETRYABLE = (Kind.RATE_LIMITED, Kind.UNREACHABLE)
 STATUS_AFTER = {Kind.CREDENTIALS: Status.NEEDS_ATTENTION, Kind.UNREACHABLE: Status.UNREACHABLE}
-LEAST_WAIT, MOST_WAIT = timedelta(minutes=15), timedelta(hours=24)
-FIRST_PAUSE, LONGEST_PAUSE = 5.0, 300.0  # seconds
-LEAST_PAUSE = timedelta(seconds=1)
-TOO_MANY = "The WMS is limiting requests. Earlier data stays."
+MIN_PATIENCE, MAX_PATIENCE = timedelta(minutes=15), timedelta(hours=24)
+FIRST_PAUSE, MAX_PAUSE = 5.0, 300.0  # seconds
+MIN_PAUSE = timedelta(seconds=1)
+RATE_LIMITED_MESSAGE = "The WMS is limiting requests. Earlier data stays."
 
 
 def handle(claimed: Claim, error: ConnectorError) -> None:
@@ -37,10 +37,10 @@ def handle(claimed: Claim, error: ConnectorError) -> None:
         if run.state == State.RUNNING:
             _settle(run, error)
     if error.kind == Kind.CREDENTIALS:
-        stop_all(claimed.run.connection, error.message, state=State.FAILED, failure=error.kind)
+        end_runs_of(claimed.run.connection, error.message, state=State.FAILED, failure=error.kind)
 
 
-def stopped(run: SyncRun) -> None:
+def end_cancelled(run: SyncRun) -> None:
     """End a run that was asked to stop: by a person, by a disconnect, or since the connection's login was refused."""
     kept = f"The {run.seen} records read so far are kept."
     connection = Connection.objects.get(pk=run.connection_id)
@@ -55,9 +55,9 @@ def stopped(run: SyncRun) -> None:
 
 def _settle(run: SyncRun, error: ConnectorError) -> None:
     if run.cancel_asked:
-        return stopped(run)
+        return end_cancelled(run)
     message = error.message
-    if error.kind in WAITS:
+    if error.kind in RETRYABLE:
         until = _next_try(run, error)
         if until <= _patience_ends(run, error.kind):
             return _wait(run, error, until)
@@ -71,12 +71,12 @@ def _next_try(run: SyncRun, error: ConnectorError) -> datetime:
     """When the WMS asked to be tried again, or after a pause; a WMS that asks for no time gets one all the same."""
     if error.retry_at is None:
         return now() + pause(run.waits)
-    return max(error.retry_at, now() + (pause(run.waits) if run.waits else LEAST_PAUSE))
+    return max(error.retry_at, now() + (pause(run.waits) if run.waits else MIN_PAUSE))
 
 
 def pause(waits: int) -> timedelta:
     """How long to wait before the next try: doubling, with a ceiling and jitter."""
-    longest = min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** min(waits, 10))
+    longest = min(MAX_PAUSE, FIRST_PAUSE * 2 ** min(waits, 10))
     return timedelta(seconds=random.uniform(longest / 2, longest))
 
 
@@ -84,9 +84,9 @@ def _patience_ends(run: SyncRun, kind: Kind) -> datetime:
     """When the run gives up waiting and leaves it to the next one."""
     since = run.waiting_since or now()
     if kind == Kind.RATE_LIMITED:
-        return since + MOST_WAIT
+        return since + MAX_PATIENCE
     schedule = EntitySchedule.objects.filter(connection=run.connection_id, entity=run.entity).first()
-    return since + max(schedule.cadence if schedule else LEAST_WAIT, LEAST_WAIT)
+    return since + max(schedule.cadence if schedule else MIN_PATIENCE, MIN_PATIENCE)
 
 
 def _wait(run: SyncRun, error: ConnectorError, until: datetime) -> None:
@@ -112,7 +112,7 @@ def _switch_off(connection: Connection, entity: str, reason: str) -> None:
 def _given_up(run: SyncRun, error: ConnectorError, until: datetime) -> str:
     """Why the run waits no longer, or not at all, and what happens next."""
     # What the error says of waiting is no longer so.
-    message = TOO_MANY if error.kind == Kind.RATE_LIMITED else error.message
+    message = RATE_LIMITED_MESSAGE if error.kind == Kind.RATE_LIMITED else error.message
     if run.waiting_since:
         return f"{message} This run gave up after {in_words(now() - run.waiting_since)}; the next one tries again."
     return (
@@ -121,7 +121,7 @@ def _given_up(run: SyncRun, error: ConnectorError, until: datetime) -> str:
     )
 
 
-def too_often(claimed: Claim) -> None:
+def fail_stuck(claimed: Claim) -> None:
     """End a run that was taken up again and again without getting a page further."""
     _fail(
         claimed,
@@ -130,7 +130,7 @@ def too_often(claimed: Claim) -> None:
     )
 
 
-def ours(claimed: Claim) -> None:
+def fail_internal_error(claimed: Claim) -> None:
     """End a run that met a fault of Packr's own."""
     _fail(
         claimed,

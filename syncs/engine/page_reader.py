@@ -14,31 +14,31 @@ from packr.warehouse.mirror import query_planner, writer
 from ..models import Mode, Phase
 from ..runs import rejected_records, seen_keys
 from . import completion, missing_rows
-from .prefetch import Drafted, Walk
-from .run_slice import Turn
+from .prefetch import PagePrefetcher, PreparedPage
+from .run_slice import RunSlice
 
 # So many new rows are a connection that the database does not know yet, and so many a table.
-SOME = 1_000
-MANY = 10_000
+ANALYZE_AFTER_ROWS = 1_000
+ANALYZE_FULLY_AFTER_ROWS = 10_000
 
 
-def read(turn: Turn, client: Client) -> None:
+def read_pages(turn: RunSlice, client: Client) -> None:
     """Write pages until the slice or the walk ends. A page that was fetched is written, even past the slice."""
     if turn.checkpoint.cursor is None:
         turn.checkpoint.crawled = turn.connection.connector.crawled(client).get(turn.entity)
-    with Walk(turn, client) as walk:
+    with PagePrefetcher(turn, client) as walk:
         for drafted in walk:
             _write(turn, drafted)
 
 
-def _write(turn: Turn, drafted: Drafted) -> None:
+def _write(turn: RunSlice, drafted: PreparedPage) -> None:
     moment = now()
     run = turn.run
     is_last = drafted.page.cursor is None
     with turn.writing():
         known = _known(turn, drafted.page)
         page = drafted.page.read(known)
-        drafts = drafted.drafts if page is drafted.page else writer.drafts(page.records)
+        drafts = drafted.drafts if page is drafted.page else writer.make_drafts(page.records)
         applied = writer.apply(
             turn.connection.pk,
             turn.entity,
@@ -69,25 +69,25 @@ def _write(turn: Turn, drafted: Drafted) -> None:
             seen_keys.keep(run, page, applied.keys, applied.doubtful if run.mode == Mode.FULL else [])
         _advance(turn, page, moment)
         if is_last and run.mode != Mode.FULL:
-            completion.end(turn, missing_rows.suspicious_zero(run))
+            completion.complete_walk(turn, missing_rows.unexpected_empty_list(run))
     _learn(turn.connection, page)
 
 
-def _tell_planner(turn: Turn, before: int) -> None:
+def _tell_planner(turn: RunSlice, before: int) -> None:
     """Let the database know of what a first sync brings, before it looks it up by plans made for something else."""
-    if before < SOME <= turn.run.created:
-        query_planner.make_known(turn.connection.pk, turn.entity, turn.run.created)
-    if before < MANY <= turn.run.created:
-        query_planner.take_stock(turn.entity)
+    if before < ANALYZE_AFTER_ROWS <= turn.run.created:
+        query_planner.analyze_if_believed_empty(turn.connection.pk, turn.entity, turn.run.created)
+    if before < ANALYZE_FULLY_AFTER_ROWS <= turn.run.created:
+        query_planner.analyze_tables(turn.entity)
 
 
-def _known(turn: Turn, page: Page) -> Mapping[str, int]:
+def _known(turn: RunSlice, page: Page) -> Mapping[str, int]:
     """The row keys, by id, of what was left unread and is what the mirror knows already."""
     sources = {one.external_id: one.source for one in page.unread}
-    return writer.recognised(turn.connection.pk, turn.entity, sources) if sources else {}
+    return writer.recognised_by_source(turn.connection.pk, turn.entity, sources) if sources else {}
 
 
-def _advance(turn: Turn, page: Page, moment: datetime) -> None:
+def _advance(turn: RunSlice, page: Page, moment: datetime) -> None:
     """Where the run resumes, and what is known of the WMS's time."""
     checkpoint = turn.checkpoint
     if checkpoint.cursor is None:  # only the walk's first answer: a later clock would promise too much
@@ -95,7 +95,7 @@ def _advance(turn: Turn, page: Page, moment: datetime) -> None:
     checkpoint.cursor = page.cursor
     if page.cursor is None:  # with the last page, or a worker killed right after it would read them all again
         checkpoint.phase = Phase.DOUBTS
-    ceiling = (page.clock or moment) + writer.BELIEVABLE
+    ceiling = (page.clock or moment) + writer.MAX_FUTURE_STAMP
     # A stamp on a later page may be of a change made while we read: what was changed with it on an earlier page was
     # not seen. So only what is as old as the run counts; of our clock no more than how much time has passed.
     passed = moment - (turn.run.started_at or moment)

@@ -14,7 +14,7 @@ from packr.warehouse.models import ProcessingMark
 
 
 @dataclass(frozen=True, slots=True)
-class Behind:
+class PendingChanges:
     """`has_changes`: something that changed was not worked in yet. `day`: the day that the metrics are of."""
 
     has_changes: bool = False
@@ -22,7 +22,7 @@ class Behind:
     timezone: str = "UTC"
 
 
-def with_processing(schedules: "QuerySet[Any, Any]", entity: Entity) -> "QuerySet[Any, Any]":
+def annotate_pending(schedules: "QuerySet[Any, Any]", entity: Entity) -> "QuerySet[Any, Any]":
     """Schedules of one entity with what `read` needs: no statement more for a run that finds nothing to do."""
     if entity not in STEPS:
         return schedules
@@ -40,8 +40,8 @@ def with_processing(schedules: "QuerySet[Any, Any]", entity: Entity) -> "QuerySe
     return known
 
 
-def read(schedule: Any, entity: Entity) -> Behind:
+def read_pending(schedule: Any, entity: Entity) -> PendingChanges:
     """What an annotated schedule tells."""
     if entity not in STEPS:
-        return Behind()
-    return Behind(schedule.changed_to > schedule.worked_to, schedule.worked_day, schedule.zone_name)
+        return PendingChanges()
+    return PendingChanges(schedule.changed_to > schedule.worked_to, schedule.worked_day, schedule.zone_name)

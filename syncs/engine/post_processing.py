@@ -16,14 +16,14 @@ from packr.warehouse.metrics.compute import today
 
 from ..models import Phase, State
 from ..runs.lifecycle import complete
-from .run_slice import Turn
+from .run_slice import RunSlice
 
 # So many new rows in a first sync take minutes to be worked in.
-MANY = 10_000
+ANALYZE_AFTER_ROWS = 10_000
 
 
 @dataclass(frozen=True)
-class Outcome:
+class RunOutcome:
     """How a run ends when its processing is done."""
 
     state: State
@@ -31,23 +31,23 @@ class Outcome:
     held: int
 
 
-def is_needed(turn: Turn) -> bool:
+def is_needed(turn: RunSlice) -> bool:
     """Whether anything was changed that is not worked in yet, or a new day began for the metrics."""
     if turn.entity not in pipeline.STEPS:
         return False
     run = turn.run
-    if turn.schedule.watermark is None and run.created >= MANY:
+    if turn.schedule.watermark is None and run.created >= ANALYZE_AFTER_ROWS:
         # What people wait for is the data itself; the next run works out what follows from it.
         return False
     return bool(run.created or run.updated or run.removed or turn.behind.has_changes) or _is_new_day(turn, now())
 
 
-def _is_new_day(turn: Turn, moment: datetime) -> bool:
+def _is_new_day(turn: RunSlice, moment: datetime) -> bool:
     day = turn.behind.day
     return day is not None and day < today(ZoneInfo(turn.behind.timezone), moment)
 
 
-def enter(turn: Turn, outcome: Outcome) -> None:
+def begin_phase(turn: RunSlice, outcome: RunOutcome) -> None:
     """Begin the phase, in the transaction that ends the walk."""
     place = pipeline.begin(turn.connection, turn.entity, now())
     turn.checkpoint.phase = Phase.PROCESS
@@ -59,11 +59,11 @@ def enter(turn: Turn, outcome: Outcome) -> None:
     }
 
 
-def process(turn: Turn) -> None:
+def process_portion(turn: RunSlice) -> None:
     """Work in the next portion, and end the run after the last one."""
     kept: Any = turn.checkpoint.cursor
     with turn.writing():
-        count, place = pipeline.go_on(turn.connection, turn.entity, pipeline.Place(**kept["place"]), now())
+        count, place = pipeline.go_on(turn.connection, turn.entity, pipeline.Progress(**kept["place"]), now())
         turn.count(processed=count)
         if place is not None:
             turn.checkpoint.cursor = kept | {"place": place.stored()}

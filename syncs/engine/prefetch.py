@@ -11,16 +11,16 @@ from threading import Event
 from typing import Self
 
 from integrations.connectors.base import Cursor, Page
-from integrations.http.client import Client, Told
+from integrations.http.client import Client, RecordedResponses
 from packr.warehouse.mirror import writer
 
 from ..models import Mode, Phase
 from . import response_cache
-from .run_slice import Turn
+from .run_slice import RunSlice
 
 
 @dataclass(frozen=True)
-class Drafted:
+class PreparedPage:
     """A page with what to write of its records. `place` is the cursor that it was asked for with.
 
     `meanwhile` is to be called when the database has its work: then there is time to read the next page.
@@ -33,26 +33,26 @@ class Drafted:
 
 
 @dataclass(frozen=True)
-class _Fetched:
+class _FetchedPage:
     """A page as it came, and what the WMS answered for it."""
 
     place: Cursor | None
     page: Page
-    told: Told
+    told: RecordedResponses
 
 
 # None: there is no page after the one before, or it is not asked for ahead.
-_Asked = Future[_Fetched | None]
+_Asked = Future[_FetchedPage | None]
 
 
-class Walk:
+class PagePrefetcher:
     """The pages of one slice in order, from where the run stands; each is written before the next one is asked of this.
 
     Raises what the connector raises, once the pages before it are written. Leaving it waits for the question that is
     under way: another worker must not ask beside it.
     """
 
-    def __init__(self, turn: Turn, client: Client) -> None:
+    def __init__(self, turn: RunSlice, client: Client) -> None:
         self._turn, self._client = turn, client
         self._asker, self._reader = ThreadPoolExecutor(1), ThreadPoolExecutor(1)
         self._goes_on = True
@@ -75,8 +75,8 @@ class Walk:
         for place in self._kept:
             response_cache.drop(self._turn.run, place)
 
-    def __iter__(self) -> Iterator[Drafted]:
-        drafted: Drafted | None = self._first()
+    def __iter__(self) -> Iterator[PreparedPage]:
+        drafted: PreparedPage | None = self._first()
         while drafted:
             self._goes_on = not self._turn.gives_way()
             self._has_time.clear()
@@ -87,10 +87,10 @@ class Walk:
             drafted, self._asked = reading.result() if reading else None, following
             drafted = drafted or self._next()
 
-    def _first(self) -> Drafted:
+    def _first(self) -> PreparedPage:
         turn = self._turn
         fetched = self._fetch(turn.checkpoint.cursor)
-        if _is_behind(turn, fetched.page):
+        if _is_clock_ahead_of_window(turn, fetched.page):
             turn.run.until = None
             fetched = self._fetch(turn.checkpoint.cursor)
         # The first worker of an incremental chose the moment it ends at; should it die now, the next one chooses
@@ -98,14 +98,14 @@ class Walk:
         chose = turn.is_new and turn.run.until is not None and turn.run.mode == Mode.INCREMENTAL
         return self._begin(fetched, goes_on=not chose)
 
-    def _next(self) -> Drafted | None:
+    def _next(self) -> PreparedPage | None:
         """The page after the one just written, when none was fetched ahead and the walk and the slice go on."""
         checkpoint = self._turn.checkpoint
         if checkpoint.cursor is None or checkpoint.phase != Phase.READ or self._turn.gives_way():
             return None
         return self._begin(self._fetch(checkpoint.cursor))
 
-    def _begin(self, fetched: _Fetched, *, goes_on: bool = True) -> Drafted:
+    def _begin(self, fetched: _FetchedPage, *, goes_on: bool = True) -> PreparedPage:
         """A page that nothing is fetched ahead of yet."""
         self._goes_on = goes_on and not self._turn.gives_way()
         self._asked = None
@@ -118,20 +118,20 @@ class Walk:
         assert drafted  # what was fetched can be read
         return drafted
 
-    def _go_on(self, asked: _Asked) -> tuple[_Asked, Future[Drafted | None]]:
+    def _go_on(self, asked: _Asked) -> tuple[_Asked, Future[PreparedPage | None]]:
         """As soon as a page is there: ask for the one after it, then read it."""
         is_asked = Event()
         following = self._asker.submit(self._ask_after, asked, is_asked)
         following.add_done_callback(lambda _: is_asked.set())  # however that ends
         return following, self._reader.submit(self._read, asked, is_asked)
 
-    def _read(self, asked: _Asked, is_asked: Event) -> Drafted | None:
+    def _read(self, asked: _Asked, is_asked: Event) -> PreparedPage | None:
         """In the reader's thread: what was asked for, once the WMS has the next question to work on."""
         is_asked.wait()
         fetched = asked.result()
         return self._draft(fetched) if fetched else None
 
-    def _draft(self, fetched: _Fetched) -> Drafted:
+    def _draft(self, fetched: _FetchedPage) -> PreparedPage:
         page = fetched.page
         # Without a clock the stamps have to tell the time, and only what was read shows its stamp.
         if self._turn.is_known and page.clock:
@@ -139,24 +139,24 @@ class Walk:
         else:
             self._has_time.wait()
             page = page.read()
-        return Drafted(fetched.place, page, writer.drafts(page.records), self._has_time.set)
+        return PreparedPage(fetched.place, page, writer.make_drafts(page.records), self._has_time.set)
 
-    def _ask_after(self, asked: _Asked, is_asked: Event) -> _Fetched | None:
+    def _ask_after(self, asked: _Asked, is_asked: Event) -> _FetchedPage | None:
         """In the asker's thread: the page after this one, if there is one and it is time for it."""
         fetched = asked.result()
         if fetched is None or not self._may_ask_after(fetched):
             return None
         return self._fetch(fetched.page.cursor, is_asked)
 
-    def _may_ask_after(self, fetched: _Fetched) -> bool:
-        if fetched.page.cursor is None or not self._goes_on or self._turn.has_to_end:
+    def _may_ask_after(self, fetched: _FetchedPage) -> bool:
+        if fetched.page.cursor is None or not self._goes_on or self._turn.deadline_reached:
             return False
         if not response_cache.keep(self._turn.run, fetched.place, fetched.told):
             return False
         self._kept.append(fetched.place)
         return True
 
-    def _fetch(self, place: Cursor | None, is_asked: Event | None = None) -> _Fetched:
+    def _fetch(self, place: Cursor | None, is_asked: Event | None = None) -> _FetchedPage:
         """The page at this place, by what was told to a worker that did not live to write it or by asking the WMS.
 
         `is_asked` is set when the WMS has been asked.
@@ -165,14 +165,14 @@ class Walk:
         if recalled:
             self._kept.append(place)
         self._client.recall(recalled)
-        told = self._client.told = Told()
+        told = self._client.told = RecordedResponses()
         self._client.on_sent = is_asked.set if is_asked else None
         try:
             page = self._turn.resource.fetch(self._client, self._turn.ask, place)
         finally:
             self._client.told = self._client.on_sent = None
         self._client.learned |= page.learned
-        return _Fetched(place, page, told)
+        return _FetchedPage(place, page, told)
 
     def _drop(self, place: Cursor | None) -> None:
         """Forget what is kept of a page that is written."""
@@ -181,7 +181,7 @@ class Walk:
             response_cache.drop(self._turn.run, place)
 
 
-def _is_behind(turn: Turn, page: Page) -> bool:
+def _is_clock_ahead_of_window(turn: RunSlice, page: Page) -> bool:
     """Whether the WMS's clock jumped past the end of what a new run asks for: its last changes would be left out."""
     until = turn.run.until
     if turn.run.mode == Mode.WINDOW:

@@ -10,10 +10,10 @@ from packr.warehouse.mirror import writer
 
 from ..runs import seen_keys
 from . import completion, missing_rows
-from .run_slice import Turn
+from .run_slice import RunSlice
 
 
-def doubts(turn: Turn, client: Client) -> bool:
+def recheck_stale(turn: RunSlice, client: Client) -> bool:
     """Read the next records that came back older than ours once more: if they still say so, the WMS is right.
 
     Returns whether there were any; the checkpoint's cursor is the number of the last page looked at.
@@ -25,7 +25,7 @@ def doubts(turn: Turn, client: Client) -> bool:
     size = turn.resource.lookup_size
     batches = [page.doubtful[start : start + size] for start in range(0, len(page.doubtful), size)]
     found = [_look_up(turn, client, ids) for ids in batches]
-    drafts = writer.drafts(record for one in found for record in one.records)
+    drafts = writer.make_drafts(record for one in found for record in one.records)
     with turn.writing():
         applied = writer.apply(
             turn.connection.pk, turn.entity, drafts, now=now(), trust=True, asked=asked, cause=turn.cause
@@ -39,25 +39,25 @@ def doubts(turn: Turn, client: Client) -> bool:
     return True
 
 
-def absent(turn: Turn, client: Client) -> None:
+def recheck_missing(turn: RunSlice, client: Client) -> None:
     """Look the next records up that the walk did not see, and remove what is not there either; end the run when done.
 
     The checkpoint's cursor is the key of the last row looked at.
     """
     rows = missing_rows.rows(turn.run, after=turn.checkpoint.cursor or 0, limit=turn.resource.lookup_size)
     if turn.checkpoint.cursor is None:
-        verdict = missing_rows.verdict(turn.run) if rows else missing_rows.suspicious_zero(turn.run)
+        verdict = missing_rows.check_removals(turn.run) if rows else missing_rows.unexpected_empty_list(turn.run)
         if verdict.state:
-            return completion.settle(turn, verdict)
+            return completion.finish_walk(turn, verdict)
     if not rows:
-        return completion.settle(turn)
+        return completion.finish_walk(turn)
     asked = now()
     found = _look_up(turn, client, [external_id for _, external_id in rows])
     present = {str(record.external_id) for record in found.records} | {
         one.external_id for one in found.rejected if one.external_id
     }
     gone = [id_ for id_, external_id in rows if external_id not in present]
-    drafts = writer.drafts(found.records)
+    drafts = writer.make_drafts(found.records)
     with turn.writing():
         applied = writer.apply(turn.connection.pk, turn.entity, drafts, now=now(), cause=turn.cause)
         removed = writer.remove(turn.connection.pk, turn.entity, gone, now=now(), asked=asked, cause=turn.cause)
@@ -73,6 +73,6 @@ def absent(turn: Turn, client: Client) -> None:
     return None
 
 
-def _look_up(turn: Turn, client: Client, ids: Sequence[str]) -> Page:
+def _look_up(turn: RunSlice, client: Client, ids: Sequence[str]) -> Page:
     assert turn.resource.lookup is not None
     return turn.resource.lookup(client, ids)

@@ -16,14 +16,14 @@ from typing import Any
 import msgspec
 from django.conf import settings
 
-from integrations.http.client import Answer, Told
+from integrations.http.client import Answer, RecordedResponses
 
 from ..models import SyncRun
 
 log = logging.getLogger(__name__)
 
 # An answer older than what every incremental reads again could say less than the mirror knows.
-LASTS = 15 * 60  # seconds
+MAX_AGE = 15 * 60  # seconds
 
 
 class _Answer(msgspec.Struct, array_like=True):
@@ -41,7 +41,7 @@ class _Page(msgspec.Struct, array_like=True):
 _decoder = msgspec.msgpack.Decoder(_Page)
 
 
-def keep(run: SyncRun, cursor: Any, told: Told) -> bool:
+def keep(run: SyncRun, cursor: Any, told: RecordedResponses) -> bool:
     """Keep what was answered at the place `cursor` of the run's walk.
 
     False when the disk does not take it; then nothing should be fetched ahead.
@@ -60,12 +60,12 @@ def keep(run: SyncRun, cursor: Any, told: Told) -> bool:
     return True
 
 
-def take(run: SyncRun, cursor: Any) -> Told:
+def take(run: SyncRun, cursor: Any) -> RecordedResponses:
     """What was answered at this place of the run's walk to a worker that did not live to write it; else nothing."""
     place = _place(run, cursor)
     file = _file(run, place)
     try:
-        if time.time() - file.stat().st_mtime > LASTS:
+        if time.time() - file.stat().st_mtime > MAX_AGE:
             return {}
         page = _decoder.decode(file.read_bytes())
     except FileNotFoundError:
@@ -84,11 +84,11 @@ def drop(run: SyncRun, cursor: Any) -> None:
         _file(run, _place(run, cursor)).unlink()
 
 
-def sweep() -> None:
+def delete_leftovers() -> None:
     """Remove what killed workers left and no run came back for."""
     for file in _folder().glob("*"):
         with contextlib.suppress(FileNotFoundError):  # its run has ended this moment
-            if time.time() - file.stat().st_mtime > LASTS:
+            if time.time() - file.stat().st_mtime > MAX_AGE:
                 file.unlink()
 
 

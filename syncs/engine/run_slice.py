@@ -11,7 +11,7 @@ from django.db import transaction
 from django.db.models import Exists, OuterRef
 from django.utils.timezone import now
 
-from integrations.connectors.base import Ask, Resource
+from integrations.connectors.base import FetchRequest, Resource
 from integrations.entities import Entity
 from integrations.http.client import Client
 from integrations.models import Connection
@@ -20,27 +20,27 @@ from packr.warehouse.models.change_causes import Cause, CauseKind
 from ..models import Checkpoint, EntitySchedule, Mode, RejectedRecord, SyncRun
 from ..process import shutdown
 from ..runs import sql
-from ..runs.claims import Claim, fence, unwanted
-from ..runs.prepared import Prepared
+from ..runs.claims import Claim, fence, reason_not_to_write
+from ..runs.prepared import PreparedQuery
 from . import pending_changes
 
 # So many slices in a row at most, while nobody waits: the task that works them off has to end in time, and a WMS may
 # take half a minute for the last answer.
-MOST_SLICES = 3
-COUNTERS = ("pages", "seen", "created", "updated", "unchanged", "stale", "rejected", "removed", "processed")
-ASKED = ("since", "until", "border")
-SPENT = ("requests", "waited_seconds")
+MAX_SLICES_BEFORE_YIELD = 3
+COUNTER_FIELDS = ("pages", "seen", "created", "updated", "unchanged", "stale", "rejected", "removed", "processed")
+REQUEST_FIELDS = ("since", "until", "border")
+COST_FIELDS = ("requests", "waited_seconds")
 
 
 @cache
-def schedule_of(entity: Entity) -> Prepared[Any]:
+def schedule_of(entity: Entity) -> PreparedQuery[Any]:
     """An entity's schedule on a connection, with what else a slice has to know as it begins."""
     rejected = RejectedRecord.objects.filter(connection=OuterRef("connection"), entity=OuterRef("entity"))
-    known = pending_changes.with_processing(EntitySchedule.objects.annotate(knows_rejected=Exists(rejected)), entity)
-    return Prepared(known.filter(connection=0, entity=entity))
+    known = pending_changes.annotate_pending(EntitySchedule.objects.annotate(knows_rejected=Exists(rejected)), entity)
+    return PreparedQuery(known.filter(connection=0, entity=entity))
 
 
-class Turn:
+class RunSlice:
     """One slice of a claimed run. What it counts and asks for is in `run`, and stored with each page.
 
     `schedule` is the entity's as the slice began; `knows_rejected`: records of the entity are kept as rejected;
@@ -54,11 +54,14 @@ class Turn:
         self.entity = Entity(self.run.entity)
         self.resource: Resource = self.connection.connector.resources[self.entity]
         began = time.monotonic()
-        self._ends, self._latest = began + settings.SLICE_SECONDS, began + MOST_SLICES * settings.SLICE_SECONDS
+        self._ends, self._latest = (
+            began + settings.SLICE_SECONDS,
+            began + MAX_SLICES_BEFORE_YIELD * settings.SLICE_SECONDS,
+        )
         self.checkpoint = getattr(self.run, "checkpoint", None) or Checkpoint(run=self.run)
         schedule = schedule_of(self.entity).get(self.connection.pk, self.entity)
         self.schedule: EntitySchedule = schedule
-        self.behind = pending_changes.read(schedule, self.entity)
+        self.behind = pending_changes.read_pending(schedule, self.entity)
         self.knows_rejected: bool = schedule.knows_rejected
         self._client: Client | None = None
         self._asked_before = 0
@@ -69,13 +72,13 @@ class Turn:
         return self.checkpoint._state.adding
 
     @property
-    def has_to_end(self) -> bool:
+    def deadline_reached(self) -> bool:
         """Whether nothing more may be begun, whoever waits or not."""
-        return shutdown.asked() or time.monotonic() >= self._latest
+        return shutdown.is_requested() or time.monotonic() >= self._latest
 
     def gives_way(self) -> bool:
         """Whether others go first from here: the slice is over and somebody waits, or it has to end."""
-        if self.has_to_end:
+        if self.deadline_reached:
             return True
         if time.monotonic() < self._ends:
             return False
@@ -85,8 +88,8 @@ class Turn:
         return False
 
     @property
-    def ask(self) -> Ask:
-        return Ask(since=self.run.since, until=self.run.until, border=self.run.border, lazily=True)
+    def ask(self) -> FetchRequest:
+        return FetchRequest(since=self.run.since, until=self.run.until, border=self.run.border, lazily=True)
 
     @property
     def is_known(self) -> bool:
@@ -106,7 +109,7 @@ class Turn:
 
         Raises LeaseLost when the lane is another worker's, Gone and Cancelled when the run is no longer wanted.
         """
-        before = {name: getattr(self.run, name) for name in COUNTERS}
+        before = {name: getattr(self.run, name) for name in COUNTER_FIELDS}
         try:
             with transaction.atomic():
                 fence(self.claimed)
@@ -127,16 +130,16 @@ class Turn:
         """Count what is asked by this client, which may have asked for other runs before."""
         self._client, self._asked_before = client, client.requests_made - self.run.requests
 
-    def note_requests(self) -> None:
+    def store_request_count(self) -> None:
         """Note on the run how many questions it has asked the WMS by now."""
         if self._client:
             self.run.requests = self._client.requests_made - self._asked_before
 
     def progress(self) -> dict[str, object]:
         """What the run's row should hold by now. A written page is progress, so the attempts start anew."""
-        self.note_requests()
+        self.store_request_count()
         self._add_wait()
-        stands = {name: getattr(self.run, name) for name in (*COUNTERS, *ASKED, *SPENT)}
+        stands = {name: getattr(self.run, name) for name in (*COUNTER_FIELDS, *REQUEST_FIELDS, *COST_FIELDS)}
         return stands | {"beat_at": now(), "claims": 0, "waits": 0, "waiting_since": None}
 
     def _add_wait(self) -> None:
@@ -147,6 +150,6 @@ class Turn:
 
     def _keep_progress(self) -> None:
         """Store where the run stands."""
-        if not sql.write(self.run.pk, self.progress()):
-            raise unwanted(self.run)
+        if not sql.update_claimed_run(self.run.pk, self.progress()):
+            raise reason_not_to_write(self.run)
         self.checkpoint.save(force_insert=self.is_new)

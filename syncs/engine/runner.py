@@ -18,19 +18,19 @@ from integrations.models import Connection
 from ..models import Mode, Phase, State, SyncRun
 from ..process import shutdown
 from ..runs import seen_keys
-from ..runs.cadence import WIDE
-from ..runs.claims import MOST_CLAIMS, Cancelled, Claim, Gone, LeaseLost, fence, release
-from ..runs.enqueue import PERSON_AHEAD
+from ..runs.cadence import NIGHTLY_OVERLAP
+from ..runs.claims import MAX_CLAIMS, Claim, LeaseLost, RunCancelled, RunEnded, fence, release
+from ..runs.enqueue import PERSON_KEEPS_LEAD
 from . import client_pool, failures, post_processing, recheck
-from .page_reader import read
-from .run_slice import Turn
+from .page_reader import read_pages
+from .run_slice import RunSlice
 
 log = logging.getLogger(__name__)
 
-MOST_RESTARTS = 3
+MAX_WINDOW_RESTARTS = 3
 # How much later than the WMS's clock a stamp may be for an incremental to ask for it: clocks are rounded, and a WMS
 # has more than one. What is stamped later still is read by the next one or, in the end, by the nightly wide one.
-LEEWAY = timedelta(minutes=1)
+CLOCK_LEEWAY = timedelta(minutes=1)
 
 
 def work(claimed: Claim) -> None:
@@ -40,24 +40,24 @@ def work(claimed: Claim) -> None:
     except LeaseLost:
         log.info("Run %s: the lease is another worker's by now; nothing was written.", claimed.run.pk)
         return
-    except (Gone, SyncRun.DoesNotExist, Connection.DoesNotExist):
+    except (RunEnded, SyncRun.DoesNotExist, Connection.DoesNotExist):
         log.info("Run %s has ended by another hand.", claimed.run.pk)
     release(claimed)
 
 
 def _work(claimed: Claim) -> None:
-    if claimed.run.claims > MOST_CLAIMS:
-        return failures.too_often(claimed)
+    if claimed.run.claims > MAX_CLAIMS:
+        return failures.fail_stuck(claimed)
     try:
         if claimed.run.cancel_asked:
-            raise Cancelled
-        _take_turn(Turn(claimed))
-    except (LeaseLost, Gone, SyncRun.DoesNotExist, Connection.DoesNotExist):
+            raise RunCancelled
+        _run_slice(RunSlice(claimed))
+    except (LeaseLost, RunEnded, SyncRun.DoesNotExist, Connection.DoesNotExist):
         raise
-    except Cancelled:
+    except RunCancelled:
         with transaction.atomic():
             fence(claimed)
-            failures.stopped(claimed.run)
+            failures.end_cancelled(claimed.run)
     except ConnectorError as error:
         failures.handle(claimed, error)
     except (OperationalError, InterfaceError):
@@ -65,11 +65,11 @@ def _work(claimed: Claim) -> None:
         log.exception("Run %s: the database failed; the run goes on from its last page.", claimed.run.pk)
     except Exception:  # the edge of a run: a fault of ours must not leave it running for ever
         log.exception("Run %s ended by a fault of Packr's own.", claimed.run.pk)
-        failures.ours(claimed)
+        failures.fail_internal_error(claimed)
     return None
 
 
-def _take_turn(turn: Turn) -> None:
+def _run_slice(turn: RunSlice) -> None:
     client = client_pool.take(turn.connection)
     turn.meter(client)
     try:
@@ -79,13 +79,13 @@ def _take_turn(turn: Turn) -> None:
     except CursorExpired as error:
         _start_window_again(turn, error)
     except BaseException:
-        turn.note_requests()
+        turn.store_request_count()
         client.close()
         raise
     client_pool.give_back(turn.connection, client)
 
 
-def _begin(turn: Turn, client: Client) -> None:
+def _begin(turn: RunSlice, client: Client) -> None:
     """What a run will ask, fixed before it asks for the first time."""
     run = turn.run
     if run.mode == Mode.FULL:
@@ -95,48 +95,48 @@ def _begin(turn: Turn, client: Client) -> None:
         is_wide = wide_at is not None and wide_at <= now()
         run.since = _since(turn, is_wide=is_wide)
         if run.since and not is_wide and client.ahead is not None:
-            run.until = now() + client.ahead + LEEWAY
+            run.until = now() + client.ahead + CLOCK_LEEWAY
 
 
-def _since(turn: Turn, *, is_wide: bool) -> datetime | None:
+def _since(turn: RunSlice, *, is_wide: bool) -> datetime | None:
     """From when on an incremental asks: the watermark less the overlap, once a night less a wide one."""
     overlap = turn.resource.overlap
     watermark = turn.schedule.watermark
-    return watermark - (max(WIDE, overlap) if is_wide else overlap) if watermark else None
+    return watermark - (max(NIGHTLY_OVERLAP, overlap) if is_wide else overlap) if watermark else None
 
 
-def _phases(turn: Turn, client: Client) -> None:
-    while not shutdown.asked():
+def _phases(turn: RunSlice, client: Client) -> None:
+    while not shutdown.is_requested():
         _go_on(turn, client)
         if not turn.run.is_active:
             return None
         if turn.gives_way():  # asked only now: however short a slice is, it gets somewhere
             break
-    return _next_turn(turn)
+    return _requeue(turn)
 
 
-def _go_on(turn: Turn, client: Client) -> None:
+def _go_on(turn: RunSlice, client: Client) -> None:
     match turn.checkpoint.phase:
         case Phase.READ:
-            read(turn, client)
+            read_pages(turn, client)
         case Phase.DOUBTS:
-            if not recheck.doubts(turn, client):
+            if not recheck.recheck_stale(turn, client):
                 _enter(turn, Phase.ABSENT)
         case Phase.PROCESS:
-            post_processing.process(turn)
+            post_processing.process_portion(turn)
         case _:
-            recheck.absent(turn, client)
+            recheck.recheck_missing(turn, client)
 
 
-def _enter(turn: Turn, phase: Phase) -> None:
+def _enter(turn: RunSlice, phase: Phase) -> None:
     with turn.writing():
         turn.checkpoint.phase, turn.checkpoint.cursor = phase, None
 
 
-def _next_turn(turn: Turn) -> None:
+def _requeue(turn: RunSlice) -> None:
     """Let others go first; a run that a person waits for goes on before what the clock wants."""
     moment = now()
-    urgency = moment - PERSON_AHEAD if turn.run.requested_by_id else moment
+    urgency = moment - PERSON_KEEPS_LEAD if turn.run.requested_by_id else moment
     with transaction.atomic():
         fence(turn.claimed)
         SyncRun.objects.filter(pk=turn.run.pk, state=State.RUNNING).update(
@@ -144,17 +144,17 @@ def _next_turn(turn: Turn) -> None:
         )
 
 
-def _start_window_again(turn: Turn, error: CursorExpired) -> None:
+def _start_window_again(turn: RunSlice, error: CursorExpired) -> None:
     """The WMS forgot where the walk stood: read its window again; what was applied stays."""
-    if turn.checkpoint.restarts >= MOST_RESTARTS:
+    if turn.checkpoint.restarts >= MAX_WINDOW_RESTARTS:
         raise ConnectorError(
             Kind.CONTRACT,
-            f"{error.message} Its list was started again {MOST_RESTARTS} times in vain. What was read so far is "
+            f"{error.message} Its list was started again {MAX_WINDOW_RESTARTS} times in vain. What was read so far is "
             "kept, and the next sync tries again; contact support if this lasts.",
             detail=error.detail,
         ) from error
     with turn.writing():
-        seen_keys.forget_pages(turn.run)
+        seen_keys.delete_pages(turn.run)
         checkpoint = turn.checkpoint
         checkpoint.phase, checkpoint.restarts = Phase.READ, checkpoint.restarts + 1
         checkpoint.cursor = checkpoint.clock = checkpoint.newest = None

@@ -12,11 +12,11 @@ from . import runner
 
 log = logging.getLogger(__name__)
 
-BEATS_EVERY = 5.0
-LOOKS_EVERY = 1.0
+HEARTBEAT_INTERVAL = 5.0
+POLL_INTERVAL = 1.0
 
 
-class Crew:
+class WorkerPool:
     """Threads that take lanes until a moment (monotonic): each one that finds work lets another one look for more.
 
     One that finds nothing rests until it is called again: it keeps its session with the database, and to make a new
@@ -33,12 +33,12 @@ class Crew:
     def work(self) -> None:
         """Begin with one thread, and show until the end that this worker lives."""
         self.call()
-        beat_at = _show_life()
-        while not self._ends_within(LOOKS_EVERY):
+        beat_at = _record_heartbeat()
+        while not self._ends_within(POLL_INTERVAL):
             # Who rests is called by those that find work, and they may be busy for a whole slice.
             self.call()
-            if time.monotonic() - beat_at >= BEATS_EVERY:
-                beat_at = _show_life()
+            if time.monotonic() - beat_at >= HEARTBEAT_INTERVAL:
+                beat_at = _record_heartbeat()
         for thread in self.threads:
             thread.join()
 
@@ -62,7 +62,7 @@ class Crew:
             return self.changed.wait_for(lambda: not self.there, seconds)
 
     def _is_time(self) -> bool:
-        return time.monotonic() < self.until and not shutdown.asked()
+        return time.monotonic() < self.until and not shutdown.is_requested()
 
     def _run(self) -> None:
         try:
@@ -101,10 +101,10 @@ class Crew:
         self.changed.notify_all()
 
 
-def _show_life() -> float:
+def _record_heartbeat() -> float:
     """Note that this worker lives; a database that fails is no reason to leave the threads alone. Returns the time."""
     try:
-        heartbeats.beat_of_process(heartbeats.WORKER)
+        heartbeats.record_process(heartbeats.WORKER)
     except DatabaseError as error:
         log.warning("This worker can't show that it lives at the moment: %s", error)
         connections["default"].close()

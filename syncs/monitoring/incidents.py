@@ -30,7 +30,7 @@ class Finding:
         return self.problem, self.connection_id, self.entity
 
 
-class Register:
+class IncidentRegister:
     """The incidents that are open, and those that were closed a short time ago."""
 
     def __init__(self, now: datetime, recent: timedelta) -> None:

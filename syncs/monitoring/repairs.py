@@ -16,15 +16,15 @@ from integrations.entities import Entity
 from integrations.models import Connection, Status
 
 from ..models import ACTIVE, EntitySchedule, Lane, Problem, Reread, State, SyncRun
-from ..runs.cadence import default_schedule, is_read_with, next_due, reread_after
-from ..runs.lifecycle import stop_all
+from ..runs.cadence import default_schedule, is_read_with, next_due, next_reread
+from ..runs.lifecycle import end_runs_of
 from .incidents import Finding
 
 log = logging.getLogger(__name__)
 
 DAY = timedelta(days=1)
 # So much later than a cadence from now nothing can be planned: a day may have an hour more.
-SLACK = timedelta(hours=3)
+DUE_TOLERANCE = timedelta(hours=3)
 WEEK = timedelta(days=8)  # the first weekly re-read falls on any day of the week that begins tomorrow
 
 
@@ -74,7 +74,9 @@ def _make_missing(now: datetime) -> Iterator[Finding]:
         for entity in missing:
             # What never ran is new in Packr, and nobody's loss.
             if connection.connector.read_with.get(entity, entity) in had_runs:
-                yield _told(connection, entity, "had no schedule any more", "It was made anew, with the usual cadence.")
+                yield _finding(
+                    connection, entity, "had no schedule any more", "It was made anew, with the usual cadence."
+                )
 
 
 def _new(connection: Connection, entity: Entity, now: datetime) -> EntitySchedule:
@@ -101,7 +103,7 @@ def _plan_again(now: datetime) -> Iterator[Finding]:
             _plan(schedule, now)
         EntitySchedule.objects.bulk_update(schedules, ["next_due_at", "next_reread_at"])
     for schedule in schedules:
-        yield _told(
+        yield _finding(
             schedule.connection,
             Entity(schedule.entity),
             "had a schedule, but no time for its next sync",
@@ -112,7 +114,7 @@ def _plan_again(now: datetime) -> Iterator[Finding]:
 def _too_far(now: datetime) -> Q:
     """A due moment that no cadence explains."""
     lengths = {seconds: timedelta(seconds=seconds or 86_400) for seconds in cadences()}
-    far = [Q(every_seconds=seconds, next_due_at__gt=now + one + SLACK) for seconds, one in lengths.items()]
+    far = [Q(every_seconds=seconds, next_due_at__gt=now + one + DUE_TOLERANCE) for seconds, one in lengths.items()]
     return reduce(or_, far, Q(pk__in=[]))
 
 
@@ -123,23 +125,23 @@ def cadences() -> set[int | None]:
 
 def _lost_reread(now: datetime) -> Q:
     lost = Q(next_reread_at=None, every_seconds__isnull=False) & ~Q(reread=Reread.NONE)
-    daily = Q(reread=Reread.DAILY, next_reread_at__gt=now + DAY + SLACK)
-    return lost | daily | Q(reread=Reread.WEEKLY, next_reread_at__gt=now + WEEK + SLACK)
+    daily = Q(reread=Reread.DAILY, next_reread_at__gt=now + DAY + DUE_TOLERANCE)
+    return lost | daily | Q(reread=Reread.WEEKLY, next_reread_at__gt=now + WEEK + DUE_TOLERANCE)
 
 
 def _plan(schedule: EntitySchedule, now: datetime) -> None:
     """When its data would have been due anyway; for a time of day the next one."""
     latest = now + schedule.cadence
-    if schedule.next_due_at is None or schedule.next_due_at > latest + SLACK:
+    if schedule.next_due_at is None or schedule.next_due_at > latest + DUE_TOLERANCE:
         schedule.next_due_at = None
         by_age = max(now, schedule.as_of + schedule.cadence) if schedule.as_of else now
         schedule.next_due_at = next_due(schedule, now) if schedule.daily_at else min(by_age, latest)
-    reach = (DAY if schedule.reread == Reread.DAILY else WEEK) + SLACK
+    reach = (DAY if schedule.reread == Reread.DAILY else WEEK) + DUE_TOLERANCE
     if schedule.next_reread_at is None or schedule.next_reread_at > now + reach:
-        schedule.next_reread_at = reread_after(schedule.connection, schedule, now)
+        schedule.next_reread_at = next_reread(schedule.connection, schedule, now)
 
 
-def _told(connection: Connection, entity: Entity, what: str, done: str) -> Finding:
+def _finding(connection: Connection, entity: Entity, what: str, done: str) -> Finding:
     message = (
         f"{entity.label} of {connection.name} {what}, so no sync would have followed. {done} "
         "Check under Settings, Integrations that its cadence is the one you want."
@@ -157,7 +159,7 @@ def _end_left_behind() -> None:
     keys = set(left.exclude(told).order_by().values_list("connection", flat=True))
     for connection in Connection.objects.filter(pk__in=keys) if keys else ():
         log.warning("Connection %s is disconnected and still had syncs under way; they are ended.", connection.pk)
-        stop_all(connection, "The WMS was disconnected. What was read so far is kept.")
+        end_runs_of(connection, "The WMS was disconnected. What was read so far is kept.")
 
 
 def _take_back(now: datetime) -> None:

@@ -17,21 +17,21 @@ from packr.warehouse.history import retention
 from ..engine import response_cache
 from ..models import ACTIVE, Beat, DailyTally, Incident, RejectedRecord, State, SyncRun
 from ..process import heartbeats, shutdown
-from ..status.timeline import idle
+from ..status.timeline import found_nothing
 
-IDLE_KEPT, KEPT = timedelta(days=2), timedelta(days=90)
+IDLE_KEPT, RUNS_KEPT = timedelta(days=2), timedelta(days=90)
 BEATS_KEPT = timedelta(days=1)
 LAST_KEPT = 20  # runs of each entity, however old
-BATCH = 500  # runs in one transaction
-EVERY = timedelta(hours=1)
-WORKS_FOR = 10.0  # seconds at a time, as a task among others
+RUNS_PER_BATCH = 500  # runs in one transaction
+PRUNE_INTERVAL = timedelta(hours=1)
+PRUNE_SECONDS = 10.0  # seconds at a time, as a task among others
 
 SUMMED = ("runs", "succeeded", "failed", "created", "updated", "removed")
 Key = tuple[int, str, date]
 
 
 @dataclass(frozen=True)
-class Pruned:
+class PruneResult:
     """What was removed. `finished`: nothing that may go is left."""
 
     runs: int
@@ -39,7 +39,7 @@ class Pruned:
     finished: bool
 
 
-def prune(now: datetime | None = None, *, seconds: float | None = None) -> Pruned:
+def prune(now: datetime | None = None, *, seconds: float | None = None) -> PruneResult:
     """Remove what is older than its retention, in small batches; ends early after `seconds`.
 
     A removed run is added to the tally of the day it was due on (UTC) in the same transaction, so sums stay exact.
@@ -50,34 +50,34 @@ def prune(now: datetime | None = None, *, seconds: float | None = None) -> Prune
     finished = False
 
     def goes_on() -> bool:
-        return not shutdown.asked() and (ends is None or time.monotonic() < ends)
+        return not shutdown.is_requested() and (ends is None or time.monotonic() < ends)
 
     while not finished and goes_on():
         count, last = _prune_batch(moment, last)
         removed += count
-        finished = count < BATCH
-    actions.prune(moment - KEPT)
-    incidents, _ = Incident.objects.filter(closed_at__lt=moment - KEPT).delete()
+        finished = count < RUNS_PER_BATCH
+    actions.prune(moment - RUNS_KEPT)
+    incidents, _ = Incident.objects.filter(closed_at__lt=moment - RUNS_KEPT).delete()
     Beat.objects.filter(heartbeats.PROCESSES, at__lt=moment - BEATS_KEPT).delete()
     live_lookup.prune(moment)
     overrides.prune(moment)
     retention.prune(moment, goes_on)
     finished = finished and goes_on()
-    return Pruned(removed, incidents, finished)
+    return PruneResult(removed, incidents, finished)
 
 
-def prune_in_turn(now: datetime) -> None:
+def prune_if_due(now: datetime) -> None:
     """Prune for some seconds if nobody did within the last hour; what is left is gone on with at the next call."""
-    response_cache.sweep()
-    if heartbeats.take_turn("prune", EVERY, now) and not prune(now, seconds=WORKS_FOR).finished:
-        heartbeats.give_turn_back("prune", EVERY, now)
+    response_cache.delete_leftovers()
+    if heartbeats.claim_interval("prune", PRUNE_INTERVAL, now) and not prune(now, seconds=PRUNE_SECONDS).finished:
+        heartbeats.release_interval("prune", PRUNE_INTERVAL, now)
 
 
 def _prune_batch(now: datetime, after: int) -> tuple[int, int]:
     """Sum up and remove the next runs; returns how many, and the key of the last one."""
     with transaction.atomic():
         found = _prunable(now).filter(pk__gt=after).order_by("pk").select_for_update(skip_locked=True, of=("self",))
-        runs = list(found[:BATCH])
+        runs = list(found[:RUNS_PER_BATCH])
         if not runs:
             return 0, after
         _add_up(runs)
@@ -89,7 +89,7 @@ def _prunable(now: datetime) -> "QuerySet[SyncRun, SyncRun]":
     """Runs past their time that nothing refers to. The last ones of each entity stay, and what is undecided."""
     same = SyncRun.objects.filter(connection=OuterRef("connection"), entity=OuterRef("entity"))
     oldest_kept = same.order_by("-pk").values("pk")[LAST_KEPT - 1 : LAST_KEPT]
-    old = Q(completed_at__lt=now - KEPT) | Q(completed_at__lt=now - IDLE_KEPT) & idle()
+    old = Q(completed_at__lt=now - RUNS_KEPT) | Q(completed_at__lt=now - IDLE_KEPT) & found_nothing()
     undecided = Q(state=State.NEEDS_REVIEW, review="")
     return (
         SyncRun.objects.filter(old, pk__lt=Subquery(oldest_kept))

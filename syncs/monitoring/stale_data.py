@@ -20,13 +20,13 @@ from ..status.freshness import fresh_for, late_for
 from .repairs import cadences, live, of_its_own
 
 # No data may be older than this, whatever the reason.
-CEILING = timedelta(hours=48)
+MAX_AGE = timedelta(hours=48)
 # A WMS whose clock is this far behind ours makes its data look older than it is.
 CLOCKS_DIFFER = timedelta(minutes=15)
 
 
 @dataclass(frozen=True)
-class Old:
+class StaleData:
     """The old data of one schedule. `is_read`: a sync of it has come to its end in time, and it is old all the same.
 
     `is_coming`: a sync of it has just been queued, or will be at once. `is_first`: its first sync is being worked on.
@@ -41,7 +41,7 @@ class Old:
 
     @property
     def is_beyond_ceiling(self) -> bool:
-        return self.age >= max(CEILING, fresh_for(self.schedule.cadence))
+        return self.age >= max(MAX_AGE, fresh_for(self.schedule.cadence))
 
     def words(self) -> str:
         """What is wrong, what follows, what to do."""
@@ -63,31 +63,31 @@ class Old:
         return "No sync of it has come to its end. Press Sync now and watch it; contact support if it does not end."
 
 
-def old_metrics(now: datetime) -> "QuerySet[Any, Any]":
+def stale_metrics(now: datetime) -> "QuerySet[Any, Any]":
     """The marks of the connections, still being synced, whose metrics have not been brought up to a new day in time."""
     on = EntitySchedule.objects.filter(
         connection=OuterRef("connection"), entity=Entity.ORDERS, enabled=True, paused_until=None
     )
-    marks = ProcessingMark.objects.filter(Exists(on), live(), entity=Entity.ORDERS, rolled_at__lt=now - CEILING)
+    marks = ProcessingMark.objects.filter(Exists(on), live(), entity=Entity.ORDERS, rolled_at__lt=now - MAX_AGE)
     return marks.select_related("connection").order_by("pk")
 
 
-def limit(cadence: timedelta) -> timedelta:
+def max_age_for(cadence: timedelta) -> timedelta:
     """How old data of this cadence may become before it is an incident: twice the cadence and some grace."""
     grace = fresh_for(cadence) - cadence
-    return min(late_for(cadence) + grace, max(CEILING, fresh_for(cadence)))
+    return min(late_for(cadence) + grace, max(MAX_AGE, fresh_for(cadence)))
 
 
-def old_data(now: datetime, settles: timedelta) -> Iterator[Old]:
+def stale_data(now: datetime, settles: timedelta) -> Iterator[StaleData]:
     """What is older than its limit and neither off nor paused; what was never read counts from connecting."""
     for one in _schedules(now, settles):
-        allowed = limit(one.cadence)
+        allowed = max_age_for(one.cadence)
         age = now - one.since
         is_read = one.as_of is not None and one.read_at is not None and now - one.read_at <= allowed
         if is_read and age <= allowed + CLOCKS_DIFFER:
             continue
         is_due = one.next_due_at is not None and now - settles < one.next_due_at <= now
-        yield Old(
+        yield StaleData(
             schedule=one,
             age=age,
             is_read=is_read,
@@ -99,7 +99,7 @@ def old_data(now: datetime, settles: timedelta) -> Iterator[Old]:
 
 def _schedules(now: datetime, settles: timedelta) -> "QuerySet[Any, Any]":
     lengths = {seconds: timedelta(seconds=seconds or 86_400) for seconds in cadences()}
-    old = [Q(every_seconds=seconds, since__lt=now - limit(one)) for seconds, one in lengths.items()]
+    old = [Q(every_seconds=seconds, since__lt=now - max_age_for(one)) for seconds, one in lengths.items()]
     awake = Q(paused_until=None) | Q(paused_until__lte=now - settles)
     runs = SyncRun.objects.filter(connection=OuterRef("connection"), entity=OuterRef("entity"))
     ended = runs.exclude(state__in=ACTIVE).order_by("-pk")

@@ -20,39 +20,39 @@ from packr.warehouse import actions
 
 from ..models import ACTIVE, Beat, EntitySchedule, Incident, Problem, State, SyncRun
 from ..process import heartbeats, wakeups
-from ..process.tick_schedule import make_tick
+from ..process.tick_schedule import ensure
 from ..runs import sql
 from ..status.freshness import undecided
-from .incidents import Finding, Register, open_incidents
+from .incidents import Finding, IncidentRegister, open_incidents
 from .repairs import live, of_its_own, repair
-from .stale_data import old_data, old_metrics
+from .stale_data import stale_data, stale_metrics
 
-TURN = timedelta(seconds=10)
+CHECK_INTERVAL = timedelta(seconds=10)
 # The tick plans what is due within a minute; later than that it did not.
 OVERDUE_AFTER = timedelta(minutes=5)
 # After something was healed, or work was resumed, what it had held up gets this long before it counts on its own.
-SETTLES = timedelta(minutes=5)
+CLOSE_AFTER = timedelta(minutes=5)
 
 
-def check(now: datetime | None = None, *, every: timedelta = TURN) -> list[Incident]:
+def check(now: datetime | None = None, *, every: timedelta = CHECK_INTERVAL) -> list[Incident]:
     """Look after everything once, and return the incidents that are open then, the newest first.
 
     Does nothing but return them when another check began less than `every` ago. Raises DatabaseError.
     """
     moment = now or timezone.now()
-    if heartbeats.take_turn("watchdog", every, moment):
-        _Look(moment).settle()
+    if heartbeats.claim_interval("watchdog", every, moment):
+        _Inspection(moment).settle()
         if actions.is_any_due(moment):
             wakeups.settle()
     return open_incidents()
 
 
-class _Look:
+class _Inspection:
     """One look at everything. Each kind of problem is found by one statement."""
 
     def __init__(self, now: datetime) -> None:
         self.now = now
-        self.register = Register(now, SETTLES)
+        self.register = IncidentRegister(now, CLOSE_AFTER)
         self.beats: dict[str, datetime] = dict(Beat.objects.values_list("name", "at"))
         if heartbeats.BEGAN not in self.beats:
             self.beats[heartbeats.BEGAN] = now
@@ -72,13 +72,16 @@ class _Look:
 
     def _workers(self) -> Iterator[Finding]:
         last = max(self._last(heartbeats.CLUSTER), self._last(heartbeats.WORKER))
-        if self.now - last > heartbeats.ALIVE:
+        if self.now - last > heartbeats.ALIVE_WITHIN:
             yield Finding(
                 Problem.NO_WORKER,
                 f"No worker process has been running since {_exact(last)}, so nothing is synced and the data grows "
                 "old. Start manage.py qcluster, or restart the service that runs it; syncs go on where they stopped.",
             )
-        elif self.now - max(self._last(heartbeats.WORKER), self._resumed) > heartbeats.ALIVE and self._is_work_left():
+        elif (
+            self.now - max(self._last(heartbeats.WORKER), self._resumed) > heartbeats.ALIVE_WITHIN
+            and self._is_work_left()
+        ):
             yield Finding(
                 Problem.NO_WORKER,
                 "Syncs are ready to run, but for a minute no worker process has taken one, so the data grows old. "
@@ -86,10 +89,10 @@ class _Look:
             )
 
     def _is_work_left(self) -> bool:
-        return sql.is_any_ready(self.now - heartbeats.ALIVE)
+        return sql.is_any_ready(self.now - heartbeats.ALIVE_WITHIN)
 
     def _tick(self) -> Iterator[Finding]:
-        mended = make_tick(self.now)
+        mended = ensure(self.now)
         last = self.beats.get(heartbeats.TICK)
         if mended and last:
             yield Finding(
@@ -189,7 +192,7 @@ class _Look:
             )
 
     def _stale(self) -> Iterator[Finding]:
-        for old in old_data(self.now, SETTLES):
+        for old in stale_data(self.now, CLOSE_AFTER):
             key = old.schedule.connection_id, old.schedule.entity
             is_about_to = self._is_settling(key[0]) or old.is_coming
             is_told = not old.is_beyond_ceiling and (old.is_first or self._is_explained(*key))
@@ -197,7 +200,7 @@ class _Look:
 
     def _metrics(self) -> Iterator[Finding]:
         """Metrics are brought up to each new day at the end of a sync of orders; two days without are too many."""
-        for mark in old_metrics(self.now):
+        for mark in stale_metrics(self.now):
             age = in_words(self.now - mark.rolled_at)
             yield Finding(
                 Problem.METRICS,
@@ -237,7 +240,7 @@ class _Look:
             (Problem.STUCK, connection_id, ""),
         }
         healing = set(self.register.open) - {one.key for one in self.findings}
-        return self.now - self._resumed < SETTLES or bool(causes & (self.register.closed | healing))
+        return self.now - self._resumed < CLOSE_AFTER or bool(causes & (self.register.closed | healing))
 
 
 def _active() -> Exists:

@@ -15,7 +15,7 @@ from . import watchdog
 log = logging.getLogger(__name__)
 
 
-class Occasion:
+class Throttle:
     """Lets one of many threads through once in a while."""
 
     def __init__(self) -> None:
@@ -31,14 +31,14 @@ class Occasion:
             return True
 
 
-occasion = Occasion()
+throttle = Throttle()
 
 
 @receiver(request_finished)
-def look(**kwargs: Any) -> None:
+def check_after_response(**kwargs: Any) -> None:
     """Check once a minute, when the answer is on its way already: nobody waits for it, and no request fails by it."""
     every: timedelta | None = settings.WEB_WATCHES_EVERY
-    if every is None or not occasion.is_due(every):
+    if every is None or not throttle.is_due(every):
         return
     try:
         watchdog.check(every=every)

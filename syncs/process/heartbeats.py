@@ -11,19 +11,19 @@ from django.utils import timezone
 from ..models import Beat
 
 # A process that has not shown itself for this long is gone.
-ALIVE = timedelta(seconds=60)
+ALIVE_WITHIN = timedelta(seconds=60)
 # The tick comes once a minute; after this long without one nothing is being planned.
 NO_TICK_AFTER = timedelta(minutes=3)
 CLUSTER, WORKER, TICK, RESUMED, BEGAN = "cluster", "worker", "tick", "resumed", "watchdog began"
 PROCESSES = Q(name__startswith=f"{CLUSTER} ") | Q(name__startswith=f"{WORKER} ")
 
 
-def beat(name: str) -> None:
+def record(name: str) -> None:
     """Note that a part of Packr worked just now."""
     _note(name, at=timezone.now())
 
 
-def beat_of_process(kind: str) -> None:
+def record_process(kind: str) -> None:
     """Note that this process lives; the first one after a silence also notes that work was resumed."""
     moment = timezone.now()
     name = f"{kind} {socket.gethostname()}:{os.getpid()}"[:150]
@@ -32,11 +32,11 @@ def beat_of_process(kind: str) -> None:
 
 def is_any_alive(moment: datetime) -> bool:
     """Whether a process that works off syncs, or supervises those, has shown itself within the last minute."""
-    return Beat.objects.filter(PROCESSES, at__gte=moment - ALIVE).exists()
+    return Beat.objects.filter(PROCESSES, at__gte=moment - ALIVE_WITHIN).exists()
 
 
 @dataclass(frozen=True, slots=True)
-class Signs:
+class SignsOfLife:
     """When a process that works off syncs last showed itself, and when syncs were last planned."""
 
     process: datetime | None
@@ -46,7 +46,7 @@ class Signs:
     def no_worker_since(self, moment: datetime) -> datetime | None:
         """Since when no process has worked; None while one does, and as long as nobody has looked."""
         last = self.process or self.began
-        return last if last and moment - last > ALIVE else None
+        return last if last and moment - last > ALIVE_WITHIN else None
 
     def no_plan_since(self, moment: datetime) -> datetime | None:
         """Since when no sync has been planned; None while they are."""
@@ -56,9 +56,9 @@ class Signs:
 SIGNS = {"process": PROCESSES, "tick": Q(name=TICK), "began": Q(name=BEGAN)}
 
 
-def signs() -> Signs:
+def signs() -> SignsOfLife:
     """The last signs of life, in one statement."""
-    return Signs(**Beat.objects.aggregate(**{name: Max("at", filter=which) for name, which in SIGNS.items()}))
+    return SignsOfLife(**Beat.objects.aggregate(**{name: Max("at", filter=which) for name, which in SIGNS.items()}))
 
 
 def columns() -> dict[str, Subquery]:
@@ -69,14 +69,14 @@ def columns() -> dict[str, Subquery]:
     }
 
 
-def read(row: Model) -> Signs | None:
+def read(row: Model) -> SignsOfLife | None:
     """The signs of life in a row of a query with `columns`; None where it has none."""
     if not hasattr(row, "last_process"):
         return None
-    return Signs(**{name: getattr(row, f"last_{name}") for name in SIGNS})
+    return SignsOfLife(**{name: getattr(row, f"last_{name}") for name in SIGNS})
 
 
-def take_turn(name: str, every: timedelta, moment: datetime) -> bool:
+def claim_interval(name: str, every: timedelta, moment: datetime) -> bool:
     """Whether the caller may do what is to be done once in a while: at most one of all processes gets it."""
     found, is_new = Beat.objects.get_or_create(name=name, defaults={"at": moment})
     # Further ahead than a turn is long: noted by a clock that was wrong.
@@ -86,7 +86,7 @@ def take_turn(name: str, every: timedelta, moment: datetime) -> bool:
     return Beat.objects.filter(is_over, name=name).update(at=moment) == 1
 
 
-def give_turn_back(name: str, every: timedelta, moment: datetime) -> None:
+def release_interval(name: str, every: timedelta, moment: datetime) -> None:
     """Let the next one who asks have the turn at once: there is more to do."""
     Beat.objects.filter(name=name).update(at=moment - every)
 

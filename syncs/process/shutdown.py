@@ -5,10 +5,10 @@ from multiprocessing import Value
 _asked = Value("b", 0)
 
 
-def ask(stop: bool = True) -> None:
+def request(stop: bool = True) -> None:
     """Tell all workers to end after the page in hand."""
     _asked.value = int(stop)
 
 
-def asked() -> bool:
+def is_requested() -> bool:
     return bool(_asked.value)

@@ -7,7 +7,7 @@ from django.db import transaction
 from django.db.models import Q, QuerySet
 from django_q.models import Schedule
 
-RIGHT: dict[str, Any] = {
+EXPECTED: dict[str, Any] = {
     "name": "tick",
     "func": "syncs.tasks.tick",
     "schedule_type": Schedule.MINUTES,
@@ -22,10 +22,10 @@ RIGHT: dict[str, Any] = {
 """Each of these keeps the tick from running when it is something else."""
 
 # A tick planned for later than this is not planned every minute.
-LATEST = timedelta(minutes=2)
+MAX_DELAY = timedelta(minutes=2)
 
 
-def make_tick(now: datetime) -> bool:
+def ensure(now: datetime) -> bool:
     """See to it that the tick runs every minute: one schedule, whatever was there before.
 
     Returns whether the tick would not have run, or not in time.
@@ -38,7 +38,7 @@ def make_tick(now: datetime) -> bool:
         right = [one for one in found if _runs(one, now)]
         kept = (right or found or [Schedule()])[0]
         if not right:
-            for name, value in {**RIGHT, "next_run": now}.items():
+            for name, value in {**EXPECTED, "next_run": now}.items():
                 setattr(kept, name, value)
             kept.save()
         _ticks().exclude(pk=kept.pk).delete()
@@ -46,12 +46,12 @@ def make_tick(now: datetime) -> bool:
 
 
 def _ticks() -> "QuerySet[Any]":
-    found: QuerySet[Any] = Schedule.objects.filter(Q(name=RIGHT["name"]) | Q(func=RIGHT["func"]))
+    found: QuerySet[Any] = Schedule.objects.filter(Q(name=EXPECTED["name"]) | Q(func=EXPECTED["func"]))
     return found.order_by("pk")
 
 
 def _runs(schedule: Any, now: datetime) -> bool:
     planned: datetime | None = schedule.next_run
     # A field that is empty in one way is as good as one that is empty in another.
-    is_right = all((getattr(schedule, name) or None) == value for name, value in RIGHT.items())
-    return is_right and planned is not None and planned <= now + LATEST
+    is_right = all((getattr(schedule, name) or None) == value for name, value in EXPECTED.items())
+    return is_right and planned is not None and planned <= now + MAX_DELAY

@@ -10,11 +10,11 @@ from integrations.models import Connection
 from ..models import EntitySchedule, Mode, Reread
 
 # How far behind the watermark a history entity is read once a night, for what was committed late.
-WIDE = timedelta(hours=48)
+NIGHTLY_OVERLAP = timedelta(hours=48)
 MINUTE, HOUR = 60, 3600
 
 
-EVERY: dict[Entity, int] = {
+DEFAULT_INTERVALS: dict[Entity, int] = {
     Entity.ORDERS: 5 * MINUTE,
     Entity.INVENTORY: 5 * MINUTE,
     Entity.INBOUND_SHIPMENTS: 15 * MINUTE,
@@ -27,33 +27,33 @@ EVERY: dict[Entity, int] = {
 """Entities with an interval; the others are daily, and always read in full."""
 
 
-QUIET_FROM, QUIET_FOR = time(1, 0), 4 * HOUR
+QUIET_WINDOW_START, QUIET_WINDOW_SECONDS = time(1, 0), 4 * HOUR
 
 
 def default_schedule(connection: Connection, entity: Entity, now: datetime) -> EntitySchedule:
     """The schedule an entity has when nobody has changed it, not saved."""
-    spread = _spread(connection, entity)
+    spread = _stable_offset(connection, entity)
     quiet = _quiet_time(spread)
     schedule = EntitySchedule(connection=connection, entity=entity)
-    if entity in EVERY:
-        schedule.every_seconds = EVERY[entity]
+    if entity in DEFAULT_INTERVALS:
+        schedule.every_seconds = DEFAULT_INTERVALS[entity]
         schedule.reread = Reread.WEEKLY if entity.is_history else Reread.DAILY
-        schedule.next_due_at = now + timedelta(seconds=spread % EVERY[entity])
-        schedule.next_reread_at = reread_after(connection, schedule, now)
-        schedule.next_wide_at = next_wide(connection, entity, now) if entity.is_history else None
+        schedule.next_due_at = now + timedelta(seconds=spread % DEFAULT_INTERVALS[entity])
+        schedule.next_reread_at = next_reread(connection, schedule, now)
+        schedule.next_wide_at = next_nightly_overlap(connection, entity, now) if entity.is_history else None
     else:
         schedule.daily_at, schedule.mode = quiet, Mode.FULL
         schedule.next_due_at = next_due(schedule, now)
     return schedule
 
 
-def next_wide(connection: Connection, entity: Entity, after: datetime) -> datetime:
-    """When, in the connection's quiet window, an incremental of a history entity next reaches back `WIDE`."""
-    quiet = _quiet_time(_spread(connection, entity))
+def next_nightly_overlap(connection: Connection, entity: Entity, after: datetime) -> datetime:
+    """When, in the connection's quiet window, an incremental of history next reaches back by `NIGHTLY_OVERLAP`."""
+    quiet = _quiet_time(_stable_offset(connection, entity))
     return next_daily(quiet, ZoneInfo(connection.workspace.timezone), after)
 
 
-def _spread(connection: Connection, entity: Entity) -> int:
+def _stable_offset(connection: Connection, entity: Entity) -> int:
     """A number that lies differently for each connection and entity, and always the same."""
     return int.from_bytes(sha256(f"{connection.pk}:{entity}".encode()).digest()[:4])
 
@@ -93,11 +93,11 @@ def local_moment(day: date, at: time, zone: ZoneInfo) -> datetime:
     return after.replace(microsecond=0)
 
 
-def reread_after(connection: Connection, schedule: EntitySchedule, after: datetime) -> datetime | None:
+def next_reread(connection: Connection, schedule: EntitySchedule, after: datetime) -> datetime | None:
     """The next re-read, in the connection's quiet window."""
     if schedule.reread == Reread.NONE:
         return None
-    spread = _spread(connection, Entity(schedule.entity))
+    spread = _stable_offset(connection, Entity(schedule.entity))
     at = _quiet_time(spread)
     zone = ZoneInfo(connection.workspace.timezone)
     days = 7 if schedule.reread == Reread.WEEKLY else 1
@@ -108,8 +108,8 @@ def reread_after(connection: Connection, schedule: EntitySchedule, after: dateti
 def _next_reread(schedule: EntitySchedule, after: datetime) -> datetime | None:
     """The re-read that follows the previous one: a day or a week later by the local calendar, and after `after`."""
     if schedule.reread == Reread.NONE or schedule.next_reread_at is None:
-        return reread_after(schedule.connection, schedule, after)
-    at = _quiet_time(_spread(schedule.connection, Entity(schedule.entity)))
+        return next_reread(schedule.connection, schedule, after)
+    at = _quiet_time(_stable_offset(schedule.connection, Entity(schedule.entity)))
     zone = ZoneInfo(schedule.connection.workspace.timezone)
     days = timedelta(days=7 if schedule.reread == Reread.WEEKLY else 1)
     day = schedule.next_reread_at.astimezone(zone).date() + days
@@ -119,7 +119,7 @@ def _next_reread(schedule: EntitySchedule, after: datetime) -> datetime | None:
 
 
 def _quiet_time(spread: int) -> time:
-    return (datetime.combine(date.min, QUIET_FROM) + timedelta(seconds=spread % QUIET_FOR)).time()
+    return (datetime.combine(date.min, QUIET_WINDOW_START) + timedelta(seconds=spread % QUIET_WINDOW_SECONDS)).time()
 
 
 def is_default(schedule: EntitySchedule) -> bool:

@@ -14,11 +14,11 @@ from integrations.models import Connection
 
 from ..models import State, SyncRun
 from . import sql
-from .prepared import Prepared
+from .prepared import PreparedQuery
 
-MOST_CLAIMS = 5
-MOST_TRIES = 5
-RUN_IN_HAND = Prepared(SyncRun.objects.select_related("connection", "checkpoint").filter(pk=0))
+MAX_CLAIMS = 5
+MAX_CLAIM_ATTEMPTS = 5
+CLAIMED_RUN_QUERY = PreparedQuery(SyncRun.objects.select_related("connection", "checkpoint").filter(pk=0))
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ def lease_end() -> datetime:
 def claim(*, connection: Connection | None = None) -> Claim | None:
     """Take the lane with the most urgent ready run, and that run. None when there is nothing to do."""
     moment = now()
-    for _ in range(MOST_TRIES):
+    for _ in range(MAX_CLAIM_ATTEMPTS):
         with transaction.atomic():
             found = sql.next_ready(moment, connection.pk if connection else None)
             token = _take(*found, moment) if found else None
@@ -45,7 +45,7 @@ def claim(*, connection: Connection | None = None) -> Claim | None:
             return None
         if token:
             # Only now: what was read before the lane was taken may be from before another worker's last page.
-            return Claim(RUN_IN_HAND.get(found[0]), token)
+            return Claim(CLAIMED_RUN_QUERY.get(found[0]), token)
     return None
 
 
@@ -53,38 +53,38 @@ def _take(run_id: int, lane_id: int, moment: datetime) -> UUID | None:
     """Take a run and its lane; None when another worker was faster."""
     token = uuid4()
     worker = f"{socket.gethostname()}:{os.getpid()}"[:100]
-    if not sql.lease(lane_id, token, lease_end(), worker, moment):
+    if not sql.take_lease(lane_id, token, lease_end(), worker, moment):
         return None
-    if not sql.start(run_id, moment):
-        sql.renew(lane_id, token, None)
+    if not sql.mark_running(run_id, moment):
+        sql.set_lease_end(lane_id, token, None)
         return None
     return token
 
 
 def release(claimed: Claim) -> None:
     """Give the lane back."""
-    sql.renew(claimed.run.lane_id, claimed.token, None)
+    sql.set_lease_end(claimed.run.lane_id, claimed.token, None)
 
 
 class LeaseLost(Exception):
     """Another worker has the lane by now: nothing more may be written."""
 
 
-class Gone(Exception):
+class RunEnded(Exception):
     """The run has ended by another hand: nothing more is to be done for it."""
 
 
-class Cancelled(Exception):
+class RunCancelled(Exception):
     """A person asked for the run to be cancelled."""
 
 
 def fence(claimed: Claim) -> None:
     """Renew the lease; LeaseLost when it is another's. First statement of everything a worker writes."""
-    if not sql.renew(claimed.run.lane_id, claimed.token, lease_end()):
+    if not sql.set_lease_end(claimed.run.lane_id, claimed.token, lease_end()):
         raise LeaseLost
 
 
-def unwanted(run: SyncRun) -> Gone | Cancelled:
+def reason_not_to_write(run: SyncRun) -> RunEnded | RunCancelled:
     """Why a run that a worker holds may not be written to."""
     asked = SyncRun.objects.filter(pk=run.pk, state=State.RUNNING, cancel_asked=True).exists()
-    return Cancelled() if asked else Gone()
+    return RunCancelled() if asked else RunEnded()

@@ -13,19 +13,19 @@ from integrations.models import Connection
 
 from ..models import ACTIVE, EntitySchedule, Lane, Mode, State, SyncRun, Trigger
 from ..process import wakeups
-from .cadence import EVERY
+from .cadence import DEFAULT_INTERVALS
 from .planner import lanes_of
 
 # A person's run begins before all that is queued, however late that is; once it has begun, this much before the clock.
-BEFORE_ALL, PERSON_AHEAD = timedelta(days=3650), timedelta(minutes=5)
+URGENCY_OF_PEOPLE, PERSON_KEEPS_LEAD = timedelta(days=3650), timedelta(minutes=5)
 
 
-class Refused(Exception):
+class RunRefused(Exception):
     """A request for a sync that can't be met; the text says why, for the person who asked."""
 
 
 @dataclass(frozen=True)
-class Requested:
+class QueuedRun:
     """The run that answers a request; `attached` when it was under way already."""
 
     run: SyncRun
@@ -33,7 +33,7 @@ class Requested:
 
 
 @dataclass(frozen=True)
-class Wish:
+class RunRequest:
     """What a run shall read, why, and who waits for it. `window`: from when to when, for that mode alone."""
 
     mode: Mode
@@ -50,7 +50,7 @@ def request_runs(
     trigger: Trigger,
     person: Any = None,
     window: tuple[datetime, datetime] | None = None,
-) -> list[Requested]:
+) -> list[QueuedRun]:
     """Ask for a run of each entity now. An entity that is read with another one runs that one.
 
     Nobody gets a second run of what is active: a running one is attached to (and marked *then full* when asked for
@@ -59,11 +59,11 @@ def request_runs(
     disconnected, for an entity its WMS does not offer, and for a window that can't be read.
     """
     if not connection.is_live:
-        raise Refused(f"{connection.name} is disconnected, so nothing can be synced. Connect it again first.")
-    wanted = list(dict.fromkeys(_runnable(connection, entity) for entity in entities))
+        raise RunRefused(f"{connection.name} is disconnected, so nothing can be synced. Connect it again first.")
+    wanted = list(dict.fromkeys(_schedulable(connection, entity) for entity in entities))
     if mode == Mode.WINDOW:
         _check_window(connection, wanted, window)
-    wish = Wish(mode, trigger, person, window)
+    wish = RunRequest(mode, trigger, person, window)
     with transaction.atomic():
         lane = lanes_of([connection])[connection.account_key]
         # Always in the same order: two requests that lock each other's runs crosswise would never end.
@@ -74,44 +74,44 @@ def request_runs(
 
 def _check_window(connection: Connection, wanted: Iterable[Entity], window: tuple[datetime, datetime] | None) -> None:
     if window is None or window[0] >= window[1]:
-        raise Refused("A date window needs a beginning and a later end.")
+        raise RunRefused("A date window needs a beginning and a later end.")
     for entity in wanted:
         if not entity.is_history:
-            raise Refused(f"{entity.label} has no dates to choose from. Read it in full instead.")
+            raise RunRefused(f"{entity.label} has no dates to choose from. Read it in full instead.")
         if _was_never_synced(connection, entity):
-            raise Refused(f"{entity.label} was never synced. The first sync comes first, and reads everything.")
+            raise RunRefused(f"{entity.label} was never synced. The first sync comes first, and reads everything.")
 
 
-def _runnable(connection: Connection, entity: Entity) -> Entity:
+def _schedulable(connection: Connection, entity: Entity) -> Entity:
     connector = connection.connector
     if entity not in connector.entities():
-        raise Refused(f"{connector.label} does not offer {entity.label.lower()}.")
+        raise RunRefused(f"{connector.label} does not offer {entity.label.lower()}.")
     return connector.read_with.get(entity, entity)
 
 
-def group(connection: Connection, name: str, members: Iterable[Entity]) -> list[Entity]:
+def entities_of_group(connection: Connection, name: str, members: Iterable[Entity]) -> list[Entity]:
     """The entities of a group that this connection's WMS offers; Refused when it is none of them."""
     offered = [entity for entity in members if entity in connection.connector.entities()]
     if not offered:
-        raise Refused(f"{connection.connector.label} offers nothing of “{name}”.")
+        raise RunRefused(f"{connection.connector.label} offers nothing of “{name}”.")
     return offered
 
 
-def _request(connection: Connection, lane: Lane, entity: Entity, wish: Wish) -> Requested:
+def _request(connection: Connection, lane: Lane, entity: Entity, wish: RunRequest) -> QueuedRun:
     active = SyncRun.objects.filter(connection=connection, entity=entity, state__in=ACTIVE)
     while (found := active.select_for_update().first()) is None:
         try:
             with transaction.atomic():
-                return Requested(_new_run(connection, lane, entity, wish), attached=False)
+                return QueuedRun(new_run(connection, lane, entity, wish), attached=False)
         except IntegrityError:  # somebody else was faster; theirs is the run, unless it has ended by now
             continue
     if wish.mode == Mode.WINDOW and not _may_read_a_window(found):
-        raise Refused(f"{entity.label} is being synced just now. Ask for the dates again when that has ended.")
+        raise RunRefused(f"{entity.label} is being synced just now. Ask for the dates again when that has ended.")
     if found.state == State.QUEUED:
-        return _hurry(found, wish)
+        return _promote(found, wish)
     if wish.mode == Mode.FULL and found.mode != Mode.FULL:
-        _then_full(found)
-    return Requested(found, attached=True)
+        _mark_then_full(found)
+    return QueuedRun(found, attached=True)
 
 
 def _may_read_a_window(run: SyncRun) -> bool:
@@ -119,13 +119,13 @@ def _may_read_a_window(run: SyncRun) -> bool:
     return run.state == State.QUEUED and run.mode == Mode.INCREMENTAL and run.trigger == Trigger.SCHEDULE
 
 
-def _then_full(run: SyncRun) -> None:
+def _mark_then_full(run: SyncRun) -> None:
     if not run.then_full:
         run.then_full = True
         run.save(update_fields=["then_full"])
 
 
-def _new_run(connection: Connection, lane: Lane, entity: Entity, wish: Wish) -> SyncRun:
+def new_run(connection: Connection, lane: Lane, entity: Entity, wish: RunRequest) -> SyncRun:
     moment = now()
     run = SyncRun(
         connection=connection,
@@ -136,11 +136,11 @@ def _new_run(connection: Connection, lane: Lane, entity: Entity, wish: Wish) -> 
         requested_by=wish.person,
         due_at=moment,
         ready_at=moment,
-        urgency=moment - BEFORE_ALL if wish.person else moment,
+        urgency=moment - URGENCY_OF_PEOPLE if wish.person else moment,
     )
     if wish.window:
         run.border, run.until = wish.window
-    elif entity not in EVERY or _was_never_synced(connection, entity):
+    elif entity not in DEFAULT_INTERVALS or _was_never_synced(connection, entity):
         run.mode = Mode.FULL
     run.save(force_insert=True)
     return run
@@ -150,7 +150,7 @@ def _was_never_synced(connection: Connection, entity: Entity) -> bool:
     return EntitySchedule.objects.filter(connection=connection, entity=entity, watermark=None).exists()
 
 
-def _hurry(run: SyncRun, wish: Wish) -> Requested:
+def _promote(run: SyncRun, wish: RunRequest) -> QueuedRun:
     """Make a queued run due now, with the person's priority and the stronger mode."""
     planned = run.requested_by is None and run.trigger == Trigger.SCHEDULE
     if planned:
@@ -160,9 +160,9 @@ def _hurry(run: SyncRun, wish: Wish) -> Requested:
         run.border, run.until = wish.window or (None, None)
     moment = now()
     run.due_at, run.ready_at = min(run.due_at, moment), min(run.ready_at, moment)
-    run.urgency = min(run.urgency, moment - BEFORE_ALL)
+    run.urgency = min(run.urgency, moment - URGENCY_OF_PEOPLE)
     run.save(update_fields=["trigger", "requested_by", "mode", "border", "until", "due_at", "ready_at", "urgency"])
-    return Requested(run, attached=not planned)
+    return QueuedRun(run, attached=not planned)
 
 
 def backfill(connection: Connection, until: datetime, *, person: Any = None) -> None:
@@ -170,8 +170,8 @@ def backfill(connection: Connection, until: datetime, *, person: Any = None) -> 
 
     What is under way reads everything anew when it has ended; what never ran will read it anyway.
     """
-    wish = Wish(Mode.WINDOW, Trigger.MANUAL if person else Trigger.SUPPORT, person, (connection.border, until))
-    history = {_runnable(connection, one) for one in connection.connector.entities() if one.is_history}
+    wish = RunRequest(Mode.WINDOW, Trigger.MANUAL if person else Trigger.SUPPORT, person, (connection.border, until))
+    history = {_schedulable(connection, one) for one in connection.connector.entities() if one.is_history}
     on = EntitySchedule.objects.filter(connection=connection, entity__in=history, enabled=True)
     wanted = set(on.values_list("entity", flat=True))
     with transaction.atomic():
@@ -181,16 +181,16 @@ def backfill(connection: Connection, until: datetime, *, person: Any = None) -> 
         transaction.on_commit(wakeups.wake)
 
 
-def _backfill(connection: Connection, lane: Lane, entity: Entity, wish: Wish) -> None:
+def _backfill(connection: Connection, lane: Lane, entity: Entity, wish: RunRequest) -> None:
     try:
         if not _was_never_synced(connection, entity):
             _request(connection, lane, entity, wish)
             return
-    except Refused:
+    except RunRefused:
         pass
     active = SyncRun.objects.filter(connection=connection, entity=entity, state__in=ACTIVE)
     for run in active.select_for_update():
         if run.state != State.QUEUED:
-            _then_full(run)
+            _mark_then_full(run)
         elif run.mode != Mode.FULL:
-            _hurry(run, replace(wish, mode=Mode.FULL, window=None))
+            _promote(run, replace(wish, mode=Mode.FULL, window=None))

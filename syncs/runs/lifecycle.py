@@ -13,9 +13,9 @@ from integrations.models import Connection
 
 from ..models import ACTIVE, Checkpoint, Mode, State, SyncRun, Trigger
 from . import seen_keys, sql
-from .claims import unwanted
-from .enqueue import Wish, _new_run
-from .planner import HORIZON, queue_due
+from .claims import reason_not_to_write
+from .enqueue import RunRequest, new_run
+from .planner import PLANNING_HORIZON, queue_due
 
 
 def cancel(run: SyncRun, *, person: Any) -> bool:
@@ -45,21 +45,21 @@ def complete(
     `has_trail`: something was kept to resume it from. `due`: when its schedule falls due next, as far as is known.
     """
     _end(run, state, message=message)
-    everything = {**_ending(run), **values}
+    everything = {**_final_values(run), **values}
     # The usual end in one statement: nobody asked for anything meanwhile.
-    if sql.write(run.pk, everything, unless_full=True):
-        return _after(run, then_full=False, has_trail=has_trail, due=due)
-    if not sql.write(run.pk, everything):
-        raise unwanted(run)
-    return _after(run, then_full=True, has_trail=has_trail)
+    if sql.update_claimed_run(run.pk, everything, unless_full=True):
+        return _queue_follower(run, then_full=False, has_trail=has_trail, due=due)
+    if not sql.update_claimed_run(run.pk, everything):
+        raise reason_not_to_write(run)
+    return _queue_follower(run, then_full=True, has_trail=has_trail)
 
 
 def finish(run: SyncRun, state: State, *, message: str = "", failure: str = "", detail: str = "") -> None:
     """End a run, inside the caller's transaction; what comes after it is queued with it."""
     _end(run, state, message=message, failure=failure, detail=detail)
     rows = SyncRun.objects.filter(pk=run.pk)
-    rows.update(**_ending(run))
-    _after(run, then_full=rows.values_list("then_full", flat=True)[0] and state != State.CANCELLED)
+    rows.update(**_final_values(run))
+    _queue_follower(run, then_full=rows.values_list("then_full", flat=True)[0] and state != State.CANCELLED)
 
 
 def _end(run: SyncRun, state: State, *, message: str, failure: str = "", detail: str = "") -> None:
@@ -67,24 +67,24 @@ def _end(run: SyncRun, state: State, *, message: str, failure: str = "", detail:
     run.message, run.failure, run.detail = message, failure, detail
 
 
-def _ending(run: SyncRun) -> dict[str, Any]:
+def _final_values(run: SyncRun) -> dict[str, Any]:
     return {name: getattr(run, name) for name in ("state", "completed_at", "message", "failure", "detail")}
 
 
-def _after(run: SyncRun, *, then_full: bool, has_trail: bool = True, due: datetime | None = None) -> None:
+def _queue_follower(run: SyncRun, *, then_full: bool, has_trail: bool = True, due: datetime | None = None) -> None:
     """What a run leaves behind goes, and what comes after it is queued."""
     if has_trail:
         Checkpoint.objects.filter(run=run).delete()
-        seen_keys.forget(run)
+        seen_keys.delete_keys(run)
     if then_full and run.connection.is_live:
-        follower = _new_run(run.connection, run.lane, Entity(run.entity), Wish(Mode.FULL, Trigger(run.trigger)))
+        follower = new_run(run.connection, run.lane, Entity(run.entity), RunRequest(Mode.FULL, Trigger(run.trigger)))
         SyncRun.objects.filter(pk=run.pk).update(followed_by=follower)
     moment = now()
-    if due is None or due <= moment + HORIZON:  # later ones are the tick's
+    if due is None or due <= moment + PLANNING_HORIZON:  # later ones are the tick's
         queue_due(moment, only=Q(connection=run.connection_id, entity=run.entity))
 
 
-def stop_all(connection: Connection, message: str, *, state: State = State.CANCELLED, failure: str = "") -> None:
+def end_runs_of(connection: Connection, message: str, *, state: State = State.CANCELLED, failure: str = "") -> None:
     """End every active run of a connection that no worker holds; a running one ends at its next page."""
     with transaction.atomic():
         active = SyncRun.objects.filter(connection=connection, state__in=ACTIVE)

@@ -12,15 +12,15 @@ from integrations.entities import Entity
 from integrations.models import Connection, Status
 
 from ..models import ACTIVE, EntitySchedule, Lane, Mode, State, SyncRun, Trigger
-from .cadence import _next_reread, default_schedule, is_read_with, next_due, reread_after
+from .cadence import _next_reread, default_schedule, is_read_with, next_due, next_reread
 
-HORIZON = timedelta(seconds=90)
+PLANNING_HORIZON = timedelta(seconds=90)
 # So many runs are planned in one transaction; ten thousand in one took nine seconds.
-PORTION = 1500
+RUNS_PER_TRANSACTION = 1500
 
 
 # What people set; the rest of a schedule is the engine's.
-SETTINGS = (
+EDITABLE_FIELDS = (
     "every_seconds",
     "daily_at",
     "mode",
@@ -54,10 +54,10 @@ def due_schedules(now: datetime) -> QuerySet[EntitySchedule]:
     live = Q(connection__status__in=(Status.CONNECTED, Status.UNREACHABLE))
     awake = Q(paused_until=None) | Q(paused_until__lte=now)
     free = Q(next_due_at__lte=now) | ~Exists(active)
-    return EntitySchedule.objects.filter(live, awake, free, enabled=True, next_due_at__lte=now + HORIZON)
+    return EntitySchedule.objects.filter(live, awake, free, enabled=True, next_due_at__lte=now + PLANNING_HORIZON)
 
 
-def awake(connection: Connection, now: datetime) -> list[Entity]:
+def runnable_entities(connection: Connection, now: datetime) -> list[Entity]:
     """The entities of a connection that run by themselves: neither off, nor paused, nor read with another one."""
     schedules = connection.schedules.filter(Q(paused_until=None) | Q(paused_until__lte=now), enabled=True)
     found = [Entity(entity) for entity in schedules.values_list("entity", flat=True)]
@@ -86,7 +86,7 @@ def _queue_portion(now: datetime, only: Q | None = None) -> int:
         schedules = due_schedules(now).select_related("connection__workspace").select_for_update(of=("self",))
         if only is not None:
             schedules = schedules.filter(only)
-        due = list(schedules.order_by("next_due_at")[:PORTION])
+        due = list(schedules.order_by("next_due_at")[:RUNS_PER_TRANSACTION])
         if not due:
             return 0
         # Asked for, and not left to the constraint: an insert would wait for the worker that ends the active run, while
@@ -170,8 +170,8 @@ def reschedule(schedule: EntitySchedule, now: datetime) -> None:
         schedule.next_due_at = _due_by(schedule, stored, due, now)
         schedule.next_reread_at = stored.next_reread_at
         if schedule.reread != stored.reread:
-            schedule.next_reread_at = reread_after(schedule.connection, schedule, now)
-        schedule.save(update_fields=[*SETTINGS, "next_due_at", "next_reread_at"])
+            schedule.next_reread_at = next_reread(schedule.connection, schedule, now)
+        schedule.save(update_fields=[*EDITABLE_FIELDS, "next_due_at", "next_reread_at"])
         SyncRun.objects.filter(pk__in=[run.pk for run in planned]).delete()
         queue_due(now, only=Q(pk=schedule.pk))
 

@@ -14,7 +14,7 @@ from django.db.models import Model, QuerySet
 M = TypeVar("M", bound=Model)
 
 
-class Prepared(Generic[M]):
+class PreparedQuery(Generic[M]):
     """A query that differs from one time to the next in the values of its filter alone.
 
     `example` is the query with any values: whole numbers and texts, which need no conversion for the database.

@@ -51,7 +51,7 @@ def keep(run: SyncRun, rejected: Sequence[Rejected], understood: Sequence[str], 
 
 
 @dataclass
-class Retried:
+class RetryResult:
     """What became of rejected records: understood and stored, gone from the WMS, still not understood, or not asked."""
 
     stored: int = 0
@@ -60,7 +60,7 @@ class Retried:
     trouble: str = ""
 
 
-def retry(rejected: Iterable[RejectedRecord]) -> Retried:
+def retry(rejected: Iterable[RejectedRecord]) -> RetryResult:
     """Read the records again. What is understood now is stored, and no longer kept as rejected.
 
     `trouble` is the sentence of a WMS that did not answer; what was not asked about stays as it was.
@@ -68,7 +68,7 @@ def retry(rejected: Iterable[RejectedRecord]) -> Retried:
     groups: dict[tuple[Connection, Entity], list[RejectedRecord]] = defaultdict(list)
     for one in rejected:
         groups[one.connection, Entity(one.entity)].append(one)
-    outcome = Retried()
+    outcome = RetryResult()
     for (connection, entity), records in groups.items():
         try:
             _retry(connection, entity, records, outcome)
@@ -77,7 +77,7 @@ def retry(rejected: Iterable[RejectedRecord]) -> Retried:
     return outcome
 
 
-def _retry(connection: Connection, entity: Entity, rejected: Sequence[RejectedRecord], outcome: Retried) -> None:
+def _retry(connection: Connection, entity: Entity, rejected: Sequence[RejectedRecord], outcome: RetryResult) -> None:
     resource = connection.connector.resources.get(entity)
     ids = sorted({one.external_id for one in rejected if one.external_id})
     if not connection.is_live or resource is None or resource.lookup is None:
@@ -93,8 +93,8 @@ def _retry(connection: Connection, entity: Entity, rejected: Sequence[RejectedRe
     outcome.still += sum(1 for one in rejected if not one.external_id)
 
 
-def _settle(connection: Connection, entity: Entity, ids: Sequence[str], found: Page, outcome: Retried) -> None:
-    drafts = writer.drafts(found.records)
+def _settle(connection: Connection, entity: Entity, ids: Sequence[str], found: Page, outcome: RetryResult) -> None:
+    drafts = writer.make_drafts(found.records)
     stored = {draft.external_id for draft in drafts}
     still = {one.external_id for one in found.rejected} & set(ids)
     with transaction.atomic():

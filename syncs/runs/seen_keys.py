@@ -16,11 +16,11 @@ from integrations.errors import ConnectorError, Kind
 from ..models import COMPLETE, Mode, SeenPage, State, SyncRun
 from . import sql
 
-MOST_PAGES = 100_000
+MAX_PAGES = 100_000
 # So many pages in a row without an id that the pages before them did not have: the list goes round for ever.
-IDLE_PAGES = 5
-CHUNK = 100
-PART = 50_000
+REPEATED_PAGES_LIMIT = 5
+PAGES_PER_QUERY = 100
+KEYS_PER_PART = 50_000
 
 Packed = bytes | memoryview
 
@@ -34,15 +34,15 @@ def keep(run: SyncRun, page: Page, keys: "array[int]", doubtful: Sequence[str]) 
     keys.extend(_mark(one) for one in page.rejected)
     digest = blake2b(msgspec.json.encode(page.cursor, order="sorted"), digest_size=16).hexdigest()
     if page.cursor is not None:
-        _refuse_circle(run, digest, keys)
+        _reject_cycle(run, digest, keys)
     SeenPage.objects.create(run=run, number=run.pages, keys=keys.tobytes(), doubtful=doubtful, cursor_digest=digest)
 
 
-def _refuse_circle(run: SyncRun, digest: str, keys: "array[int]") -> None:
-    if run.pages > MOST_PAGES:
+def _reject_cycle(run: SyncRun, digest: str, keys: "array[int]") -> None:
+    if run.pages > MAX_PAGES:
         raise ConnectorError(
             Kind.CONTRACT,
-            f"The WMS's list did not end after {MOST_PAGES} pages. What was read so far is kept; contact the WMS's "
+            f"The WMS's list did not end after {MAX_PAGES} pages. What was read so far is kept; contact the WMS's "
             "support.",
         )
     # The few pages before and, each time the number of pages has doubled, all: so a circle of any length is found, at
@@ -50,10 +50,10 @@ def _refuse_circle(run: SyncRun, digest: str, keys: "array[int]") -> None:
     has_doubled = run.pages & (run.pages - 1) == 0
     # The last of so many idle pages has its first row key from before them. To fetch these pages and compare all keys
     # takes as long as the rest of an unchanged page does.
-    earlier = (run.pages - 2 * IDLE_PAGES + 1, run.pages - IDLE_PAGES)
+    earlier = (run.pages - 2 * REPEATED_PAGES_LIMIT + 1, run.pages - REPEATED_PAGES_LIMIT)
     again, known = sql.seen_before(run.pk, digest, keys[:1].tobytes(), earlier)
     may_be_idle = has_doubled or known or not keys
-    is_idle = may_be_idle and _is_idle(set(keys), _last(run, None if has_doubled else 2 * IDLE_PAGES - 1))
+    is_idle = may_be_idle and _is_idle(set(keys), _last(run, None if has_doubled else 2 * REPEATED_PAGES_LIMIT - 1))
     if again:
         raise ConnectorError(
             Kind.CONTRACT,
@@ -63,15 +63,15 @@ def _refuse_circle(run: SyncRun, digest: str, keys: "array[int]") -> None:
     if is_idle:
         raise ConnectorError(
             Kind.CONTRACT,
-            f"The WMS sent {IDLE_PAGES} pages in a row without anything new, so its list would never end. What was "
-            "read so far is kept, and the next sync tries again; contact the WMS's support if this lasts.",
+            f"The WMS sent {REPEATED_PAGES_LIMIT} pages in a row without anything new, so its list would never end. "
+            "What was read so far is kept, and the next sync tries again; contact the WMS's support if this lasts.",
         )
 
 
 def _last(run: SyncRun, limit: int | None) -> Iterator[Packed]:
     """The keys of the last pages, the newest first; None: of all."""
     keys = _pages(run).order_by("-number").values_list("keys", flat=True)
-    return keys.iterator(CHUNK) if limit is None else iter(keys[:limit])
+    return keys.iterator(PAGES_PER_QUERY) if limit is None else iter(keys[:limit])
 
 
 def _is_idle(new: set[int], earlier: Iterable[Packed]) -> bool:
@@ -83,8 +83,8 @@ def _is_idle(new: set[int], earlier: Iterable[Packed]) -> bool:
     for packed in earlier:
         count += 1
         before = array("q", bytes(packed))
-        new = new.union(before) if count <= IDLE_PAGES else new.difference(before)
-    return count >= IDLE_PAGES and not new
+        new = new.union(before) if count <= REPEATED_PAGES_LIMIT else new.difference(before)
+    return count >= REPEATED_PAGES_LIMIT and not new
 
 
 def _mark(rejected: Rejected) -> int:
@@ -97,15 +97,15 @@ def parts(run: SyncRun) -> "list[array[int]]":
     """The keys of all rows the run saw, in parts that each ascend: a list of millions of numbers would be large."""
     found: list[array[int]] = []
     part: array[int] = array("q")
-    for packed in _pages(run).values_list("keys", flat=True).iterator(CHUNK):
+    for packed in _pages(run).values_list("keys", flat=True).iterator(PAGES_PER_QUERY):
         part.frombytes(bytes(packed))
-        if len(part) >= PART:
+        if len(part) >= KEYS_PER_PART:
             found.append(array("q", sorted(part)))
             part = array("q")
     return [*found, array("q", sorted(part))]
 
 
-def is_known(run: SyncRun) -> bool:
+def has_keys(run: SyncRun) -> bool:
     """Whether it is still known what the run saw, and so what it missed."""
     return _pages(run).exists()
 
@@ -115,16 +115,16 @@ def doubtful_page(run: SyncRun, after: int) -> SeenPage | None:
     return _pages(run).filter(number__gt=after).exclude(doubtful=[]).order_by("number").first()
 
 
-def forget(run: SyncRun) -> None:
+def delete_keys(run: SyncRun) -> None:
     """What a run saw is kept only while removals wait for a person, and until a later full read settles them."""
     if run.mode == Mode.FULL and run.state in COMPLETE:
         pages = SeenPage.objects.filter(run__connection=run.connection_id, run__entity=run.entity, run__lte=run)
         pages.exclude(run=run if run.state == State.NEEDS_REVIEW else None).delete()
     else:
-        forget_pages(run)
+        delete_pages(run)
 
 
-def forget_pages(run: SyncRun) -> None:
+def delete_pages(run: SyncRun) -> None:
     """Forget what the run saw so far."""
     _pages(run).delete()
 

@@ -80,7 +80,7 @@ def does_another_wait(run_id: int, lane_id: int, moment: datetime) -> bool:
         return cursor.fetchone() is not None
 
 
-def count_ready(moment: datetime) -> int:
+def count_ready_runs(moment: datetime) -> int:
     """How many runs a worker could have taken at a moment."""
     with database.cursor() as cursor:
         cursor.execute(f"SELECT COUNT(*) FROM ({READY}) AS ready", [_time(moment)] * 4)
@@ -88,22 +88,22 @@ def count_ready(moment: datetime) -> int:
     return count
 
 
-def lease(lane_id: int, token: UUID, until: datetime, worker: str, moment: datetime) -> bool:
+def take_lease(lane_id: int, token: UUID, until: datetime, worker: str, moment: datetime) -> bool:
     """Take a lane; False while another worker holds it."""
     return _execute(LEASE, _token(token), _time(until), worker, lane_id, _time(moment)) == 1
 
 
-def start(run_id: int, moment: datetime) -> bool:
+def mark_running(run_id: int, moment: datetime) -> bool:
     """Set a run running; False when it is no longer to be worked on now."""
     return _execute(START, _time(moment), _time(moment), run_id, _time(moment)) == 1
 
 
-def renew(lane_id: int, token: UUID, until: datetime | None) -> bool:
+def set_lease_end(lane_id: int, token: UUID, until: datetime | None) -> bool:
     """Set the end of a lease, None to give the lane back; False when the lane is another worker's."""
     return _execute(RENEW, _time(until), lane_id, _token(token)) == 1
 
 
-def write(run_id: int, values: Mapping[str, Any], *, unless_full: bool = False) -> bool:
+def update_claimed_run(run_id: int, values: Mapping[str, Any], *, unless_full: bool = False) -> bool:
     """Write these columns of a run in hands; False when it is no longer, or a full is to follow it and must not."""
     columns = ", ".join(f"{name} = %s" for name in values)
     alone = " AND NOT then_full" if unless_full else ""

@@ -169,7 +169,7 @@ def late_for(cadence: timedelta) -> timedelta:
     return max(2 * cadence, fresh_for(cadence))
 
 
-def read_again() -> Exists:
+def superseded() -> Exists:
     """For a query of runs: whether a newer full run read the same data to its end, and so looked at it anew."""
     newer = SyncRun.objects.filter(
         connection=OuterRef("connection"),
@@ -183,7 +183,7 @@ def read_again() -> Exists:
 
 def undecided() -> QuerySet[SyncRun]:
     """The runs that hold removals back until a person decides about them."""
-    return SyncRun.objects.filter(~read_again(), state=State.NEEDS_REVIEW, review="")
+    return SyncRun.objects.filter(~superseded(), state=State.NEEDS_REVIEW, review="")
 
 
 def worst(states: Iterable[EntityState]) -> Freshness:

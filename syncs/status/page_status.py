@@ -6,14 +6,14 @@ from typing import Any, cast
 
 from integrations.models import Connection, Status
 from packr.warehouse.visibility import known_connections
-from packr.workspaces.request_context import Place
+from packr.workspaces.request_context import RequestContext
 
 from ..process import heartbeats
 from .freshness import EntityState, sync_states
 
 
 @dataclass(frozen=True, slots=True)
-class Here:
+class PageStatus:
     """The connections a place sees, each with the state of its entities (none once disconnected)."""
 
     connections: list[Connection]
@@ -45,27 +45,27 @@ class Here:
         return next(one for one in self.connections if one.pk == state.schedule.connection_id)
 
 
-def here(place: Place) -> Here:
+def page_status(place: RequestContext) -> PageStatus:
     """The same for everything that is made for the place."""
-    return cast(Here, once(place, "syncs", lambda: _here(place)))
+    return cast(PageStatus, request_cache(place, "syncs", lambda: _here(place)))
 
 
-def _here(place: Place) -> Here:
+def _here(place: RequestContext) -> PageStatus:
     ours = known_connections(place)
-    return Here(ours, sync_states([one for one in ours if one.is_live], bills=place.may_view_bills))
+    return PageStatus(ours, sync_states([one for one in ours if one.is_live], bills=place.may_view_bills))
 
 
-def signs(place: Place) -> heartbeats.Signs:
+def signs_of_life(place: RequestContext) -> heartbeats.SignsOfLife:
     """When Packr's own processes last showed themselves."""
-    return cast(heartbeats.Signs, once(place, "signs", lambda: _signs(here(place))))
+    return cast(heartbeats.SignsOfLife, request_cache(place, "signs", lambda: _signs(page_status(place))))
 
 
-def _signs(around: Here) -> heartbeats.Signs:
+def _signs(around: PageStatus) -> heartbeats.SignsOfLife:
     read_before = (heartbeats.read(state.schedule) for states in around.states.values() for state in states)
     return next(filter(None, read_before), None) or heartbeats.signs()
 
 
-def once(place: Place, name: str, read: Callable[[], Any]) -> Any:
+def request_cache(place: RequestContext, name: str, read: Callable[[], Any]) -> Any:
     """What `read` gives, asked for once for the place."""
     if name not in place.known:
         place.known[name] = read()

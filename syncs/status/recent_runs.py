@@ -15,21 +15,21 @@ from integrations.models import Connection
 from packr.warehouse.lists.keyset import ids
 
 from ..models import EntitySchedule, Mode, State, SyncRun
-from ..runs.cadence import EVERY
+from ..runs.cadence import DEFAULT_INTERVALS
 from .freshness import EntityState
 
-SHOWN = 20
-JUDGED = 5  # runs of a kind by which the next one is judged
-STEADY = 3  # so many of them must be known before anything is said about the time that is left
+RUNS_SHOWN = 20
+RUNS_FOR_ESTIMATE = 5  # runs of a kind by which the next one is judged
+MIN_RUNS_FOR_ESTIMATE = 3  # so many of them must be known before anything is said about the time that is left
 
 # So many lists are read by one statement: SQLite takes no more than 500 of them together.
-AT_ONCE = 400
+MAX_UNION_TERMS = 400
 
 Runs = QuerySet[SyncRun, SyncRun]
 Kept = tuple[int, Entity]  # an entity of a connection, by its key
 
 
-def begun(runs: Runs) -> Runs:
+def started_runs(runs: Runs) -> Runs:
     """Without those that are only planned for a moment to come."""
     return runs.exclude(Q(state=State.QUEUED, due_at__gt=now()))
 
@@ -51,9 +51,9 @@ def state_rows(states: Mapping[int, Sequence[EntityState]]) -> dict[int, list[Ro
 def recent_runs(wanted: Collection[Kept]) -> dict[Kept, list[SyncRun]]:
     """The last runs of each entity of a connection, the newest first, in one statement that reads no others."""
     found: dict[Kept, list[SyncRun]] = defaultdict(list)
-    for some in batched(sorted(wanted), AT_ONCE):
+    for some in batched(sorted(wanted), MAX_UNION_TERMS):
         each = [SyncRun.objects.filter(connection=connection, entity=entity) for connection, entity in some]
-        newest = [begun(runs).order_by("-pk").values("pk")[:SHOWN] for runs in each]
+        newest = [started_runs(runs).order_by("-pk").values("pk")[:RUNS_SHOWN] for runs in each]
         for run in _found(newest).select_related("lane").defer("message", "detail"):
             found[run.connection_id, Entity(run.entity)].append(run)
     return found
@@ -90,7 +90,7 @@ def estimates(connection: Connection, entities: Iterable[Entity] | None = None) 
     wanted = connection.connector.entities() if entities is None else set(entities)
     done = SyncRun.objects.filter(connection=connection, state__in=(State.SUCCEEDED, State.PARTIAL))
     pieces = [
-        done.filter(entity=entity, mode=mode, started_at__isnull=False).order_by("-pk").values("pk")[:JUDGED]
+        done.filter(entity=entity, mode=mode, started_at__isnull=False).order_by("-pk").values("pk")[:RUNS_FOR_ESTIMATE]
         for entity in wanted
         for mode in (Mode.INCREMENTAL, Mode.FULL)
     ]
@@ -108,11 +108,11 @@ def estimate_of(run: SyncRun) -> Estimate | None:
 
 def likely_mode(schedule: EntitySchedule, mode: Mode) -> Mode:
     """The mode in which a request is met: what was never read, or is read daily, is read in full."""
-    never = schedule.watermark is None or schedule.entity not in EVERY
+    never = schedule.watermark is None or schedule.entity not in DEFAULT_INTERVALS
     return Mode.FULL if mode == Mode.INCREMENTAL and never else mode
 
 
-def together(found: Sequence[Estimate | None]) -> Estimate | None:
+def total_of(found: Sequence[Estimate | None]) -> Estimate | None:
     """What several cost one after the other; None when one of them is not known."""
     total: Estimate | None = None
     for one in found:
@@ -129,7 +129,7 @@ def _estimate(runs: list[SyncRun]) -> Estimate:
         took=median_low(took) if took else timedelta(),
         requests=median_low(counted) if counted else 0,
         pages=median_low([run.pages for run in runs]),
-        steady=len(took) >= STEADY and max(took) <= 2 * min(took),
+        steady=len(took) >= MIN_RUNS_FOR_ESTIMATE and max(took) <= 2 * min(took),
     )
 
 

@@ -10,7 +10,7 @@ from .freshness import EntityState
 COUNTS = ("seen", "created", "updated", "unchanged", "stale", "rejected", "removed")
 
 
-def as_row(state: EntityState) -> dict[str, Any]:
+def serialize_state(state: EntityState) -> dict[str, Any]:
     """How fresh an entity is, and what its latest run did."""
     return {
         "entity": state.entity.value,
@@ -18,11 +18,11 @@ def as_row(state: EntityState) -> dict[str, Any]:
         "as_of": stamp(state.as_of),
         "cadence_seconds": int(state.cadence.total_seconds()),
         "next_run": stamp(state.next_run),
-        "run": latest(state.run) if state.run else None,
+        "run": serialize_run(state.run) if state.run else None,
     }
 
 
-def latest(run: SyncRun) -> dict[str, Any]:
+def serialize_run(run: SyncRun) -> dict[str, Any]:
     """A run as its entity's state tells it."""
     return {
         "id": run.pk,

@@ -18,16 +18,16 @@ from packr.warehouse.lists.keyset import LARGEST_ID, ids
 
 from ..models import Incident, Mode, State, SyncRun, Trigger
 from ..runs.cadence import local_moment
-from .recent_runs import begun
+from .recent_runs import started_runs
 
-SIZE = 50
+PAGE_SIZE = 50
 KINDS = {"run": "Syncs", "event": "Changes", "incident": "Incidents"}
 # So many lists are sorted one by one, each by its index; a database takes no more of them at once.
-MOST_LISTS = 400
+MAX_UNION_TERMS = 400
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class TimelineFilter:
     """What an address asks of a history; what makes no sense counts as not asked."""
 
     entity: str = ""
@@ -76,16 +76,16 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class TimelinePage:
     """Some entries, and where the older ones begin (None: there are none)."""
 
     entries: list[Entry]
     older: Position | None
 
 
-def asked(address: Mapping[str, Any]) -> Asked:
+def parse_filter(address: Mapping[str, Any]) -> TimelineFilter:
     """What the address asks: `entity`, `state`, `kind`, `trigger`, `from`, `to`, and `idle` for what found nothing."""
-    return Asked(
+    return TimelineFilter(
         entity=_one_of(address, "entity", set(Entity)),
         state=_one_of(address, "state", set(State.values)),
         kind=_one_of(address, "kind", set(KINDS)),
@@ -106,11 +106,11 @@ def position(text: str) -> Position | None:
 
 def page(
     connections: Sequence[Connection],
-    wanted: Asked,
+    wanted: TimelineFilter,
     start: Position | None,
     zone: ZoneInfo,
     bills: Collection[int] = (),
-) -> Page:
+) -> TimelinePage:
     """The page that begins at a position, in one statement a kind.
 
     `zone` says where the days of the filter begin; `bills` are the keys of the connections whose bills may be told of.
@@ -123,7 +123,7 @@ def page(
         for kind, read in READ.items()
     }
     entries = list(_entries(ahead))
-    return Page(entries[:SIZE], entries[SIZE].here if len(entries) > SIZE else None)
+    return TimelinePage(entries[:PAGE_SIZE], entries[PAGE_SIZE].here if len(entries) > PAGE_SIZE else None)
 
 
 def _entries(ahead: dict[str, list[tuple[datetime, Any]]]) -> Iterator[Entry]:
@@ -136,39 +136,41 @@ def _entries(ahead: dict[str, list[tuple[datetime, Any]]]) -> Iterator[Entry]:
 
 
 def _runs(
-    connections: Sequence[Connection], wanted: Asked, span: "Span", hidden: Q, newest: int
+    connections: Sequence[Connection], wanted: TimelineFilter, span: "Span", hidden: Q, newest: int
 ) -> list[tuple[datetime, Any]]:
     fields = {"state": wanted.state, "trigger": wanted.trigger, "entity": wanted.entity}
-    runs = begun(SyncRun.objects.filter(pk__lte=newest, **{name: value for name, value in fields.items() if value}))
+    runs = started_runs(
+        SyncRun.objects.filter(pk__lte=newest, **{name: value for name, value in fields.items() if value})
+    )
     runs = span.of(runs, "created_at").exclude(hidden)
     if not wanted.idle:
-        runs = runs.exclude(idle())
+        runs = runs.exclude(found_nothing())
     entities = [Entity(wanted.entity)] if wanted.entity else list(Entity)
     lists = [runs.filter(connection=one, entity=entity) for one in connections for entity in entities]
-    if len(lists) > MOST_LISTS:
+    if len(lists) > MAX_UNION_TERMS:
         lists = [runs.filter(connection__in=connections)]
-    found = SyncRun.objects.filter(pk__in=ids([each.order_by("-pk").values("pk")[: SIZE + 1] for each in lists]))
+    found = SyncRun.objects.filter(pk__in=ids([each.order_by("-pk").values("pk")[: PAGE_SIZE + 1] for each in lists]))
     people = found.select_related("connection", "requested_by", "cancelled_by", "lane").order_by("-pk")
-    return [(run.started_at or run.created_at, run) for run in people[: SIZE + 1]]
+    return [(run.started_at or run.created_at, run) for run in people[: PAGE_SIZE + 1]]
 
 
 def _events(
-    connections: Sequence[Connection], wanted: Asked, span: "Span", hidden: Q, newest: int
+    connections: Sequence[Connection], wanted: TimelineFilter, span: "Span", hidden: Q, newest: int
 ) -> list[tuple[datetime, Any]]:
     events = span.of(Event.objects.filter(connection__in=connections, pk__lte=newest), "at")
     people = events.select_related("connection", "person").order_by("-pk")
-    return [(event.at, event) for event in people[: SIZE + 1]]
+    return [(event.at, event) for event in people[: PAGE_SIZE + 1]]
 
 
 def _incidents(
-    connections: Sequence[Connection], wanted: Asked, span: "Span", hidden: Q, newest: int
+    connections: Sequence[Connection], wanted: TimelineFilter, span: "Span", hidden: Q, newest: int
 ) -> list[tuple[datetime, Any]]:
     ours = Q(connection__in=connections) if wanted.entity else Q(connection__in=connections) | Q(connection=None)
     incidents = span.of(Incident.objects.filter(ours, pk__lte=newest), "opened_at").exclude(hidden)
     if wanted.entity:
         incidents = incidents.filter(entity=wanted.entity)
     found = incidents.select_related("connection").order_by("-pk")
-    return [(incident.opened_at, incident) for incident in found[: SIZE + 1]]
+    return [(incident.opened_at, incident) for incident in found[: PAGE_SIZE + 1]]
 
 
 READ = {"run": _runs, "event": _events, "incident": _incidents}
@@ -188,7 +190,7 @@ class Span:
         return rows.filter(**{f"{field}__lt": self.end}) if self.end else rows
 
 
-def _span(wanted: Asked, zone: ZoneInfo) -> Span:
+def _span(wanted: TimelineFilter, zone: ZoneInfo) -> Span:
     def begin(day: date) -> datetime:
         return local_moment(day, datetime.min.time(), zone).astimezone(UTC)
 
@@ -211,7 +213,7 @@ def _day(text: str) -> date | None:
     return day if 1990 <= day.year <= 9000 else None
 
 
-def idle() -> Q:
+def found_nothing() -> Q:
     """Nobody asked for it, and it changed nothing. Full ones are few, and later ones are judged by them."""
     nothing = Q(created=0, updated=0, removed=0, rejected=0)
     return nothing & Q(trigger=Trigger.SCHEDULE, mode=Mode.INCREMENTAL, state=State.SUCCEEDED)

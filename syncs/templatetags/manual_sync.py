@@ -8,10 +8,10 @@ from django.utils import timezone
 
 from integrations.entities import GROUPS
 from packr.workspaces.formatting import day, listed, span, zone_of
-from syncs.forms import Asked
+from syncs.forms import ManualSyncForm
 from syncs.models import Mode
 from syncs.status.freshness import EntityState
-from syncs.status.recent_runs import Estimate, Estimates, likely_mode, together
+from syncs.status.recent_runs import Estimate, Estimates, likely_mode, total_of
 
 from .syncs import starter
 
@@ -49,7 +49,7 @@ def usual_cost(state: EntityState, estimates: Estimates, mode: str = Mode.INCREM
 def cost_of_group(states: list[EntityState], estimates: Estimates, name: str) -> str:
     """What a group costs altogether, what changed being read; nothing unless all of it is known."""
     members = {state.read_with or state.entity for state in states if state.entity in GROUPS[name]}
-    return costs(together([_usual(state, estimates) for state in states if state.entity in members]))
+    return costs(total_of([_usual(state, estimates) for state in states if state.entity in members]))
 
 
 def _usual(state: EntityState, estimates: Estimates, mode: Mode = Mode.INCREMENTAL) -> Estimate | None:
@@ -109,7 +109,7 @@ def target(states: list[EntityState], chosen: str) -> EntityState:
 
 
 @register.filter
-def wanted_title(wanted: Asked) -> str:
+def wanted_title(wanted: ManualSyncForm) -> str:
     """The headline of a confirmation."""
     if wanted.name in GROUPS and wanted.mode == Mode.INCREMENTAL:
         return f"{GROUP_BUTTONS[wanted.name]}?"
@@ -122,7 +122,7 @@ def wanted_title(wanted: Asked) -> str:
 
 
 @register.filter
-def wanted_words(wanted: Asked) -> str:
+def wanted_words(wanted: ManualSyncForm) -> str:
     """What a sync does before it is confirmed."""
     return {
         Mode.INCREMENTAL: "Reads what changed since the last sync. The broader it is, the longer it takes and the more "

@@ -16,7 +16,7 @@ from packr.warehouse.metrics.pipeline import STEPS
 from packr.workspaces.formatting import listed, span
 from syncs.models import Incident, Mode, Phase, Problem, State, SyncRun
 from syncs.status.freshness import displayed_state
-from syncs.status.recent_runs import SHOWN, Estimate, Row
+from syncs.status.recent_runs import RUNS_SHOWN, Estimate, Row
 from syncs.status.timeline import Entry
 
 from .syncs import RUN_STATES, starter
@@ -250,9 +250,9 @@ class Bar:
 def picture(runs: Sequence[SyncRun]) -> dict[str, Any]:
     """The last runs as bars, the newest on the right: as tall as they took long, with a text that says the same."""
     longest = max((_took(run) for run in runs), default=timedelta())
-    first = SHOWN - len(runs)
+    first = RUNS_SHOWN - len(runs)
     bars = [_bar(run, (first + place) * STEP, longest) for place, run in enumerate(reversed(runs))]
-    return {"bars": bars, "text": _in_words(runs, longest), "width": SHOWN * STEP, "base": BASE, "bar": WIDTH}
+    return {"bars": bars, "text": _in_words(runs, longest), "width": RUNS_SHOWN * STEP, "base": BASE, "bar": WIDTH}
 
 
 def _took(run: SyncRun) -> timedelta:

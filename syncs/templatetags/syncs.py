@@ -17,13 +17,13 @@ from django.utils import timezone
 from integrations.entities import GROUPS, Entity
 from integrations.models import Connection, Status
 from packr.workspaces.formatting import span
-from packr.workspaces.request_context import Place
-from syncs.diagnosis.causes import Cause, Reason
+from packr.workspaces.request_context import RequestContext
+from syncs.diagnosis.causes import Cause, Finding
 from syncs.diagnosis.diagnose import Diagnosis, diagnose
-from syncs.diagnosis.remedies import Way, way
+from syncs.diagnosis.remedies import CallToAction, call_to_action
 from syncs.models import ACTIVE, EntitySchedule, SyncRequest, SyncRun, Trigger
 from syncs.status.freshness import EntityState, Freshness, displayed_state, sync_state, worst
-from syncs.status.page_status import Here, here, once, signs
+from syncs.status.page_status import PageStatus, page_status, request_cache, signs_of_life
 from syncs.status.recent_runs import Row, state_rows
 from syncs.sync_requests import open_requests, recent
 
@@ -64,8 +64,8 @@ RUN_LABELS = {
 class ScreenState:
     """What a data screen says about its data: how fresh it is, as of when, and what stands in its way."""
 
-    place: Place
-    here: Here
+    place: RequestContext
+    here: PageStatus
     entity: Entity
     states: list[EntityState]
     freshness: Freshness
@@ -91,7 +91,7 @@ class ScreenState:
         if not self.here.live:
             return None
         troubled = any(self.connection_id in (None, one.pk) for one in self.here.troubled)
-        if self.is_behind or troubled or signs(self.place).no_worker_since(timezone.now()):
+        if self.is_behind or troubled or signs_of_life(self.place).no_worker_since(timezone.now()):
             return diagnose(self.place, self.entity, self.connection_id)
         return None
 
@@ -100,7 +100,7 @@ class ScreenState:
 class Widget:
     """The sync widget: the worst state of everything here, and how long ago the last update was."""
 
-    here: Here
+    here: PageStatus
     freshness: Freshness
     about: str
     at: datetime | None
@@ -131,11 +131,11 @@ def screen_state(context: Context, *entities: str, connection_id: int | None = N
     For one record's page only the connection counts that the record is from.
     """
     place = context["place"]
-    states = here(place).of(*entities, connection_id=connection_id)
+    states = page_status(place).of(*entities, connection_id=connection_id)
     moments = [state.as_of for state in states if state.as_of]
     return ScreenState(
         place=place,
-        here=here(place),
+        here=page_status(place),
         entity=Entity(entities[0]),
         states=states,
         freshness=worst(states) if states else Freshness.NOT_OFFERED,
@@ -148,7 +148,7 @@ def screen_state(context: Context, *entities: str, connection_id: int | None = N
 def sync_widget(context: Context) -> Widget:
     """What the sync widget of every page shows."""
     place = context["place"]
-    around = here(place)
+    around = page_status(place)
     states = [state for each in around.states.values() for state in each]
     moments = [state.as_of for state in states if state.as_of]
     last = max(moments) if moments else None
@@ -165,7 +165,7 @@ def sync_widget(context: Context) -> Widget:
         about=lagging.entity.label if lagging else "Updated",
         at=lagging.as_of if lagging else last,
         last_update=last,
-        stopped=signs(place).no_worker_since(timezone.now()) if around.live else None,
+        stopped=signs_of_life(place).no_worker_since(timezone.now()) if around.live else None,
         running=[state for state in states if state.run and state.run.is_active and state.read_with is None],
         behind=behind,
         upcoming=_upcoming(around, states),
@@ -174,7 +174,7 @@ def sync_widget(context: Context) -> Widget:
     )
 
 
-def _upcoming(around: Here, states: list[EntityState]) -> list[EntityState]:
+def _upcoming(around: PageStatus, states: list[EntityState]) -> list[EntityState]:
     """What is due next, each kind of data once, of connections that can be read."""
     working = {connection.pk for connection in around.live if connection.status != Status.NEEDS_ATTENTION}
     moment = timezone.now()
@@ -190,12 +190,12 @@ def _upcoming(around: Here, states: list[EntityState]) -> list[EntityState]:
     return sorted(due, key=lambda state: state.next_run or moment)[:UPCOMING]
 
 
-def _requests(place: Place) -> list[SyncRequest]:
+def _requests(place: RequestContext) -> list[SyncRequest]:
     """What waits for an admin; asked for only where something does."""
-    around = here(place)
+    around = page_status(place)
     if not any(state.is_asked_for for states in around.states.values() for state in states):
         return []
-    found: list[SyncRequest] = once(place, "requests", lambda: list(open_requests(around.connections)))
+    found: list[SyncRequest] = request_cache(place, "requests", lambda: list(open_requests(around.connections)))
     return found
 
 
@@ -207,13 +207,13 @@ def groups(connection: Connection) -> list[tuple[str, str]]:
 
 
 @register.simple_tag(takes_context=True)
-def cure(context: Context, reason: Reason) -> Way:
+def cure(context: Context, reason: Finding) -> CallToAction:
     """What the person who reads it can do about a reason."""
-    return way(reason, context["place"])
+    return call_to_action(reason, context["place"])
 
 
 @register.filter
-def tone(reason: Reason, state: ScreenState) -> str:
+def tone(reason: Finding, state: ScreenState) -> str:
     """How loud a banner is: old data and what nobody but a person can mend, or less."""
     return "critical" if state.freshness == Freshness.STALE or reason.cause in GRAVE else "warning"
 
@@ -230,8 +230,8 @@ def back(request: HttpRequest) -> str:
 @register.inclusion_tag("syncs/_ask.html", takes_context=True)
 def ask_admin(context: Context, connection: Connection, entity: str = "") -> dict[str, Any]:
     """The button “Ask an admin” for people who may not sync: for one entity, or with a choice of them and a note."""
-    place: Place = context["place"]
-    asked: list[SyncRequest] = once(place, "asked", lambda: list(recent(here(place).connections)))
+    place: RequestContext = context["place"]
+    asked: list[SyncRequest] = request_cache(place, "asked", lambda: list(recent(page_status(place).connections)))
     target = connection.connector.read_with.get(Entity(entity), entity) if entity else ""
     mine = [one for one in asked if one.connection_id == connection.pk and (not target or one.entity == target)]
     return {
@@ -249,7 +249,7 @@ def ask_admin(context: Context, connection: Connection, entity: str = "") -> dic
 @register.inclusion_tag("syncs/_requests.html", takes_context=True)
 def sync_requests(context: Context) -> dict[str, Any]:
     """What people ask the admins for, with a button to grant it; nothing for those who may not."""
-    place: Place = context["place"]
+    place: RequestContext = context["place"]
     return {
         "requests": _requests(place) if place.may_sync else [],
         "place": place,
@@ -272,9 +272,9 @@ def sync_state_table(context: Context, connection: Connection) -> dict[str, Any]
     }
 
 
-def _rows(place: Place, connection: Connection) -> list[Row]:
+def _rows(place: RequestContext, connection: Connection) -> list[Row]:
     """Its rows, read with those of all that the place sees; those of another one by themselves."""
-    rows: dict[int, list[Row]] = once(place, "rows", lambda: state_rows(here(place).states))
+    rows: dict[int, list[Row]] = request_cache(place, "rows", lambda: state_rows(page_status(place).states))
     if connection.pk in rows:
         return rows[connection.pk]
     return state_rows({connection.pk: sync_state(connection, bills=place.may_view_bills)})[connection.pk]
@@ -295,7 +295,7 @@ def run_state(run: SyncRun) -> dict[str, str]:
 
 
 @register.filter
-def connection_name(state: EntityState, around: Here) -> str:
+def connection_name(state: EntityState, around: PageStatus) -> str:
     """The name of the connection whose state this is."""
     return around.connection(state).name
 

@@ -12,10 +12,10 @@ from integrations.models import Connection
 from packr.workspaces.views import signed_in
 
 from ..models import Mode, RejectedRecord, SyncRun
-from ..runs.cadence import EVERY
+from ..runs.cadence import DEFAULT_INTERVALS
 from ..status.freshness import EntityState, undecided
-from ..status.recent_runs import begun, estimates, recent_runs
-from .shortcuts import connection_of, key, may_sync, rows_of, states_of, with_people
+from ..status.recent_runs import estimates, recent_runs, started_runs
+from .shortcuts import connection_of, may_sync, parse_key, rows_of, states_of, with_people
 
 RUNS_SHOWN = 20
 REJECTED_SHOWN = 50
@@ -47,7 +47,7 @@ def entity(request: HttpRequest, pk: int, entity: str) -> HttpResponse:
         "state": state,
         "recent": recent_runs([(found.pk, leading)])[found.pk, leading],
         "usual": estimates(found, [leading]),
-        "always_full": leading not in EVERY or not found.connector.resources[leading].incremental,
+        "always_full": leading not in DEFAULT_INTERVALS or not found.connector.resources[leading].incremental,
         "undecided": undecided().filter(connection=found, entity=leading).first(),
         **_runs(request, found, leading),
         **_rejected(request, found, state),
@@ -68,8 +68,8 @@ def _frame(request: HttpRequest, found: Connection, states: Sequence[EntityState
 
 def _runs(request: HttpRequest, found: Connection, leading: Entity) -> dict[str, Any]:
     """A page of the entity's runs, the newest first, from the address's `before` on."""
-    before = key(request.GET.get("before", ""))
-    runs = begun(SyncRun.objects.filter(connection=found, entity=leading)).order_by("-pk")
+    before = parse_key(request.GET.get("before", ""))
+    runs = started_runs(SyncRun.objects.filter(connection=found, entity=leading)).order_by("-pk")
     if before:
         runs = runs.filter(pk__lt=before)
     shown = list(with_people(runs)[: RUNS_SHOWN + 1])
@@ -83,7 +83,7 @@ def _runs(request: HttpRequest, found: Connection, leading: Entity) -> dict[str,
 
 def _rejected(request: HttpRequest, found: Connection, state: EntityState) -> dict[str, Any]:
     """A page of the records that could not be understood, from the address's `rejected_before` on."""
-    before = key(request.GET.get("rejected_before", ""))
+    before = parse_key(request.GET.get("rejected_before", ""))
     records = RejectedRecord.objects.filter(connection=found, entity=state.entity).order_by("-pk")
     if before:
         records = records.filter(pk__lt=before)

@@ -15,21 +15,21 @@ from integrations.models import Connection
 from packr.workspaces import access
 from packr.workspaces.formatting import named
 from packr.workspaces.models import TRIGGER_SYNC, VIEW_BILLS
-from packr.workspaces.request_context import place
+from packr.workspaces.request_context import request_context
 from packr.workspaces.views import signed_in
 
 from .. import sync_requests
 from ..diagnosis.checklist import steps
 from ..diagnosis.diagnose import diagnose
 from ..models import SyncRequest
-from ..runs.enqueue import Refused
+from ..runs.enqueue import RunRefused
 
 
 @signed_in
 @require_GET
 def why(request: HttpRequest, entity: str) -> HttpResponse:
     """Why is this stale? The reason to begin with, the others, and the steps of the help page, each looked at."""
-    here = place(request)
+    here = request_context(request)
     wanted = _entity(entity, bills=here.may_view_bills)
     if wanted is None:
         raise Http404("There is no such data.")
@@ -53,7 +53,7 @@ def ask(request: HttpRequest, pk: int) -> HttpResponse:
         return _back(request)
     try:
         asked, is_new = sync_requests.ask(connection, entity, person=request.user, note=request.POST.get("note", ""))
-    except Refused as refused:
+    except RunRefused as refused:
         messages.error(request, str(refused))
         return _back(request)
     what = asked.get_entity_display().lower()
@@ -85,7 +85,7 @@ def _decide(request: HttpRequest, pk: int, decision: Callable[..., SyncRequest])
     what = asked.get_entity_display().lower()
     try:
         decided = decision(asked, person=request.user)
-    except Refused as refused:
+    except RunRefused as refused:
         messages.error(request, str(refused))
         return _back(request)
     if decided.run_id:

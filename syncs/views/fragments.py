@@ -4,7 +4,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET
 
-from packr.workspaces.request_context import place
+from packr.workspaces.request_context import request_context
 from packr.workspaces.views import by_htmx, signed_in
 
 from .shortcuts import connection_of, may_sync, rows_of
@@ -33,7 +33,7 @@ def state_table(request: HttpRequest, pk: int) -> HttpResponse:
 @require_GET
 def widget(request: HttpRequest) -> HttpResponse:
     """The sync widget anew: how fresh the data is that the person's pages show."""
-    place(request)  # 404 for a person without a workspace
+    request_context(request)  # 404 for a person without a workspace
     if not by_htmx(request):
         return redirect("integrations")
     return render(request, "syncs/_widget_parts.html")

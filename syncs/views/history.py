@@ -10,7 +10,7 @@ from django.views.decorators.http import require_GET
 
 from integrations.entities import Entity
 from integrations.models import Connection
-from packr.workspaces.request_context import place
+from packr.workspaces.request_context import request_context
 from packr.workspaces.views import signed_in
 
 from .. import permissions
@@ -32,7 +32,7 @@ def history(request: HttpRequest, pk: int) -> HttpResponse:
 @require_GET
 def workspace_history(request: HttpRequest) -> HttpResponse:
     """What happened to all connections of the workspace."""
-    workspace = place(request).workspace
+    workspace = request_context(request).workspace
     connections = list(workspace.connections.select_related("workspace").order_by("name"))
     return _history(request, connections, ZoneInfo(workspace.timezone), {})
 
@@ -40,9 +40,9 @@ def workspace_history(request: HttpRequest) -> HttpResponse:
 def _history(
     request: HttpRequest, connections: Sequence[Connection], zone: ZoneInfo, context: dict[str, Any]
 ) -> HttpResponse:
-    asked = timeline.asked(request.GET)
+    asked = timeline.parse_filter(request.GET)
     start = timeline.position(request.GET.get("at", ""))
-    with_bills = {one.pk for one in connections if permissions.shown(request.user, one)}
+    with_bills = {one.pk for one in connections if permissions.may_see_bills(request.user, one)}
     offered = {entity for one in connections for entity in one.connector.entities()}
     told = offered if with_bills else offered - {Entity.BILLS}
     choices = {

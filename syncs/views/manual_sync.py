@@ -19,8 +19,8 @@ from .. import forms
 from ..models import Mode, SyncRun, Trigger
 from ..runs import enqueue
 from ..status.freshness import EntityState
-from ..status.recent_runs import Estimate, Estimates, estimates, likely_mode, together
-from .shortcuts import connection_of, keys, rows_of, runs_of, states_of
+from ..status.recent_runs import Estimate, Estimates, estimates, likely_mode, total_of
+from .shortcuts import connection_of, parse_keys, rows_of, runs_of, states_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +52,8 @@ def window(request: HttpRequest, pk: int) -> HttpResponse:
     connection = connection_of(request, pk, TRIGGER_SYNC)
     if request.method == "POST":
         return _start(request, connection)
-    attached = set(keys(request, "attached"))
-    runs = list(runs_of(request, connection).filter(pk__in=keys(request, "run")).order_by("pk"))
+    attached = set(parse_keys(request, "attached"))
+    runs = list(runs_of(request, connection).filter(pk__in=parse_keys(request, "run")).order_by("pk"))
     usual = estimates(connection)
     watched = [Watched(run, run.pk in attached, usual.get((Entity(run.entity), Mode(run.mode)))) for run in runs]
     return _window(request, connection, usual, watched=watched)
@@ -67,8 +67,8 @@ def confirm(request: HttpRequest, pk: int) -> HttpResponse:
     if not any(name in request.GET for name in forms.FIELDS):
         return redirect("sync_window", pk)
     try:
-        wanted = forms.read(request.GET, connection)
-    except enqueue.Refused as refused:
+        wanted = forms.parse(request.GET, connection)
+    except enqueue.RunRefused as refused:
         return _refuse(request, connection, refused)
     costs = _costs(request, connection, wanted)
     context = {
@@ -76,14 +76,14 @@ def confirm(request: HttpRequest, pk: int) -> HttpResponse:
         "wanted": wanted,
         "form": [(name, value) for name, value in request.GET.items() if name in forms.FIELDS],
         "costs": costs,
-        "total": together([cost.usual for cost in costs]),
+        "total": total_of([cost.usual for cost in costs]),
         "active": [cost.state for cost in costs if cost.state.run and cost.state.run.is_active],
         "alone": _alone(request, pk),
     }
     return render(request, "syncs/_confirm.html" if by_htmx(request) else "syncs/confirm.html", context)
 
 
-def _costs(request: HttpRequest, connection: Connection, wanted: forms.Asked) -> list[Cost]:
+def _costs(request: HttpRequest, connection: Connection, wanted: forms.ManualSyncForm) -> list[Cost]:
     """One per run that would be made: what is read with another costs nothing of its own."""
     read_with = connection.connector.read_with
     entities = {read_with.get(entity, entity) for entity in wanted.entities}
@@ -98,9 +98,9 @@ def _costs(request: HttpRequest, connection: Connection, wanted: forms.Asked) ->
 
 def _start(request: HttpRequest, connection: Connection) -> HttpResponse:
     try:
-        wanted = forms.read(request.POST, connection)
-        requested = forms.request(connection, wanted, trigger=Trigger.MANUAL, person=request.user)
-    except enqueue.Refused as refused:
+        wanted = forms.parse(request.POST, connection)
+        requested = forms.submit(connection, wanted, trigger=Trigger.MANUAL, person=request.user)
+    except enqueue.RunRefused as refused:
         return _refuse(request, connection, refused)
     if _wants_json(request):
         return JsonResponse({"runs": [_as_json(one.run, one.attached) for one in requested]}, status=202)
@@ -113,13 +113,13 @@ def _wants_json(request: HttpRequest) -> bool:
     return request.get_preferred_type(["text/html", "application/json"]) == "application/json"
 
 
-def _refuse(request: HttpRequest, connection: Connection, refused: enqueue.Refused) -> HttpResponse:
+def _refuse(request: HttpRequest, connection: Connection, refused: enqueue.RunRefused) -> HttpResponse:
     form = request.POST if request.method == "POST" else request.GET
     field, message = getattr(refused, "field", "entity"), str(refused)
     if _wants_json(request):
         error = {"code": "invalid", "message": message, "origin": "packr", "fields": {field: [message]}}
         return JsonResponse({"error": error}, status=400)
-    more: dict[str, Any] = {"section": forms.section(form), "field": field, "message": message, "given": form.dict()}
+    more: dict[str, Any] = {"section": forms.section_of(form), "field": field, "message": message, "given": form.dict()}
     return _window(request, connection, estimates(connection), status=400, **more)
 
 

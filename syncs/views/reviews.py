@@ -15,7 +15,7 @@ from .. import removal_reviews
 from ..models import RejectedRecord, SyncRun
 from ..runs import enqueue, rejected_records
 from ..status.freshness import undecided
-from .shortcuts import connection_of, entity_of, key, runs_of
+from .shortcuts import connection_of, entity_of, parse_key, runs_of
 
 LISTED = 100
 MOST_AT_ONCE = 50  # the person waits for the WMS
@@ -40,7 +40,7 @@ def held(request: HttpRequest, pk: int, run_id: int) -> HttpResponse:
 
 def _list(request: HttpRequest, connection: Connection, found: SyncRun) -> HttpResponse:
     is_open = undecided().filter(pk=found.pk).exists()
-    after = key(request.GET.get("after", ""))
+    after = parse_key(request.GET.get("after", ""))
     listed = removal_reviews.held(found, after=after, limit=LISTED + 1) if is_open else []
     decision = request.GET.get("decision")
     context = {
@@ -69,7 +69,7 @@ def _decide(request: HttpRequest, connection: Connection, found: SyncRun) -> Htt
             removal_reviews.reject(found, person=request.user)
             messages.success(request, "Rejected. The records stay; the next full read looks again.")
             return HttpResponseRedirect(reverse("run", args=[connection.pk, found.pk]), status=303)
-    except enqueue.Refused as refused:
+    except enqueue.RunRefused as refused:
         messages.warning(request, str(refused))
     return HttpResponseRedirect(here, status=303)
 
@@ -84,11 +84,11 @@ def retry_rejected(request: HttpRequest, pk: int, entity: str) -> HttpResponse:
     connection = connection_of(request, pk, TRIGGER_SYNC)
     found = entity_of(request, connection, entity)
     chosen = RejectedRecord.objects.filter(connection=connection, entity=found).order_by("-pk")
-    run_id = key(request.POST.get("run", ""))
+    run_id = parse_key(request.POST.get("run", ""))
     if run_id:
         chosen = chosen.filter(run=run_id)
     if "record" in request.POST:
-        chosen = chosen.filter(pk__in=[key(text) for text in request.POST.getlist("record")])
+        chosen = chosen.filter(pk__in=[parse_key(text) for text in request.POST.getlist("record")])
     outcome = rejected_records.retry(chosen.select_related("connection__workspace")[:MOST_AT_ONCE])
     say = messages.warning if outcome.still or outcome.trouble else messages.success
     say(request, _said(outcome))
@@ -97,7 +97,7 @@ def retry_rejected(request: HttpRequest, pk: int, entity: str) -> HttpResponse:
     return HttpResponseRedirect(f"{reverse('entity', args=[pk, entity])}#rejected", status=303)
 
 
-def _said(outcome: rejected_records.Retried) -> str:
+def _said(outcome: rejected_records.RetryResult) -> str:
     if not (outcome.stored or outcome.gone or outcome.still or outcome.trouble):
         return "There was nothing left to read again."
     counted = f"{outcome.stored} understood and stored, {outcome.gone} no longer in the WMS, {outcome.still} still not "

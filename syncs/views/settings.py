@@ -19,7 +19,7 @@ from packr.workspaces.models import MANAGE_CONNECTIONS
 from packr.workspaces.views import sent, signed_in
 
 from .. import permissions
-from ..entity_switches import switch
+from ..entity_switches import set_enabled_entities
 from ..status.freshness import EntityState, sync_state
 
 LOOKBACK_HELP = (
@@ -57,7 +57,7 @@ def sync_settings(request: HttpRequest, pk: int) -> HttpResponse:
     """How far back and how often each entity is read, for everybody to see; admins change it by POST."""
     needed = MANAGE_CONNECTIONS if request.method == "POST" else ""
     connection = access.get(request.user, Connection.objects.select_related("workspace"), pk, needed)
-    states = sync_state(connection, bills=permissions.shown(request.user, connection))
+    states = sync_state(connection, bills=permissions.may_see_bills(request.user, connection))
     form = SettingsForm(connection, states, sent(request))
     status = 200
     if request.method == "POST":
@@ -74,7 +74,7 @@ def _save(request: HttpRequest, connection: Connection, form: SettingsForm) -> b
     raised = days != connection.lookback_days
     try:
         change_lookback(connection, days, person=request.user)
-        changed = switch(connection, form.wanted, among=form.shown, person=request.user)
+        changed = set_enabled_entities(connection, form.wanted, among=form.shown, person=request.user)
     except Refused as refused:
         form.add_error("lookback_days", str(refused))
         return False

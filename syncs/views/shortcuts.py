@@ -23,7 +23,7 @@ def connection_of(request: HttpRequest, pk: int, permission: str = "") -> Connec
 
 def states_of(request: HttpRequest, connection: Connection) -> list[EntityState]:
     """The state of each entity that the person may know of."""
-    return sync_state(connection, bills=permissions.shown(request.user, connection))
+    return sync_state(connection, bills=permissions.may_see_bills(request.user, connection))
 
 
 def rows_of(request: HttpRequest, connection: Connection) -> list[Row]:
@@ -34,7 +34,7 @@ def rows_of(request: HttpRequest, connection: Connection) -> list[Row]:
 def runs_of(request: HttpRequest, connection: Connection) -> "QuerySet[SyncRun, SyncRun]":
     """The connection's runs that the person may know of, with what a page says of them."""
     runs = with_people(SyncRun.objects.filter(connection=connection))
-    return runs if permissions.shown(request.user, connection) else runs.exclude(entity=Entity.BILLS)
+    return runs if permissions.may_see_bills(request.user, connection) else runs.exclude(entity=Entity.BILLS)
 
 
 def with_people(runs: "QuerySet[SyncRun, SyncRun]") -> "QuerySet[SyncRun, SyncRun]":
@@ -55,12 +55,12 @@ def entity_of(request: HttpRequest, connection: Connection, text: str) -> Entity
     return Entity(text)
 
 
-def key(text: str) -> int:
+def parse_key(text: str) -> int:
     """A key from an address; 0 for what is none."""
     return int(text) if text.isdecimal() and len(text) < 20 and int(text) <= LARGEST_KEY else 0
 
 
-def keys(request: HttpRequest, name: str) -> list[int]:
+def parse_keys(request: HttpRequest, name: str) -> list[int]:
     """The keys in an address, no more than there can be runs to watch."""
-    found = [key(text) for text in request.GET.getlist(name)[: len(Entity)]]
+    found = [parse_key(text) for text in request.GET.getlist(name)[: len(Entity)]]
     return [one for one in found if one]

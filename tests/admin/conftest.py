@@ -73,7 +73,7 @@ def fill(slug: str) -> Connection:
     factories.person(f"admin-{slug}", in_=home, role=Role.ADMIN)
     made = factories.connection(home)
     factories.brand(home, "Acme", (made, "customer-1"))
-    tokens.make(home.memberships.get().user)
+    tokens.create(home.memberships.get().user)
     SupportRequest.objects.create(workspace=home, message="Orders look old.", diagnosis="<b>Orders</b>: stale")
     failed = factories.run(made, Entity.PRODUCTS, state=State.FAILED)
     factories.synced(made, at=now() - timedelta(hours=3))

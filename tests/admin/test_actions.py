@@ -9,7 +9,7 @@ from django.contrib.auth.models import Permission, User
 from django.test import Client
 from django.utils.timezone import now
 
-from integrations.connectors.base import Health
+from integrations.connectors.base import ConnectionHealth
 from integrations.connectors.trackstar import Trackstar
 from integrations.entities import Entity
 from integrations.errors import ConnectorError, Kind
@@ -92,7 +92,7 @@ def test_cancel_says_for_each_row_how_it_went(desk: Client, support: User, conne
 def test_check_now_asks_the_wms_and_says_what_came_of_it(
     desk: Client, connection: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuse(*args: Any, **kwargs: Any) -> Health:
+    def refuse(*args: Any, **kwargs: Any) -> ConnectionHealth:
         raise ConnectorError(Kind.CREDENTIALS, "Trackstar refused the login.")
 
     monkeypatch.setattr(Trackstar, "check", refuse)

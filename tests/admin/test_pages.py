@@ -13,7 +13,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from integrations.encryption import seal
+from integrations.encryption import encrypt
 from integrations.models import Action, Connection
 from packr.warehouse.models import Order, Product
 from packr.workspaces.models import Brand, Workspace
@@ -123,7 +123,7 @@ def test_schedules_come_with_their_connection_only(root: Client, filled: Connect
 
 
 def test_credentials_are_on_no_page(root: Client, desk: Client, filled: Connection) -> None:
-    filled.sealed_credentials = seal({"api_key": "open-sesame", "access_token": "tell-no-one"})
+    filled.sealed_credentials = encrypt({"api_key": "open-sesame", "access_token": "tell-no-one"})
     filled.learned = {"session": "session-of-theirs"}
     filled.save()
     secrets = ["open-sesame", "tell-no-one", "session-of-theirs", filled.sealed_credentials[:30]]

@@ -12,7 +12,7 @@ from integrations.models import Connection
 from packr.help.models import Status, SupportRequest
 from packr.workspaces import access, tokens
 from packr.workspaces.models import VIEW_BILLS, Membership, Role, Token
-from packr.workspaces.services import leave, set_role
+from packr.workspaces.services import remove_member, set_role
 from tests.kit import factories
 
 from .test_workspaces import change
@@ -40,7 +40,7 @@ def test_a_request_is_read_and_answered(desk: Client, connection: Connection) ->
 
 
 def test_a_token_is_revoked_and_never_shown(desk: Client, connection: Connection) -> None:
-    secret = tokens.make(factories.person("dana", in_=connection.workspace))
+    secret = tokens.create(factories.person("dana", in_=connection.workspace))
     token = Token.objects.get()
     for address in (TOKENS, f"{TOKENS}{token.pk}/change/"):
         page = desk.get(address).content.decode()
@@ -51,7 +51,7 @@ def test_a_token_is_revoked_and_never_shown(desk: Client, connection: Connection
         "1 revoked"
         in desk.post(TOKENS, {"action": "revoke", "_selected_action": [token.pk]}, follow=True).content.decode()
     )
-    assert tokens.known(secret) is None
+    assert tokens.find(secret) is None
     assert LogEntry.objects.get(object_id=str(token.pk)).get_change_message() == "Revoked."
 
 
@@ -61,12 +61,12 @@ def test_who_may_only_look_answers_and_revokes_nothing(connection: Connection, c
     looker = factories.person("looker", is_staff=True)
     looker.user_permissions.add(*Permission.objects.filter(codename__in=("view_token", "view_supportrequest")))
     client.force_login(looker)
-    secret = tokens.make(looker)
+    secret = tokens.create(looker)
     asked = SupportRequest.objects.create(workspace=connection.workspace, message="x", diagnosis="y")
     client.post(TOKENS, {"action": "revoke", "_selected_action": [Token.objects.get().pk]})
     client.post(REQUESTS, {"action": "mark_answered", "_selected_action": [asked.pk]})
     asked.refresh_from_db()
-    assert tokens.known(secret)
+    assert tokens.find(secret)
     assert asked.status == Status.NEW
 
 
@@ -91,7 +91,7 @@ def test_support_lets_a_member_see_the_bills(desk: Client, connection: Connectio
     tick()
     assert not sees()
     tick(**{"memberships-0-bills": "on"})
-    leave(Membership.objects.get())
+    remove_member(Membership.objects.get())
     set_role(workspace, lee, Role.MEMBER)
     assert not sees()
 

@@ -46,7 +46,7 @@ def program(people: dict[str, Any]) -> Callable[..., Client]:
     """A program with a token of one of the people, with these scopes or all."""
 
     def made(who: str = "admin", *scopes: Any) -> Client:
-        return Client(headers={"Authorization": f"Bearer {tokens.make(people[who], scopes)}"})
+        return Client(headers={"Authorization": f"Bearer {tokens.create(people[who], scopes)}"})
 
     return made
 

@@ -74,26 +74,26 @@ def test_a_stranger_is_told_to_sign_in(people: Any, connection: Any, header: str
 
 
 def test_a_revoked_token_and_one_of_a_person_switched_off_open_nothing(people: Any) -> None:
-    secret = tokens.make(people["admin"])
+    secret = tokens.create(people["admin"])
     client = Client(headers={"Authorization": f"Bearer {secret}"})
     assert send(client, "get", "runs/").status_code == 200
     assert tokens.revoke(Token.objects.all()) == 1
     assert tokens.revoke(Token.objects.all()) == 0
     assert "revoked" in error(send(client, "get", "runs/"))["message"]
-    other = Client(headers={"Authorization": f"Bearer {tokens.make(people['member'])}"})
+    other = Client(headers={"Authorization": f"Bearer {tokens.create(people['member'])}"})
     people["member"].is_active = False
     people["member"].save()
     assert send(other, "get", "runs/").status_code == 401
 
 
 def test_the_last_use_is_noted_at_most_once_a_minute(people: Any) -> None:
-    secret = tokens.make(people["admin"])
+    secret = tokens.create(people["admin"])
     recent = now() - timedelta(seconds=20)
     Token.objects.update(last_used_at=recent)
-    assert tokens.known(secret)
+    assert tokens.find(secret)
     assert Token.objects.get().last_used_at == recent
     Token.objects.update(last_used_at=now() - timedelta(minutes=2))
-    assert tokens.known(secret)
+    assert tokens.find(secret)
     used = Token.objects.get().last_used_at
     assert used
     assert used > recent

@@ -24,7 +24,7 @@ def serve(monkeypatch: pytest.MonkeyPatch, settings: Any) -> Iterator[Callable[.
     """Starts a WMS of given sizes; slices never end by the clock here, since what is counted must not depend on it."""
     settings.SLICE_SECONDS = 3600
     monkeypatch.setattr(Trackstar, "reads_per_second", None)
-    monkeypatch.setattr(client_pool, "_idle", type(client_pool._idle)())
+    monkeypatch.setattr(client_pool, "_idle_clients", type(client_pool._idle_clients)())
     started: list[Wms] = []
 
     def start(**sizes: int) -> Wms:
@@ -33,7 +33,7 @@ def serve(monkeypatch: pytest.MonkeyPatch, settings: Any) -> Iterator[Callable[.
         return started[-1]
 
     yield start
-    for client in client_pool._idle.values():
+    for client in client_pool._idle_clients.values():
         client.close()
     for wms in started:
         wms.__exit__()

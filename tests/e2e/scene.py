@@ -28,7 +28,7 @@ from syncs.models import (
     SyncRun,
     Trigger,
 )
-from syncs.runs.cadence import EVERY
+from syncs.runs.cadence import DEFAULT_INTERVALS
 from tests.kit import factories as make
 
 PEOPLE = ("Ada Quill", "Noor Haddad", "Tomás Rey", "Ivy Chen", "Jonas Brandt", "Mia Okafor", "Léa Martin")
@@ -164,9 +164,11 @@ def _past(connection: Connection, admin: User) -> tuple[SyncRun, SyncRun]:
             last_seen_at=now(),
         )
     made = connection.connected_at
-    events.note(connection, EventKind.CONNECTION, "Connected to Trackstar.", person=admin)
+    events.record_event(connection, EventKind.CONNECTION, "Connected to Trackstar.", person=admin)
     Event.objects.update(at=made)
-    events.note(connection, EventKind.CONFIGURATION, "The lookback was raised from 30 to 60 days.", person=admin)
+    events.record_event(
+        connection, EventKind.CONFIGURATION, "The lookback was raised from 30 to 60 days.", person=admin
+    )
     Incident.objects.create(
         problem=Problem.STALE,
         connection=connection,
@@ -366,7 +368,7 @@ def _changes(connection: Connection, admin: User) -> None:
 def _states(connection: Connection) -> None:
     counts = {"seen": 1240, "created": 12, "updated": 31, "unchanged": 1197, "pages": 3}
     for entity in connection.connector.entities():
-        mode = Mode.INCREMENTAL if entity in EVERY else Mode.FULL
+        mode = Mode.INCREMENTAL if entity in DEFAULT_INTERVALS else Mode.FULL
         make.synced(connection, entity, at=now() - timedelta(minutes=2), mode=mode, **counts)
     make.synced(connection, Entity.INBOUND_SHIPMENTS, at=now() - timedelta(minutes=22), **counts)
     make.run(

@@ -35,7 +35,7 @@ JAVASCRIPT = pytest.mark.parametrize("scripts", [True, False], ids=["with JavaSc
 def wms(settings: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Wms]:
     monkeypatch.setattr(Trackstar, "check", CHECK)
     monkeypatch.setattr(Trackstar, "reads_per_second", None)
-    monkeypatch.setattr(client_pool, "_idle", type(client_pool._idle)())
+    monkeypatch.setattr(client_pool, "_idle_clients", type(client_pool._idle_clients)())
     with Sandbox(port=0, seed=3, orders=30, still=True, limit=False) as sandbox:
         settings.PRIVATE_WMS_HOSTS = frozenset({sandbox.url.removeprefix("http://")})
         yield Wms(sandbox)

@@ -7,7 +7,7 @@ import os
 import sys
 from datetime import datetime
 
-from integrations.connectors.base import Health
+from integrations.connectors.base import ConnectionHealth
 from integrations.connectors.trackstar import Trackstar
 from integrations.entities import Entity
 from integrations.errors import ConnectorError, Kind
@@ -16,11 +16,11 @@ from integrations.http.client import Answer, Client, explain
 GOOD_KEYS = ("key", "good-key")
 
 
-def check(client: Client, *, connecting: bool = False) -> Health:
+def check(client: Client, *, connecting: bool = False) -> ConnectionHealth:
     """Accepts the good keys alone."""
     if client.credentials["api_key"] not in GOOD_KEYS:
         raise ConnectorError(Kind.CREDENTIALS, "Trackstar does not know this API key. Copy it from its dashboard.")
-    return Health(clock=None, account="Northbay at ShipHero")
+    return ConnectionHealth(clock=None, account="Northbay at ShipHero")
 
 
 def probe(client: Client, entity: Entity, clock: datetime) -> None:

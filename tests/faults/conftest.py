@@ -44,9 +44,9 @@ def shared(running: tuple[Sandbox, Path]) -> Iterator[Sandbox]:
 def paged(monkeypatch: pytest.MonkeyPatch, settings: Any) -> None:
     """The size of a page is the test's to choose; no pauses; no conversation left over from another test."""
     monkeypatch.setattr(resources, "LIMIT", str(ONE_PAGE))
-    monkeypatch.setattr(seen_keys, "MOST_PAGES", 300)  # so that a list whose circle is not noticed ends all the same
+    monkeypatch.setattr(seen_keys, "MAX_PAGES", 300)  # so that a list whose circle is not noticed ends all the same
     monkeypatch.setattr("integrations.connectors.trackstar.Trackstar.reads_per_second", None)
-    monkeypatch.setattr(client_pool, "_idle", type(client_pool._idle)())
+    monkeypatch.setattr(client_pool, "_idle_clients", type(client_pool._idle_clients)())
 
 
 @pytest.fixture

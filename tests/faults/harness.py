@@ -12,7 +12,7 @@ from typing import Any
 from django.utils.timezone import now
 
 from integrations.connectors.trackstar import resources
-from integrations.encryption import seal
+from integrations.encryption import encrypt
 from integrations.entities import Entity
 from integrations.models import Connection, Status
 from integrations.services import Account, connect, refresh
@@ -137,7 +137,7 @@ class Bench:
     def reconnect(self, api_key: str = API_KEY) -> None:
         """New credentials are stored, and the connection is checked with them."""
         self.connection.refresh_from_db()
-        self.connection.sealed_credentials = seal({"api_key": api_key, "access_token": self.token})
+        self.connection.sealed_credentials = encrypt({"api_key": api_key, "access_token": self.token})
         self.connection.save(update_fields=["sealed_credentials"])
         refresh(self.connection)
         assert self.connection.status == Status.CONNECTED

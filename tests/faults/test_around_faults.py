@@ -40,7 +40,7 @@ def synced(bench: Bench) -> Bench:
     bench.clock.shift(timedelta(minutes=1))
     EntitySchedule.objects.update(enabled=False)
     bench.pages_of(PAGE_SIZE)
-    client_pool._idle.clear()
+    client_pool._idle_clients.clear()
     bench.sandbox.log.clear()
     return bench
 
@@ -131,7 +131,7 @@ def test_a_wms_without_trackstar_dates_is_asked_the_other_way_and_remembered(syn
     assert len(refused) == 1
     assert Connection.objects.get().learned == {NO_TRACKSTAR_DATES: True}
     synced.connection.refresh_from_db()
-    client_pool._idle.clear()
+    client_pool._idle_clients.clear()
     synced.clock.shift(timedelta(minutes=5))
     synced.change(ORDERS, add={"id": "later"})
     assert ask(synced, ORDERS) == [(State.SUCCEEDED, "")]
@@ -210,7 +210,7 @@ def test_a_body_without_end_is_neither_read_nor_kept(synced: Bench, faults: list
 
 
 def test_the_limit_is_the_one_the_words_name() -> None:
-    assert client.LARGEST_BODY == 64 * MEGABYTE
+    assert client.MAX_BODY_BYTES == 64 * MEGABYTE
 
 
 # --- The watermark ---------------------------------------------------------------------------------------------------

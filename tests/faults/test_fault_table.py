@@ -65,7 +65,7 @@ def prepare(bench: Bench, row: Row) -> None:
         bench.news(row.entity)
     bench.clock.shift(timedelta(minutes=1))
     bench.sandbox.log.clear()
-    client_pool._idle.clear()
+    client_pool._idle_clients.clear()
     bench.pages_of(PAGE_SIZE)
     bench.due(row.entity, row.mode)
 

@@ -164,7 +164,7 @@ def test_the_address_is_filled_in_for_those_who_have_one(member_user: Any, membe
 
 
 def test_nobody_floods_support(member: Client, connection: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(services, "MOST_AN_HOUR", 2)
+    monkeypatch.setattr(services, "MAX_PER_HOUR", 2)
     codes = [member.post("/help/contact/", {"message": "Help."}).status_code for _ in range(3)]
     assert codes == [303, 303, 400]
     assert SupportRequest.objects.count() == 2

@@ -16,7 +16,7 @@ from packr.help.cadences import USUAL, words
 from packr.help.views import PAGES
 from packr.workspaces.models import Role
 from syncs.models import EntitySchedule
-from syncs.runs.cadence import EVERY
+from syncs.runs.cadence import DEFAULT_INTERVALS
 from tests.kit import factories as make
 
 ADDRESSES = ["/help/", "/help/contact/", *(f"/help/{page.path}/" for page in PAGES)]
@@ -112,7 +112,9 @@ def test_the_cadence_table_shows_the_defaults(member: Client, workspace: Any) ->
         "Shipping methods": "24 hours",
         "Warehouses": "24 hours",
     }
-    assert [words(timedelta(seconds=EVERY.get(entity, 86400))) for entity in USUAL] == list(cadences(member).values())
+    assert [words(timedelta(seconds=DEFAULT_INTERVALS.get(entity, 86400))) for entity in USUAL] == list(
+        cadences(member).values()
+    )
 
 
 def test_the_cadence_table_is_the_workspaces_own(member: Client, connection: Any) -> None:

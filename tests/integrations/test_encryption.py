@@ -7,7 +7,7 @@ from cryptography.fernet import Fernet
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management import CommandError, call_command
 
-from integrations.encryption import Unreadable, rotate, seal, unseal
+from integrations.encryption import Unreadable, decrypt, encrypt, rotate
 from integrations.models import Connection
 from integrations.services import Account, connect
 
@@ -25,27 +25,27 @@ def keys(settings):
 
 
 def test_there_and_back(keys):
-    sealed = seal(GIVEN)
-    assert unseal(sealed) == GIVEN
+    sealed = encrypt(GIVEN)
+    assert decrypt(sealed) == GIVEN
     assert "marked" not in sealed
-    assert seal(GIVEN) != sealed
+    assert encrypt(GIVEN) != sealed
 
 
 def test_a_new_key_in_front_still_opens_the_old(keys):
-    sealed = seal(GIVEN)
+    sealed = encrypt(GIVEN)
     keys(NEW, OLD)
-    assert unseal(sealed) == GIVEN
+    assert decrypt(sealed) == GIVEN
     rotated = rotate(sealed)
     keys(NEW)
-    assert unseal(rotated) == GIVEN
+    assert decrypt(rotated) == GIVEN
     with pytest.raises(Unreadable):
-        unseal(sealed)
+        decrypt(sealed)
 
 
 def test_a_wrong_key_is_an_error_and_not_garbage(keys):
-    sealed = seal(GIVEN)
+    sealed = encrypt(GIVEN)
     keys(OTHER)
-    for open_ in (unseal, rotate):
+    for open_ in (decrypt, rotate):
         with pytest.raises(Unreadable, match="PACKR_CREDENTIAL_KEYS"):
             open_(sealed)
 
@@ -54,7 +54,7 @@ def test_a_wrong_key_is_an_error_and_not_garbage(keys):
 def test_a_broken_key_is_told_apart(keys, key):
     keys(key)
     with pytest.raises(ImproperlyConfigured, match="Fernet keys"):
-        seal(GIVEN)
+        encrypt(GIVEN)
 
 
 @pytest.fixture
@@ -79,7 +79,7 @@ def test_rotating_all(keys, stored):
 def test_rotating_with_a_key_missing_changes_nothing(keys, stored):
     """All or none: a half rotated table would need both keys for ever."""
     keys(NEW)
-    Connection.objects.filter(pk=stored[0].pk).update(sealed_credentials=seal({"key": "fresh"}))
+    Connection.objects.filter(pk=stored[0].pk).update(sealed_credentials=encrypt({"key": "fresh"}))
     before = list(Connection.objects.order_by("pk").values_list("sealed_credentials", flat=True))
     with pytest.raises(CommandError, match="Nothing was changed"):
         call_command("rotate_credentials")

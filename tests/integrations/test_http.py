@@ -283,7 +283,7 @@ def test_a_client_shows_no_secret(connect: Callable[..., Client]) -> None:
 def test_a_body_over_the_limit_is_not_read(
     server: Server, connect: Callable[..., Client], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("integrations.http.client.LARGEST_BODY", 200_000)
+    monkeypatch.setattr("integrations.http.client.MAX_BODY_BYTES", 200_000)
     packed = gzip.compress(b" " * 50_000_000)
     assert len(packed) < 200_000
     for reply in (Reply(b" " * 300_000), Reply(packed, headers={"Content-Encoding": "gzip"})):

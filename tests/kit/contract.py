@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 import msgspec
 import pytest
 
-from integrations.connectors.base import Ask, Connector, Page, Resource
+from integrations.connectors.base import Connector, FetchRequest, Page, Resource
 from integrations.entities import Entity
 from integrations.errors import ConnectorError, Kind
 from integrations.http.client import Client
@@ -24,7 +24,9 @@ Connect = Callable[..., Client]
 SINCE = datetime(2026, 2, 4, 18, 40, 2, 999_999, tzinfo=UTC)
 
 
-def walk(connector: type[Connector], client: Client, entity: Entity, ask: Ask, cursor: Any = None) -> list[Page]:
+def walk(
+    connector: type[Connector], client: Client, entity: Entity, ask: FetchRequest, cursor: Any = None
+) -> list[Page]:
     """All pages of an entity from a cursor on; each cursor goes through JSON, as it does between two slices."""
     pages: list[Page] = []
     while not pages or cursor is not None:
@@ -114,30 +116,33 @@ class ConnectorContract(ABC):
 
     def fails(self, client: Client) -> ConnectorError:
         with pytest.raises(ConnectorError) as caught:
-            self.resource().fetch(client, Ask(), None)
+            self.resource().fetch(client, FetchRequest(), None)
         return caught.value
 
     # Paging.
 
     def test_every_item_is_read_once(self, server: Server, connect: Connect) -> None:
         self.serve(server, *([self.item(page * 3 + n) for n in range(3)] for page in range(4)), [self.item(12)])
-        pages = walk(self.connector, connect(), self.entity, Ask())
+        pages = walk(self.connector, connect(), self.entity, FetchRequest())
         assert ids(pages) == [self.external_id(number) for number in range(13)]
         assert [page.cursor is None for page in pages] == [False] * 4 + [True]
         assert all(page.clock and abs(page.clock - datetime.now(UTC)) < timedelta(minutes=1) for page in pages)
 
     def test_an_empty_page_is_not_the_end(self, server: Server, connect: Connect) -> None:
         self.serve(server, [self.item(0)], [], [], [self.item(1)], [])
-        assert ids(walk(self.connector, connect(), self.entity, Ask())) == [self.external_id(0), self.external_id(1)]
+        assert ids(walk(self.connector, connect(), self.entity, FetchRequest())) == [
+            self.external_id(0),
+            self.external_id(1),
+        ]
 
     def test_an_empty_list_ends_at_once(self, server: Server, connect: Connect) -> None:
         self.serve(server, [])
-        (page,) = walk(self.connector, connect(), self.entity, Ask())
+        (page,) = walk(self.connector, connect(), self.entity, FetchRequest())
         assert (list(page.records), list(page.rejected), page.cursor) == ([], [], None)
 
     def test_a_new_client_resumes_from_any_cursor(self, server: Server, connect: Connect) -> None:
         self.serve(server, *([self.item(page * 2), self.item(page * 2 + 1)] for page in range(4)))
-        ask = Ask(since=SINCE)
+        ask = FetchRequest(since=SINCE)
         pages = walk(self.connector, connect(), self.entity, ask)
         whole = ids(pages)
         for done, page in enumerate(pages[:-1], start=1):
@@ -149,7 +154,7 @@ class ConnectorContract(ABC):
     def test_changes_are_asked_for_on_every_page(self, server: Server, connect: Connect) -> None:
         assert self.resource().overlap >= timedelta(minutes=15)
         self.serve(server, [self.item(0)], [self.item(1)], [self.item(2)])
-        walk(self.connector, connect(), self.entity, Ask(since=SINCE))
+        walk(self.connector, connect(), self.entity, FetchRequest(since=SINCE))
         asked = [self.since_asked(call) for call in server.calls if self.aside(call) is None]
         assert len(asked) >= 3
         for since in asked:
@@ -209,7 +214,7 @@ class ConnectorContract(ABC):
     def test_an_answer_that_drips_ends_at_the_deadline(self, server: Server, connect: Connect, reply: Reply) -> None:
         client = connect()
         self.serve(server, [])
-        walk(self.connector, client, self.entity, Ask())  # signed in, where that takes a request
+        walk(self.connector, client, self.entity, FetchRequest())  # signed in, where that takes a request
         client.deadline = timedelta(seconds=0.4)
         self.trouble(server, reply)
         begun = time.monotonic()
@@ -292,7 +297,7 @@ class ConnectorContract(ABC):
 
     def one_is_rejected(self, server: Server, connect: Connect, odd: str, *, named: bool = True) -> None:
         self.serve(server, [self.item(0), odd, self.item(2)], [self.item(3)])
-        first, second = walk(self.connector, connect(), self.entity, Ask())
+        first, second = walk(self.connector, connect(), self.entity, FetchRequest())
         assert ids([first, second]) == [self.external_id(0), self.external_id(2), self.external_id(3)]
         (rejected,) = first.rejected
         assert rejected.reason
@@ -305,7 +310,7 @@ class ConnectorContract(ABC):
     @pytest.mark.parametrize("odd", [r"a\u0000b", r"a\ud800b", r"a\udfffb", r"a\ud800\ud800b"])
     def test_what_is_no_text_is_replaced(self, server: Server, connect: Connect, odd: str) -> None:
         self.serve(server, [self.item(0, **{self.text_field: f'"{odd}"'})])
-        (page,) = walk(self.connector, connect(), self.entity, Ask())
+        (page,) = walk(self.connector, connect(), self.entity, FetchRequest())
         assert not page.rejected
         stored = msgspec.json.encode(page.records[0]).decode()
         assert "a\ufffd" in stored
@@ -315,7 +320,7 @@ class ConnectorContract(ABC):
         call = Call("GET", "/", {}, {}, b"{}")
         whole = self.page(call, [self.item(0, **{self.text_field: '"a~b"'}), self.item(1)], 0, 1)
         self.trouble(server, Reply(whole.body.replace(b"a~b", b"a\xffb")))
-        page = self.resource().fetch(connect(), Ask(), None)
+        page = self.resource().fetch(connect(), FetchRequest(), None)
         assert ids([page]) == [self.external_id(0), self.external_id(1)]
         assert "a\ufffdb" in msgspec.json.encode(page.records[0]).decode()
 
@@ -352,7 +357,7 @@ class ConnectorContract(ABC):
             self.serve(server, [])
             credentials = {**self.credentials, **dict.fromkeys(self.secret_names(), bad)}
             with pytest.raises(ConnectorError) as caught:
-                self.resource().fetch(connect(credentials=credentials), Ask(), None)
+                self.resource().fetch(connect(credentials=credentials), FetchRequest(), None)
             assert caught.value.kind is Kind.CREDENTIALS
             assert "cret-part" not in "".join(traceback.format_exception(caught.value))
 

@@ -9,7 +9,7 @@ from django.contrib.auth.models import User
 from django.utils.timezone import now
 
 from integrations.connectors.actions import ActionKind
-from integrations.encryption import seal
+from integrations.encryption import encrypt
 from integrations.entities import Entity
 from integrations.models import Action, ActionState, BrandMapping, Connection
 from packr.warehouse.models import (
@@ -56,7 +56,7 @@ def connection(in_: Workspace, name: str = "Sandbox", **fields: Any) -> Connecti
         workspace=in_,
         wms="trackstar",
         name=name,
-        sealed_credentials=seal({"api_key": "key", "access_token": f"token-{name}"}),
+        sealed_credentials=encrypt({"api_key": "key", "access_token": f"token-{name}"}),
         account_key=f"trackstar:{in_.slug}-{name}",
         border=moment - timedelta(days=30),
         connected_at=moment,

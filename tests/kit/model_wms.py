@@ -10,7 +10,16 @@ from functools import partial
 from typing import Any, ClassVar
 
 from integrations import records
-from integrations.connectors.base import Ask, Connector, Credential, Cursor, Health, Page, Rejected, Resource
+from integrations.connectors.base import (
+    ConnectionHealth,
+    Connector,
+    Credential,
+    Cursor,
+    FetchRequest,
+    Page,
+    Rejected,
+    Resource,
+)
 from integrations.entities import Entity
 from integrations.http.client import Client
 from integrations.records import Record
@@ -32,7 +41,7 @@ class Call:
 
     what: str
     entity: Entity | None
-    ask: Ask = field(default_factory=Ask)
+    ask: FetchRequest = field(default_factory=FetchRequest)
     cursor: Cursor | None = None
     ids: tuple[str, ...] = ()
 
@@ -79,7 +88,7 @@ class ModelWms:
             raise fault
         return fault(call) if fault else None
 
-    def fetch(self, entity: Entity, ask: Ask, cursor: Cursor | None) -> Page:
+    def fetch(self, entity: Entity, ask: FetchRequest, cursor: Cursor | None) -> Page:
         page = self.answer(Call("fetch", entity, ask, cursor))
         if page is not None:
             return page
@@ -118,7 +127,7 @@ def connector_for(wms: ModelWms, *, whole: Sequence[Entity] = (), **attributes: 
     """A connector class that speaks to this model; the entities of `whole` can't be asked for changes only."""
 
     # What the client itself notes when it talks to a network is noted for it here.
-    def fetch(entity: Entity, client: Client, ask: Ask, cursor: Cursor | None) -> Page:
+    def fetch(entity: Entity, client: Client, ask: FetchRequest, cursor: Cursor | None) -> Page:
         client.requests_made += 1
         page = wms.fetch(entity, ask, cursor)
         if page.clock:
@@ -149,9 +158,9 @@ def connector_for(wms: ModelWms, *, whole: Sequence[Entity] = (), **attributes: 
         read_with: ClassVar = {Entity.ORDER_SHIPMENTS: Entity.ORDERS}
 
         @classmethod
-        def check(cls, client: Client, *, connecting: bool = False) -> Health:
+        def check(cls, client: Client, *, connecting: bool = False) -> ConnectionHealth:
             wms.answer(Call("check", None))
-            return Health(wms.now() if wms.has_clock else None)
+            return ConnectionHealth(wms.now() if wms.has_clock else None)
 
         @classmethod
         def crawled(cls, client: Client) -> Mapping[Entity, datetime]:

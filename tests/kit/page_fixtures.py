@@ -7,7 +7,7 @@ from uuid import uuid4
 import pytest
 from django.test import Client
 
-from integrations.connectors.base import Health
+from integrations.connectors.base import ConnectionHealth
 from integrations.connectors.registry import CONNECTORS
 from integrations.connectors.trackstar import Trackstar
 from packr.workspaces.models import Role
@@ -77,11 +77,11 @@ def wms(monkeypatch: pytest.MonkeyPatch) -> Callable[[Any], list[str]]:
     def answers(answer: Any) -> list[str]:
         asked: list[str] = []
 
-        def check(client: Any, *, connecting: bool = False) -> Health:
+        def check(client: Any, *, connecting: bool = False) -> ConnectionHealth:
             asked.append("check")
             if isinstance(answer, Exception):
                 raise answer
-            assert isinstance(answer, Health)
+            assert isinstance(answer, ConnectionHealth)
             return answer
 
         monkeypatch.setattr(Trackstar, "check", staticmethod(check))

@@ -61,7 +61,7 @@ def connection(tryton: Peer, wire: tuple[Server, Wire], settings: Any) -> Connec
 @pytest.fixture(autouse=True)
 def _patience(monkeypatch: pytest.MonkeyPatch) -> None:
     """A confirmation takes Tryton a second, on a busy machine a minute: what is lost here is lost on purpose."""
-    monkeypatch.setattr(action_sender, "DEADLINE", timedelta(minutes=2))
+    monkeypatch.setattr(action_sender, "ANSWER_TIMEOUT", timedelta(minutes=2))
 
 
 def settled(action: Action) -> Action:

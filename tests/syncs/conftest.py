@@ -43,7 +43,7 @@ def connected(
         settings.PRIVATE_WMS_HOSTS = frozenset({sandbox.url.removeprefix("http://")})
         monkeypatch.setattr(trackstar, "LIMIT", str(page_size))
         monkeypatch.setattr(Trackstar, "reads_per_second", None)
-        monkeypatch.setattr(client_pool, "_idle", type(client_pool._idle)())
+        monkeypatch.setattr(client_pool, "_idle_clients", type(client_pool._idle_clients)())
         credentials = {"api_key": "sandbox", "access_token": "sandbox-1"}
         account = Account("trackstar", "Main", credentials, base_url=sandbox.url, lookback_days=lookback)
         return connect_account(home, account, first_sync=False)

@@ -12,7 +12,7 @@ from integrations.services import disconnect
 from syncs.engine import runner
 from syncs.models import EntitySchedule, Mode, State, SyncRun, Trigger
 from syncs.runs.claims import claim
-from syncs.runs.enqueue import Refused, group, request_runs
+from syncs.runs.enqueue import RunRefused, entities_of_group, request_runs
 from syncs.runs.lifecycle import cancel
 from syncs.runs.planner import queue_due
 from syncs.status.freshness import sync_state
@@ -109,14 +109,14 @@ def test_a_request_while_a_run_waits_attaches(clock, wms, connection):
 
 
 def test_an_entity_the_wms_does_not_offer(connection):
-    with pytest.raises(Refused, match="Model WMS does not offer bills"):
+    with pytest.raises(RunRefused, match="Model WMS does not offer bills"):
         ask(connection, Entity.BILLS)
     assert not SyncRun.objects.exists()
 
 
 def test_a_disconnected_connection(wms, connection):
     disconnect(connection)
-    with pytest.raises(Refused, match="is disconnected"):
+    with pytest.raises(RunRefused, match="is disconnected"):
         ask(Connection.objects.get(pk=connection.pk))
 
 
@@ -131,14 +131,14 @@ def test_disconnecting_ends_what_is_queued_and_waiting(clock, wms, connection):
 
 def test_groups(connection):
     """T3: a group is what of it the WMS offers."""
-    assert group(connection, "variants", GROUPS["variants"]) == [Entity.PRODUCTS, INVENTORY]
-    assert group(connection, "purchase-orders", GROUPS["purchase-orders"]) == [Entity.INBOUND_SHIPMENTS]
-    with pytest.raises(Refused, match="offers nothing of “bills”"):
-        group(connection, "bills", [Entity.BILLS])
+    assert entities_of_group(connection, "variants", GROUPS["variants"]) == [Entity.PRODUCTS, INVENTORY]
+    assert entities_of_group(connection, "purchase-orders", GROUPS["purchase-orders"]) == [Entity.INBOUND_SHIPMENTS]
+    with pytest.raises(RunRefused, match="offers nothing of “bills”"):
+        entities_of_group(connection, "bills", [Entity.BILLS])
 
 
 def test_a_group_runs_each_entity_once_in_the_order_asked_for(clock, wms, connection):
-    wanted = group(connection, "everything", GROUPS["everything"])
+    wanted = entities_of_group(connection, "everything", GROUPS["everything"])
     runs = [one.run.entity for one in ask(connection, *wanted)]
     assert runs == [entity for entity in wanted if entity != Entity.ORDER_SHIPMENTS]
     assert SyncRun.objects.count() == len(runs)
@@ -149,7 +149,7 @@ def test_one_entity_asks_less_than_everything(clock, wms, connection):
     wms.put(ORDERS, *(order(f"o{n}", now()) for n in range(5)))
     sync(connection, INVENTORY)
     one = len(wms.calls)
-    ask(connection, *group(connection, "everything", GROUPS["everything"]))
+    ask(connection, *entities_of_group(connection, "everything", GROUPS["everything"]))
     drain()
     assert one == 1
     assert len(wms.calls) - one > 5

@@ -178,7 +178,7 @@ def test_facts_learned_reach_the_connection_and_the_open_client(clock, wms, conn
     assert Connection.objects.get(pk=connection.pk).learned == wms.learned
     from syncs.engine import client_pool
 
-    (client,) = client_pool._idle.values()
+    (client,) = client_pool._idle_clients.values()
     assert client.learned == wms.learned
 
 
@@ -340,7 +340,7 @@ def test_without_a_known_clock_an_incremental_has_no_end(clock, wms, connection)
     from syncs.engine import client_pool
 
     sync(connection)
-    client_pool._idle.clear()
+    client_pool._idle_clients.clear()
     assert sync(connection).until is None
 
 

@@ -162,7 +162,7 @@ def test_rows_changed_by_another_door_during_the_run_stay(clock, wms, connection
 
     def meanwhile(call):
         clock.shift(1)
-        writer.apply(connection.pk, CUSTOMERS, writer.drafts([customer("new")]), now=now())
+        writer.apply(connection.pk, CUSTOMERS, writer.make_drafts([customer("new")]), now=now())
 
     wms.faults = [None, meanwhile]
     run = sync(connection, CUSTOMERS, FULL)
@@ -361,8 +361,8 @@ def test_what_was_seen_is_compared_in_parts(monkeypatch, clock, wms, connection)
     from syncs.engine import missing_rows
     from syncs.runs import seen_keys
 
-    monkeypatch.setattr(seen_keys, "PART", 4)
-    monkeypatch.setattr(missing_rows, "CHUNK", 3)
+    monkeypatch.setattr(seen_keys, "KEYS_PER_PART", 4)
+    monkeypatch.setattr(missing_rows, "ROWS_PER_QUERY", 3)
     wms.put(ORDERS, *(order(f"o{number}", now()) for number in range(20)))
     sync(connection, ORDERS)
     clock.shift(timedelta(hours=1))

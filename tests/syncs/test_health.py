@@ -33,7 +33,7 @@ def test_healthz_answers_without_a_database(client):
 @pytest.mark.parametrize("kind", [heartbeats.CLUSTER, heartbeats.WORKER])
 def test_ready_while_a_process_lives(client, clock, db, kind):
     """For a stranger too; no longer than a minute after it was last seen."""
-    heartbeats.beat_of_process(kind)
+    heartbeats.record_process(kind)
     clock.shift(60)
     assert ready(client) == (200, {"ready": True})
     clock.shift(1)
@@ -49,7 +49,7 @@ def test_other_beats_are_no_worker(client, clock, db):
 
 def test_not_ready_without_the_database(client, db, monkeypatch):
     """The answer says so and gives nothing away."""
-    heartbeats.beat_of_process(heartbeats.CLUSTER)
+    heartbeats.record_process(heartbeats.CLUSTER)
 
     def refuses(moment):
         raise OperationalError("could not connect to 10.0.0.7, password s3cret")
@@ -60,7 +60,7 @@ def test_not_ready_without_the_database(client, db, monkeypatch):
 
 def test_not_ready_before_the_migrations(client, db):
     """And ready right after them, without a restart."""
-    heartbeats.beat_of_process(heartbeats.CLUSTER)
+    heartbeats.record_process(heartbeats.CLUSTER)
     applied = MigrationRecorder.Migration.objects.using(connection.alias)
     latest = applied.filter(app="syncs").latest("pk")
     applied.filter(pk=latest.pk).delete()
@@ -71,7 +71,7 @@ def test_not_ready_before_the_migrations(client, db):
 
 def test_migrations_are_asked_for_once(client, db, monkeypatch):
     """It takes reading all their files."""
-    heartbeats.beat_of_process(heartbeats.CLUSTER)
+    heartbeats.record_process(heartbeats.CLUSTER)
     assert ready(client)[0] == 200
     monkeypatch.setattr(health, "MigrationExecutor", None)
     assert ready(client)[0] == 200

@@ -6,7 +6,7 @@ from integrations.entities import Entity
 from integrations.models import Connection
 from syncs.engine.run_slice import schedule_of
 from syncs.models import EntitySchedule, SyncRun
-from syncs.runs.claims import RUN_IN_HAND
+from syncs.runs.claims import CLAIMED_RUN_QUERY
 from tests.kit import factories as make
 
 pytestmark = pytest.mark.django_db
@@ -23,7 +23,7 @@ def test_each_call_finds_its_own_row(connection: Connection) -> None:
 def test_what_stands_beside_the_row_comes_with_it(connection: Connection, django_assert_num_queries: object) -> None:
     run = make.run(connection, Entity.ORDERS)
     with django_assert_num_queries(1):
-        found = RUN_IN_HAND.get(run.pk)
+        found = CLAIMED_RUN_QUERY.get(run.pk)
         assert found.connection == connection
         assert getattr(found, "checkpoint", None) is None
     for field in SyncRun._meta.concrete_fields:

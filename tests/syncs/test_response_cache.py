@@ -53,7 +53,7 @@ def killed_as_it_writes(monkeypatch, sandbox, number, *, ahead=2):
         with pytest.raises(Killed):
             runner.work(claim())
     lapse()
-    client_pool._idle.clear()
+    client_pool._idle_clients.clear()
 
 
 def asked(sandbox):

@@ -17,8 +17,8 @@ from integrations.services import Account, connect
 from packr.warehouse.mirror import query_planner, writer
 from packr.warehouse.models import Order, OrderLine
 from syncs.engine import completion, page_reader, recheck, runner
-from syncs.engine.prefetch import Walk
-from syncs.engine.run_slice import Turn
+from syncs.engine.prefetch import PagePrefetcher
+from syncs.engine.run_slice import RunSlice
 from syncs.models import Checkpoint, EntitySchedule, Lane, Mode, SeenPage, State, SyncRun, Trigger
 from syncs.process import shutdown
 from syncs.runs import claims
@@ -28,7 +28,7 @@ from tests.kit.model_wms import order
 from tests.kit.running import counts, drain, lapse, present, sync
 
 ORDERS, INVENTORY = Entity.ORDERS, Entity.INVENTORY
-MAY_ASK_AFTER = Walk._may_ask_after
+MAY_ASK_AFTER = PagePrefetcher._may_ask_after
 
 
 class Killed(BaseException):
@@ -76,7 +76,7 @@ KILLS = {
     "as the page is written": lambda patch, wms, at: once(patch, writer, "apply", at),
     "after the rows": lambda patch, wms, at: once(patch, writer, "apply", at, after=True),
     "after the checkpoint": lambda patch, wms, at: once(patch, page_reader, "_advance", at, after=True),
-    "before the commit": lambda patch, wms, at: once(patch, Turn, "_keep_progress", at, after=True),
+    "before the commit": lambda patch, wms, at: once(patch, RunSlice, "_keep_progress", at, after=True),
     "after the commit": lambda patch, wms, at: once(patch, page_reader, "_write", at, after=True),
 }
 
@@ -97,7 +97,7 @@ def test_a_kill_costs_at_most_one_page(monkeypatch, clock, wms, ten, kill, at):
     assert {str(one) for one in pages} == {str(one) for one in (None, *({"start": n} for n in (3, 6, 9)))}
 
 
-@pytest.mark.parametrize("point", ["doubts", "absent", "settle", "end"])
+@pytest.mark.parametrize("point", ["recheck_stale", "recheck_missing", "finish_walk", "complete_walk"])
 def test_a_kill_in_the_second_look(monkeypatch, clock, wms, connection, point):
     """The later phases of a full run resume as well: one removed, one older and believed."""
     wms.put(ORDERS, *(order(f"o{number}", now()) for number in range(5)))
@@ -106,8 +106,8 @@ def test_a_kill_in_the_second_look(monkeypatch, clock, wms, connection, point):
     wms.drop(ORDERS, "o1")
     wms.put(ORDERS, order("o2", now() - timedelta(hours=2), status="cancelled"))
     request_runs(connection, [ORDERS], mode=Mode.FULL, trigger=Trigger.MANUAL)
-    owner = recheck if point in ("doubts", "absent") else completion
-    once(monkeypatch, owner, point, 1, after=point == "absent")
+    owner = recheck if point in ("recheck_stale", "recheck_missing") else completion
+    once(monkeypatch, owner, point, 1, after=point == "recheck_missing")
     with pytest.raises(Killed):
         drain()
     lapse()
@@ -317,7 +317,7 @@ def test_a_long_run_that_a_person_waits_for_gives_way_to_none(clock, long_run, e
 
 def test_a_slice_goes_on_while_nobody_waits(clock, wms, ten, home):
     """To give the lane back costs a question's time; it is done for others, of this account or of another one."""
-    turn = Turn(claim())
+    turn = RunSlice(claim())
 
     def gives_way():
         turn._ends = 0  # its time is up
@@ -334,17 +334,17 @@ def test_a_slice_goes_on_while_nobody_waits(clock, wms, ten, home):
     claim()  # somebody has taken that one
     assert not gives_way()
     turn._latest = 0
-    assert turn.has_to_end
+    assert turn.deadline_reached
     assert gives_way()
 
 
 def test_the_database_looks_at_a_table_once_it_has_many_new_rows(monkeypatch, clock, wms, ten):
     """While the first load goes on: what follows is planned well, and nobody waits for it at the end."""
-    monkeypatch.setattr(page_reader, "SOME", 3)
-    monkeypatch.setattr(page_reader, "MANY", 5)
+    monkeypatch.setattr(page_reader, "ANALYZE_AFTER_ROWS", 3)
+    monkeypatch.setattr(page_reader, "ANALYZE_FULLY_AFTER_ROWS", 5)
     looks = []
-    monkeypatch.setattr(query_planner, "make_known", lambda *args: looks.append(args))
-    monkeypatch.setattr(query_planner, "take_stock", lambda entity: looks.append((entity, Order.objects.count())))
+    monkeypatch.setattr(query_planner, "analyze_if_believed_empty", lambda *args: looks.append(args))
+    monkeypatch.setattr(query_planner, "analyze_tables", lambda entity: looks.append((entity, Order.objects.count())))
     drain()
     assert looks == [(ten.pk, ORDERS, 3), (ORDERS, 6)]
     wms.put(ORDERS, *(order(f"n{number}", now()) for number in range(10)))
@@ -361,11 +361,11 @@ def test_the_shortest_slice_still_reads_a_page(settings, clock, wms, ten):
 
 def test_a_worker_asked_to_stop_ends_after_the_page_in_hand(clock, wms, ten):
     """The run stays active and ready; nothing of it is lost."""
-    wms.faults = [None, lambda call: shutdown.ask()]
+    wms.faults = [None, lambda call: shutdown.request()]
     try:
         runner.work(claim())
     finally:
-        shutdown.ask(False)
+        shutdown.request(False)
     run = SyncRun.objects.get()
     assert (run.state, run.pages, run.claims) == (State.RUNNING, 2, 0)
     drain()
@@ -374,7 +374,7 @@ def test_a_worker_asked_to_stop_ends_after_the_page_in_hand(clock, wms, ten):
 
 def test_the_next_page_is_fetched_while_one_is_written(monkeypatch, clock, wms, ten):
     """DESIGN 4: while page n is written, page n+1 is on its way; the order and the count of requests stay."""
-    monkeypatch.setattr(Walk, "_may_ask_after", MAY_ASK_AFTER)
+    monkeypatch.setattr(PagePrefetcher, "_may_ask_after", MAY_ASK_AFTER)
     threads = []
     wms.faults = [lambda call: threads.append(threading.current_thread().name)] * 4
     drain()
@@ -385,7 +385,7 @@ def test_the_next_page_is_fetched_while_one_is_written(monkeypatch, clock, wms, 
 
 def test_the_page_after_the_next_is_asked_for_while_one_is_written(monkeypatch, clock, wms, ten):
     """The WMS is asked without a pause: neither writing nor reading is waited for."""
-    monkeypatch.setattr(Walk, "_may_ask_after", MAY_ASK_AFTER)
+    monkeypatch.setattr(PagePrefetcher, "_may_ask_after", MAY_ASK_AFTER)
     third = threading.Event()
     wms.faults = [None, None, lambda call: third.set()]
     write, in_time = writer.apply, []
@@ -404,7 +404,7 @@ def test_an_error_fetched_ahead_costs_none_of_the_pages_before(monkeypatch, cloc
     """What was asked for before it is committed, in its order."""
     from integrations.errors import ConnectorError, Kind
 
-    monkeypatch.setattr(Walk, "_may_ask_after", MAY_ASK_AFTER)
+    monkeypatch.setattr(PagePrefetcher, "_may_ask_after", MAY_ASK_AFTER)
     wms.faults = [None, None, ConnectorError(Kind.UNREACHABLE, "Gone.")]
     drain()
     run = SyncRun.objects.get()
@@ -413,15 +413,15 @@ def test_an_error_fetched_ahead_costs_none_of_the_pages_before(monkeypatch, cloc
 
 def test_a_page_is_read_while_the_wms_works_on_the_next(monkeypatch, clock, wms, ten):
     """The WMS takes longer than reading does, so it is asked first."""
-    monkeypatch.setattr(Walk, "_may_ask_after", MAY_ASK_AFTER)
-    draft, done = Walk._draft, []
+    monkeypatch.setattr(PagePrefetcher, "_may_ask_after", MAY_ASK_AFTER)
+    draft, done = PagePrefetcher._draft, []
 
     def slowly(call):
         time.sleep(0.1)  # long enough for whoever does not wait
         done.append("asked")
 
     wms.faults = [slowly] * 4
-    monkeypatch.setattr(Walk, "_draft", lambda *args: done.append("read") or draft(*args))
+    monkeypatch.setattr(PagePrefetcher, "_draft", lambda *args: done.append("read") or draft(*args))
     drain()
     assert done == ["asked", *["asked", "read"] * 3, "read"]
 
@@ -430,7 +430,7 @@ def test_an_error_fetched_ahead_does_not_cost_the_page_before(monkeypatch, clock
     """The page in hand is committed before the next one's error is looked at."""
     from integrations.errors import ConnectorError, Kind
 
-    monkeypatch.setattr(Walk, "_may_ask_after", MAY_ASK_AFTER)
+    monkeypatch.setattr(PagePrefetcher, "_may_ask_after", MAY_ASK_AFTER)
     wms.faults = [None, ConnectorError(Kind.UNREACHABLE, "Gone.")]
     drain()
     run = SyncRun.objects.get()

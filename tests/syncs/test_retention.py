@@ -184,14 +184,14 @@ def test_tallies_and_runs_together_are_all_runs(clock, place, seed, monkeypatch)
     before = sums()
     removed = 0
     for _ in range(4):
-        monkeypatch.setattr(retention, "BATCH", dice.choice([1, 7, 50, 500]))
+        monkeypatch.setattr(retention, "RUNS_PER_BATCH", dice.choice([1, 7, 50, 500]))
         removed += retention.prune().runs
         assert sums() == before
         clock.shift(dice.uniform(0, 5) * DAY)
     removed += retention.prune().runs
     assert removed == 400 - SyncRun.objects.count() == sum(DailyTally.objects.values_list("runs", flat=True))
     assert removed > 100
-    assert retention.prune() == retention.Pruned(0, 0, finished=True)
+    assert retention.prune() == retention.PruneResult(0, 0, finished=True)
 
 
 def test_a_batch_that_fails_is_neither_removed_nor_summed_up(clock, place, monkeypatch):
@@ -199,7 +199,7 @@ def test_a_batch_that_fails_is_neither_removed_nor_summed_up(clock, place, monke
     runs(place, 50, 5 * DAY)
     newest(place)
     before = sums()
-    monkeypatch.setattr(retention, "BATCH", 20)
+    monkeypatch.setattr(retention, "RUNS_PER_BATCH", 20)
     add_up, calls = retention._add_up, itertools.count()
 
     def fails_the_second_time(found):
@@ -257,14 +257,14 @@ def test_the_tick_prunes_once_an_hour(clock, place):
 
 
 def test_a_tick_that_has_no_time_to_finish_leaves_the_rest_to_the_next(clock, place, monkeypatch):
-    monkeypatch.setattr(retention, "BATCH", 10)
+    monkeypatch.setattr(retention, "RUNS_PER_BATCH", 10)
     runs(place, 25, 5 * DAY)
     newest(place)
     counts = []
-    monkeypatch.setattr(retention, "WORKS_FOR", 0.0)
+    monkeypatch.setattr(retention, "PRUNE_SECONDS", 0.0)
     tick()
     counts.append(SyncRun.objects.exclude(state=State.QUEUED).count())
-    monkeypatch.setattr(retention, "WORKS_FOR", 10.0)
+    monkeypatch.setattr(retention, "PRUNE_SECONDS", 10.0)
     clock.shift(60)
     tick()
     counts.append(SyncRun.objects.exclude(state=State.QUEUED).count())
@@ -280,7 +280,7 @@ def test_the_command_says_how_much_went(clock, place, capsys):
 
 def test_actions_are_kept_for_ninety_days_and_longer_while_they_are_open(connection):
     """T23: every change with its exchange, for as long as runs are."""
-    old = now() - retention.KEPT - timedelta(days=1)
+    old = now() - retention.RUNS_KEPT - timedelta(days=1)
     make.action(connection, asked_at=old)
     kept = [make.action(connection, asked_at=old, state="unknown", settle_at=now()), make.action(connection)]
     retention.prune()

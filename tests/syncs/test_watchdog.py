@@ -29,10 +29,10 @@ from syncs.models import (
     Trigger,
 )
 from syncs.monitoring import watchdog, web_trigger
-from syncs.monitoring.incidents import Register
-from syncs.monitoring.stale_data import limit
+from syncs.monitoring.incidents import IncidentRegister
+from syncs.monitoring.stale_data import max_age_for
 from syncs.process import heartbeats
-from syncs.process.tick_schedule import make_tick
+from syncs.process.tick_schedule import ensure
 from syncs.runs.claims import LeaseLost, claim, fence
 from syncs.runs.enqueue import request_runs
 from syncs.runs.planner import reschedule
@@ -50,7 +50,7 @@ REFUSED = ConnectorError(Kind.CREDENTIALS, "The key was revoked.")
 @pytest.fixture
 def house(clock, wms, home):
     """A connection that was synced, with all that keeps it so: workers, their supervisor, the tick."""
-    make_tick(now())
+    ensure(now())
     made = connect(home, Account("model", "Kept", {"key": "kept"}))
     go(clock, timedelta(minutes=1))
     assert found() == []
@@ -62,24 +62,24 @@ def go(clock, length, *, step=STEP, cluster=True, workers=True, ticks=True):
     end = now() + length
     while now() < end:
         clock.shift(step)
-        if step > heartbeats.ALIVE:  # what is on was on all the time
+        if step > heartbeats.ALIVE_WITHIN:  # what is on was on all the time
             for kind in [heartbeats.CLUSTER] * cluster + [heartbeats.WORKER] * workers:
                 Beat.objects.filter(name__startswith=f"{kind} ").update(at=now())
         if cluster:
-            heartbeats.beat_of_process(heartbeats.CLUSTER)
+            heartbeats.record_process(heartbeats.CLUSTER)
         if ticks and workers:
             tick()
         if workers:
-            heartbeats.beat_of_process(heartbeats.WORKER)
+            heartbeats.record_process(heartbeats.WORKER)
             drain()
         watchdog.check()
 
 
 def show_life():
     """Everything has been up and running for a long time."""
-    heartbeats.beat_of_process(heartbeats.CLUSTER)
-    heartbeats.beat_of_process(heartbeats.WORKER)
-    heartbeats.beat(heartbeats.TICK)
+    heartbeats.record_process(heartbeats.CLUSTER)
+    heartbeats.record_process(heartbeats.WORKER)
+    heartbeats.record(heartbeats.TICK)
     Beat.objects.filter(name=heartbeats.RESUMED).update(at=now() - timedelta(days=3))
 
 
@@ -374,7 +374,7 @@ def test_nothing_is_older_than_48_hours_without_an_incident(clock, house):
 )
 def test_the_limit_of_each_cadence(cadence, expected):
     """Golden: twice and some; two days at most, unless support itself has set a longer cadence."""
-    assert limit(cadence) == expected
+    assert max_age_for(cadence) == expected
 
 
 def test_a_copy_that_is_not_refreshed_is_told_as_such(clock, wms, house):
@@ -409,7 +409,7 @@ def test_what_was_stopped_on_purpose_is_left_alone(clock, house, what):
 def test_work_that_is_resumed_after_a_day_is_not_told_per_entity(clock, house):
     """The machine was off, the watchdog too: on return everything has some minutes to settle."""
     clock.shift(timedelta(days=1))
-    heartbeats.beat_of_process(heartbeats.CLUSTER)
+    heartbeats.record_process(heartbeats.CLUSTER)
     assert found() == []
     go(clock, timedelta(minutes=20))
     assert episodes() == []
@@ -454,7 +454,7 @@ def test_an_account_is_taken_back_from_a_silent_worker(clock, house):
 def test_one_of_many_looks(clock, house, monkeypatch):
     """Under the lease of ten seconds the others only read what is open."""
     looks = []
-    monkeypatch.setattr(watchdog._Look, "settle", lambda self: looks.append(self.now))
+    monkeypatch.setattr(watchdog._Inspection, "settle", lambda self: looks.append(self.now))
     clock.shift(60)
     start = now()
     for _ in range(25):
@@ -468,8 +468,8 @@ def test_two_that_look_at_once_open_one_incident(clock, house):
     """The constraint decides, without an error, with and without a connection."""
     EntitySchedule.objects.filter(entity=ORDERS).update(enabled=False)
     clock.shift(120)
-    first, second = Register(now(), STEP), Register(now(), STEP)
-    look = watchdog._Look(now())
+    first, second = IncidentRegister(now(), STEP), IncidentRegister(now(), STEP)
+    look = watchdog._Inspection(now())
     for register in (first, second):
         look.register, look.findings = register, []
         look.settle()
@@ -480,7 +480,7 @@ def test_two_that_look_at_once_open_one_incident(clock, house):
 
 def test_a_check_costs_the_same_for_3_and_for_30_connections(clock, wms, home):
     """DESIGN 13; with an incident each as well as without."""
-    make_tick(now())
+    ensure(now())
     costs = []
     for count in (3, 30):
         for number in range(Connection.objects.count(), count):
@@ -537,7 +537,7 @@ def looks(monkeypatch, settings):
     settings.WEB_WATCHES_EVERY = timedelta(minutes=1)
     seconds = [100.0]
     made = []
-    monkeypatch.setattr(web_trigger, "occasion", web_trigger.Occasion())
+    monkeypatch.setattr(web_trigger, "throttle", web_trigger.Throttle())
     monkeypatch.setattr(web_trigger, "time", SimpleNamespace(monotonic=lambda: seconds[0]))
     monkeypatch.setattr(watchdog, "check", lambda every: made.append(every))
     return SimpleNamespace(seconds=seconds, made=made)
@@ -563,11 +563,11 @@ def test_a_request_does_not_fail_by_the_watchdog(client, db, looks, monkeypatch)
 def test_a_request_really_looks(client, clock, house, settings, monkeypatch):
     """From the web to an incident, with no worker anywhere."""
     settings.WEB_WATCHES_EVERY = timedelta(minutes=1)
-    monkeypatch.setattr(web_trigger, "occasion", web_trigger.Occasion())
+    monkeypatch.setattr(web_trigger, "throttle", web_trigger.Throttle())
     clock.shift(120)
     client.get("/healthz")
     assert episodes() == [(Problem.NO_WORKER, "", False)]
-    assert web_trigger.look in [receiver() for *_, receiver, _ in request_finished.receivers]
+    assert web_trigger.check_after_response in [receiver() for *_, receiver, _ in request_finished.receivers]
 
 
 # --- Month after month -----------------------------------------------------------------------------------------------
@@ -579,7 +579,7 @@ def test_thirty_days_without_a_fault_open_no_incident(clock, wms, home):
     At scale 1 what usually runs many times a day runs twice, all at one moment; the larger the scale the more often, up
     to the usual cadences.
     """
-    make_tick(now())
+    ensure(now())
     made = connect(home, Account("model", "Kept", {"key": "kept"}))
     factor = max(1, 144 // SCALE)
     for schedule in EntitySchedule.objects.exclude(every_seconds=None):

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from syncs.engine import worker_pool
-from syncs.engine.worker_pool import Crew
+from syncs.engine.worker_pool import WorkerPool
 from syncs.process import shutdown
 
 LONG = 60.0  # seconds; none of these lasts so long unless it hangs
@@ -38,17 +38,17 @@ def given(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Work], Work]]:
     def give(work: Work) -> Work:
         monkeypatch.setattr(worker_pool, "claim", work.claim)
         monkeypatch.setattr(worker_pool.runner, "work", work.work)
-        monkeypatch.setattr(worker_pool, "_show_life", time.monotonic)
-        monkeypatch.setattr(worker_pool, "LOOKS_EVERY", 0.01)
+        monkeypatch.setattr(worker_pool, "_record_heartbeat", time.monotonic)
+        monkeypatch.setattr(worker_pool, "POLL_INTERVAL", 0.01)
         return work
 
     yield give
-    shutdown.ask(False)
+    shutdown.request(False)
 
 
-def until_done(size: int) -> Crew:
+def until_done(size: int) -> WorkerPool:
     """Let a crew work to its end."""
-    working = Crew(time.monotonic() + LONG, size)
+    working = WorkerPool(time.monotonic() + LONG, size)
     working.work()
     assert (working.there, working.resting) == (0, 0)
     return working
@@ -98,21 +98,21 @@ def test_one_that_fails_keeps_nobody_from_ending(given: Callable[[Work], Work]) 
             raise ValueError
 
     work = given(Work(30, hold=hold))
-    working = Crew(time.monotonic() + LONG, 4)
+    working = WorkerPool(time.monotonic() + LONG, 4)
     working.work()
     assert working.there == 0
     assert {piece % 3 for piece in work.done} <= {1, 2}
 
 
 def test_it_takes_nothing_more_when_it_is_told_to_stop(given: Callable[[Work], Work]) -> None:
-    work = given(Work(50, hold=lambda piece: shutdown.ask()))
+    work = given(Work(50, hold=lambda piece: shutdown.request()))
     until_done(1)
     assert len(work.done) == 1
 
 
 def test_it_takes_nothing_more_when_its_time_is_over(given: Callable[[Work], Work]) -> None:
     work = given(Work(50))
-    working = Crew(time.monotonic(), 4)
+    working = WorkerPool(time.monotonic(), 4)
     working.work()
     assert work.done == []
 

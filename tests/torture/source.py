@@ -9,7 +9,7 @@ from typing import Any
 
 from msgspec import UNSET
 
-from integrations.connectors.base import Ask, Cursor, Page
+from integrations.connectors.base import Cursor, FetchRequest, Page
 from integrations.entities import Entity
 from integrations.records import Counters, OrderLine, Record
 from tests.kit.model_wms import ModelWms, item, order, shipment
@@ -43,7 +43,7 @@ class Listing(StrEnum):
 class Walk:
     """One reading of a list from its first page on, as the WMS saw it."""
 
-    ask: Ask
+    ask: FetchRequest
     clock: datetime
     pages: dict[str, int] = field(default_factory=dict)
     disturbed: bool = False  # the list changed since, or another door brought what it does not have
@@ -120,7 +120,7 @@ class Source(ModelWms):
 
     # --- What it answers ---------------------------------------------------------------------------------------------
 
-    def fetch(self, entity: Entity, ask: Ask, cursor: Cursor | None) -> Page:
+    def fetch(self, entity: Entity, ask: FetchRequest, cursor: Cursor | None) -> Page:
         if cursor is None:
             self.walks[entity] = Walk(ask, self.now())
         page = super().fetch(entity, ask, cursor)

@@ -203,7 +203,7 @@ shapes = st.builds(
     has_clock=st.sampled_from([True, True, False]),
     whole_inventory=st.booleans(),
     slice_seconds=st.sampled_from([0, 60]),
-    handful=st.sampled_from([sql.HANDFUL, 1]),
+    handful=st.sampled_from([sql.COPY_FROM_ROWS, 1]),
 )
 modes = st.sampled_from([Mode.INCREMENTAL, Mode.INCREMENTAL, Mode.FULL])
 statements = st.integers(1, 60)
@@ -275,12 +275,12 @@ def world(
 ) -> World:
     """The connection under test, and beside it one of another account with the same ids."""
     monkeypatch.setattr(wakeups, "wake", lambda: None)
-    monkeypatch.setattr(sql, "HANDFUL", sql.HANDFUL)
+    monkeypatch.setattr(sql, "COPY_FROM_ROWS", sql.COPY_FROM_ROWS)
     settings.SLICE_SECONDS = 0
     other = factories.connection(connection.workspace, "Other")
     EntitySchedule.objects.filter(connection=other).update(enabled=False)
-    writer.apply(other.pk, Entity.ORDERS, writer.drafts(order(one, now()) for one in IDS), now=now())
-    writer.apply(other.pk, Entity.INVENTORY, writer.drafts(item(one, "1", now()) for one in IDS), now=now())
+    writer.apply(other.pk, Entity.ORDERS, writer.make_drafts(order(one, now()) for one in IDS), now=now())
+    writer.apply(other.pk, Entity.INVENTORY, writer.make_drafts(item(one, "1", now()) for one in IDS), now=now())
     return World(connection, other, factories.person("cleo", in_=connection.workspace), clock)
 
 

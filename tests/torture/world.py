@@ -52,7 +52,7 @@ class Shape:
     has_clock: bool = True
     whole_inventory: bool = False
     slice_seconds: float = 0
-    handful: int = sql.HANDFUL
+    handful: int = sql.COPY_FROM_ROWS
 
 
 class World:
@@ -67,7 +67,7 @@ class World:
         whole = [Entity.INVENTORY] if shape.whole_inventory else []
         CONNECTORS["model"] = connector_for(self.source, whole=whole)
         settings.SLICE_SECONDS = shape.slice_seconds
-        sql.HANDFUL = shape.handful
+        sql.COPY_FROM_ROWS = shape.handful
         wipe(self.connection)
         self.checked: set[int] = set()
         self.walked: set[int] = set()
@@ -130,7 +130,7 @@ class World:
             self.newest[entity, external_id] = max(record.updated_at, self.newest.get((entity, external_id), START))
         self.touched = True
         with transaction.atomic():
-            drafts = writer.drafts([record])
+            drafts = writer.make_drafts([record])
             self.brought[entity] += writer.apply(self.connection.pk, entity, drafts, now=now()).created
         self._note_stamps(entity)
 

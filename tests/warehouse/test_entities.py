@@ -12,7 +12,7 @@ from integrations.entities import Entity
 from packr.warehouse import models, visibility
 from packr.warehouse.mirror import export, writer
 from packr.warehouse.mirror.schema import TABLES
-from packr.workspaces.request_context import Place
+from packr.workspaces.request_context import RequestContext
 from tests.kit import factories as make
 
 pytestmark = pytest.mark.django_db
@@ -22,7 +22,7 @@ ARRIVED = datetime(2026, 2, 9, 16, tzinfo=UTC)
 
 
 def kept(connection: Any, entity: Entity, *found: records.Record) -> None:
-    writer.apply(connection.pk, entity, writer.drafts(found), now=now())
+    writer.apply(connection.pk, entity, writer.make_drafts(found), now=now())
 
 
 def back(**fields: Any) -> records.Return:
@@ -116,7 +116,9 @@ def test_what_a_brand_sees_of_each_entity(connection: Any) -> None:
         order = make.order(connection, external_id=f"order of {one}", warehouse_customer_id=one)
         make.order_shipment(order, external_id=f"parcel of {one}")
     alone, whole = (
-        Place(connection.workspace, make.brand(connection.workspace, name, (connection, customer)), [], [], False)
+        RequestContext(
+            connection.workspace, make.brand(connection.workspace, name, (connection, customer)), [], [], False
+        )
         for name, customer in (("alone", "c-1"), ("whole", ""))
     )
     for place, customers in ((alone, {"of c-1"}), (whole, {"of c-1", "of c-2", "of None"})):
@@ -128,7 +130,7 @@ def test_what_a_brand_sees_of_each_entity(connection: Any) -> None:
     assert seen(whole, models.OrderShipment) == {"parcel of c-1", "parcel of c-2"}
 
 
-def seen(place: Place, model: type[models.Mirrored]) -> set[str]:
+def seen(place: RequestContext, model: type[models.Mirrored]) -> set[str]:
     """The ids a place sees of a table; as a list reads it and as a page of one row does."""
     rows: Any = model._default_manager
     listed = [row.external_id for part in visibility.parts(place, model) for row in part.of(model)]

@@ -13,7 +13,7 @@ from django.utils.timezone import now
 from integrations import records
 from integrations.entities import Entity
 from packr.warehouse.metrics import pipeline
-from packr.warehouse.metrics.compute import COLUMNS, work_out
+from packr.warehouse.metrics.compute import COLUMNS, compute
 from packr.warehouse.models import KitPart, Order, OrderLine, ProcessingMark, SkuMetrics
 from syncs.engine import runner
 from syncs.engine.run_slice import schedule_of
@@ -203,7 +203,7 @@ def test_what_comes_out_the_same_is_not_written(clock: Any, wms: Any, connection
     before, day = table(), now().date()
     SkuMetrics.objects.filter(sku="TEA").update(outstanding=1)
     clock.shift(timedelta(minutes=5))
-    assert work_out(connection, [*SKUS, ""], day=day, now=now()) == len(SKUS)
+    assert compute(connection, [*SKUS, ""], day=day, now=now()) == len(SKUS)
     assert list(SkuMetrics.objects.filter(worked_out_at=now()).values_list("sku", flat=True)) == ["TEA"]
     assert table() == before
 
@@ -241,7 +241,7 @@ def test_a_large_first_sync_shows_its_data_before_anything_is_worked_out(
     clock: Any, wms: Any, connection: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The sync after it, which finds nothing, does that."""
-    monkeypatch.setattr("syncs.engine.post_processing.MANY", 2)
+    monkeypatch.setattr("syncs.engine.post_processing.ANALYZE_AFTER_ROWS", 2)
     wms.put(INVENTORY, stock("CUP", "4"), stock("MUG", "2"))
     assert sync(connection, INVENTORY, Mode.FULL).processed == 0
     assert not SkuMetrics.objects.exists()
@@ -266,9 +266,9 @@ def test_killed_at_any_portion_it_goes_on(
         worked.append("")
         if len(worked) % 3 == 2:
             raise KeyboardInterrupt
-        return work_out(*args, **kwargs)
+        return compute(*args, **kwargs)
 
-    monkeypatch.setattr(pipeline, "work_out", dies)
+    monkeypatch.setattr(pipeline, "compute", dies)
     for _ in range(100):
         claimed = claim()
         if claimed is None:

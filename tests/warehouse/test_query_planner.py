@@ -50,13 +50,13 @@ def fill(connection: Connection, *, per_order: int = 3) -> None:
         for first in range(0, COUNT, per_order)
     )
     with transaction.atomic():
-        writer.apply(connection.pk, Entity.PRODUCTS, writer.drafts(products), now=NOW)
-        writer.apply(connection.pk, Entity.ORDERS, writer.drafts(orders), now=NOW)
+        writer.apply(connection.pk, Entity.PRODUCTS, writer.make_drafts(products), now=NOW)
+        writer.apply(connection.pk, Entity.ORDERS, writer.make_drafts(orders), now=NOW)
 
 
 def work_out(connection: Connection, entity: Entity = Entity.ORDERS) -> None:
     """Work in all changes of an entity."""
-    place: pipeline.Place | None = pipeline.begin(connection, entity, NOW)
+    place: pipeline.Progress | None = pipeline.begin(connection, entity, NOW)
     while place is not None:
         _, place = pipeline.go_on(connection, entity, place, NOW)
 
@@ -81,7 +81,7 @@ def test_ids_are_looked_up_one_by_one(connection: Connection, other: Connection)
 def test_metrics_are_worked_out_one_by_one(connection: Connection, other: Connection) -> None:
     for number in range(OFTEN):
         product = records.Product(external_id="x", sku="X", name=str(number), inventory_items=[])
-        writer.apply(other.pk, Entity.PRODUCTS, writer.drafts([product]), now=NOW)
+        writer.apply(other.pk, Entity.PRODUCTS, writer.make_drafts([product]), now=NOW)
         work_out(other, Entity.PRODUCTS)
     fill(connection)
     before = rows_read()
@@ -99,10 +99,10 @@ def test_a_connection_that_is_new_to_the_planner_is_made_known(connection: Conne
         cursor.execute("ANALYZE warehouse_product")
     fill(connection)
     assert query_planner._believed(TABLE, connection.pk) <= 1
-    query_planner.make_known(connection.pk, Entity.PRODUCTS, COUNT)
+    query_planner.analyze_if_believed_empty(connection.pk, Entity.PRODUCTS, COUNT)
     assert COUNT / 2 < query_planner._believed(TABLE, connection.pk) < COUNT * 2
     with CaptureQueriesContext(database) as asked:
-        query_planner.make_known(connection.pk, Entity.PRODUCTS, COUNT)
+        query_planner.analyze_if_believed_empty(connection.pk, Entity.PRODUCTS, COUNT)
     assert len(asked) == 1  # what is known is not looked at again
 
 

@@ -39,7 +39,7 @@ NOW = datetime(2026, 2, 5, tzinfo=UTC)
 def apply(connection, entity, *found, trust=False, now=NOW):
     """(created, updated, unchanged, stale), in a transaction as in the engine."""
     with transaction.atomic():
-        done = writer.apply(connection.pk, entity, writer.drafts(found), now=now, trust=trust)
+        done = writer.apply(connection.pk, entity, writer.make_drafts(found), now=now, trust=trust)
     return done.created, done.updated, done.unchanged, done.stale
 
 
@@ -381,7 +381,7 @@ def test_another_door_between_reading_and_writing(connection, monkeypatch):
 @pytest.mark.parametrize("handful", [50, 1])
 def test_a_row_that_moved_since_it_was_compared_rolls_the_page_back(connection, monkeypatch, handful):
     """Trap 3.15: compared in the statement itself, and the page is read again rather than half written."""
-    monkeypatch.setattr(sql, "HANDFUL", handful)
+    monkeypatch.setattr(sql, "COPY_FROM_ROWS", handful)
     apply(connection, ORDERS, order("o1", THEN), order("o2", THEN))
     real = sql.update
 
@@ -429,7 +429,7 @@ def test_everything_is_asked_before_the_database_writes(connection, count):
             writer.apply(
                 connection.pk,
                 INVENTORY,
-                writer.drafts(found),
+                writer.make_drafts(found),
                 now=NOW,
                 meanwhile=lambda: moments.append(len(queries)),
             )
@@ -467,7 +467,7 @@ def test_a_connection_that_is_gone_takes_no_rows(connection):
     pk = connection.pk
     connection.delete()
     with pytest.raises(Connection.DoesNotExist), transaction.atomic():
-        writer.apply(pk, CUSTOMERS, writer.drafts([customer("c")]), now=NOW)
+        writer.apply(pk, CUSTOMERS, writer.make_drafts([customer("c")]), now=NOW)
 
 
 @pytest.mark.django_db(transaction=True)
@@ -482,7 +482,7 @@ def test_a_connection_deleted_while_a_page_is_written_leaves_no_row(connection):
 
     deleting = Thread(target=delete)
     with transaction.atomic():
-        writer.apply(connection.pk, INVENTORY, writer.drafts(item(f"i{n}", "1", THEN) for n in range(80)), now=NOW)
+        writer.apply(connection.pk, INVENTORY, writer.make_drafts(item(f"i{n}", "1", THEN) for n in range(80)), now=NOW)
         deleting.start()
         deleting.join(0.5)  # long enough to come as far as it can
     deleting.join()
@@ -513,7 +513,7 @@ def test_a_deletion_that_is_in_a_worker_s_way_begins_anew(connection):
         SyncRun.objects.select_for_update().get(pk=run.pk)
         deleting.start()
         deleting.join(0.3)  # long enough for it to take the connection
-        writer.apply(connection.pk, CUSTOMERS, writer.drafts([customer("c")]), now=NOW)
+        writer.apply(connection.pk, CUSTOMERS, writer.make_drafts([customer("c")]), now=NOW)
     deleting.join()
     assert refused == []
     assert not Connection.objects.exists()

@@ -8,7 +8,7 @@ from django.http import Http404
 from integrations.models import Connection
 from packr.workspaces import access
 from packr.workspaces.models import ADMIN_PERMISSIONS, Membership, Role, Workspace
-from packr.workspaces.services import leave, save_workspace, set_role
+from packr.workspaces.services import remove_member, save_workspace, set_role
 from syncs.models import EntitySchedule
 
 
@@ -17,7 +17,7 @@ def people(connection, home):
     """One of each: admin, member, admin elsewhere, nobody, support, one who left, a switched-off one."""
     save_workspace("other", admins=["other_admin"])
     save_workspace("northbay", admins=["inactive"], members=["left"])
-    leave(Membership.objects.get(user__username="left"))
+    remove_member(Membership.objects.get(user__username="left"))
     User.objects.filter(username="inactive").update(is_active=False)
     User.objects.create_user("nobody")
     User.objects.create_user("support", is_staff=True)

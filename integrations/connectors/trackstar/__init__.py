@@ -12,7 +12,7 @@ from urllib.parse import quote
 from ...entities import Entity
 from ...errors import ConnectorError, Kind
 from ...http.client import Answer, Client
-from ..base import Ask, Connector, Credential, Health
+from ..base import ConnectionHealth, Connector, Credential, FetchRequest
 from ..parsing import instant
 from . import mapping
 from .actions import ACTIONS, INTEGRATION, INTEGRATION_LABEL, OPERATIONS
@@ -93,7 +93,7 @@ class Trackstar(Connector):
             client.headers[f"x-trackstar-{name.replace('_', '-')}"] = value
 
     @classmethod
-    def check(cls, client: Client, *, connecting: bool = False) -> Health:
+    def check(cls, client: Client, *, connecting: bool = False) -> ConnectionHealth:
         """One request: the connection as Trackstar describes it or, without its id, the shortest list.
 
         Only the list proves the access token, so connecting asks for both.
@@ -104,7 +104,7 @@ class Trackstar(Connector):
             answer = client.get("/wms/warehouses", {"limit": "1"}, ok=REFUSED)
             if answer.status not in (403, 501) and not isinstance(_data(accept(client, answer)), list):
                 raise broken("no list of warehouses")
-            health = Health(answer.clock)
+            health = ConnectionHealth(answer.clock)
         if connection_id:
             health = _health(client, *_connection(client, connection_id))
         return health
@@ -112,7 +112,7 @@ class Trackstar(Connector):
     @classmethod
     def probe(cls, client: Client, entity: Entity, clock: datetime) -> None:
         """As little as can be asked for; of warehouse locations those of one warehouse."""
-        resource, ask = cls.resources[entity], Ask(since=clock, lazily=True)
+        resource, ask = cls.resources[entity], FetchRequest(since=clock, lazily=True)
         page = resource.fetch(client, ask, None)
         if entity == Entity.WAREHOUSE_LOCATIONS and page.cursor is not None:
             resource.fetch(client, ask, page.cursor)
@@ -175,7 +175,7 @@ def _unknown_connection() -> ConnectorError:
     )
 
 
-def _health(client: Client, connection: dict[str, Any], answer: Answer) -> Health:
+def _health(client: Client, connection: dict[str, Any], answer: Answer) -> ConnectionHealth:
     """What Trackstar says of a connection; ConnectorError(credentials) when it can read nothing at the WMS any more."""
     errors = _dicts(connection.get("errors"))
     # Trackstar documents two shapes of an error; one calls its text `message`, the other `error_message`.
@@ -189,7 +189,7 @@ def _health(client: Client, connection: dict[str, Any], answer: Answer) -> Healt
         )
     warning = f"Trackstar reports a problem with the WMS: {said or 'it gives no reason.'}" if errors else ""
     name = connection.get("integration_display_name") or connection.get("integration_name") or ""
-    return Health(answer.clock, account=str(name)[:100], warning=warning)
+    return ConnectionHealth(answer.clock, account=str(name)[:100], warning=warning)
 
 
 def _nothing_readable(errors: Iterable[dict[str, Any]]) -> bool:

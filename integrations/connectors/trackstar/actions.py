@@ -15,7 +15,16 @@ from ...entities import Entity
 from ...errors import ConnectorError, Kind
 from ...http.client import Answer, Client, explain
 from ...records import InventoryItem, Record
-from ..actions import ActionKind, Again, Declined, Done, Operation, Unclear, Wish, is_held
+from ..actions import (
+    ActionKind,
+    ActionRejected,
+    ActionRequest,
+    ActionResult,
+    Operation,
+    OutcomeUnknown,
+    RetryPolicy,
+    is_held,
+)
 from ..decoding import Shape
 from . import action_fields, mapping
 from .errors import refused
@@ -46,25 +55,27 @@ Body = dict[str, Any]
 # --- Sending ----------------------------------------------------------------------------------------------------------
 
 
-def _create(entity: Entity, body: Callable[[Wish], Body]) -> Callable[[Client, Wish], Done]:
-    def send(client: Client, wish: Wish) -> Done:
+def _create(entity: Entity, body: Callable[[ActionRequest], Body]) -> Callable[[Client, ActionRequest], ActionResult]:
+    def send(client: Client, wish: ActionRequest) -> ActionResult:
         return _write(client, wish, "POST", PATHS[entity][0], body(wish))
 
     return send
 
 
-def _change(entity: Entity, body: Callable[[Wish], Body], last: str = "") -> Callable[[Client, Wish], Done]:
-    def send(client: Client, wish: Wish) -> Done:
+def _change(
+    entity: Entity, body: Callable[[ActionRequest], Body], last: str = ""
+) -> Callable[[Client, ActionRequest], ActionResult]:
+    def send(client: Client, wish: ActionRequest) -> ActionResult:
         return _write(client, wish, "PUT", f"{_path(entity, wish)}{last}", body(wish))
 
     return send
 
 
-def _path(entity: Entity, wish: Wish) -> str:
+def _path(entity: Entity, wish: ActionRequest) -> str:
     return f"{PATHS[entity][0]}/{quote(str(wish.target), safe='')}"
 
 
-def _write(client: Client, wish: Wish, method: str, path: str, body: Body) -> Done:
+def _write(client: Client, wish: ActionRequest, method: str, path: str, body: Body) -> ActionResult:
     """Send a write; what it answers is the record as it is now."""
     headers = {"Idempotency-Key": wish.key}
     answer = client.request(method, path, payload=body, headers=headers, ok=REFUSED)
@@ -73,7 +84,7 @@ def _write(client: Client, wish: Wish, method: str, path: str, body: Body) -> Do
     return _done(wish, answer)
 
 
-def _done(wish: Wish, answer: Answer) -> Done:
+def _done(wish: ActionRequest, answer: Answer) -> ActionResult:
     """What an answer of success says. Some samples of the guides leave `id` and `unused_fields` out."""
     whole = answer.json()
     data = whole.get("data") if isinstance(whole, dict) else None
@@ -88,37 +99,37 @@ def _done(wish: Wish, answer: Answer) -> Done:
     unused = whole.get("unused_fields")
     names = tuple(str(name)[:100] for name in unused[:20]) if isinstance(unused, list) else ()
     stamped = record is not None and bool(record.version_at or record.updated_at)
-    return Done(external_id, record, version_known=stamped, unused=names, clock=answer.clock)
+    return ActionResult(external_id, record, version_known=stamped, unused=names, clock=answer.clock)
 
 
-def _order(wish: Wish) -> Body:
+def _order(wish: ActionRequest) -> Body:
     return {**action_fields.body(wish.values, action_fields.CREATE_ORDER), "reference_id": wish.reference}
 
 
-def _inbound(wish: Wish) -> Body:
+def _inbound(wish: ActionRequest) -> Body:
     return action_fields.body(wish.values, action_fields.CREATE_INBOUND)
 
 
-def _cancel(client: Client, wish: Wish) -> Done:
+def _cancel(client: Client, wish: ActionRequest) -> ActionResult:
     """Cancel an order; one that is cancelled already is as good as one that is cancelled now."""
     try:
         return _change(Entity.ORDERS, lambda wish: {}, "/cancel")(client, wish)
-    except Declined as declined:
+    except ActionRejected as declined:
         found = _cancelled_before(client, wish)
         if found is None:
             raise declined from None
         return found
 
 
-def _cancelled_before(client: Client, wish: Wish) -> Done | None:
+def _cancelled_before(client: Client, wish: ActionRequest) -> ActionResult | None:
     try:
         return _find_cancelled(client, wish)
     except ConnectorError:
         return None  # the WMS's refusal has been heard, and stands
 
 
-def _hold(wanted: bool) -> Callable[[Client, Wish], Done]:
-    def send(client: Client, wish: Wish) -> Done:
+def _hold(wanted: bool) -> Callable[[Client, ActionRequest], ActionResult]:
+    def send(client: Client, wish: ActionRequest) -> ActionResult:
         data = {"order_id": wish.target, "operator_hold": wanted}
         if not wanted:
             # Released is released, whoever placed which hold.
@@ -133,7 +144,7 @@ def _hold(wanted: bool) -> Callable[[Client, Wish], Done]:
         if answer.status >= 300:
             raise refused(client, answer)
         _accept_passed_through(client, answer)
-        return Done(str(wish.target), version_known=False, clock=answer.clock)
+        return ActionResult(str(wish.target), version_known=False, clock=answer.clock)
 
     return send
 
@@ -149,9 +160,9 @@ def _accept_passed_through(client: Client, answer: Answer) -> None:
     errors = body.get("errors")
     if isinstance(errors, list) and errors:
         words = [plain_words(client, one.get("message")) for one in errors if isinstance(one, dict)]
-        raise Declined(" ".join(word for word in words if word) or "The WMS refused without a reason.")
+        raise ActionRejected(" ".join(word for word in words if word) or "The WMS refused without a reason.")
     if 400 <= status < 500:
-        raise Declined(plain_words(client, body.get("message")) or f"The WMS refused the change ({status}).")
+        raise ActionRejected(plain_words(client, body.get("message")) or f"The WMS refused the change ({status}).")
     if status >= 300 or not isinstance(body.get("data"), dict):
         raise ConnectorError(Kind.UNREACHABLE, "The WMS behind Trackstar failed.", detail=f"status {status}")
 
@@ -159,7 +170,7 @@ def _accept_passed_through(client: Client, answer: Answer) -> None:
 # --- Finding out ------------------------------------------------------------------------------------------------------
 
 
-def _single(client: Client, entity: Entity, wish: Wish) -> Done | None:
+def _single(client: Client, entity: Entity, wish: ActionRequest) -> ActionResult | None:
     """The target as Trackstar has it now; None when it is not there."""
     answer = client.get(_path(entity, wish), ok=REFUSED)
     if answer.status == 404:
@@ -168,11 +179,13 @@ def _single(client: Client, entity: Entity, wish: Wish) -> Done | None:
         raise explain(answer)
     decoded = PATHS[entity][1].one(answer, "data")
     record = decoded.records[0] if decoded.records else None
-    return Done(str(wish.target), record, clock=answer.clock) if record else None
+    return ActionResult(str(wish.target), record, clock=answer.clock) if record else None
 
 
-def _find_target(entity: Entity, is_done: Callable[[Wish, Any], bool]) -> Callable[[Client, Wish], Done | None]:
-    def find(client: Client, wish: Wish) -> Done | None:
+def _find_target(
+    entity: Entity, is_done: Callable[[ActionRequest, Any], bool]
+) -> Callable[[Client, ActionRequest], ActionResult | None]:
+    def find(client: Client, wish: ActionRequest) -> ActionResult | None:
         found = _single(client, entity, wish)
         return found if found and is_done(wish, found.record) else None
 
@@ -182,11 +195,13 @@ def _find_target(entity: Entity, is_done: Callable[[Wish, Any], bool]) -> Callab
 _find_cancelled = _find_target(Entity.ORDERS, lambda wish, order: order.status == "cancelled")
 
 
-def _find_created(entity: Entity, names: Mapping[str, Callable[[Wish], str]]) -> Callable[[Client, Wish], Done | None]:
+def _find_created(
+    entity: Entity, names: Mapping[str, Callable[[ActionRequest], str]]
+) -> Callable[[Client, ActionRequest], ActionResult | None]:
     """Look a created object up by our reference or, where the WMS keeps none, by the number it was given."""
     path, shape = PATHS[entity]
 
-    def find(client: Client, wish: Wish) -> Done | None:
+    def find(client: Client, wish: ActionRequest) -> ActionResult | None:
         for name, value in names.items():
             wanted = value(wish)
             if not wanted:
@@ -196,7 +211,7 @@ def _find_created(entity: Entity, names: Mapping[str, Callable[[Wish], str]]) ->
                 raise explain(answer)
             for record in shape.page(answer, "data").records:
                 if getattr(record, name) == wanted and (wanted == wish.reference or _is_new(record, wish.asked_at)):
-                    return Done(str(record.external_id), record, clock=answer.clock)
+                    return ActionResult(str(record.external_id), record, clock=answer.clock)
         return None
 
     return find
@@ -206,23 +221,23 @@ def _is_new(record: Record, asked_at: datetime) -> bool:
     return isinstance(record.created_at, datetime) and record.created_at >= asked_at - CLOCKS_DIFFER
 
 
-def _find_adjusted(client: Client, wish: Wish) -> Done | None:
+def _find_adjusted(client: Client, wish: ActionRequest) -> ActionResult | None:
     """Compare the count with what it was: as before, it was not adjusted; else only a count that fits tells it was."""
     found = _single(client, Entity.INVENTORY, wish)
     was = wish.before.get("onhand")
     if found is None or was is None or not isinstance(found.record, InventoryItem):
-        raise Unclear
+        raise OutcomeUnknown
     levels = found.record.inventory_by_warehouse_id
     here = levels.get(str(wish.values.get("warehouse_id"))) if isinstance(levels, dict) else None
     if here is None or here.onhand is None:
-        raise Unclear
+        raise OutcomeUnknown
     amount = int(wish.values["quantity"]) * (1 if wish.values["adjustment_type"] == "increase" else -1)
     moved = float(here.onhand) - float(was)
     if moved == amount:
         return found
     if moved == 0:
         return None
-    raise Unclear
+    raise OutcomeUnknown
 
 
 # --- What can be done where -------------------------------------------------------------------------------------------
@@ -269,13 +284,13 @@ class _Changes:
 
     names: tuple[str, ...]
 
-    def __call__(self, wish: Wish, record: Any) -> bool:
+    def __call__(self, wish: ActionRequest, record: Any) -> bool:
         return all(
             action_fields.same(getattr(record, name), wish.values[name]) for name in self.names if name in wish.values
         )
 
 
-def _shows_inbound(wish: Wish, record: Any) -> bool:
+def _shows_inbound(wish: ActionRequest, record: Any) -> bool:
     lines = {line.sku: line.expected_quantity for line in record.line_items or ()}
     tracking = wish.values.get("tracking_number")
     return (
@@ -303,7 +318,7 @@ OPERATIONS: Mapping[ActionKind, Operation] = {
         _hold(True),
         _find_target(Entity.ORDERS, lambda wish, order: is_held(order)),
         _lacks_holds,
-        Again.HARMLESS,
+        RetryPolicy.HARMLESS,
         SEEN_WITHIN_BY_PASSTHROUGH,
     ),
     ActionKind.RELEASE_ORDER: Operation(
@@ -312,10 +327,10 @@ OPERATIONS: Mapping[ActionKind, Operation] = {
         # The copy shows the hold for an hour or more after it was released; before it was placed it showed none.
         None,
         _lacks_holds,
-        Again.HARMLESS,
+        RetryPolicy.HARMLESS,
         SEEN_WITHIN_BY_PASSTHROUGH,
     ),
-    ActionKind.CANCEL_ORDER: Operation((), _cancel, _find_cancelled, again=Again.HARMLESS),
+    ActionKind.CANCEL_ORDER: Operation((), _cancel, _find_cancelled, again=RetryPolicy.HARMLESS),
     ActionKind.CREATE_INBOUND_SHIPMENT: Operation(
         action_fields.CREATE_INBOUND,
         _create(Entity.INBOUND_SHIPMENTS, _inbound),
@@ -327,19 +342,19 @@ OPERATIONS: Mapping[ActionKind, Operation] = {
         action_fields.UPDATE_INBOUND,
         _change(Entity.INBOUND_SHIPMENTS, lambda wish: action_fields.body(wish.values, action_fields.UPDATE_INBOUND)),
         _find_target(Entity.INBOUND_SHIPMENTS, _shows_inbound),
-        again=Again.HARMLESS,
+        again=RetryPolicy.HARMLESS,
     ),
     ActionKind.ADJUST_INVENTORY: Operation(
         action_fields.ADJUST,
         _change(Entity.INVENTORY, lambda wish: action_fields.body(wish.values, action_fields.ADJUST), "/adjust"),
         _find_adjusted,
         _lacks_adjusting,
-        Again.BY_KEY,
+        RetryPolicy.BY_KEY,
     ),
     ActionKind.UPDATE_PRODUCT: Operation(
         action_fields.UPDATE_PRODUCT,
         _change(Entity.PRODUCTS, lambda wish: action_fields.body(wish.values, action_fields.UPDATE_PRODUCT)),
         _find_target(Entity.PRODUCTS, _Changes(("name", "gtin"))),
-        again=Again.HARMLESS,
+        again=RetryPolicy.HARMLESS,
     ),
 }

@@ -8,7 +8,7 @@ from typing import Any
 
 from ...errors import ConnectorError, Kind
 from ...http.client import Answer, Client, explain
-from ..actions import Declined
+from ..actions import ActionRejected
 from .resources import detail, plain_words
 
 
@@ -28,7 +28,7 @@ def refused(client: Client, answer: Answer) -> Exception:
     words = plain_words(client, body.get("error"))
     origin = "wms" if body.get("origin") == "integration" else "trackstar"
     fields = _fields(client, body.get("detail"))
-    return Declined(_sentence(answer.status, words, bool(fields)), fields=fields, origin=origin)
+    return ActionRejected(_sentence(answer.status, words, bool(fields)), fields=fields, origin=origin)
 
 
 def _sentence(status: int, words: str, has_fields: bool) -> str:

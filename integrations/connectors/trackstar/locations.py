@@ -9,7 +9,7 @@ from urllib.parse import quote
 from ...entities import Entity
 from ...errors import CursorExpired
 from ...http.client import Answer, Client
-from ..base import Ask, Cursor, Page, Resource
+from ..base import Cursor, FetchRequest, Page, Resource
 from ..decoding import Decoded
 from . import mapping
 from .resources import DEAD_TOKEN, LIMIT, REFUSED, accept, broken, next_token
@@ -27,7 +27,7 @@ class Locations:
         # No lookup: Trackstar finds a location only where its warehouse is known.
         return Resource(self.fetch, incremental=False)
 
-    def fetch(self, client: Client, ask: Ask, cursor: Cursor | None) -> Page:
+    def fetch(self, client: Client, ask: FetchRequest, cursor: Cursor | None) -> Page:
         """One page: of the warehouses, which holds no records, or of the locations of the first one that is left."""
         if cursor is None or not cursor["left"]:
             return self._warehouses(client, cursor)
@@ -44,7 +44,7 @@ class Locations:
             raise broken("a warehouse without an id")
         return Page((), cursor=_cursor(left, None, next_token(decoded.rest)), clock=answer.clock)
 
-    def _of_warehouse(self, client: Client, ask: Ask, cursor: Cursor) -> Page:
+    def _of_warehouse(self, client: Client, ask: FetchRequest, cursor: Cursor) -> Page:
         left, more = cursor["left"], cursor["more"]
         answer = _asked(client, f"{WAREHOUSES}/{quote(left[0], safe='')}/locations", cursor["token"])
         if answer.status == 404:

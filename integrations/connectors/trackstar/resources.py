@@ -14,7 +14,7 @@ from urllib.parse import quote
 from ...entities import Entity
 from ...errors import ConnectorError, CursorExpired, Kind
 from ...http.client import GOES_ON, Answer, Client, explain
-from ..base import Ask, Cursor, Page, Resource
+from ..base import Cursor, FetchRequest, Page, Resource
 from ..decoding import Decoded, Shape
 from ..parsing import clean
 
@@ -45,7 +45,7 @@ class Listing:
         lookup, single = (self.lookup, self.single) if self.has_single else (None, None)
         return Resource(self.fetch, overlap=OVERLAP, incremental=self.incremental, lookup=lookup, single=single)
 
-    def fetch(self, client: Client, ask: Ask, cursor: Cursor | None) -> Page:
+    def fetch(self, client: Client, ask: FetchRequest, cursor: Cursor | None) -> Page:
         """One page. The cursor holds Trackstar's token and by which stamp this walk asks for changes."""
         token = cursor["token"] if cursor else None
         stamp = cursor["stamp"] if cursor else _stamp(client)
@@ -68,13 +68,13 @@ class Listing:
             unopened=decoded.unopened,
         )
 
-    def _ask(self, client: Client, ask: Ask, stamp: str, token: str | None) -> Answer:
+    def _ask(self, client: Client, ask: FetchRequest, stamp: str, token: str | None) -> Answer:
         params = {**self._window(ask, stamp), "limit": LIMIT}
         if token is not None:
             params["page_token"] = token
         return client.get(self.path, params, ok=REFUSED)
 
-    def _window(self, ask: Ask, stamp: str) -> dict[str, str]:
+    def _window(self, ask: FetchRequest, stamp: str) -> dict[str, str]:
         if ask.since and self.incremental:
             earlier = OVERLAP_BY_WMS_TIME - OVERLAP if stamp == WMS_STAMP else timedelta(0)
             window = {f"{stamp}[gte]": wire_time(ask.since, earlier)}
@@ -111,7 +111,7 @@ class Listing:
         return Page(decoded.records, decoded.rejected, clock=answer.clock)
 
 
-def _end(ask: Ask, stamp: str) -> dict[str, str]:
+def _end(ask: FetchRequest, stamp: str) -> dict[str, str]:
     return {f"{stamp}[lte]": wire_time(ask.until)} if ask.until else {}
 
 

@@ -7,7 +7,7 @@ every incremental reaches far further back than that. Deletions leave nothing be
 
 from ...entities import Entity
 from ...http.client import Client
-from ..base import Connector, Credential, Health
+from ..base import ConnectionHealth, Connector, Credential
 from . import actions, inbound, orders, reference_data, rpc, stock
 
 
@@ -33,11 +33,11 @@ class Tryton(Connector):
     actions = actions.OPERATIONS
 
     @classmethod
-    def check(cls, client: Client, *, connecting: bool = False) -> Health:
+    def check(cls, client: Client, *, connecting: bool = False) -> ConnectionHealth:
         """Ask what the login works with; when connecting, first the server's version, and with the password anew."""
         if connecting:
             rpc.version(client)
         answer = rpc.sign_in(client) if connecting else rpc.preferences(client)
         company = client.state["context"].get("company.rec_name")
         warning = "" if company else "This login works for no company in Tryton, so no stock can be counted."
-        return Health(clock=answer.clock, account=company or "", warning=warning)
+        return ConnectionHealth(clock=answer.clock, account=company or "", warning=warning)

@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from ...http.client import Client
-from ..actions import Declined, Wish, before_sending
+from ..actions import ActionRejected, ActionRequest, before_sending
 from .resources import BY_ID
 from .rpc import call
 
@@ -25,11 +25,11 @@ def one(client: Client, model: str, number: Any, *names: str) -> Row | None:
     return next(iter(rows(client, model, [["id", "=", number]], *names)), None)
 
 
-def number_of(wish: Wish) -> int:
+def number_of(wish: ActionRequest) -> int:
     """The id of what is to be changed, without the name of its model; Declined when it is none of Tryton's."""
     text = str(wish.target).rpartition(",")[2]
     if not text.isdecimal():
-        raise Declined("Tryton knows nothing of this id.")
+        raise ActionRejected("Tryton knows nothing of this id.")
     return int(text)
 
 
@@ -53,7 +53,7 @@ def party(client: Client, name: str, field: str, *names: str) -> Row:
         said = (
             "knows no party of this code or name." if not found else "has several parties of this name: use the code."
         )
-        raise Declined("Some values were not accepted.", fields={field: [f"Tryton {said}"]})
+        raise ActionRejected("Some values were not accepted.", fields={field: [f"Tryton {said}"]})
     return by_code[0]
 
 
@@ -76,7 +76,7 @@ def items(client: Client, lines: Sequence[Mapping[str, Any]]) -> list[Item]:
         if line["sku"] not in known
     }
     if errors:
-        raise Declined("Some values were not accepted.", fields=errors)
+        raise ActionRejected("Some values were not accepted.", fields=errors)
     return [known[line["sku"]] for line in lines]
 
 
@@ -94,5 +94,7 @@ def warehouse(client: Client, external_id: Any, *names: str) -> Row:
     known = [["type", "=", "warehouse"], ["id", "=", int(external_id) if str(external_id).isdecimal() else 0]]
     found = rows(client, "stock.location", known, *names)
     if not found:
-        raise Declined("Some values were not accepted.", fields={"warehouse_id": ["Tryton knows no such warehouse."]})
+        raise ActionRejected(
+            "Some values were not accepted.", fields={"warehouse_id": ["Tryton knows no such warehouse."]}
+        )
     return found[0]

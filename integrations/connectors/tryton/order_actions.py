@@ -11,7 +11,7 @@ from typing import Any
 
 from ...errors import ConnectorError
 from ...http.client import Client
-from ..actions import Declined, Done, Unclear, Wish
+from ..actions import ActionRejected, ActionRequest, ActionResult, OutcomeUnknown
 from . import lookups
 from .lookups import Row, amount, day_on_the_wire, number_of, quantity, rows
 from .orders import ORDERS
@@ -23,27 +23,27 @@ OPEN_SHIPMENTS = ("draft", "waiting", "assigned", "picked", "packed")
 WIZARD = "wizard.sale.handle.shipment.exception"
 
 
-def done(client: Client, number: int) -> Done:
+def done(client: Client, number: int) -> ActionResult:
     """The order as Tryton has it now."""
     page = ORDERS.lookup(client, [str(number)])
-    return Done(str(number), next(iter(page.records), None), clock=page.clock)
+    return ActionResult(str(number), next(iter(page.records), None), clock=page.clock)
 
 
 # --- Creating ---------------------------------------------------------------------------------------------------------
 
 
-def create(client: Client, wish: Wish) -> Done:
+def create(client: Client, wish: ActionRequest) -> ActionResult:
     """Make an order and confirm it. When Tryton refuses on the way, nothing of it stays there."""
     found = _made(client, wish)
     number = found["id"] if found else _draft(client, wish)
     try:
         return _confirm(client, number)
-    except Declined:
+    except ActionRejected:
         _take_back(client, number)
         raise
 
 
-def find_created(client: Client, wish: Wish) -> Done | None:
+def find_created(client: Client, wish: ActionRequest) -> ActionResult | None:
     """The order that bears our reference. One that was only half made is gone on with: that can be done twice.
 
     What Tryton refuses then may be a step that is under way; only later it is what was refused before.
@@ -53,19 +53,19 @@ def find_created(client: Client, wish: Wish) -> Done | None:
         return None
     try:
         return _confirm(client, found["id"])
-    except Declined:
+    except ActionRejected:
         if datetime.now(UTC) - wish.asked_at < UNDER_WAY:
-            raise Unclear from None
+            raise OutcomeUnknown from None
         _take_back(client, found["id"])
         return None
 
 
-def _made(client: Client, wish: Wish) -> Row | None:
+def _made(client: Client, wish: ActionRequest) -> Row | None:
     ours = ["OR", ["reference", "=", wish.reference], ["comment", "like", f"%{wish.reference}%"]]
     return next(iter(rows(client, "sale.sale", [ours], "state")), None)
 
 
-def _draft(client: Client, wish: Wish) -> int:
+def _draft(client: Client, wish: ActionRequest) -> int:
     values = wish.values
     buyer = lookups.party(client, values["party"], "party")
     items = lookups.items(client, values["line_items"])
@@ -124,14 +124,14 @@ def _address(client: Client, buyer: int, wanted: Any) -> int:
             return int(row["id"])
     country = rows(client, "country.country", [["code", "=", str(wanted.get("country")).upper()]])
     if not country:
-        raise Declined(
+        raise ActionRejected(
             "Some values were not accepted.", fields={"ship_to_address.country": ["Tryton knows no such country."]}
         )
     made = change(client, "model.party.address.create", [{**words, "party": buyer, "country": country[0]["id"]}])
     return int(made[0])
 
 
-def _confirm(client: Client, number: int) -> Done:
+def _confirm(client: Client, number: int) -> ActionResult:
     """Quote and confirm an order, as far as that is still to be done."""
     if _state(client, number) == "draft":
         change(client, f"{SALE}.quote", [number])
@@ -142,7 +142,7 @@ def _confirm(client: Client, number: int) -> Done:
 
 def _take_back(client: Client, number: int) -> None:
     """Remove a draft that Tryton would not confirm, as far as it lets us; what stays is found by our reference."""
-    with suppress(Declined, ConnectorError):
+    with suppress(ActionRejected, ConnectorError):
         change(client, f"{SALE}.cancel", [number])
         change(client, f"{SALE}.delete", [number])
 
@@ -150,14 +150,14 @@ def _take_back(client: Client, number: int) -> None:
 def _state(client: Client, number: int) -> str:
     found = lookups.one(client, "sale.sale", number, "state")
     if found is None:
-        raise Declined("Tryton no longer has this order.")
+        raise ActionRejected("Tryton no longer has this order.")
     return str(found["state"])
 
 
 # --- Holding, releasing, cancelling -----------------------------------------------------------------------------------
 
 
-def hold(client: Client, wish: Wish) -> Done:
+def hold(client: Client, wish: ActionRequest) -> ActionResult:
     """Put an order back to draft or, once it is confirmed, its shipments."""
     number = number_of(wish)
     state = _state(client, number)
@@ -172,9 +172,9 @@ def _hold_shipments(client: Client, number: int, state: str) -> None:
     shipments = _shipments(client, number)
     begun = [one for one in shipments if one["state"] in ("picked", "packed")]
     if begun:
-        raise Declined("Tryton has begun to pick this order: it can’t be held any more.")
+        raise ActionRejected("Tryton has begun to pick this order: it can’t be held any more.")
     if not shipments:
-        raise Declined(f"Nothing of this order is left to be held: it is {state} in Tryton.")
+        raise ActionRejected(f"Nothing of this order is left to be held: it is {state} in Tryton.")
     assigned = [one["id"] for one in shipments if one["state"] == "assigned"]
     if assigned:
         change(client, f"{SHIPMENT}.wait", assigned)
@@ -183,7 +183,7 @@ def _hold_shipments(client: Client, number: int, state: str) -> None:
         change(client, f"{SHIPMENT}.draft", waiting)
 
 
-def release(client: Client, wish: Wish) -> Done:
+def release(client: Client, wish: ActionRequest) -> ActionResult:
     """Let an order go on: quote and confirm it, or let its shipments wait for their goods again."""
     number = number_of(wish)
     state = _state(client, number)
@@ -198,14 +198,16 @@ def release(client: Client, wish: Wish) -> Done:
     return done(client, number)
 
 
-def cancel(client: Client, wish: Wish) -> Done:
+def cancel(client: Client, wish: ActionRequest) -> ActionResult:
     """Cancel an order. One that is confirmed can't be: then its shipments are, and Tryton told to leave it at that."""
     number = number_of(wish)
     state = _state(client, number)
     if state in ("draft", "quotation"):
         change(client, f"{SALE}.cancel", [number])
     elif state == "confirmed":
-        raise Declined("Tryton has not processed this order yet, so it can’t be cancelled now. Try again in a minute.")
+        raise ActionRejected(
+            "Tryton has not processed this order yet, so it can’t be cancelled now. Try again in a minute."
+        )
     elif state != "cancelled":
         _cancel_shipments(client, number)
     return done(client, number)
@@ -214,7 +216,7 @@ def cancel(client: Client, wish: Wish) -> Done:
 def _cancel_shipments(client: Client, number: int) -> None:
     every = rows(client, "stock.shipment.out", [["moves.origin.sale", "=", number, "sale.line"]], "state")
     if any(one["state"] in ("shipped", "done") for one in every):
-        raise Declined("This order, or a part of it, has been shipped already.")
+        raise ActionRejected("This order, or a part of it, has been shipped already.")
     live = [one["id"] for one in every if one["state"] in OPEN_SHIPMENTS]
     if live:
         change(client, f"{SHIPMENT}.cancel", live)
@@ -240,7 +242,7 @@ def _shipments(client: Client, number: int) -> list[Row]:
     return [one for one in found if one["state"] in OPEN_SHIPMENTS]
 
 
-def find_held(client: Client, wish: Wish) -> Done | None:
+def find_held(client: Client, wish: ActionRequest) -> ActionResult | None:
     """Whether the order is on hold."""
     number = number_of(wish)
     state = _state(client, number)
@@ -249,7 +251,7 @@ def find_held(client: Client, wish: Wish) -> Done | None:
     return done(client, number) if held else None
 
 
-def find_released(client: Client, wish: Wish) -> Done | None:
+def find_released(client: Client, wish: ActionRequest) -> ActionResult | None:
     """Whether the order goes on."""
     number = number_of(wish)
     state = _state(client, number)
@@ -257,7 +259,7 @@ def find_released(client: Client, wish: Wish) -> Done | None:
     return None if waits else done(client, number)
 
 
-def find_cancelled(client: Client, wish: Wish) -> Done | None:
+def find_cancelled(client: Client, wish: ActionRequest) -> ActionResult | None:
     """Whether the order is cancelled."""
     found = done(client, number_of(wish))
     return found if getattr(found.record, "status", "") == "cancelled" else None

@@ -16,7 +16,7 @@ from typing import Any, Generic, TypeVar
 from ...errors import ConnectorError, Kind
 from ...http.client import GOES_ON, Answer, Client
 from ...records import Record
-from ..base import Ask, Cursor, Page, Rejected, Resource
+from ..base import Cursor, FetchRequest, Page, Rejected, Resource
 from ..decoding import Decoded, Shape
 from .payloads import Document, fields_of, on_the_wire
 from .rpc import call, query
@@ -49,7 +49,7 @@ class Table(Generic[W]):
     def resource(self) -> Resource:
         return Resource(fetch=self.fetch, lookup=self.lookup, lookup_size=self.size)
 
-    def fetch(self, client: Client, ask: Ask, cursor: Cursor | None) -> Page:
+    def fetch(self, client: Client, ask: FetchRequest, cursor: Cursor | None) -> Page:
         """The next page of a walk; the cursor is the last id seen."""
         return self.page(client, [["id", ">", cursor or 0], *self.changed(client, ask)])
 
@@ -82,7 +82,7 @@ class Table(Generic[W]):
         where = [*self.where, *domain]
         return query(client, f"model.{self.model}.search_read", where, 0, self.size, BY_ID, names)
 
-    def changed(self, client: Client, ask: Ask) -> Domain:
+    def changed(self, client: Client, ask: FetchRequest) -> Domain:
         """The domain of what changed since the moment asked for, or since the border; all, if there is neither."""
         moment = ask.since or ask.border
         if moment is None:
@@ -141,7 +141,7 @@ class Chain:
     def resource(self) -> Resource:
         return Resource(fetch=self.fetch, lookup=self.lookup)
 
-    def fetch(self, client: Client, ask: Ask, cursor: Cursor | None) -> Page:
+    def fetch(self, client: Client, ask: FetchRequest, cursor: Cursor | None) -> Page:
         at, after = cursor or (0, 0)
         page = self.tables[at].fetch(client, ask, after)
         if page.cursor is not None:

@@ -18,7 +18,7 @@ from msgspec import UNSET, Raw, Struct, UnsetType
 
 from ...errors import ConnectorError, Kind
 from ...http.client import Answer, Client, explain
-from ..actions import Declined, before_sending
+from ..actions import ActionRejected, before_sending
 from ..decoding import no_list
 from ..parsing import clean
 
@@ -70,7 +70,9 @@ def declined(error: Any, secrets: Sequence[str] = ()) -> Exception:
     if name == "LoginException":
         return refused(error, secrets)
     if name == "ConcurrencyException":
-        return Declined("Somebody changed it in Tryton at the same moment. Look at it again, then send it once more.")
+        return ActionRejected(
+            "Somebody changed it in Tryton at the same moment. Look at it again, then send it once more."
+        )
     words = [said] if isinstance(said, str) else said if isinstance(said, list) else []
     if name == "UserWarning":
         words = words[1:]  # before its words it has a name of its own
@@ -78,7 +80,7 @@ def declined(error: Any, secrets: Sequence[str] = ()) -> Exception:
     for secret in filter(None, secrets):
         text = text.replace(secret, "(secret)")
     line = " ".join("".join(sign if sign.isprintable() else " " for sign in clean(text[:2000])).split())
-    return Declined(f"Tryton asks for a confirmation there: {line}" if name == "UserWarning" else line)
+    return ActionRejected(f"Tryton asks for a confirmation there: {line}" if name == "UserWarning" else line)
 
 
 def _asked(client: Client, method: str, params: Sequence[Any], context: dict[str, Any]) -> Answer:

@@ -14,7 +14,7 @@ from msgspec import Struct, field
 
 from ...http.client import Client
 from ...records import Counters, InventoryItem, Product, ProductItem
-from ..base import Ask, Cursor, Page, Resource
+from ..base import Cursor, FetchRequest, Page, Resource
 from ..decoding import Shape
 from ..parsing import number
 from .payloads import Amount, Document, Row, exact, fields_of, latest, on_the_wire, text
@@ -133,7 +133,7 @@ class Count:
     def resource(self) -> Resource:
         return Resource(fetch=self.fetch, lookup=self.lookup, lookup_size=self.variants)
 
-    def fetch(self, client: Client, ask: Ask, cursor: Cursor | None) -> Page:
+    def fetch(self, client: Client, ask: FetchRequest, cursor: Cursor | None) -> Page:
         walk, after = cursor or [self.first(client, ask), 0]
         if ask.since is None or walk == "all":
             return self.along(client, walk, [["id", ">", after]])
@@ -146,7 +146,7 @@ class Count:
         numbers = [int(one) for one in ids if one.isdecimal()]
         return self.count(client, [["id", "in", numbers]], len(ids))
 
-    def first(self, client: Client, ask: Ask) -> str:
+    def first(self, client: Client, ask: FetchRequest) -> str:
         """What to walk first. A new warehouse is counted for every item, moved or not."""
         if ask.since is None:
             return "all"

@@ -4,7 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 from ...http.client import Client
-from ..actions import Declined, Done, Wish
+from ..actions import ActionRejected, ActionRequest, ActionResult
 from ..base import Page
 from . import lookups
 from .inbound import INBOUND_SHIPMENTS, NOTICE, PURCHASE, TRANSFER
@@ -19,18 +19,18 @@ CLOCKS_DIFFER = timedelta(minutes=2)
 ARRIVING = "model.stock.shipment.in"
 
 
-def _done(external_id: str, page: Page) -> Done:
-    return Done(external_id, next(iter(page.records), None), clock=page.clock)
+def _done(external_id: str, page: Page) -> ActionResult:
+    return ActionResult(external_id, next(iter(page.records), None), clock=page.clock)
 
 
-def _inbound(client: Client, external_id: str) -> Done:
+def _inbound(client: Client, external_id: str) -> ActionResult:
     return _done(external_id, INBOUND_SHIPMENTS.lookup(client, [external_id]))
 
 
 # --- Inbound shipments ------------------------------------------------------------------------------------------------
 
 
-def create_inbound(client: Client, wish: Wish) -> Done:
+def create_inbound(client: Client, wish: ActionRequest) -> ActionResult:
     """Announce goods of a supplier: an incoming shipment that no purchase stands behind."""
     found = find_inbound(client, wish)
     if found:
@@ -66,20 +66,20 @@ def create_inbound(client: Client, wish: Wish) -> Done:
     return _inbound(client, f"{NOTICE}{made[0]}")
 
 
-def find_inbound(client: Client, wish: Wish) -> Done | None:
+def find_inbound(client: Client, wish: ActionRequest) -> ActionResult | None:
     """The incoming shipment that bears our reference."""
     found = rows(client, "stock.shipment.in", [["reference", "like", f"%{wish.reference}%"]], limit=1)
     return _inbound(client, f"{NOTICE}{found[0]['id']}") if found else None
 
 
-def update_inbound(client: Client, wish: Wish) -> Done:
+def update_inbound(client: Client, wish: ActionRequest) -> ActionResult:
     """Change the day that goods are expected on, or the reference."""
     prefix = _prefix(wish)
     change(client, f"model.{prefix.rstrip(',')}.write", [number_of(wish)], _changes(wish, prefix))
     return _inbound(client, str(wish.target))
 
 
-def find_updated(client: Client, wish: Wish) -> Done | None:
+def find_updated(client: Client, wish: ActionRequest) -> ActionResult | None:
     """Whether it has the values by now."""
     prefix = _prefix(wish)
     wanted = _changes(wish, prefix)
@@ -87,14 +87,14 @@ def find_updated(client: Client, wish: Wish) -> Done | None:
     return _inbound(client, str(wish.target)) if found and all(found[key] == wanted[key] for key in wanted) else None
 
 
-def _prefix(wish: Wish) -> str:
+def _prefix(wish: ActionRequest) -> str:
     for prefix in EXPECTED:
         if str(wish.target).startswith(prefix):
             return prefix
-    raise Declined("Tryton knows nothing of this id.")
+    raise ActionRejected("Tryton knows nothing of this id.")
 
 
-def _changes(wish: Wish, prefix: str) -> dict[str, Any]:
+def _changes(wish: ActionRequest, prefix: str) -> dict[str, Any]:
     found: dict[str, Any] = {}
     if "expected_arrival_date" in wish.values:
         found[EXPECTED[prefix]] = day_on_the_wire(wish.values["expected_arrival_date"])
@@ -106,7 +106,7 @@ def _changes(wish: Wish, prefix: str) -> dict[str, Any]:
 # --- Counting ---------------------------------------------------------------------------------------------------------
 
 
-def adjust(client: Client, wish: Wish) -> Done:
+def adjust(client: Client, wish: ActionRequest) -> ActionResult:
     """Set what the storage of a warehouse holds of an item to what was counted."""
     item = number_of(wish)
     place = lookups.warehouse(client, wish.values["warehouse_id"], "storage_location")
@@ -119,13 +119,13 @@ def adjust(client: Client, wish: Wish) -> Done:
     made = change(client, "model.stock.inventory.create", [counted])
     try:
         change(client, "model.stock.inventory.confirm", made)
-    except Declined:
+    except ActionRejected:
         change(client, "model.stock.inventory.cancel", made)
         raise
     return _done(str(item), INVENTORY.lookup(client, [str(item)]))
 
 
-def find_adjusted(client: Client, wish: Wish) -> Done | None:
+def find_adjusted(client: Client, wish: ActionRequest) -> ActionResult | None:
     """The count that was made of this item at this time; one that was not confirmed yet is confirmed."""
     item = number_of(wish)
     place = lookups.warehouse(client, wish.values["warehouse_id"], "storage_location")
@@ -146,17 +146,17 @@ def find_adjusted(client: Client, wish: Wish) -> Done | None:
 # --- Products ---------------------------------------------------------------------------------------------------------
 
 
-def rename(client: Client, wish: Wish) -> Done:
+def rename(client: Client, wish: ActionRequest) -> ActionResult:
     """Rename a product: its template, which its variants share."""
     number = number_of(wish)
     found = lookups.one(client, "product.product", number, "template")
     if found is None:
-        raise Declined("Tryton no longer has this product.")
+        raise ActionRejected("Tryton no longer has this product.")
     change(client, "model.product.template.write", [found["template"]], {"name": wish.values["name"]})
     return _done(str(number), PRODUCTS.lookup(client, [str(number)]))
 
 
-def find_renamed(client: Client, wish: Wish) -> Done | None:
+def find_renamed(client: Client, wish: ActionRequest) -> ActionResult | None:
     """Whether the product has the name by now."""
     page = PRODUCTS.lookup(client, [str(number_of(wish))])
     has = any(getattr(record, "name", None) == wish.values["name"] for record in page.records)

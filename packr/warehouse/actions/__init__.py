@@ -3,7 +3,7 @@
 `act` is the one way in, for pages and the API alike.
 """
 
-from .availability import fields, offers
+from .availability import available_actions, fields
 from .reconciliation import is_any_due, prune, settle
 from .service import KeyTaken, Unavailable, act
 from .status import Mark, MarkState, mark_of, marks
@@ -16,11 +16,11 @@ __all__ = [
     "MarkState",
     "Unavailable",
     "act",
+    "available_actions",
     "fields",
     "is_any_due",
     "mark_of",
     "marks",
-    "offers",
     "prune",
     "settle",
 ]

@@ -8,7 +8,7 @@ from integrations.models import Connection, Status
 from ..models import InboundShipment, Mirrored
 
 
-def offers(connection: Connection) -> dict[ActionKind, str]:
+def available_actions(connection: Connection) -> dict[ActionKind, str]:
     """Every kind of action: nothing when it can be done at the connection, else why it can't, in a sentence."""
     return {kind: _why_not(connection, kind) for kind in ActionKind}
 

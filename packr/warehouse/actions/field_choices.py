@@ -6,7 +6,7 @@ from typing import Any
 from integrations.connectors.actions import Field
 from integrations.entities import Entity
 from integrations.models import Connection
-from packr.workspaces.request_context import Place
+from packr.workspaces.request_context import RequestContext
 
 from ..mirror.schema import TABLES
 from ..models import Mirrored, Product
@@ -17,13 +17,13 @@ from .forms import Choice
 MOST = 200
 
 
-def choices(connection: Connection, here: Place, fields: Sequence[Field]) -> dict[str, list[Choice]]:
+def choices(connection: Connection, here: RequestContext, fields: Sequence[Field]) -> dict[str, list[Choice]]:
     """The choices of every kind of field that is chosen from the mirror, one statement a kind."""
     wanted = {kind for kind in _kinds(fields) if kind in SOURCES}
     return {kind: SOURCES[kind](connection, here) for kind in wanted}
 
 
-def skus(connection: Connection, here: Place, beginning: str = "") -> list[Choice]:
+def skus(connection: Connection, here: RequestContext, beginning: str = "") -> list[Choice]:
     """The account's SKUs that begin like this, without regard to A-Z and a-z, with the products' names."""
     rows = seen_by(Product.objects.filter(connection=connection), here).exclude(sku=None)
     if beginning:
@@ -38,10 +38,10 @@ def _kinds(fields: Sequence[Field]) -> Iterator[str]:
         yield from _kinds(one.fields)
 
 
-def _named(entity: Entity, *parts: str) -> Callable[[Connection, Place], list[Choice]]:
+def _named(entity: Entity, *parts: str) -> Callable[[Connection, RequestContext], list[Choice]]:
     """Records of an entity by their names; none where it is not mirrored."""
 
-    def found(connection: Connection, here: Place) -> list[Choice]:
+    def found(connection: Connection, here: RequestContext) -> list[Choice]:
         table = TABLES.get(entity)
         if table is None:
             return []
@@ -56,7 +56,7 @@ def _name(row: Mirrored, parts: Sequence[str]) -> str:
     return " ".join(str(word) for word in words if word) or row.external_id
 
 
-SOURCES: Mapping[str, Callable[[Connection, Place], list[Choice]]] = {
+SOURCES: Mapping[str, Callable[[Connection, RequestContext], list[Choice]]] = {
     "warehouse": _named(Entity.WAREHOUSES, "name"),
     "shipping-method": _named(Entity.SHIPPING_METHODS, "carrier_name", "name"),
     "customer": _named(Entity.CUSTOMERS, "name"),

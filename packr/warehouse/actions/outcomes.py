@@ -10,8 +10,8 @@ from django.utils.timezone import now
 from msgspec import UNSET
 
 from integrations import action_sender
-from integrations.action_sender import Outcome
-from integrations.connectors.actions import ActionKind, Done
+from integrations.action_sender import SendOutcome
+from integrations.connectors.actions import ActionKind, ActionResult
 from integrations.entities import Entity
 from integrations.models import Action, ActionState
 from integrations.records import Record
@@ -23,7 +23,7 @@ from ..models.change_causes import Cause, CauseKind
 
 log = logging.getLogger(__name__)
 TRIES = 3
-UNSETTLED = (ActionState.SENDING, ActionState.UNKNOWN)
+OPEN_STATES = (ActionState.SENDING, ActionState.UNKNOWN)
 KEPT = (
     "state",
     "external_id",
@@ -52,7 +52,7 @@ class _Shown:
     version_at: datetime | None
 
 
-def take(action: Action, outcome: Outcome) -> bool:
+def take(action: Action, outcome: SendOutcome) -> bool:
     """Store an outcome, and show what was accepted in the mirror. False when another process had settled it before.
 
     Raises DatabaseError when the database can't store it; then the action is looked up at the WMS later.
@@ -70,7 +70,7 @@ def take(action: Action, outcome: Outcome) -> bool:
     return False
 
 
-def _shown(action: Action, done: Done, seen: Record | None) -> _Shown:
+def _shown(action: Action, done: ActionResult, seen: Record | None) -> _Shown:
     """The answer itself or, where it is not whole or of no version, what was read after it."""
     if done.record is not None and done.version_known:
         return _version(done.record)
@@ -92,7 +92,7 @@ def _shows(action: Action, record: Record) -> bool:
     return write_protection.shows(action, write_protection.Found(record, (None, None), is_same=False))
 
 
-def _store(action: Action, outcome: Outcome, shown: _Shown | None) -> bool:
+def _store(action: Action, outcome: SendOutcome, shown: _Shown | None) -> bool:
     """Inside a transaction. The action is only changed when it was still open."""
     moment = now()
     action_sender.note(action, outcome)
@@ -102,7 +102,7 @@ def _store(action: Action, outcome: Outcome, shown: _Shown | None) -> bool:
         action.answered_at, action.settle_at = moment, None
     if outcome.done and shown:
         _show(action, outcome.done, shown, moment)
-    open_ = Action.objects.filter(pk=action.pk, state__in=UNSETTLED)
+    open_ = Action.objects.filter(pk=action.pk, state__in=OPEN_STATES)
     if open_.update(**{name: getattr(action, name) for name in KEPT}):
         return True
     transaction.set_rollback(True)
@@ -110,7 +110,7 @@ def _store(action: Action, outcome: Outcome, shown: _Shown | None) -> bool:
     return False
 
 
-def _show(action: Action, done: Done, shown: _Shown, moment: datetime) -> None:
+def _show(action: Action, done: ActionResult, shown: _Shown, moment: datetime) -> None:
     entity = Entity(action.entity)
     action.external_id = done.external_id
     action.version_updated_at, action.version_at = shown.updated_at, shown.version_at
@@ -118,13 +118,13 @@ def _show(action: Action, done: Done, shown: _Shown, moment: datetime) -> None:
         action.warning = f"The WMS did not use: {', '.join(done.unused)}."
     operation = action_sender.operation_of(action)
     assert operation is not None
-    write_protection.raise_over(action, moment + operation.seen_within)
+    write_protection.protect(action, moment + operation.seen_within)
     action.settle_at = action.shielded_until
     if shown.record is not None:
         writer.apply(
             action.connection_id,
             entity,
-            writer.drafts([shown.record]),
+            writer.make_drafts([shown.record]),
             now=moment,
             clock=done.clock,
             trust=True,

@@ -8,8 +8,8 @@ from django.db.models import F
 from django.utils import timezone
 
 from integrations import action_sender
-from integrations.action_sender import Outcome
-from integrations.connectors.actions import Again, Done
+from integrations.action_sender import SendOutcome
+from integrations.connectors.actions import ActionResult, RetryPolicy
 from integrations.entities import Entity
 from integrations.models import Action, ActionState
 from integrations.records import Record
@@ -20,7 +20,7 @@ from .outcomes import LEASE, LONGEST_DOUBT, REPEATS_FOR
 
 BATCH = 500
 STILL_RUNNING = 409  # the first attempt with the same key; the key is known
-AT_ONCE = 20  # actions looked after in one go
+THREADS = 20  # actions looked after in one go
 NOT_MADE = (
     "The WMS's answer was lost, and the WMS does not show the change: it was not made. Send it again if it is still "
     "wanted."
@@ -42,7 +42,7 @@ def settle(now: datetime | None = None, *, seconds: float = 20) -> int:
     ends = time.monotonic() + seconds
     count = 0
     due = Action.objects.filter(settle_at__lte=now or timezone.now()).order_by("settle_at")
-    for action in due.only("pk", "settle_at")[:AT_ONCE]:
+    for action in due.only("pk", "settle_at")[:THREADS]:
         if time.monotonic() > ends:
             break
         count += _take_turn(action, now or timezone.now())
@@ -71,29 +71,29 @@ def _find_out(action: Action, moment: datetime) -> None:
         Action.objects.filter(pk=action.pk, state=ActionState.UNKNOWN).update(settle_at=None, message=message)
 
 
-def _outcome(action: Action, moment: datetime) -> Outcome:
+def _outcome(action: Action, moment: datetime) -> SendOutcome:
     """What the WMS shows or, where nothing can go wrong by it, what it says to the same once more."""
     operation = action_sender.operation_of(action)
     if operation is None or not action.connection.is_live or moment - action.asked_at > LONGEST_DOUBT:
-        return Outcome(ActionState.UNKNOWN)
+        return SendOutcome(ActionState.UNKNOWN)
     found = action_sender.look(action)
     if found.state == ActionState.ACCEPTED or found.error:
         return found
     if moment - action.asked_at < REPEATS_FOR and _may_repeat(action, operation.again):
         again = action_sender.send_again(action)
         # That this time it was not even listened to says nothing about the first time.
-        return Outcome(ActionState.UNKNOWN, error=again.error) if again.error else again
+        return SendOutcome(ActionState.UNKNOWN, error=again.error) if again.error else again
     if found.state == ActionState.REFUSED and moment - action.asked_at > operation.seen_within:
-        return Outcome(ActionState.REFUSED, message=NOT_MADE)
-    return Outcome(ActionState.UNKNOWN)
+        return SendOutcome(ActionState.REFUSED, message=NOT_MADE)
+    return SendOutcome(ActionState.UNKNOWN)
 
 
-def _may_repeat(action: Action, again: Again) -> bool:
+def _may_repeat(action: Action, again: RetryPolicy) -> bool:
     """A key is forgotten with an answer that is an error, and then the change may have been made all the same."""
-    if again == Again.BY_KEY:
+    if again == RetryPolicy.BY_KEY:
         failed = [one["status"] for one in action.exchanges if one["method"] != "GET" and (one["status"] or 0) >= 400]
         return not set(failed) - {STILL_RUNNING}
-    return again == Again.HARMLESS
+    return again == RetryPolicy.HARMLESS
 
 
 def _confirm(action: Action, moment: datetime) -> None:
@@ -103,10 +103,10 @@ def _confirm(action: Action, moment: datetime) -> None:
         if read and read.record:
             _take_read(action, read, read.record, moment)
     Action.objects.filter(pk=action.pk, state=ActionState.ACCEPTED).update(settle_at=None, exchanges=action.exchanges)
-    write_protection.lower(moment)
+    write_protection.expire(moment)
 
 
-def _take_read(action: Action, read: Done, record: Record, moment: datetime) -> None:
+def _take_read(action: Action, read: ActionResult, record: Record, moment: datetime) -> None:
     stamps = (record.updated_at or None, record.version_at or None)
     found = write_protection.Found(record, stamps, is_same=write_protection.age_of(action, stamps) == "equal")
     with transaction.atomic():
@@ -115,7 +115,7 @@ def _take_read(action: Action, read: Done, record: Record, moment: datetime) -> 
         writer.apply(
             action.connection_id,
             Entity(action.entity),
-            writer.drafts([record]),
+            writer.make_drafts([record]),
             now=moment,
             clock=read.clock,
             cause=outcomes.cause_of(action),

@@ -19,12 +19,12 @@ from ..mirror import sql
 from ..mirror.schema import TABLES
 from ..models import InventoryItem, Mirrored
 from . import outcomes
-from .availability import fields, offers
-from .outcomes import UNSETTLED
+from .availability import available_actions, fields
+from .outcomes import OPEN_STATES
 from .validation import Invalid, checked
 
 # An action that is still "sending" by then was left behind by a process that died.
-LEFT_BEHIND = action_sender.DEADLINE + timedelta(seconds=20)
+LEFT_BEHIND = action_sender.ANSWER_TIMEOUT + timedelta(seconds=20)
 ALPHABET = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"
 # By what two wishes to create something would be the same thing.
 NUMBERS = {
@@ -64,7 +64,7 @@ def act(
     if not access.allows(person, ACT, connection.workspace):
         raise PermissionDenied("Only an admin of this workspace may do this.")
     _belongs(connection, kind, row)
-    reason = offers(connection)[kind]
+    reason = available_actions(connection)[kind]
     # What was sent before the connection broke is still told.
     if reason and not Action.objects.filter(connection=connection, key=key).exists():
         raise Unavailable(reason)
@@ -111,7 +111,7 @@ def _on_record(
         with transaction.atomic(durable=True):
             # In a row: of two wishes for the same thing the second sees the first.
             sql.wait_for_turn(connection.pk)
-            found = list(Action.objects.raw(KEY_OR_UNSETTLED, [connection.pk, key, kind, *UNSETTLED]))
+            found = list(Action.objects.raw(KEY_OR_UNSETTLED, [connection.pk, key, kind, *OPEN_STATES]))
             known = next((one for one in found if one.key == key), None)
             if known is None:
                 _refuse_twice(new, found)

@@ -24,7 +24,7 @@ from .. import actions
 from ..mirror.schema import TABLES
 from ..models import Mirrored
 from ..stock import precheck
-from .actions import ActionRow, told_action
+from .actions import ActionRow, serialize_action
 
 Method = TypeVar("Method", bound=Callable[..., Response])
 LONGEST_KEY = 255
@@ -72,7 +72,7 @@ def sends(kind: ActionKind) -> Callable[[Method], Method]:
     return described
 
 
-class Sends(APIView):
+class ActionEndpoint(APIView):
     """What sends a change: its kind, and the row of the address unless it creates one."""
 
     scope = Scope.ACT
@@ -97,60 +97,60 @@ class Sends(APIView):
         return _answer(request, action)
 
 
-class CreatesOrder(Sends):
+class CreatesOrder(ActionEndpoint):
     @sends(ActionKind.CREATE_ORDER)
     def post(self, request: Request) -> Response:
         return self.send(request, ActionKind.CREATE_ORDER)
 
 
-class CreatesInboundShipment(Sends):
+class CreatesInboundShipment(ActionEndpoint):
     @sends(ActionKind.CREATE_INBOUND_SHIPMENT)
     def post(self, request: Request) -> Response:
         return self.send(request, ActionKind.CREATE_INBOUND_SHIPMENT)
 
 
-class UpdatesInboundShipment(Sends):
+class UpdatesInboundShipment(ActionEndpoint):
     @sends(ActionKind.UPDATE_INBOUND_SHIPMENT)
     def patch(self, request: Request, pk: int) -> Response:
         return self.send(request, ActionKind.UPDATE_INBOUND_SHIPMENT, pk)
 
 
-class UpdatesProduct(Sends):
+class UpdatesProduct(ActionEndpoint):
     @sends(ActionKind.UPDATE_PRODUCT)
     def patch(self, request: Request, pk: int) -> Response:
         return self.send(request, ActionKind.UPDATE_PRODUCT, pk)
 
 
-class HoldOrder(Sends):
+class HoldOrder(ActionEndpoint):
     @sends(ActionKind.HOLD_ORDER)
     def post(self, request: Request, pk: int) -> Response:
         return self.send(request, ActionKind.HOLD_ORDER, pk)
 
 
-class ReleaseOrder(Sends):
+class ReleaseOrder(ActionEndpoint):
     @sends(ActionKind.RELEASE_ORDER)
     def post(self, request: Request, pk: int) -> Response:
         return self.send(request, ActionKind.RELEASE_ORDER, pk)
 
 
-class CancelOrder(Sends):
+class CancelOrder(ActionEndpoint):
     @sends(ActionKind.CANCEL_ORDER)
     def post(self, request: Request, pk: int) -> Response:
         return self.send(request, ActionKind.CANCEL_ORDER, pk)
 
 
-class AdjustInventory(Sends):
+class AdjustInventory(ActionEndpoint):
     @sends(ActionKind.ADJUST_INVENTORY)
     def post(self, request: Request, pk: int) -> Response:
         return self.send(request, ActionKind.ADJUST_INVENTORY, pk)
 
 
 # What the addresses of lists and of single records take besides reading.
-ON_LISTS: dict[Entity, type[Sends]] = {
+ON_LISTS: dict[Entity, type[ActionEndpoint]] = {
     Entity.ORDERS: CreatesOrder,
     Entity.INBOUND_SHIPMENTS: CreatesInboundShipment,
 }
-ON_RECORDS: dict[Entity, type[Sends]] = {
+ON_RECORDS: dict[Entity, type[ActionEndpoint]] = {
     Entity.INBOUND_SHIPMENTS: UpdatesInboundShipment,
     Entity.PRODUCTS: UpdatesProduct,
 }
@@ -179,7 +179,7 @@ def _connection(request: Request, kind: ActionKind, given: Any) -> Connection:
     """The connection that was named, or the only one that can do it."""
     ours = access.visible(request.user, Connection.objects.select_related("workspace"))
     if given is None:
-        able = [one for one in ours if one.is_live and not actions.offers(one)[kind]] or list(ours)
+        able = [one for one in ours if one.is_live and not actions.available_actions(one)[kind]] or list(ours)
         if len(able) != 1:
             raise serializers.ValidationError({"connection": ["Name the connection that it is sent to."]})
         given = able[0].pk
@@ -206,7 +206,7 @@ def _answer(request: Request, action: Action) -> Response:
         return _refused(action, headers)
     created = 201 if ActionKind(action.kind).creates else 200
     status = created if action.state == ActionState.ACCEPTED else 202
-    return Response(told_action(request, action), status=status, headers=headers)
+    return Response(serialize_action(request, action), status=status, headers=headers)
 
 
 def _refused(action: Action, headers: dict[str, str]) -> Response:

@@ -105,7 +105,7 @@ class Offer(serializers.Serializer[Any]):
     fields = OfferedField(many=True)  # type: ignore[assignment]
 
 
-def told_action(request: Request, action: Action) -> Any:
+def serialize_action(request: Request, action: Action) -> Any:
     """An action as the API tells it."""
     return ActionRow(action, context={"request": request}).data
 
@@ -148,7 +148,7 @@ class Actions(generics.ListAPIView[Action]):
 class OneAction(APIView):
     @extend_schema(summary="One change", responses={200: ActionRow, 401: Error, 404: Error})
     def get(self, request: Request, pk: int) -> Response:
-        return Response(told_action(request, access.get(request.user, _visible(request), pk)))
+        return Response(serialize_action(request, access.get(request.user, _visible(request), pk)))
 
 
 class Offers(APIView):
@@ -158,7 +158,7 @@ class Offers(APIView):
     )
     def get(self, request: Request, pk: int) -> Response:
         connection = access.get(request.user, Connection.objects.select_related("workspace"), pk)
-        reasons = actions.offers(connection)
+        reasons = actions.available_actions(connection)
         return Response([_offer(connection, kind, reasons[kind]) for kind in ActionKind])
 
 

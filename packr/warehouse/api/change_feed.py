@@ -18,7 +18,7 @@ from integrations.entities import Entity
 from integrations.models import Connection
 from packr.workspaces import access
 from packr.workspaces.models import VIEW_BILLS, Brand
-from packr.workspaces.request_context import Place
+from packr.workspaces.request_context import RequestContext
 
 from ..mirror.schema import TABLES
 from ..models import Mirrored
@@ -58,7 +58,7 @@ class Sight:
     def rows(self, connection: Connection, *, removed: bool) -> QuerySet[Mirrored]:
         rows = TABLES[self.entity].model.objects.filter(connection=connection)
         if self.brand:
-            here = Place(self.brand.workspace, self.brand, [], [], may_sync=False)
+            here = RequestContext(self.brand.workspace, self.brand, [], [], may_sync=False)
             return seen_by(rows, here, removed=removed)
         return rows if removed else rows.present()
 

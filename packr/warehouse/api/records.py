@@ -74,7 +74,7 @@ class Records(APIView):
         found = (
             change_feed.changed(sight, since, start, size) if start.feeds else change_feed.listed(sight, start, size)
         )
-        rows = [told(request, self.entity, row) for row in found.rows]
+        rows = [serialize_record(request, self.entity, row) for row in found.rows]
         return Response({"next": _next(request, found), "previous": None, "results": rows})
 
 
@@ -86,10 +86,10 @@ class OneRecord(APIView):
     def get(self, request: Request, pk: int) -> Response:
         permission = VIEW_BILLS if self.entity == Entity.BILLS else ""
         row = access.get(request.user, TABLES[self.entity].model, pk, permission)
-        return Response(told(request, self.entity, row))
+        return Response(serialize_record(request, self.entity, row))
 
 
-def told(request: Request, entity: Entity, row: Mirrored) -> dict[str, Any]:
+def serialize_record(request: Request, entity: Entity, row: Mirrored) -> dict[str, Any]:
     """A row as the API tells it: the exported record, and whose it is and when it changed here."""
     return {
         "id": row.pk,
@@ -134,7 +134,7 @@ def _next(request: Request, found: change_feed.Found) -> str | None:
     return request.build_absolute_uri(f"{request.path}?{query.urlencode()}")
 
 
-def _doors(entity: Entity) -> list[Any]:
+def _urlpatterns_for(entity: Entity) -> list[Any]:
     """The addresses of one entity, each described in the schema as its own."""
     record_type: type[Record] = TABLES[entity].record_type
     refused = {400: Error, 401: Error, 403: Error} if entity == Entity.BILLS else {400: Error, 401: Error}
@@ -164,4 +164,4 @@ def _view(base: type[APIView], entity: Entity, described: Any) -> Any:
     return view.as_view()
 
 
-urlpatterns = [door for entity in TABLES for door in _doors(entity)]
+urlpatterns = [door for entity in TABLES for door in _urlpatterns_for(entity)]

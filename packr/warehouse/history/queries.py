@@ -8,7 +8,7 @@ from django.db.models import Q
 from django.http import QueryDict
 
 from integrations.entities import Entity
-from packr.workspaces.request_context import Place
+from packr.workspaces.request_context import RequestContext
 
 from ..models import Mirrored, Order, OrderShipment, RecordChange, Warehouse
 from ..models.history import CAUSES
@@ -49,7 +49,7 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class HistoryFilter:
     """What an address asks of a history: `value` one value's changes, `cause` those of one kind, `at` older ones."""
 
     value: str
@@ -68,7 +68,7 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class HistoryPage:
     """Entries, the newest first; `older`: where the next ones begin. `values`: what the history has changes of."""
 
     entries: Sequence[Entry]
@@ -76,30 +76,32 @@ class Page:
     values: Sequence[Difference]
 
 
-def asked(address: QueryDict) -> Asked:
+def parse_filter(address: QueryDict) -> HistoryFilter:
     """What the address asks; what makes no sense counts as not asked."""
     cause, at = address.get("cause", ""), address.get("at", "")
-    return Asked(
+    return HistoryFilter(
         value=address.get("value", ""),
         cause=cause if cause in dict(CAUSES) else "",
         at=int(at) if at.isascii() and at.isdigit() and len(at) < 19 else None,
     )
 
 
-def page(row: Mirrored, entity: Entity, here: Place, asked: Asked) -> Page:
+def page(row: Mirrored, entity: Entity, here: RequestContext, asked: HistoryFilter) -> HistoryPage:
     """A page of a record's history. What there is of it is bounded, so it is read whole."""
     entries = list(entries_of(row, entity, here))
     wanted = [one for one in entries if asked.wants(one) and (asked.at is None or one.change.pk < asked.at)]
     shown = wanted[:PER_PAGE]
     values = {one.key: one for entry in entries for one in entry.differences}
-    return Page(
+    return HistoryPage(
         shown,
         older=shown[-1].change.pk if len(wanted) > PER_PAGE else None,
         values=sorted(values.values(), key=lambda one: (one.part, one.value.label)),
     )
 
 
-def entries_of(row: Mirrored, entity: Entity, here: Place, limit: int = 2 * MOST_OF_A_RECORD) -> Iterable[Entry]:
+def entries_of(
+    row: Mirrored, entity: Entity, here: RequestContext, limit: int = 2 * MOST_OF_A_RECORD
+) -> Iterable[Entry]:
     """A record's changes, the newest first; an order's with those of its shipments."""
     about = Q(entity=entity.value, row_id=row.pk)
     shipments: dict[int, str] = {}
@@ -123,7 +125,7 @@ def differences(change: RecordChange) -> list[Difference]:
     ]
 
 
-def warehouses_in(row: Mirrored, differences: Iterable[Difference], here: Place) -> dict[str, str]:
+def warehouses_in(row: Mirrored, differences: Iterable[Difference], here: RequestContext) -> dict[str, str]:
     """The names of the warehouses that these are about, by id."""
     ids: set[str] = set()
     for one in differences:

@@ -11,17 +11,17 @@ from django.http import HttpRequest
 from django.template.loader import render_to_string
 from django.utils.timezone import now
 
-from packr.workspaces.request_context import Place
+from packr.workspaces.request_context import RequestContext
 
 from ..models import Mirrored, Order
 from ..visibility import known_connections
-from .listing import Asked, Listing, cursor_after
+from .listing import Listing, ListQuery, cursor_after
 
-CHUNK = 1000
+ROWS_PER_QUERY = 1000
 # Programs that open CSV files take them for UTF-8 by this mark.
-MARK = "\N{ZERO WIDTH NO-BREAK SPACE}"
+BYTE_ORDER_MARK = "\N{ZERO WIDTH NO-BREAK SPACE}"
 # What a spreadsheet program would take for a formula at the beginning of a cell.
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
 class Lines:
@@ -31,14 +31,14 @@ class Lines:
         return line
 
 
-def rows(place: Place, asked: Asked, *, head: str) -> Iterator[str]:
+def rows(place: RequestContext, asked: ListQuery, *, head: str) -> Iterator[str]:
     """The file's lines: what it is and as of when (`head`), the columns' names, the rows. Memory is one chunk's.
 
     Each chunk is a page of its own that begins where the last one ended, so no transaction stays open meanwhile.
     """
     write = csv.writer(Lines()).writerow
     columns = _columns(asked)
-    yield MARK + write([head])
+    yield BYTE_ORDER_MARK + write([head])
     yield write([*columns.values(), "Id", "Connection"])
     names = {connection.pk: connection.name for connection in known_connections(place)}
     zone = ZoneInfo(place.workspace.timezone)
@@ -47,7 +47,7 @@ def rows(place: Place, asked: Asked, *, head: str) -> Iterator[str]:
         yield write([cell(value, zone) for value in (*values, row.external_id, names[row.connection_id])])
 
 
-def _columns(asked: Asked) -> dict[str, str]:
+def _columns(asked: ListQuery) -> dict[str, str]:
     """The screen's own fields with their labels; amounts have their currency beside them, not behind them."""
     screen = asked.screen
     columns = {column.field: column.label for column in screen.columns if column.kind not in ("levels", "leads")}
@@ -65,12 +65,12 @@ def _value(row: Mirrored, name: str) -> Any:
     return getattr(row, NAMES.get(name, ""), None) or getattr(row, name)
 
 
-def _all(place: Place, asked: Asked) -> Iterator[Mirrored]:
+def _all(place: RequestContext, asked: ListQuery) -> Iterator[Mirrored]:
     listing = Listing(place, asked)
     listing.prepare()
     cursor, more = None, True
     while more:
-        chunk = listing.slice(cursor, CHUNK)
+        chunk = listing.slice(cursor, ROWS_PER_QUERY)
         yield from chunk.rows
         more = chunk.has_next
         if more:
@@ -88,16 +88,16 @@ def cell(value: Any, zone: ZoneInfo) -> str:
         return text.rstrip("0").rstrip(".") if "." in text else text
     if isinstance(value, datetime):
         return value.astimezone(zone).isoformat()
-    return f"'{value}" if str(value).startswith(FORMULA) else str(value)
+    return f"'{value}" if str(value).startswith(FORMULA_STARTS) else str(value)
 
 
-def head(request: HttpRequest, place: Place, asked: Asked) -> str:
+def head(request: HttpRequest, place: RequestContext, asked: ListQuery) -> str:
     """The file's first line: what is in it, and as of when."""
     context = {"place": place, "asked": asked, "screen": asked.screen}
     return " ".join(render_to_string("warehouse/_export_head.txt", context, request=request).split())
 
 
-def file_name(place: Place, asked: Asked) -> str:
+def file_name(place: RequestContext, asked: ListQuery) -> str:
     """Workspace, brand, screen, whether it was narrowed, and the time (UTC)."""
     brand = [place.brand.slug] if place.brand else []
     narrowed = ["filtered"] if asked.words or asked.filters else []

@@ -10,12 +10,12 @@ from django.db.models import F, Q, TextField, Value
 from django.db.models.functions import Coalesce, NullIf
 from django.utils.timezone import now
 
-from packr.workspaces.request_context import Place
+from packr.workspaces.request_context import RequestContext
 
 from ..models import Mirrored
 from ..models.orders import TO_SHIP
 
-Condition = Callable[[str, Place], Q]
+Condition = Callable[[str, RequestContext], Q]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +73,7 @@ def flag(field: str, label: str, yes: str = "Yes", no: str = "No") -> Filter:
 def row(name: str, label: str, model: type[Mirrored], field: str) -> Filter:
     """A field that holds the id of a row of the same connection."""
 
-    def condition(asked: str, place: Place) -> Q:
+    def condition(asked: str, place: RequestContext) -> Q:
         found = _row(asked)
         return Q(connection=found[0], **{field: found[1]}) if found else Q(pk__in=())
 
@@ -91,7 +91,7 @@ def _row(asked: str) -> tuple[int, str] | None:
     return (int(connection), key) if colon and key and is_number else None
 
 
-def _ship_by(asked: str, place: Place) -> Q:
+def _ship_by(asked: str, place: RequestContext) -> Q:
     """By the days of the workspace's calendar; only what still has to be shipped."""
     zone = ZoneInfo(place.workspace.timezone)
     today = now().astimezone(zone).date()

@@ -13,29 +13,29 @@ from django.utils.http import urlencode
 
 from integrations.connectors.actions import ActionKind
 from integrations.models import Action
-from packr.workspaces.request_context import Place
+from packr.workspaces.request_context import RequestContext
 
 from ..metrics.annotations import WITH_METRICS, with_metrics
-from ..mirror.query_planner import planned_for_its_values
+from ..mirror.query_planner import custom_plan
 from ..models import Customer, InventoryLevel, Mirrored, Order, Override, SavedView, Warehouse
 from ..models.overrides import ROWS as OVERRIDDEN
 from ..visibility import parts, seen_by
 from . import keyset
 from .keyset import Cursor, Slice
 from .screens import PER_PAGE, Filter, Screen, Sort
-from .search import FIRST, Search
+from .search import FIRST_HITS, Search
 
 # Up to here it is cheap to count, and of use to know.
-COUNTED = 10_000
+COUNT_UP_TO = 10_000
 # So many choices of a filter are offered at most.
-CHOICES = 200
+MAX_CHOICES = 200
 VIEW = "saved view"
 # What people send changes of.
 CHANGED = {kind.entity for kind in ActionKind}
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class ListQuery:
     """What an address asks of a screen; what makes no sense counts as not asked."""
 
     screen: Screen
@@ -51,7 +51,7 @@ class Asked:
         asked |= self.filters
         return urlencode(asked if self.sort == self.screen.sort() else asked | {"sort": self.sort.name})
 
-    def narrowed(self, place: Place) -> Q:
+    def narrowed(self, place: RequestContext) -> Q:
         """The condition of the filters."""
         found = Q()
         for name, value in self.filters.items():
@@ -70,7 +70,7 @@ class View:
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class ListPage:
     """Rows of a list with what is said about them: which they are, of how many, and the way to those around them.
 
     `total` is None where there are too many to count. `wide`: only the list's first rows were searched. `choices` are
@@ -93,7 +93,7 @@ class Page:
     @property
     def most(self) -> int:
         """Where `total` is None: how many rows there are at least, or among how many was searched."""
-        return FIRST if self.wide else COUNTED
+        return FIRST_HITS if self.wide else COUNT_UP_TO
 
 
 @dataclass
@@ -103,8 +103,8 @@ class Listing:
     Reading them begins with `beside`, which tells how many there are, or with `prepare`.
     """
 
-    place: Place
-    asked: Asked
+    place: RequestContext
+    asked: ListQuery
     total: int | None = field(init=False, default=None)
 
     def __post_init__(self) -> None:
@@ -123,12 +123,12 @@ class Listing:
         """Find out how many rows there are, and in the same statement the rows of others of four columns."""
         if self._search:
             # A plan for any words would do for some; with others half of all rows begin.
-            with planned_for_its_values():
+            with custom_plan():
                 self.total, rows = keyset.beside(self._search.total(), others)
             return rows
-        few = [rows.values("pk")[: COUNTED + 1] for rows in self._narrow()]
+        few = [rows.values("pk")[: COUNT_UP_TO + 1] for rows in self._narrow()]
         counted, rows = keyset.beside(keyset.count(few), others)
-        self.total = counted if counted is not None and counted <= COUNTED else None
+        self.total = counted if counted is not None and counted <= COUNT_UP_TO else None
         return rows
 
     def prepare(self) -> None:
@@ -141,7 +141,7 @@ class Listing:
         asked = self.asked
         if self._search:
             found = _shown(self._search.rows(self.total), asked.screen)
-            with planned_for_its_values():
+            with custom_plan():
                 return keyset.sift(found, asked.sort, cursor, size)
         shown = _shown(asked.screen.model._default_manager.all(), asked.screen)
         return keyset.walk(self._narrow(), shown, asked.sort, cursor, size)
@@ -150,12 +150,12 @@ class Listing:
         return [part.of(self.asked.screen.model).filter(self._narrowed) for part in self._parts]
 
 
-def asked(screen: Screen, address: QueryDict) -> Asked:
+def parse_query(screen: Screen, address: QueryDict) -> ListQuery:
     """What the address asks: `q`, `sort`, the filters by their names, and `after` or `before` a cursor."""
     sort = screen.sort(address.get("sort", ""))
     after, before = address.get("after"), address.get("before")
     cursor = keyset.read(sort, before, before=True) if before else keyset.read(sort, after) if after else None
-    return Asked(
+    return ListQuery(
         screen=screen,
         words=address.get("q", "").replace("\0", "").strip(),
         sort=sort,
@@ -164,7 +164,7 @@ def asked(screen: Screen, address: QueryDict) -> Asked:
     )
 
 
-def page(place: Place, asked: Asked, person: Any = None) -> Page:
+def page(place: RequestContext, asked: ListQuery, person: Any = None) -> ListPage:
     """The page that is asked for, with the views that the person sees of the screen."""
     listing = Listing(place, asked)
     beside = listing.beside(_others(place, asked.screen, person))
@@ -174,7 +174,7 @@ def page(place: Place, asked: Asked, person: Any = None) -> Page:
         cursor, found = None, listing.slice(None, PER_PAGE)
     start = _start(cursor, found, listing.total)
     end = start + len(found.rows) - 1
-    return Page(
+    return ListPage(
         rows=found.rows,
         start=start,
         total=listing.total,
@@ -186,17 +186,19 @@ def page(place: Place, asked: Asked, person: Any = None) -> Page:
     )
 
 
-def _others(place: Place, screen: Screen, person: Any) -> list[QuerySet[Any, Any]]:
+def _others(place: RequestContext, screen: Screen, person: Any) -> list[QuerySet[Any, Any]]:
     """What a list needs beside its rows: the choices of its filters, and the person's saved views."""
     asked: list[QuerySet[Any, Any]] = [
-        one.options.of(seen_by(one.options.model._default_manager.all(), place), one.name).order_by("word")[:CHOICES]
+        one.options.of(seen_by(one.options.model._default_manager.all(), place), one.name).order_by("word")[
+            :MAX_CHOICES
+        ]
         for one in screen.filters
         if one.options
     ]
     return [*asked, _views(place, screen, person)] if person else asked
 
 
-def _views(place: Place, screen: Screen, person: Any) -> QuerySet[Any, Any]:
+def _views(place: RequestContext, screen: Screen, person: Any) -> QuerySet[Any, Any]:
     """The person's views and the shared ones; `s` or `o` before the address tells which."""
     seen = SavedView.objects.filter(Q(person=person) | Q(shared=True), workspace=place.workspace, screen=screen.name)
     kind = Case(When(shared=True, then=Value("s")), default=Value("o"), output_field=TextField())

@@ -14,8 +14,8 @@ from ..visibility import Part
 from . import keyset
 from .screens import Lines, Screen
 
-MOST = 5_000
-FIRST = 2_000
+MAX_HITS = 5_000
+FIRST_HITS = 2_000
 HIGHEST = "\U0010ffff"
 
 
@@ -34,7 +34,7 @@ class Search:
 
     def total(self) -> keyset.Statement:
         """The statement that tells how many rows match; nothing when too many begin so to look at them all."""
-        return keyset.count_if_few(self._hits(), self._exact().values("pk"), MOST)
+        return keyset.count_if_few(self._hits(), self._exact().values("pk"), MAX_HITS)
 
     def rows(self, total: int | None) -> QuerySet[Mirrored]:
         """The rows that match; without a total only those among the list's first rows."""
@@ -42,7 +42,7 @@ class Search:
             return self._exact()
         sort, own = self.screen.sort(), [part.of(self.screen.model).filter(self.narrowed) for part in self.parts]
         given = [rows.filter(**{f"{sort.key}__isnull": False}) for rows in own]
-        first = keyset.first_ids(given, sort, None, FIRST // len(self.parts))
+        first = keyset.first_ids(given, sort, None, FIRST_HITS // len(self.parts))
         return self._seen().filter(_match(self.screen, self.words), pk__in=keyset.ids(first))
 
     def _seen(self) -> QuerySet[Mirrored]:
@@ -63,7 +63,7 @@ class Search:
             found += [rows.filter(begins).values("pk") for begins in ways]
             if self.screen.lines:
                 found.append(_lines(self.screen.lines, self.words, connection))
-        return [ids[: MOST + 1] for ids in found]
+        return [ids[: MAX_HITS + 1] for ids in found]
 
 
 def _match(screen: Screen, words: str) -> Q:

@@ -3,7 +3,7 @@
 from django.db.models import Exists, OuterRef, Q
 
 from integrations.entities import Entity
-from packr.workspaces.request_context import Place
+from packr.workspaces.request_context import RequestContext
 
 from ..metrics.annotations import ARRIVAL_MEANS, COVER_MEANS, SOLD_MEANS, low_stock
 from ..models import (
@@ -45,7 +45,7 @@ STOCK = Filter("stock", "Stock", low_stock, (("low", "Low stock"),))
 WAREHOUSE = row("warehouse", "Warehouse", Warehouse, "warehouse_id")
 
 
-def _lies_in(asked: str, place: Place) -> Q:
+def _lies_in(asked: str, place: RequestContext) -> Q:
     """Items of which the WMS counts units in the warehouse."""
     connection, _, key = asked.partition(":")
     levels = InventoryLevel.objects.filter(item=OuterRef("pk"), warehouse_id=key)

@@ -99,7 +99,7 @@ def with_parts(connection: Connection, skus: Iterable[str]) -> set[str]:
     parts = {"kit": (Product, present_of_sku("kit", "asked")), "part": (KitPart, "part.product_id = kit.id")}
     statement = f"""
         WITH asked (sku) AS ({sql.listed("%(skus)s")})
-        SELECT DISTINCT part.sku FROM asked CROSS JOIN {sql.in_turn(parts)}"""
+        SELECT DISTINCT part.sku FROM asked CROSS JOIN {sql.join_in_order(parts)}"""
     return wanted | {
         sku for (sku,) in sql.select(statement, {"connection": connection.pk, "skus": sql.as_list(wanted)})
     }

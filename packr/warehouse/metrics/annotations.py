@@ -6,7 +6,7 @@ from typing import Any
 from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery, TextField, Value
 from django.db.models.functions import Coalesce
 
-from packr.workspaces.request_context import Place
+from packr.workspaces.request_context import RequestContext
 
 from ..models import InventoryItem, Mirrored, Product, SkuMetrics
 
@@ -35,7 +35,7 @@ def of(row: Mirrored) -> SkuMetrics | None:
     return found.filter(customer=row.warehouse_customer_id or "").first()
 
 
-def low_stock(asked: str, place: Place) -> Q:
+def low_stock(asked: str, place: RequestContext) -> Q:
     """Rows whose SKU is low on stock, by the workspace's threshold."""
     return Q(Exists(_of_row().filter(cover__lt=place.workspace.low_stock_days)))
 

@@ -32,7 +32,7 @@ def today(zone: ZoneInfo, now: datetime) -> date:
     return now.astimezone(zone).date()
 
 
-def work_out(connection: Connection, skus: Iterable[str], *, day: date, now: datetime) -> int:
+def compute(connection: Connection, skus: Iterable[str], *, day: date, now: datetime) -> int:
     """Work the metrics of these SKUs out anew, of all customers of the connection. Returns how many SKUs they are.
 
     Only what differs is written; a SKU that nothing is known of any more has no row.
@@ -59,7 +59,7 @@ def _forget() -> str:
     return f"""
         DELETE FROM {METRICS} WHERE id IN (
             WITH wanted (sku) AS ({sql.listed("%(skus)s")})
-            SELECT asked.id FROM wanted CROSS JOIN {sql.in_turn(stored, f"NOT EXISTS ({knows})")})"""
+            SELECT asked.id FROM wanted CROSS JOIN {sql.join_in_order(stored, f"NOT EXISTS ({knows})")})"""
 
 
 @cache
@@ -78,7 +78,7 @@ def _renew() -> str:
                 SELECT %(connection)s AS connection_id, summed.*, {COVER} AS cover, %(day)s AS day,
                     %(now)s AS worked_out_at
                 FROM summed),
-            known AS (SELECT known.* FROM asked CROSS JOIN {sql.in_turn(stored)})
+            known AS (SELECT known.* FROM asked CROSS JOIN {sql.join_in_order(stored)})
         SELECT {_columns("fresh", COLUMNS)}
         FROM fresh LEFT JOIN known ON known.sku = fresh.sku AND known.customer = fresh.customer
         WHERE known.id IS NULL OR NOT {sql.same(_columns("known", compared), _columns("fresh", compared))}

@@ -9,16 +9,16 @@ from zoneinfo import ZoneInfo
 from integrations.entities import Entity
 from integrations.models import Connection
 
-from ..mirror.query_planner import planned_for_its_values
+from ..mirror.query_planner import custom_plan
 from ..models import ProcessingMark
 from . import affected_skus, kit_components
-from .compute import today, work_out
+from .compute import compute, today
 
 PORTION = 4_000  # SKUs, or entries of a history, in one transaction: as many as a page of a WMS has, lines and all
 
 
 @dataclass(frozen=True, slots=True)
-class Task:
+class Portion:
     """What is to be worked in: an entity's changes after `since` and up to `upto`, as of a day of the workspace."""
 
     connection: Connection
@@ -29,15 +29,15 @@ class Task:
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class MetricStep:
     """A step: what it works out, and how it finds the next SKUs after where it stands; None there: it is done."""
 
     about: str
-    portion: Callable[[Task, Any], tuple[Iterable[str], Any]]
+    portion: Callable[[Portion, Any], tuple[Iterable[str], Any]]
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class Progress:
     """Where the steps of an entity stand; kept with a run's checkpoint."""
 
     since: int
@@ -51,60 +51,60 @@ class Place:
         return asdict(self)
 
 
-def _former(task: Task, after: Any) -> tuple[Iterable[str], Any]:
+def _former(task: Portion, after: Any) -> tuple[Iterable[str], Any]:
     if not task.since:  # nothing was worked out before, so nothing can be out of date
         return (), None
     skus, last = affected_skus.former(task.connection, task.entity, task.since, after or 0, PORTION)
     return affected_skus.with_parts(task.connection, skus), last
 
 
-def _present(task: Task, after: Any) -> tuple[Iterable[str], Any]:
+def _present(task: Portion, after: Any) -> tuple[Iterable[str], Any]:
     skus, last = affected_skus.present(task.connection, task.entity, task.since, after or "", PORTION)
     return affected_skus.with_parts(task.connection, skus), last
 
 
-def _items(task: Task, after: Any) -> tuple[Iterable[str], Any]:
+def _items(task: Portion, after: Any) -> tuple[Iterable[str], Any]:
     found, last = affected_skus.by_change(task.connection, task.entity, task.since, after, PORTION)
     return [sku for _, sku in found], last
 
 
-def _products(task: Task, after: Any) -> tuple[Iterable[str], Any]:
+def _products(task: Portion, after: Any) -> tuple[Iterable[str], Any]:
     found, last = affected_skus.by_change(
         task.connection, task.entity, task.since, after, PORTION, *kit_components.FIELDS
     )
     return {*(sku for _, sku, *_ in found), *kit_components.renew(task.connection, found)} if found else (), last
 
 
-def _days(task: Task, after: Any) -> tuple[Iterable[str], Any]:
+def _days(task: Portion, after: Any) -> tuple[Iterable[str], Any]:
     return affected_skus.of_earlier_days(task.connection, task.day, after or "", PORTION)
 
 
 SOLD, STOCK = "units sold and days of cover", "stock position and days of cover"
-STEPS: dict[Entity, tuple[Step, ...]] = {
-    Entity.ORDERS: (Step(SOLD, _former), Step(SOLD, _present), Step(SOLD, _days)),
-    Entity.INVENTORY: (Step(STOCK, _former), Step(STOCK, _items)),
-    Entity.PRODUCTS: (Step(SOLD, _former), Step("parts of kits, units sold and days of cover", _products)),
-    Entity.INBOUND_SHIPMENTS: (Step("expected arrivals", _former), Step("expected arrivals", _present)),
+STEPS: dict[Entity, tuple[MetricStep, ...]] = {
+    Entity.ORDERS: (MetricStep(SOLD, _former), MetricStep(SOLD, _present), MetricStep(SOLD, _days)),
+    Entity.INVENTORY: (MetricStep(STOCK, _former), MetricStep(STOCK, _items)),
+    Entity.PRODUCTS: (MetricStep(SOLD, _former), MetricStep("parts of kits, units sold and days of cover", _products)),
+    Entity.INBOUND_SHIPMENTS: (MetricStep("expected arrivals", _former), MetricStep("expected arrivals", _present)),
 }
 
 
-def begin(connection: Connection, entity: Entity, now: datetime) -> Place:
+def begin(connection: Connection, entity: Entity, now: datetime) -> Progress:
     """Where the steps of an entity begin: at the first change that was not worked in yet."""
     marks = ProcessingMark.objects.filter(connection=connection, entity=entity.value)
     since = marks.values_list("change_no", flat=True).first() or 0
     upto = Connection.objects.values_list("change_no", flat=True).get(pk=connection.pk)
-    return Place(since, upto, today(ZoneInfo(connection.workspace.timezone), now).isoformat())
+    return Progress(since, upto, today(ZoneInfo(connection.workspace.timezone), now).isoformat())
 
 
-def go_on(connection: Connection, entity: Entity, place: Place, now: datetime) -> tuple[int, Place | None]:
+def go_on(connection: Connection, entity: Entity, place: Progress, now: datetime) -> tuple[int, Progress | None]:
     """Work in a portion, in the caller's transaction: how many SKUs it had, and where to go on; None at the end."""
-    task = Task(connection, entity, place.since, place.upto, date.fromisoformat(place.day))
+    task = Portion(connection, entity, place.since, place.upto, date.fromisoformat(place.day))
     steps = STEPS[entity]
     count = 0
     while place.step < len(steps):
-        with planned_for_its_values():
+        with custom_plan():
             skus, after = steps[place.step].portion(task, place.after)
-            count += work_out(connection, skus, day=task.day, now=now)
+            count += compute(connection, skus, day=task.day, now=now)
         if after is not None:
             return count, replace(place, after=after)
         place = replace(place, step=place.step + 1, after=None)
@@ -112,7 +112,7 @@ def go_on(connection: Connection, entity: Entity, place: Place, now: datetime) -
     return count, None
 
 
-def _mark(task: Task, now: datetime) -> None:
+def _mark(task: Portion, now: datetime) -> None:
     mark = ProcessingMark(connection=task.connection, entity=task.entity.value, change_no=task.upto)
     fields = ["change_no"]
     if task.entity == Entity.ORDERS:

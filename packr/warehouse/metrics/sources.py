@@ -30,7 +30,7 @@ class Source:
 
     def rows(self) -> str:
         """The tables and the condition, as they stand after FROM."""
-        return sql.in_turn(self.found, self.counts)
+        return sql.join_in_order(self.found, self.counts)
 
 
 def sources() -> tuple[Source, ...]:

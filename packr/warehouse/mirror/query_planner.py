@@ -11,11 +11,11 @@ from integrations.entities import Entity
 from .schema import TABLES
 
 # A tenth of what a thorough look reads. Not for the columns that lists are filtered and sorted by.
-A_GLANCE = 10
+SAMPLE_SIZE = 10
 
 
 @contextmanager
-def planned_for_its_values() -> Iterator[None]:
+def custom_plan() -> Iterator[None]:
     """A statement in here is planned for the very values it has, and for the tables as they are now.
 
     Elsewhere PostgreSQL makes one plan of a statement that comes again and again and keeps it for the session: whatever
@@ -34,7 +34,7 @@ def planned_for_its_values() -> Iterator[None]:
         session.prepare_threshold = usual
 
 
-def make_known(connection_id: int, entity: Entity, count: int) -> None:
+def analyze_if_believed_empty(connection_id: int, entity: Entity, count: int) -> None:
     """Let PostgreSQL glance at an entity's table where it believes a connection to have far fewer than `count` rows.
 
     It would find each of them by any index that begins with the connection. In the caller's transaction.
@@ -42,7 +42,7 @@ def make_known(connection_id: int, entity: Entity, count: int) -> None:
     name = TABLES[entity].model._meta.db_table
     if database.vendor == "postgresql" and _believed(name, connection_id) < count / 10:
         with database.cursor() as cursor:
-            cursor.execute(f"SET LOCAL default_statistics_target = {A_GLANCE}")
+            cursor.execute(f"SET LOCAL default_statistics_target = {SAMPLE_SIZE}")
             cursor.execute(f"ANALYZE (SKIP_LOCKED) {name} (connection_id, removed_at)")
             cursor.execute("SET LOCAL default_statistics_target TO DEFAULT")
 
@@ -54,7 +54,7 @@ def _believed(table: str, connection_id: int) -> int:
     return int(plan[0]["Plan"]["Plan Rows"])
 
 
-def take_stock(entity: Entity) -> None:
+def analyze_tables(entity: Entity) -> None:
     """Let PostgreSQL look at an entity's tables after many rows came at once, so that it plans well with them."""
     table = TABLES[entity]
     if database.vendor == "postgresql":

@@ -18,10 +18,10 @@ from django.db.models import Model
 from integrations.models import Connection
 
 from ..models import Mirrored, Order, OrderShipment
-from .query_planner import planned_for_its_values
+from .query_planner import custom_plan
 from .schema import Lines, Table
 
-HANDFUL = 50
+COPY_FROM_ROWS = 50
 # The columns of every table, after its key.
 BASE = (
     "connection_id",
@@ -39,11 +39,11 @@ BASE = (
 Row = tuple[Any, ...]
 
 
-class Moved(OperationalError):
+class RowsChanged(OperationalError):
     """A row is no longer what a page was compared with. The page is rolled back and read again."""
 
 
-class Stored(msgspec.Struct, frozen=True, gc=False):
+class StoredRow(msgspec.Struct, frozen=True, gc=False):
     """What is known of a row before it is written."""
 
     id: int
@@ -52,28 +52,28 @@ class Stored(msgspec.Struct, frozen=True, gc=False):
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class StoredRows:
     """What was known of a page's rows, removed ones included, as the connection had made `change_no` changes.
 
     `shielded`: some rows of the connection may have to be kept from older answers.
     """
 
-    rows: dict[str, Stored]
+    rows: dict[str, StoredRow]
     change_no: int
     shielded: bool
 
 
-def stored(model: type[Mirrored], connection_id: int, external_ids: Sequence[str]) -> Standing:
+def stored(model: type[Mirrored], connection_id: int, external_ids: Sequence[str]) -> StoredRows:
     """What is known of the rows of these ids."""
     statement = (
         f"SELECT NULL, change_no, NULL, shielded_until IS NOT NULL FROM {Connection._meta.db_table} WHERE id = %s"
         f" UNION ALL {_by_ids(model, 'external_id, id, digest, removed_at IS NOT NULL')}"
     )
-    with planned_for_its_values(), database.cursor() as cursor:
+    with custom_plan(), database.cursor() as cursor:
         cursor.execute(statement, [connection_id, _list(external_ids), connection_id])
         first, *rows = cursor.fetchall() or [(None, 0, None, False)]
-    known = {external_id: Stored(id_, bytes(digest), bool(removed)) for external_id, id_, digest, removed in rows}
-    return Standing(known, first[1], bool(first[3]))
+    known = {external_id: StoredRow(id_, bytes(digest), bool(removed)) for external_id, id_, digest, removed in rows}
+    return StoredRows(known, first[1], bool(first[3]))
 
 
 def present(
@@ -84,7 +84,7 @@ def present(
     For ids of which most are known to have a row: PostgreSQL looks them up in half the time that `stored` takes, but
     could read through all of the connection's rows where it knows no better.
     """
-    with planned_for_its_values(), database.cursor() as cursor:
+    with custom_plan(), database.cursor() as cursor:
         cursor.execute(
             f"SELECT external_id, id, substr(digest, 1, {length:d}) FROM {model._meta.db_table}"
             f" WHERE connection_id = %s AND {one_of('external_id', '%s')} AND removed_at IS NULL",
@@ -161,7 +161,7 @@ def update(table: Table, rows: Sequence[Row], digests: Sequence[bytes]) -> None:
     """
     columns = ("id", *BASE, *table.own)
     name = table.model._meta.db_table
-    if database.vendor == "postgresql" and len(rows) > HANDFUL:
+    if database.vendor == "postgresql" and len(rows) > COPY_FROM_ROWS:
         count = _merge(name, columns, [(*row, digest) for row, digest in zip(rows, digests, strict=True)])
     else:
         # Key and digest once more at the end, where the statement has them.
@@ -170,7 +170,7 @@ def update(table: Table, rows: Sequence[Row], digests: Sequence[bytes]) -> None:
             [(*row[3:], row[0], digest) for row, digest in zip(rows, digests, strict=True)],
         )
     if count != len(rows):
-        raise Moved(f"{len(rows) - count} of {len(rows)} rows were changed by somebody else")
+        raise RowsChanged(f"{len(rows) - count} of {len(rows)} rows were changed by somebody else")
 
 
 def _merge(name: str, columns: Sequence[str], rows: Sequence[Row]) -> int:
@@ -197,7 +197,7 @@ def _copy(cursor: Any, name: str, columns: Sequence[str], rows: Iterable[Row]) -
 
 def insert_rows(name: str, columns: Sequence[str], count: int, rows: Iterable[Row]) -> None:
     """Insert about so many rows of these columns into a table: the count decides by which way."""
-    if database.vendor == "postgresql" and count > HANDFUL:
+    if database.vendor == "postgresql" and count > COPY_FROM_ROWS:
         with database.cursor() as cursor:
             _copy(cursor, name, columns, rows)
     elif count:
@@ -265,7 +265,7 @@ def one_of(column: str, value: str) -> str:
     return f"{column} = ANY(ARRAY({texts}))" if database.vendor == "postgresql" else f"{column} IN ({texts})"
 
 
-def in_turn(found: Mapping[str, tuple[type[Model], str]], counts: str = "TRUE") -> str:
+def join_in_order(found: Mapping[str, tuple[type[Model], str]], counts: str = "TRUE") -> str:
     """Tables, by the names they have here, joined in this order, each row with those that its condition finds.
 
     `counts` is what is asked of the rows that were found. Whatever the planner knows of the tables, it looks into an
@@ -311,7 +311,7 @@ def restamp(model: type[Model], rows: Sequence[tuple[datetime | None, datetime |
         f"UPDATE {name} SET updated_at = %s, version_at = %s, digest = %s WHERE id = %s AND digest = %s", rows
     )
     if count != len(rows):
-        raise Moved(f"{len(rows) - count} of {len(rows)} rows were changed by somebody else")
+        raise RowsChanged(f"{len(rows) - count} of {len(rows)} rows were changed by somebody else")
 
 
 def next_change_no(connection_id: int) -> int:
@@ -346,7 +346,7 @@ def _no_more(connection_id: int) -> Connection.DoesNotExist:
     return Connection.DoesNotExist(f"There is no connection {connection_id} any more.")
 
 
-def raise_shield(connection_id: int, until: datetime) -> None:
+def extend_protection(connection_id: int, until: datetime) -> None:
     """Let the connection's shield last until the moment at least.
 
     By the new change number a page that was compared with what is stored before this looks again.

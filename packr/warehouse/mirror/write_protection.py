@@ -23,7 +23,7 @@ from ..models import Mirrored
 from . import sql
 from .digests import Stamps
 
-GUARDED = frozenset(ENTITIES.values())
+PROTECTED_ENTITIES = frozenset(ENTITIES.values())
 # What shows these can't be from before them, whatever its stamp: the WMS's clock may be behind.
 PROOF = (ActionKind.HOLD_ORDER, ActionKind.CANCEL_ORDER)
 # The WMS says nothing about their version, so the moment of its answer stands for it.
@@ -41,7 +41,7 @@ class Found:
 
 
 @dataclass
-class Guard:
+class WriteProtection:
     """The shields over a page's records, by id, and what the page shows of them."""
 
     shields: Mapping[str, Sequence[Action]] = field(default_factory=dict)
@@ -76,14 +76,14 @@ class Guard:
             overtaken.update(shielded_until=None)
 
 
-def guard(connection_id: int, entity: Entity, external_ids: Sequence[str], now: datetime) -> Guard:
+def protection_for(connection_id: int, entity: Entity, external_ids: Sequence[str], now: datetime) -> WriteProtection:
     """The guard of a page of these records."""
-    if entity not in GUARDED:
-        return Guard()
+    if entity not in PROTECTED_ENTITIES:
+        return WriteProtection()
     shields: dict[str, list[Action]] = defaultdict(list)
     for action in standing(connection_id, now).filter(entity=entity, external_id__in=external_ids).order_by("pk"):
         shields[action.external_id].append(action)
-    return Guard(shields)
+    return WriteProtection(shields)
 
 
 def standing(connection_id: int, now: datetime) -> Any:
@@ -92,7 +92,7 @@ def standing(connection_id: int, now: datetime) -> Any:
     return accepted.filter(shielded_until__gt=now)
 
 
-def without(
+def exclude_protected(
     model: type[Mirrored], connection_id: int, entity: Entity, row_ids: Sequence[int], now: datetime
 ) -> Sequence[int]:
     """Those of the rows that the WMS has been seen to have, or that no action shields."""
@@ -104,13 +104,13 @@ def without(
     return [id_ for id_ in row_ids if id_ not in set(kept)]
 
 
-def raise_over(action: Action, until: datetime) -> None:
+def protect(action: Action, until: datetime) -> None:
     """Shield what an accepted action changed; inside the caller's transaction, which saves the action."""
     action.shielded_until = until
-    sql.raise_shield(action.connection_id, until)
+    sql.extend_protection(action.connection_id, until)
 
 
-def lower(now: datetime) -> None:
+def expire(now: datetime) -> None:
     """Let connections whose last shield has ended cost nothing again."""
     for connection in Connection.objects.filter(shielded_until__lte=now):
         last = standing(connection.pk, now).aggregate(last=Max("shielded_until"))["last"]

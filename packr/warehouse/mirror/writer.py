@@ -22,16 +22,16 @@ from . import digests, sql, write_protection
 from . import history_recorder as history
 from .digests import Stamps
 from .schema import TABLES, Table
-from .sql import Standing, Stored
-from .write_protection import Found, Guard
+from .sql import StoredRow, StoredRows
+from .write_protection import Found, WriteProtection
 
 # A stamp further ahead of the WMS's own clock is stored, but nothing follows from it.
-BELIEVABLE = timedelta(hours=1)
+MAX_FUTURE_STAMP = timedelta(hours=1)
 NO_SOURCES: Mapping[str, bytes] = {}
 
 
 @dataclass
-class Applied:
+class WriteResult:
     """What a page did. `keys` are the row keys of every record it had; `doubtful` the ids that came back older."""
 
     created: int = 0
@@ -59,14 +59,14 @@ class Change(msgspec.Struct, frozen=True, gc=False):
     digest: bytes
     text: bytes
     stamps: Stamps
-    known: Stored | None
+    known: StoredRow | None
 
 
 @dataclass
 class _Plan:
     """What a page means for the rows: the counts, what to write, and what has only a new stamp."""
 
-    applied: Applied = field(default_factory=Applied)
+    applied: WriteResult = field(default_factory=WriteResult)
     changes: list[Change] = field(default_factory=list)
     stamps: list[Change] = field(default_factory=list)
 
@@ -88,7 +88,7 @@ class _Page:
     meanwhile: Callable[[], None] = lambda: None
 
 
-def drafts(records: Iterable[Record]) -> list[Draft]:
+def make_drafts(records: Iterable[Record]) -> list[Draft]:
     """What to `apply` of these records, each id once: the one read last."""
     return [_draft(record) for record in {record.external_id: record for record in records}.values()]
 
@@ -111,7 +111,7 @@ def apply(
     cause: Cause | None = None,
     shielded: bool = True,
     meanwhile: Callable[[], None] = lambda: None,
-) -> Applied:
+) -> WriteResult:
     """Write a page of records (`drafts`). A version older than ours is dropped as stale, unless we `trust` the page.
 
     What a person's action changed is kept from older answers, trusted or not, unless the page itself is the answer to
@@ -122,22 +122,22 @@ def apply(
     id, let `recognised` know the records again. `cause` is why: it stands in the history of what changed. `meanwhile`
     is called when everything has been asked of the database and it is about to write: it takes its time from here on.
     """
-    ceiling = (clock or now) + BELIEVABLE
+    ceiling = (clock or now) + MAX_FUTURE_STAMP
     why = cause or NOBODY_KNOWS
     table = TABLES[entity]
     return _apply(_Page(table, connection_id, drafts, now, ceiling, trust, asked, sources, why, shielded, meanwhile))
 
 
-def recognised(connection_id: int, entity: Entity, sources: Mapping[str, bytes]) -> dict[str, int]:
+def recognised_by_source(connection_id: int, entity: Entity, sources: Mapping[str, bytes]) -> dict[str, int]:
     """The row keys, by id, of those whose row was read from the very same source: nothing is to be done for them."""
     present = sql.present(TABLES[entity].model, connection_id, list(sources), SOURCE)
     return {external_id: id_ for external_id, id_, source in present if source == sources[external_id]}
 
 
-def _apply(page: _Page, change_no: int | None = None) -> Applied:
+def _apply(page: _Page, change_no: int | None = None) -> WriteResult:
     """Write the page, as the change `change_no` when the caller has one already."""
     if not page.drafts:
-        return Applied()
+        return WriteResult()
     ids = [draft.external_id for draft in page.drafts]
     standing = sql.stored(page.table.model, page.connection_id, ids)
     guard = _guard(page, standing, ids)
@@ -162,15 +162,19 @@ def _apply(page: _Page, change_no: int | None = None) -> Applied:
     return plan.applied
 
 
-def _guard(page: _Page, standing: Standing, ids: Sequence[str]) -> Guard:
+def _guard(page: _Page, standing: StoredRows, ids: Sequence[str]) -> WriteProtection:
     guarded = page.shielded and standing.shielded
-    return write_protection.guard(page.connection_id, page.table.entity, ids, page.now) if guarded else Guard()
+    return (
+        write_protection.protection_for(page.connection_id, page.table.entity, ids, page.now)
+        if guarded
+        else WriteProtection()
+    )
 
 
-def _compare(page: _Page, stored: Mapping[str, Stored], guard: Guard) -> _Plan:
+def _compare(page: _Page, stored: Mapping[str, StoredRow], guard: WriteProtection) -> _Plan:
     plan = _Plan()
     applied = plan.applied
-    older: list[tuple[Change, Stored]] = []
+    older: list[tuple[Change, StoredRow]] = []
     for change in _changes(page, stored):
         known = change.known
         if known is None:
@@ -194,11 +198,11 @@ def _compare(page: _Page, stored: Mapping[str, Stored], guard: Guard) -> _Plan:
     return plan
 
 
-def _found(change: Change, known: Stored) -> Found:
+def _found(change: Change, known: StoredRow) -> Found:
     return Found(change.record, change.stamps, digests.same_body(change.digest, known.digest))
 
 
-def _differs(plan: _Plan, change: Change, known: Stored) -> None:
+def _differs(plan: _Plan, change: Change, known: StoredRow) -> None:
     if digests.same_body(change.digest, known.digest) and not known.removed:
         plan.applied.unchanged += 1
         plan.stamps.append(change)
@@ -207,7 +211,7 @@ def _differs(plan: _Plan, change: Change, known: Stored) -> None:
         plan.changes.append(change)
 
 
-def _trusted(page: _Page, rows: Sequence[Stored]) -> set[int]:
+def _trusted(page: _Page, rows: Sequence[StoredRow]) -> set[int]:
     """The keys of those rows over which an older version may win: as they were when the WMS was asked."""
     if not page.trust or not rows:
         return set()
@@ -217,9 +221,9 @@ def _trusted(page: _Page, rows: Sequence[Stored]) -> set[int]:
     return {key for key, changed_at in sql.changed_at(page.table.model, keys).items() if changed_at <= page.asked}
 
 
-def _changes(page: _Page, stored: Mapping[str, Stored]) -> Iterator[Change]:
+def _changes(page: _Page, stored: Mapping[str, StoredRow]) -> Iterator[Change]:
     """Each record as it would be stored; where the WMS left fields out, completed with what is stored."""
-    partial: list[tuple[Record, Stored]] = []
+    partial: list[tuple[Record, StoredRow]] = []
     for draft in page.drafts:
         known = stored.get(draft.external_id)
         change = _change(page, draft, known)
@@ -233,7 +237,7 @@ def _changes(page: _Page, stored: Mapping[str, Stored]) -> Iterator[Change]:
             yield _change(page, _draft(_complete(page.table, record, bodies[known.id])), known)
 
 
-def _change(page: _Page, draft: Draft, known: Stored | None) -> Change:
+def _change(page: _Page, draft: Draft, known: StoredRow | None) -> Change:
     """What the WMS did not send of the stamps stays as it is stored."""
     record = draft.record
     updated_at, version_at = digests.stamps(known.digest) if known and _has_no_stamp(record) else (None, None)
@@ -347,7 +351,7 @@ def _row(page: _Page, change: Change, key: int, change_no: int) -> sql.Row:
 
 def _write_shipments(page: _Page, orders: Sequence[Change], change_no: int | None = None) -> list[str]:
     """Write the shipments that came inside orders. Returns their ids."""
-    kept = drafts(shipment for one in orders for shipment in _shipments(one.record) or ())
+    kept = make_drafts(shipment for one in orders for shipment in _shipments(one.record) or ())
     if kept:
         table = TABLES[Entity.ORDER_SHIPMENTS]
         inside = _Page(table, page.connection_id, kept, page.now, page.ceiling, trust=True, cause=page.cause)
@@ -377,7 +381,7 @@ def remove(
         return 0
     change_no = sql.next_change_no(connection_id)  # other writers wait from here on
     model = TABLES[entity].model
-    row_ids = write_protection.without(model, connection_id, entity, row_ids, now)
+    row_ids = write_protection.exclude_protected(model, connection_id, entity, row_ids, now)
     if asked is not None:
         row_ids = sql.unchanged_since(model, row_ids, asked)
     page = _Page(TABLES[entity], connection_id, (), now, now, cause=cause or NOBODY_KNOWS)

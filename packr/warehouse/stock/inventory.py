@@ -100,7 +100,7 @@ def _read_live(connection: Connection, ids: Sequence[str]) -> str:
                 writer.apply(
                     connection.pk,
                     Entity.INVENTORY,
-                    writer.drafts(page.records),
+                    writer.make_drafts(page.records),
                     now=now(),
                     clock=page.clock,
                     trust=True,
@@ -108,7 +108,7 @@ def _read_live(connection: Connection, ids: Sequence[str]) -> str:
                     cause=CAUSE,
                 )
     except ConnectorError as error:
-        return live_lookup.refused(connection, error)
+        return live_lookup.failure_message(connection, error)
     data_age.note(connection, ids, asked)
     return ""
 

@@ -17,8 +17,8 @@ from integrations.models import Action, Connection
 from packr.warehouse import actions
 from packr.warehouse.actions import Mark
 from packr.warehouse.actions.forms import ActionForm
-from packr.warehouse.actions.status_labels import STANDINGS, Standing, standing_of
-from packr.warehouse.actions.texts import WORDS
+from packr.warehouse.actions.status_labels import STATUS_LABELS, ActionStatus, status_of
+from packr.warehouse.actions.texts import ACTION_TEXTS
 from packr.warehouse.models import Mirrored, Order
 from packr.warehouse.record_urls import ENTITIES
 from packr.warehouse.visibility import known_connections
@@ -46,7 +46,7 @@ def record_actions(context: Context, row: Mirrored) -> dict[str, Any]:
     place = context.get("place")
     if not place or not place.may_act or row.removed_at:
         return {"buttons": ()}
-    reasons = actions.offers(row.connection)
+    reasons = actions.available_actions(row.connection)
     kinds = [kind for kind in ActionKind if kind.entity == ENTITIES[type(row)] and not kind.creates]
     return {"buttons": [_button(kind, reasons[kind], row) for kind in kinds if _makes_sense(kind, row)]}
 
@@ -60,7 +60,7 @@ def _makes_sense(kind: ActionKind, row: Mirrored) -> bool:
 
 
 def _button(kind: ActionKind, reason: str, row: Mirrored) -> dict[str, Any]:
-    return {"words": WORDS[kind], "reason": reason, "address": reverse(FORMS[kind], args=[row.pk]), "kind": kind}
+    return {"words": ACTION_TEXTS[kind], "reason": reason, "address": reverse(FORMS[kind], args=[row.pk]), "kind": kind}
 
 
 @register.inclusion_tag("actions/_new.html", takes_context=True)
@@ -71,11 +71,11 @@ def new_record(context: Context, entity: str) -> dict[str, Any]:
     if kind is None or not place or not place.may_act:
         return {}
     live = [one for one in known_connections(place) if one.is_live]
-    reasons = [actions.offers(one)[kind] for one in live]
+    reasons = [actions.available_actions(one)[kind] for one in live]
     if not reasons:
         return {}
     reason = "" if "" in reasons else reasons[0]
-    return {"words": WORDS[kind], "reason": reason, "address": reverse(FORMS[kind]), "kind": kind}
+    return {"words": ACTION_TEXTS[kind], "reason": reason, "address": reverse(FORMS[kind]), "kind": kind}
 
 
 @register.simple_tag
@@ -104,7 +104,7 @@ def marked(context: Context, found: Mark | None, row: Mirrored) -> dict[str, Any
     """What a row's mark shows; an empty place where it has none any more."""
     if found is None:
         return {"id": mark_id(row)}
-    look = STANDINGS[Standing(found.state)]
+    look = STATUS_LABELS[ActionStatus(found.state)]
     return {"id": mark_id(row), "mark": found, "look": look, "at": clock(context, found.at)}
 
 
@@ -116,10 +116,10 @@ def mark_id(row: Mirrored) -> str:
 @register.simple_tag
 def watched_marks(marks: dict[int, Mark], rows: Sequence[Mirrored]) -> dict[str, Any]:
     """What keeps the marks of rows up to date while some are open: which to ask for, and how soon."""
-    watched = [row for row in rows if row.pk in marks and Standing(marks[row.pk].state).is_open]
+    watched = [row for row in rows if row.pk in marks and ActionStatus(marks[row.pk].state).is_open]
     if not watched:
         return {}
-    soonest = min(Standing(marks[row.pk].state).look_again for row in watched)
+    soonest = min(ActionStatus(marks[row.pk].state).look_again for row in watched)
     query = "&".join(f"row={row.pk}" for row in watched)
     return {"address": f"{reverse('action_marks')}?entity={ENTITIES[type(watched[0])]}&{query}", "every": soonest}
 
@@ -143,21 +143,21 @@ def changes_of(context: Context, row: Mirrored) -> dict[str, Any]:
     entity = ENTITIES[type(row)]
     sent = Action.objects.filter(connection=row.connection_id, entity=entity, external_id=row.external_id)
     latest = list(sent.select_related("person").defer("exchanges").order_by("-pk")[:LATEST])
-    changes = [{"action": one, "kind": ActionKind(one.kind), "standing": standing_of(one, now())} for one in latest]
+    changes = [{"action": one, "kind": ActionKind(one.kind), "standing": status_of(one, now())} for one in latest]
     return {"changes": changes, "row": row, "entity": entity, "place": context.get("place")}
 
 
 @register.inclusion_tag("components/_badge.html")
-def standing_badge(standing: Standing) -> dict[str, str]:
+def standing_badge(standing: ActionStatus) -> dict[str, str]:
     """How a change stands: icon, word and tone."""
-    look = STANDINGS[standing]
+    look = STATUS_LABELS[standing]
     return {"icon": look.icon, "word": look.word, "tone": look.tone}
 
 
 @register.filter
-def look_of(standing: Standing) -> Any:
+def look_of(standing: ActionStatus) -> Any:
     """What is said of a standing."""
-    return STANDINGS[standing]
+    return STATUS_LABELS[standing]
 
 
 @register.filter

@@ -7,7 +7,7 @@ from django.template import Context
 from django.urls import reverse
 from django.utils.http import urlencode
 
-from packr.warehouse.lists.listing import Asked, Page, View
+from packr.warehouse.lists.listing import ListPage, ListQuery, View
 from packr.warehouse.lists.screens import BY_NAME, Column, Filter, Screen, Sort
 
 register = template.Library()
@@ -34,7 +34,7 @@ def heading(column: Column, sort: Sort) -> dict[str, str]:
 
 
 @register.simple_tag
-def choices(filter: Filter, asked: Asked, page: Page) -> list[dict[str, Any]]:
+def choices(filter: Filter, asked: ListQuery, page: ListPage) -> list[dict[str, Any]]:
     """The values of a filter: what the address says, the word for it, and whether it is chosen."""
     chosen = asked.filters.get(filter.name, "")
     pairs = list(filter.words) if filter.options is None else page.choices.get(filter.name, [])
@@ -44,7 +44,7 @@ def choices(filter: Filter, asked: Asked, page: Page) -> list[dict[str, Any]]:
 
 
 @register.simple_tag
-def home_view(asked: Asked, page: Page) -> View | None:
+def home_view(asked: ListQuery, page: ListPage) -> View | None:
     """The saved view that a list shows just now, unless it is narrowed otherwise."""
     return next((view for view in page.views if view.address == asked.address), None)
 
@@ -69,6 +69,6 @@ def _section(icon: str, screens: list[Screen], path: str) -> dict[str, Any]:
 
 
 @register.simple_tag
-def unnarrowed(asked: Asked) -> str:
+def unnarrowed(asked: ListQuery) -> str:
     """The address of the whole list, in the order it has now."""
     return f"?{urlencode({'sort': asked.sort.name})}"

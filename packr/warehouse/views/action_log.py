@@ -16,11 +16,11 @@ from django.views.decorators.http import require_GET
 from integrations.connectors.actions import ActionKind
 from integrations.entities import Entity
 from integrations.models import Action
-from packr.workspaces.request_context import Place, place
+from packr.workspaces.request_context import RequestContext, request_context
 from packr.workspaces.views import by_htmx, signed_in
 
-from ..actions.status_labels import STANDINGS, Standing, standing_of, stands
-from ..lists.csv_export import MARK, Lines, cell
+from ..actions.status_labels import STATUS_LABELS, ActionStatus, status_of, with_status
+from ..lists.csv_export import BYTE_ORDER_MARK, Lines, cell
 from ..lists.screens import PER_PAGE
 from ..mirror.schema import TABLES
 from ..models import Mirrored
@@ -45,7 +45,7 @@ COLUMNS = (
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class ActionLogFilter:
     """Which changes the address asks for; what makes no sense counts as not asked."""
 
     kind: str = ""
@@ -62,7 +62,7 @@ class Asked:
     def narrow(self, rows: "QuerySet[Action]") -> "QuerySet[Action]":
         conditions = Q(kind=self.kind) if self.kind else Q()
         if self.standing:
-            conditions &= stands(Standing(self.standing), now())
+            conditions &= with_status(ActionStatus(self.standing), now())
         for name, value in (("person", self.person), ("connection", self.connection), ("external_id", self.record)):
             conditions &= Q(**{name: value}) if value else Q()
         return rows.filter(conditions)
@@ -80,8 +80,8 @@ class Told:
         return ActionKind(self.action.kind)
 
     @property
-    def standing(self) -> Standing:
-        return standing_of(self.action, now())
+    def standing(self) -> ActionStatus:
+        return status_of(self.action, now())
 
     @property
     def page(self) -> str:
@@ -100,7 +100,7 @@ class Told:
 @require_GET
 def listing(request: HttpRequest) -> HttpResponse:
     """The changes of the place, the newest first. The filters are in the address."""
-    here, asked = place(request), _asked(request.GET)
+    here, asked = request_context(request), _asked(request.GET)
     rows = asked.narrow(_seen(here))
     if asked.before:
         rows = rows.filter(pk__lt=asked.before)
@@ -111,7 +111,7 @@ def listing(request: HttpRequest) -> HttpResponse:
         "changes": told,
         "older": told[-1].action.pk if len(found) > PER_PAGE else None,
         "kinds": list(ActionKind),
-        "standings": STANDINGS.items(),
+        "standings": STATUS_LABELS.items(),
         "people": _people(here),
         "connections": known_connections(here),
     }
@@ -122,7 +122,7 @@ def listing(request: HttpRequest) -> HttpResponse:
 @require_GET
 def export(request: HttpRequest) -> StreamingHttpResponse:
     """The same as a CSV file, all of it."""
-    here, asked = place(request), _asked(request.GET)
+    here, asked = request_context(request), _asked(request.GET)
     name = f"{here.workspace.slug}-changes-{now():%Y%m%dT%H%MZ}.csv"
     return StreamingHttpResponse(
         _lines(here, asked),
@@ -135,14 +135,14 @@ def export(request: HttpRequest) -> StreamingHttpResponse:
 @require_GET
 def action(request: HttpRequest, pk: int) -> HttpResponse:
     """One change: what was asked, sent and answered. Its state alone for the page itself, while it is not settled."""
-    here = place(request)
+    here = request_context(request)
     found = get_object_or_404(_seen(here), pk=pk)
     (told,) = with_rows([found], here)
     template = "actions/_state.html" if by_htmx(request) else "actions/action.html"
     return render(request, template, {"told": told})
 
 
-def with_rows(actions: list[Action], here: Place) -> list[Told]:
+def with_rows(actions: list[Action], here: RequestContext) -> list[Told]:
     """The actions with the rows they are about, one statement an entity."""
     rows: dict[tuple[str, int, str], Mirrored] = {}
     for entity in {one.entity for one in actions}:
@@ -155,22 +155,22 @@ def with_rows(actions: list[Action], here: Place) -> list[Told]:
     return [Told(one, rows.get((one.entity, one.connection_id, one.external_id))) for one in actions]
 
 
-def _seen(here: Place) -> "QuerySet[Action]":
+def _seen(here: RequestContext) -> "QuerySet[Action]":
     rows = Action.objects.filter(connection__in=[one.pk for one in known_connections(here)])
     return rows.select_related("connection", "person").order_by("-pk")
 
 
-def _people(here: Place) -> list[Any]:
+def _people(here: RequestContext) -> list[Any]:
     """Who has asked for a change here."""
     asked = Action.objects.filter(connection__workspace=here.workspace).values("person")
     return list(get_user_model().objects.filter(pk__in=asked).order_by("username"))
 
 
-def _asked(address: QueryDict) -> Asked:
+def _asked(address: QueryDict) -> ActionLogFilter:
     kind, standing = address.get("kind", ""), address.get("state", "")
-    return Asked(
+    return ActionLogFilter(
         kind=kind if kind in set(ActionKind) else "",
-        standing=standing if standing in set(Standing) else "",
+        standing=standing if standing in set(ActionStatus) else "",
         person=key(address.get("person", "")),
         connection=key(address.get("connection", "")),
         record=address.get("record", "").replace("\0", "")[:500],
@@ -183,9 +183,9 @@ def key(text: str) -> int:
     return int(text) if text.isdecimal() and len(text) < 20 and int(text) <= LARGEST_KEY else 0
 
 
-def _lines(here: Place, asked: Asked) -> Iterator[str]:
+def _lines(here: RequestContext, asked: ActionLogFilter) -> Iterator[str]:
     write, zone = csv.writer(Lines()).writerow, ZoneInfo(here.workspace.timezone)
-    yield MARK + write(
+    yield BYTE_ORDER_MARK + write(
         [f"Changes sent from {here.workspace.name} to its WMSes, as of {now().astimezone(zone):%d %b %Y, %H:%M %Z}"]
     )
     yield write(COLUMNS)
@@ -205,7 +205,7 @@ def _values(told: Told) -> list[Any]:
         one.connection.name,
         one.person.get_username() if one.person else "",
         one.get_through_display(),
-        STANDINGS[told.standing].word,
+        STATUS_LABELS[told.standing].word,
         one.answered_at,
         one.latency_ms,
         one.message,

@@ -15,13 +15,13 @@ from integrations.connectors.actions import ActionKind, Field
 from integrations.models import Action, ActionState, Connection
 from packr.workspaces import access
 from packr.workspaces.models import ACT, Workspace
-from packr.workspaces.request_context import Place, place
+from packr.workspaces.request_context import RequestContext, request_context
 from packr.workspaces.views import signed_in
 
 from .. import actions
 from ..actions import field_choices, forms
 from ..actions.forms import ActionForm, Typed
-from ..actions.texts import WORDS, Words
+from ..actions.texts import ACTION_TEXTS, ActionTexts
 from ..mirror.schema import TABLES
 from ..models import Mirrored
 from ..record_urls import list_page, page_of
@@ -42,12 +42,12 @@ class Task:
 
     kind: ActionKind
     connection: Connection
-    here: Place
+    here: RequestContext
     row: Mirrored | None = None
 
     @property
-    def words(self) -> Words:
-        return WORDS[self.kind]
+    def words(self) -> ActionTexts:
+        return ACTION_TEXTS[self.kind]
 
     @property
     def edits(self) -> bool:
@@ -84,11 +84,11 @@ class Task:
 def create(request: HttpRequest, kind: ActionKind) -> HttpResponse:
     """Create something: in which account first, where there are several."""
     here = _place(request)
-    accounts = [(one, actions.offers(one)[kind]) for one in known_connections(here) if one.is_live]
+    accounts = [(one, actions.available_actions(one)[kind]) for one in known_connections(here) if one.is_live]
     able = [one for one, reason in accounts if not reason]
     chosen = [one for one in able if str(one.pk) == request.GET.get("connection")] or able
     if len(chosen) != 1:
-        context = {"words": WORDS[kind], "kind": kind, "accounts": accounts, "back": list_page(kind.entity)}
+        context = {"words": ACTION_TEXTS[kind], "kind": kind, "accounts": accounts, "back": list_page(kind.entity)}
         return render(request, "actions/choose.html", context)
     return _answer(request, Task(kind, chosen[0], here), others=len(able) > 1)
 
@@ -97,21 +97,21 @@ def create(request: HttpRequest, kind: ActionKind) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 def change(request: HttpRequest, pk: int, kind: ActionKind) -> HttpResponse:
     """Do something with a record."""
-    here = place(request)
+    here = request_context(request)
     model = TABLES[kind.entity].model
     rows = seen_by(model._default_manager.select_related("connection__workspace"), here)
     row = get_object_or_404(rows, pk=pk)
     _place(request)
     task = Task(kind, row.connection, here, row)
-    reason = actions.offers(row.connection)[kind]
+    reason = actions.available_actions(row.connection)[kind]
     if reason:
         return render(request, "actions/unable.html", {"task": task, "reason": reason})
     return _answer(request, task)
 
 
-def _place(request: HttpRequest) -> Place:
+def _place(request: HttpRequest) -> RequestContext:
     """The request's place; PermissionDenied for who may not send changes there."""
-    here = place(request)
+    here = request_context(request)
     access.get(request.user, Workspace, here.workspace.pk, ACT)
     return here
 

@@ -10,7 +10,7 @@ from integrations.models import BrandMapping
 from packr.workspaces import access
 from packr.workspaces.formatting import listed
 from packr.workspaces.models import MANAGE_CONNECTIONS, Brand, Workspace
-from packr.workspaces.request_context import place
+from packr.workspaces.request_context import request_context
 from packr.workspaces.views import signed_in
 
 from .. import brand_mapping
@@ -20,19 +20,19 @@ from .. import brand_mapping
 @require_http_methods(["GET", "POST"])
 def brands(request: HttpRequest) -> HttpResponse:
     """Every brand with what it is linked to; POST adds one."""
-    here = place(request)
+    here = request_context(request)
     refused = name = ""
     if request.method == "POST":
         workspace = access.get(request.user, Workspace, here.workspace.pk, MANAGE_CONNECTIONS)
         name = request.POST.get("name", "")
         try:
             made = brand_mapping.add_brand(workspace, name)
-        except brand_mapping.Refused as error:
+        except brand_mapping.MappingRefused as error:
             refused = str(error)
         else:
             messages.success(request, f"{made} was added. Link its warehouse account next.")
             return HttpResponseRedirect(reverse("brand", args=[made.pk]), status=303)
-    known = brand_mapping.atlas(here.workspace)
+    known = brand_mapping.account_map(here.workspace)
     rows = [(brand, known.of(brand)) for brand in here.brands]
     context = {"rows": rows, "refused": refused, "name": name, "connected": bool(known.accounts)}
     return render(request, "warehouse/brands.html", context, status=400 if refused else 200)
@@ -43,13 +43,13 @@ def brands(request: HttpRequest) -> HttpResponse:
 def brand(request: HttpRequest, pk: int) -> HttpResponse:
     """One brand: its links, what may fit, and every account there is, each with records to recognise it by."""
     found = access.get(request.user, Brand.objects.select_related("workspace"), pk)
-    known = brand_mapping.atlas(found.workspace)
+    known = brand_mapping.account_map(found.workspace)
     links = known.of(found)
     linked = {link.account.key for link in links}
     suggestions = brand_mapping.suggest(found, known)
     words = request.GET.get("q", "").strip()
     free = [one for one in known.accounts if one.key not in linked]
-    matching = brand_mapping.matching(free, words)
+    matching = brand_mapping.search_accounts(free, words)
     shown = {one.key: one for one in [*(link.account for link in links), *(s.account for s in suggestions), *matching]}
     return render(
         request,
@@ -73,11 +73,11 @@ def brand(request: HttpRequest, pk: int) -> HttpResponse:
 def link(request: HttpRequest, pk: int) -> HttpResponse:
     """Link a brand to an account."""
     found = access.get(request.user, Brand.objects.select_related("workspace"), pk, MANAGE_CONNECTIONS)
-    known = brand_mapping.atlas(found.workspace)
+    known = brand_mapping.account_map(found.workspace)
     try:
         account = brand_mapping.find(known, request.POST.get("account", ""))
         brand_mapping.link(found, account, person=request.user)
-    except brand_mapping.Refused as error:
+    except brand_mapping.MappingRefused as error:
         messages.error(request, str(error))
     else:
         others = known.taken_by(account, but=found)

@@ -9,7 +9,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_GET
 
 from integrations.entities import Entity
-from packr.workspaces.request_context import place
+from packr.workspaces.request_context import request_context
 from packr.workspaces.views import signed_in
 
 from ..history import queries
@@ -22,10 +22,10 @@ from ..visibility import seen_by
 @require_GET
 def history(request: HttpRequest, pk: int, entity: Entity) -> HttpResponse:
     """What changed of one record, when and why, be it still in the WMS or not. The filters are in the address."""
-    here = place(request)
+    here = request_context(request)
     rows: Any = TABLES[entity].model._default_manager.select_related("connection")
     row = get_object_or_404(seen_by(rows, here, removed=True), pk=pk)
-    asked = queries.asked(request.GET)
+    asked = queries.parse_filter(request.GET)
     page = queries.page(row, entity, here, asked)
     told = chain(page.values, *(entry.differences for entry in page.entries))
     return render(

@@ -4,7 +4,7 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import render
 
-from packr.workspaces.request_context import Place, place
+from packr.workspaces.request_context import RequestContext, request_context
 from packr.workspaces.views import signed_in
 
 from .. import overrides
@@ -15,8 +15,8 @@ from ..lists.screens import Screen
 
 @signed_in
 def listing(request: HttpRequest, screen: Screen) -> HttpResponse:
-    """One data screen. What is shown of it is in the address: see `listing.asked`."""
-    here, asked = _seen(request, screen), lists.asked(screen, request.GET)
+    """One data screen. What is shown of it is in the address: see `listing.parse_query`."""
+    here, asked = _seen(request, screen), lists.parse_query(screen, request.GET)
     page = lists.page(here, asked, request.user)
     context = {"screen": screen, "page": page, "asked": asked, "overrides": overrides.current(screen.entity, page.rows)}
     return render(request, "warehouse/list.html", context)
@@ -25,7 +25,7 @@ def listing(request: HttpRequest, screen: Screen) -> HttpResponse:
 @signed_in
 def export(request: HttpRequest, screen: Screen) -> StreamingHttpResponse:
     """The whole of what a data screen shows at the same address, as a CSV file."""
-    here, asked = _seen(request, screen), lists.asked(screen, request.GET)
+    here, asked = _seen(request, screen), lists.parse_query(screen, request.GET)
     return StreamingHttpResponse(
         csv_export.rows(here, asked, head=csv_export.head(request, here, asked)),
         content_type="text/csv; charset=utf-8",
@@ -33,9 +33,9 @@ def export(request: HttpRequest, screen: Screen) -> StreamingHttpResponse:
     )
 
 
-def _seen(request: HttpRequest, screen: Screen) -> Place:
+def _seen(request: HttpRequest, screen: Screen) -> RequestContext:
     """The place that looks at a screen; PermissionDenied for bills that the person may not see."""
-    here = place(request)
+    here = request_context(request)
     if screen.bills and not here.may_view_bills:
         raise PermissionDenied("Only people who may see the WMS’s bills may do this.")
     return here

@@ -10,7 +10,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST
 
 from integrations.entities import Entity
-from packr.workspaces.request_context import place
+from packr.workspaces.request_context import request_context
 from packr.workspaces.views import signed_in
 
 from .. import live_lookup, record_diff
@@ -39,10 +39,10 @@ def check(request: HttpRequest, entity: str, pk: int) -> HttpResponse:
     kind, row = _row(request, entity, pk)
     here = reverse("check_record", args=[kind, row.pk])
     if request.method == "POST":
-        live_lookup.look(row.connection, kind, row.external_id, person=request.user)
+        live_lookup.look_up(row.connection, kind, row.external_id, person=request.user)
         return HttpResponseRedirect(here, status=303)
     found = live_lookup.latest(row.connection, kind, row.external_id, request.user)
-    compared = record_diff.fields(row, found.answer) if found and found.answer else []
+    compared = record_diff.diff(row, found.answer) if found and found.answer else []
     context = {
         "row": row,
         "entity": kind,
@@ -69,7 +69,7 @@ def take(request: HttpRequest, entity: str, pk: int) -> HttpResponse:
 
 def _row(request: HttpRequest, entity: str, pk: int) -> tuple[Entity, Mirrored]:
     """The record of the address; Http404 unless the person's place sees it, PermissionDenied for bills they may not."""
-    here = place(request)
+    here = request_context(request)
     if entity not in TABLES:
         raise Http404("There is no such type of data.")
     kind = Entity(entity)

@@ -17,7 +17,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from integrations.entities import Entity
 from packr.workspaces import access
 from packr.workspaces.models import ACT
-from packr.workspaces.request_context import Place, place
+from packr.workspaces.request_context import RequestContext, request_context
 from packr.workspaces.views import sent, signed_in
 
 from .. import overrides
@@ -56,7 +56,7 @@ class OverrideForm(forms.Form):
 @require_http_methods(["GET", "POST"])
 def new(request: HttpRequest, entity: str, pk: int) -> HttpResponse:
     """Override a value of a record; for people who may act."""
-    here = place(request)
+    here = request_context(request)
     kind, row = _row(here, entity, pk)
     if not access.allows(request.user, ACT, here.workspace):
         raise PermissionDenied("Only an admin of this workspace may do this.")
@@ -69,13 +69,13 @@ def new(request: HttpRequest, entity: str, pk: int) -> HttpResponse:
     return render(request, "warehouse/override.html", context)
 
 
-def _make(form: OverrideForm, row: Mirrored, entity: Entity, here: Place, person: Any) -> bool:
+def _make(form: OverrideForm, row: Mirrored, entity: Entity, here: RequestContext, person: Any) -> bool:
     """Whether the override was made; if not, the form says why."""
     said = form.cleaned_data
     zone = ZoneInfo(here.workspace.timezone)
     until = datetime.combine(said["expires_on"] + timedelta(days=1), time(), zone)
     try:
-        overrides.make(
+        overrides.create(
             row,
             entity,
             said["field"],
@@ -84,7 +84,7 @@ def _make(form: OverrideForm, row: Mirrored, entity: Entity, here: Place, person
             expires_at=until,
             person=person,
         )
-    except overrides.Refused as refused:
+    except overrides.OverrideRefused as refused:
         form.add_error(refused.field or None, str(refused))
         return False
     return True
@@ -94,7 +94,7 @@ def _make(form: OverrideForm, row: Mirrored, entity: Entity, here: Place, person
 @require_POST
 def end(request: HttpRequest, pk: int) -> HttpResponse:
     """Show what the WMS says again; for people who may act."""
-    found = get_object_or_404(_seen(place(request)).select_related("connection__workspace"), pk=pk)
+    found = get_object_or_404(_seen(request_context(request)).select_related("connection__workspace"), pk=pk)
     if overrides.end(found, request.user):
         messages.success(request, f"{found.name} is shown as the WMS says again.")
     else:
@@ -106,7 +106,7 @@ def end(request: HttpRequest, pk: int) -> HttpResponse:
 @require_safe
 def listing(request: HttpRequest) -> HttpResponse:
     """The overrides of the place, newest first. `?state=` and `?entity=` narrow it, `?before=` goes on."""
-    here = place(request)
+    here = request_context(request)
     state, entity, before = (request.GET.get(name, "") for name in ("state", "entity", "before"))
     rows = _seen(here).select_related("author", "ended_by", "connection")
     if state in OverrideState.values:
@@ -128,7 +128,7 @@ def listing(request: HttpRequest) -> HttpResponse:
     return render(request, "warehouse/overrides.html", context)
 
 
-def _seen(here: Place) -> Any:
+def _seen(here: RequestContext) -> Any:
     """The overrides of the records that the place sees, those of removed ones only where no brand is looked at."""
     found = Override.objects.with_rows().filter(connection__workspace=here.workspace)
     if here.brand is None:
@@ -140,12 +140,12 @@ def _seen(here: Place) -> Any:
     return found.filter(mine)
 
 
-def _row(here: Place, entity: str, pk: int) -> tuple[Entity, Mirrored]:
+def _row(here: RequestContext, entity: str, pk: int) -> tuple[Entity, Mirrored]:
     if entity not in ROWS:
         raise Http404("There is no such type of data.")
     rows: Any = ROWS[Entity(entity)]._default_manager.select_related("connection__workspace")
     return Entity(entity), get_object_or_404(seen_by(rows, here), pk=pk)
 
 
-def _today(here: Place) -> Any:
+def _today(here: RequestContext) -> Any:
     return now().astimezone(ZoneInfo(here.workspace.timezone)).date()

@@ -6,7 +6,7 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 
-from packr.workspaces.request_context import Place, place
+from packr.workspaces.request_context import RequestContext, request_context
 from packr.workspaces.views import signed_in
 
 from ..lists import screens
@@ -30,7 +30,7 @@ Names = dict[tuple[int, str], str]
 @signed_in
 def order(request: HttpRequest, pk: int) -> HttpResponse:
     """One order with its lines and what was shipped for it."""
-    here = place(request)
+    here = request_context(request)
     found = get_object_or_404(seen_by(Order.objects.select_related("connection"), here), pk=pk)
     lines = list(found.lines.all())
     shipments = seen_by(OrderShipment.objects.filter(connection=found.connection), here)
@@ -55,7 +55,7 @@ def order(request: HttpRequest, pk: int) -> HttpResponse:
 @signed_in
 def inbound_shipment(request: HttpRequest, pk: int) -> HttpResponse:
     """One inbound shipment with its lines and receipts."""
-    here = place(request)
+    here = request_context(request)
     found = get_object_or_404(seen_by(InboundShipment.objects.select_related("connection"), here), pk=pk)
     return render(
         request,
@@ -72,7 +72,7 @@ def inbound_shipment(request: HttpRequest, pk: int) -> HttpResponse:
 @signed_in
 def returned(request: HttpRequest, pk: int) -> HttpResponse:
     """One return with its lines and the parcels it comes in."""
-    here = place(request)
+    here = request_context(request)
     found = get_object_or_404(seen_by(Return.objects.select_related("connection"), here), pk=pk)
     parcels = found.record.get("shipments") or []
     orders = seen_by(Order.objects.filter(connection=found.connection_id, external_id=found.order_id), here)
@@ -93,7 +93,7 @@ def returned(request: HttpRequest, pk: int) -> HttpResponse:
 @signed_in
 def product(request: HttpRequest, pk: int) -> HttpResponse:
     """One product, with the stock of what it is made of."""
-    here = place(request)
+    here = request_context(request)
     found = get_object_or_404(seen_by(Product.objects.select_related("connection"), here), pk=pk)
     parts, supplier = found.record.get("inventory_items") or [], found.record.get("supplier_object") or {}
     items = InventoryItem.objects.filter(
@@ -115,7 +115,7 @@ def product(request: HttpRequest, pk: int) -> HttpResponse:
 @signed_in
 def inventory_item(request: HttpRequest, pk: int) -> HttpResponse:
     """One item on the shelf: its units per warehouse, by lot and by location."""
-    here = place(request)
+    here = request_context(request)
     found = get_object_or_404(seen_by(InventoryItem.objects.select_related("connection"), here), pk=pk)
     levels = list(found.levels.all())
     lots, spots = found.record.get("lots") or [], found.record.get("locations") or []
@@ -139,7 +139,9 @@ def inventory_item(request: HttpRequest, pk: int) -> HttpResponse:
     )
 
 
-def _names(model: type[Warehouse] | type[Customer], of: Mirrored, ids: Iterable[str | None], here: Place) -> Names:
+def _names(
+    model: type[Warehouse] | type[Customer], of: Mirrored, ids: Iterable[str | None], here: RequestContext
+) -> Names:
     """The names of warehouses or customers of the record's own connection."""
     rows: Any = model._default_manager.filter(connection=of.connection_id, external_id__in={one for one in ids if one})
     named = seen_by(rows, here).values_list("connection_id", "external_id", "name")

@@ -12,10 +12,10 @@ from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST
 
-from packr.workspaces.request_context import Place, place
+from packr.workspaces.request_context import RequestContext, request_context
 from packr.workspaces.views import sent, signed_in
 
-from ..lists.listing import asked
+from ..lists.listing import parse_query
 from ..lists.screens import BY_NAME, Screen
 from ..models import SavedView
 
@@ -29,7 +29,7 @@ class Named(forms.Form):
     name = forms.CharField(max_length=60, label="Name")
     shared = forms.BooleanField(required=False, label="Share with everyone in the workspace")
 
-    def __init__(self, *args: Any, place: Place, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, place: RequestContext, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         if not place.may_manage:
             del self.fields["shared"]
@@ -40,10 +40,10 @@ class Named(forms.Form):
 def save(request: HttpRequest) -> HttpResponse:
     """Keep what the form's list is narrowed to and sorted by."""
     person: Any = request.user
-    here, screen = place(request), _screen(request, request.POST.get("screen", ""))
+    here, screen = request_context(request), _screen(request, request.POST.get("screen", ""))
     if "shared" in request.POST and not here.may_manage:
         raise PermissionDenied(ONLY_ADMINS)
-    address = asked(screen, QueryDict(request.POST.get("address", ""))).address
+    address = parse_query(screen, QueryDict(request.POST.get("address", ""))).address
     form = Named(request.POST, place=here)
     if not form.is_valid():
         messages.error(request, "The view was not saved: give it a name of at most 60 characters.")
@@ -62,7 +62,7 @@ def save(request: HttpRequest) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 def change(request: HttpRequest, pk: int) -> HttpResponse:
     """Rename a view; admins share it, or no longer."""
-    here, view = place(request), _view(request, pk)
+    here, view = request_context(request), _view(request, pk)
     if "shared" in request.POST and not here.may_manage:
         raise PermissionDenied(ONLY_ADMINS)
     screen = _screen(request, view.screen)
@@ -89,7 +89,7 @@ def delete(request: HttpRequest, pk: int) -> HttpResponse:
 
 def _view(request: HttpRequest, pk: int) -> SavedView:
     """A view that the person may change: their own, and for admins the shared ones of the place."""
-    here = place(request)
+    here = request_context(request)
     views = SavedView.objects.filter(Q(person=request.user) | Q(shared=True), workspace=here.workspace)
     view = get_object_or_404(views, pk=pk)
     if view.person_id != request.user.pk and not here.may_manage:
@@ -101,7 +101,7 @@ def _screen(request: HttpRequest, name: str) -> Screen:
     screen = BY_NAME.get(name)
     if screen is None:
         raise Http404("There is no such list.")
-    if screen.bills and not place(request).may_view_bills:
+    if screen.bills and not request_context(request).may_view_bills:
         raise PermissionDenied("Only people who may see the WMS’s bills may do this.")
     return screen
 

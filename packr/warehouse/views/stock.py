@@ -6,7 +6,7 @@ from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.views.decorators.http import require_POST
 
-from packr.workspaces.request_context import place
+from packr.workspaces.request_context import request_context
 from packr.workspaces.views import signed_in
 
 from ..models import Order, OrderShipment
@@ -18,7 +18,7 @@ from ..visibility import seen_by
 @require_POST
 def check_order(request: HttpRequest, pk: int) -> HttpResponse:
     """Read the stock of an order's SKUs in the WMS, with one call. For everybody who sees the order."""
-    here = place(request)
+    here = request_context(request)
     order = get_object_or_404(seen_by(Order.objects.select_related("connection__workspace"), here), pk=pk)
     shipments = seen_by(OrderShipment.objects.filter(connection=order.connection), here)
     checked = of_order(order, order.lines.all(), shipments.filter(order_id=order.external_id), live=True)

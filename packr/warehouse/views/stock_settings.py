@@ -9,7 +9,7 @@ from django.views.decorators.http import require_http_methods
 
 from packr.workspaces import access
 from packr.workspaces.models import MANAGE_CONNECTIONS, Workspace
-from packr.workspaces.request_context import place
+from packr.workspaces.request_context import request_context
 from packr.workspaces.views import sent, signed_in
 
 
@@ -28,7 +28,7 @@ class Threshold(forms.Form):
 @require_http_methods(["GET", "POST"])
 def stock_settings(request: HttpRequest) -> HttpResponse:
     """The workspace's threshold; POST changes it."""
-    here = place(request)
+    here = request_context(request)
     if request.method == "POST":
         access.get(request.user, Workspace, here.workspace.pk, MANAGE_CONNECTIONS)
     form = Threshold(sent(request), initial={"low_stock_days": here.workspace.low_stock_days})

@@ -14,7 +14,7 @@ from packr.workspaces.models import TRIGGER_SYNC
 from syncs.engine import runner
 from syncs.models import SCHEDULED_MODES, Mode, State, SyncRun, Trigger
 from syncs.runs.claims import claim
-from syncs.runs.enqueue import Refused, group, request_runs
+from syncs.runs.enqueue import RunRefused, entities_of_group, request_runs
 
 ACCEPTED, FAILED, INCOMPLETE, TIMED_OUT = 0, 1, 3, 4
 LOOKS_EVERY = 0.2  # seconds
@@ -41,7 +41,7 @@ class Command(BaseCommand):
             wanted = (
                 [entity_named(name) for name in entity]
                 if entity
-                else group(found, options["group"], GROUPS[options["group"]])
+                else entities_of_group(found, options["group"], GROUPS[options["group"]])
             )
             runs = [
                 requested.run
@@ -49,7 +49,7 @@ class Command(BaseCommand):
                     found, wanted, mode=Mode(options["mode"]), trigger=Trigger.MANUAL, person=person
                 )
             ]
-        except Refused as error:
+        except RunRefused as error:
             raise CommandError(str(error)) from None
         if not options["wait"]:
             for run in runs:

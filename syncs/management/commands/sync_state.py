@@ -5,7 +5,7 @@ from django.core.management.base import BaseCommand
 
 from integrations.management.base import connection_named, print_table
 from syncs.status.freshness import sync_state
-from syncs.status.serializers import as_row
+from syncs.status.serializers import serialize_state
 
 COLUMNS = ("entity", "state", "as_of", "cadence_seconds", "next_run", "last_run", "started", "completed")
 
@@ -18,7 +18,7 @@ class Command(BaseCommand):
         parser.add_argument("--json", action="store_true")
 
     def handle(self, *args: Any, connection: str, **options: Any) -> None:
-        rows = [as_row(state) for state in sync_state(connection_named(connection), bills=True)]
+        rows = [serialize_state(state) for state in sync_state(connection_named(connection), bills=True)]
         if not options["json"]:
             for row in rows:
                 run = row["run"] or {}

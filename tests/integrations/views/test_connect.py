@@ -192,7 +192,7 @@ def test_the_login_is_nowhere_in_clear_between_check_and_word(
 def test_logins_can_not_be_tried_without_end(admin: Client, workspace: Any, model: ModelWms, connection: Any) -> None:
     """Ten checks in ten minutes for each workspace; the next window starts anew, another workspace is free."""
     with time_machine.travel(now(), tick=False) as clock:
-        for _ in range(credential_check.CHECKS):
+        for _ in range(credential_check.MAX_CHECKS):
             model.faults = [ConnectorError(Kind.CREDENTIALS, "No.")]
             refused(admin)
         before = len(model.calls)
@@ -202,7 +202,7 @@ def test_logins_can_not_be_tried_without_end(admin: Client, workspace: Any, mode
         assert len(model.calls) == before
         other = signed_in(make.person("kim", in_=make.workspace("fernhill"), role=Role.ADMIN))
         checked(other)
-        clock.shift(credential_check.WINDOW)
+        clock.shift(credential_check.CHECK_WINDOW)
         checked(admin)
 
 
@@ -258,7 +258,7 @@ def test_trouble_ends_the_asking_and_is_no_refusal(admin: Client, workspace: Any
 def test_the_asking_takes_no_longer_than_a_person_waits(
     admin: Client, workspace: Any, model: ModelWms, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(credential_check, "PROBING", timedelta(seconds=-1))
+    monkeypatch.setattr(credential_check, "PROBE_TIMEOUT", timedelta(seconds=-1))
     checked(admin)
     assert model.asked("fetch") == []
 

@@ -9,7 +9,7 @@ import time_machine
 from django.test import Client
 from django.utils.timezone import now
 
-from integrations.connectors.base import Health
+from integrations.connectors.base import ConnectionHealth
 from integrations.entities import Entity
 from integrations.errors import ConnectorError, Kind
 from integrations.models import Status
@@ -96,7 +96,7 @@ def test_the_card_shows_the_status_its_reason_and_the_last_check(
 
 def test_refresh_asks_once_and_makes_no_run(member: Client, connection: Any, wms: Any) -> None:
     """P34, P37, P38: any member may refresh; the WMS is asked one thing and no run appears."""
-    asked = wms(Health(clock=None))
+    asked = wms(ConnectionHealth(clock=None))
     response = member.post(f"{ADDRESS}{connection.pk}/refresh/")
     assert (response.status_code, response.headers["Location"]) == (302, ADDRESS)
     assert asked == ["check"]
@@ -116,7 +116,7 @@ def test_refresh_shows_a_refused_login_and_its_return(member: Client, connection
     assert "<html" not in card
     assert "Needs attention" in card
     assert "Trackstar refused the key." in card
-    wms(Health(clock=None))
+    wms(ConnectionHealth(clock=None))
     assert "Needs attention" not in member.post(f"{ADDRESS}{connection.pk}/refresh/", headers=part).content.decode()
 
 
@@ -216,7 +216,7 @@ def test_a_paused_entity_and_one_that_is_off_say_so(member: Client, connection: 
 
 def test_the_table_refreshes_by_itself_alone(member: Client, connection: Any, wms: Any) -> None:
     """P50: its own Refresh gives the table and nothing else, and starts nothing."""
-    asked = wms(Health(clock=None))
+    asked = wms(ConnectionHealth(clock=None))
     address = f"{ADDRESS}{connection.pk}/sync-state/"
     part = member.get(address, headers={"HX-Request": "true"}).content.decode()
     assert part.lstrip().startswith('<section class="sync-state"')

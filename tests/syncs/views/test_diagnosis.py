@@ -14,10 +14,10 @@ from integrations.entities import Entity
 from integrations.models import Connection, Status
 from packr.warehouse.models import Order
 from packr.workspaces.models import Workspace
-from packr.workspaces.request_context import Place
+from packr.workspaces.request_context import RequestContext
 from syncs.diagnosis.causes import Cause
 from syncs.diagnosis.diagnose import diagnose, overview
-from syncs.diagnosis.remedies import Way, way
+from syncs.diagnosis.remedies import CallToAction, call_to_action
 from syncs.models import Beat, EntitySchedule, Lane, State, SyncRun
 from syncs.process import heartbeats
 from tests.kit import factories as make
@@ -50,9 +50,9 @@ class World:
             **{"state": State.FAILED, "failure": failure, "message": message, "started_at": ago(minutes=3), **fields},
         )
 
-    def place(self, *, admin: bool = True) -> Place:
+    def place(self, *, admin: bool = True) -> RequestContext:
         brands = list(self.workspace.brands.all())
-        return Place(self.workspace, self.brand, [self.workspace], brands, may_sync=admin, may_manage=admin)
+        return RequestContext(self.workspace, self.brand, [self.workspace], brands, may_sync=admin, may_manage=admin)
 
 
 def ago(**length: float) -> datetime:
@@ -236,7 +236,7 @@ def world(workspace: Any, connection: Any, admin_user: Any) -> World:
     return World(workspace, connection, admin_user)
 
 
-def leads(client: Client, found: Way) -> bool:
+def leads(client: Client, found: CallToAction) -> bool:
     return client.get(found.url).status_code == 200
 
 
@@ -250,7 +250,7 @@ def test_the_top_cause_is_right_and_its_button_leads_to_the_cure(
     top = diagnose(place, ORDERS, thoroughly=True).top
     assert top.cause == cause
     assert words in top.words
-    found = way(top, place)
+    found = call_to_action(top, place)
     assert found.label == label
     assert not found.asks
     assert leads(admin, found)
@@ -268,7 +268,7 @@ def test_a_member_reads_the_same_cause_and_is_led_where_they_may_go(
     place = world.place(admin=False)
     top = diagnose(place, ORDERS, thoroughly=True).top
     assert top.cause == cause
-    found = way(top, place)
+    found = call_to_action(top, place)
     assert found.asks == (label == "Sync now")
     if not found.asks:
         assert leads(member, found)

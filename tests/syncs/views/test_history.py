@@ -34,7 +34,7 @@ def eventful(connection: Any, admin_user: Any) -> dict[str, Any]:
         "by_hand": make.run(connection, trigger=Trigger.MANUAL, requested_by=admin_user),
         "idle": make.run(connection, seen=5, unchanged=5),
     }
-    events.note(connection, EventKind.CREDENTIALS, "The credentials were replaced.", person=admin_user)
+    events.record_event(connection, EventKind.CREDENTIALS, "The credentials were replaced.", person=admin_user)
     Incident.objects.create(
         problem=Problem.STALE, connection=connection, entity="orders", message="Orders are old.", opened_at=now()
     )
@@ -90,7 +90,7 @@ def test_every_entry_is_on_exactly_one_page(member: Client, connection: Any, her
     for number in range(120):
         make.run(connection, Entity.PRODUCTS if number % 3 else Entity.ORDERS, created=1, seen=1)
         if number % 4 == 0:
-            events.note(connection, EventKind.MAPPING, f"Change {number}.")
+            events.record_event(connection, EventKind.MAPPING, f"Change {number}.")
     expected = {f"run-{run.pk}" for run in SyncRun.objects.all()} | {f"event-{one.pk}" for one in Event.objects.all()}
     found: list[str] = []
     address = here
@@ -162,7 +162,7 @@ def test_it_costs_the_same_however_much_there_is(
         page(member, here)
     for number in range(60):
         make.run(connection, Entity.PRODUCTS, created=1, seen=1)
-        events.note(connection, EventKind.MAPPING, f"Change {number}.")
+        events.record_event(connection, EventKind.MAPPING, f"Change {number}.")
     with django_assert_num_queries(len(few)):
         page(member, here)
 

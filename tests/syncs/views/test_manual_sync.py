@@ -10,7 +10,7 @@ from django.utils.timezone import now
 from integrations.entities import GROUPS
 from integrations.models import Status
 from syncs.models import Mode, State, SyncRun, Trigger
-from syncs.runs.cadence import EVERY
+from syncs.runs.cadence import DEFAULT_INTERVALS
 from tests.kit import factories as make
 
 JSON = {"Accept": "application/json"}
@@ -53,7 +53,9 @@ def test_before_run_it_says_what_one_entity_and_everything_cost(admin: Client, c
     """P47"""
     for entity in connection.connector.entities():
         if entity not in connection.connector.read_with:
-            make.synced(connection, entity, pages=3, mode=Mode.INCREMENTAL if entity in EVERY else Mode.FULL)
+            make.synced(
+                connection, entity, pages=3, mode=Mode.INCREMENTAL if entity in DEFAULT_INTERVALS else Mode.FULL
+            )
     html = page(admin, window)
     count = SyncRun.objects.count()
     assert "Usually 4 s, 3 pages." in html

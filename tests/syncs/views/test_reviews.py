@@ -133,10 +133,10 @@ def retried(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
     """The ids that were asked for, each time; the WMS stores the first and not the rest."""
     asked: list[list[str]] = []
 
-    def retry(records: Any) -> rejected_records.Retried:
+    def retry(records: Any) -> rejected_records.RetryResult:
         found = sorted(one.external_id for one in records)
         asked.append(found)
-        return rejected_records.Retried(stored=min(1, len(found)), still=max(0, len(found) - 1))
+        return rejected_records.RetryResult(stored=min(1, len(found)), still=max(0, len(found) - 1))
 
     monkeypatch.setattr(rejected_records, "retry", retry)
     return asked

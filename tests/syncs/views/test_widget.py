@@ -88,7 +88,7 @@ def test_pages_of_errors_have_it_too(member: Client, synced: Any, monkeypatch: p
 
 def test_a_fault_is_told_even_when_the_page_of_it_breaks(member: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("packr.warehouse.lists.listing.page", lambda *args: 1 / 0)
-    monkeypatch.setattr("packr.workspaces.context_processors.place", lambda *args: 1 / 0)
+    monkeypatch.setattr("packr.workspaces.context_processors.request_context", lambda *args: 1 / 0)
     member.raise_request_exception = False
     response = member.get("/orders/")
     assert response.status_code == 500

@@ -83,7 +83,7 @@ class Wms:
 @pytest.fixture
 def wms(settings, monkeypatch):
     monkeypatch.setattr(Trackstar, "reads_per_second", None)
-    monkeypatch.setattr(client_pool, "_idle", type(client_pool._idle)())
+    monkeypatch.setattr(client_pool, "_idle_clients", type(client_pool._idle_clients)())
     with Sandbox(port=0, seed=3, orders=40, still=True, limit=False) as sandbox:
         settings.PRIVATE_WMS_HOSTS = frozenset({sandbox.url.removeprefix("http://")})
         yield Wms(sandbox)

@@ -24,7 +24,7 @@ def program(home):
     """A program with a token of somebody, with these scopes or all."""
 
     def made(who="ada", *scopes):
-        secret = tokens.make(User.objects.get(username=who), scopes)
+        secret = tokens.create(User.objects.get(username=who), scopes)
         return Client(headers={"Authorization": f"Bearer {secret}"})
 
     return made

@@ -79,7 +79,9 @@ class Histories(RuleBasedStateMachine):
         return self.action is not None and datetime.now(UTC) < self.action.shielded_until
 
     def apply(self, version, **how):
-        writer.apply(self.connection.pk, Entity.ORDERS, writer.drafts([version.record]), now=datetime.now(UTC), **how)
+        writer.apply(
+            self.connection.pk, Entity.ORDERS, writer.make_drafts([version.record]), now=datetime.now(UTC), **how
+        )
 
     @initialize()
     def first_sync(self):
@@ -134,7 +136,7 @@ class Histories(RuleBasedStateMachine):
             answered_at=now,
             version_updated_at=self.truth.stamp,
         )
-        write_protection.raise_over(self.action, now + SHIELD)
+        write_protection.protect(self.action, now + SHIELD)
         self.action.save()
         self.until = self.action.shielded_until
         self.apply(self.truth, trust=True, shielded=False)

@@ -34,7 +34,7 @@ NEVER_DONE = [
 @pytest.fixture
 def unlooked(monkeypatch):
     """No time is left for the look at the WMS that follows a lost answer at once."""
-    monkeypatch.setattr(action_sender, "WORTH_A_LOOK", action_sender.DEADLINE)
+    monkeypatch.setattr(action_sender, "MIN_TIME_TO_LOOK", action_sender.ANSWER_TIMEOUT)
 
 
 def later(action, **delta):
@@ -182,8 +182,8 @@ def test_a_private_address_is_refused_and_nothing_sent(wms, act, item, settings)
 
 def test_a_slow_wms_is_not_waited_for_longer_than_a_person_is(monkeypatch, wms, act, item):
     """10 s for all of it; here a second. The WMS carries it out afterwards, and there is one order."""
-    monkeypatch.setattr(action_sender, "DEADLINE", timedelta(seconds=1))
-    monkeypatch.setattr(action_sender, "WORTH_A_LOOK", timedelta(seconds=1))
+    monkeypatch.setattr(action_sender, "ANSWER_TIMEOUT", timedelta(seconds=1))
+    monkeypatch.setattr(action_sender, "MIN_TIME_TO_LOOK", timedelta(seconds=1))
     wms.fault("hang", path="/wms/orders", method="POST", times=1, seconds=60)
     action = act("create-order", **new_order(item))
     assert action.state == "unknown"

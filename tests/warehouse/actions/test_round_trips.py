@@ -158,11 +158,11 @@ def test_nobody_acts_without_the_permission(wms, synced, order, home):
 
 def test_holds_are_offered_only_where_they_can_be_reached(synced, ada, order, wms):
     """D18 of no connector: the passthrough is only asked where the WMS behind it has holds."""
-    assert set(actions.offers(synced).values()) == {""}
+    assert set(actions.available_actions(synced).values()) == {""}
     for learned, words in (({}, "does not know yet"), ({"integration_name": "extensiv"}, "has no holds")):
         Connection.objects.update(learned=learned)
         synced.refresh_from_db()
-        offered = actions.offers(synced)
+        offered = actions.available_actions(synced)
         assert words in offered[ActionKind.HOLD_ORDER]
         assert offered[ActionKind.CANCEL_ORDER] == ""
         with pytest.raises(actions.Unavailable, match=words):

@@ -25,7 +25,7 @@ def seconds(number):
 
 
 def poll(connection, *found, entity=Entity.ORDERS, **how):
-    return writer.apply(connection.pk, entity, writer.drafts(found), now=datetime.now(UTC), **how)
+    return writer.apply(connection.pk, entity, writer.make_drafts(found), now=datetime.now(UTC), **how)
 
 
 def accepted(connection, kind, external_id, version, *, lasts=timedelta(minutes=15), **fields):
@@ -42,7 +42,7 @@ def accepted(connection, kind, external_id, version, *, lasts=timedelta(minutes=
         version_updated_at=version,
         **fields,
     )
-    write_protection.raise_over(action, datetime.now(UTC) + lasts)
+    write_protection.protect(action, datetime.now(UTC) + lasts)
     action.settle_at = action.shielded_until
     action.save()
     return action

@@ -17,7 +17,7 @@ from packr.warehouse.lists import listing, screens
 from packr.warehouse.models import InboundShipment, InventoryItem, Order, OrderShipment, Product
 from packr.warehouse.visibility import seen_by
 from packr.workspaces.models import Brand
-from packr.workspaces.request_context import Place
+from packr.workspaces.request_context import RequestContext
 from tests.kit import factories as make
 
 BRANDS = "/settings/brands/"
@@ -227,7 +227,7 @@ def test_the_right_account_comes_first_and_nothing_is_linked_by_itself(workspace
     right = 0
     for number, name in enumerate(NAMES):
         brand = Brand.objects.create(workspace=workspace, name=name, slug=f"brand-{number}")
-        found = brand_mapping.suggest(brand, brand_mapping.atlas(workspace))
+        found = brand_mapping.suggest(brand, brand_mapping.account_map(workspace))
         right += bool(found) and found[0].account.customer == f"c-{number}"
     assert right >= 29
     assert BrandMapping.objects.count() == 0
@@ -235,7 +235,7 @@ def test_the_right_account_comes_first_and_nothing_is_linked_by_itself(workspace
 
 def test_what_fits_not_at_all_is_not_suggested(workspace: Any, stocked: Any) -> None:
     brand = Brand.objects.create(workspace=workspace, name="Quartz", slug="quartz")
-    assert brand_mapping.suggest(brand, brand_mapping.atlas(workspace)) == []
+    assert brand_mapping.suggest(brand, brand_mapping.account_map(workspace)) == []
 
 
 def test_the_same_goods_at_a_new_connection_are_suggested(admin: Client, workspace: Any, stocked: Any) -> None:
@@ -247,7 +247,7 @@ def test_the_same_goods_at_a_new_connection_are_suggested(admin: Client, workspa
         for sku in skus:
             make.inventory(new, sku, warehouse_customer_id=customer)
     type(stocked).objects.filter(pk=stocked.pk).update(status=Status.DISCONNECTED)
-    found = brand_mapping.suggest(brand, brand_mapping.atlas(workspace))
+    found = brand_mapping.suggest(brand, brand_mapping.account_map(workspace))
     assert [str(one.account) for one in found] == ["K-77 in New house", "All of New house"]
     assert found[0].why == "75% of the SKUs are the same"
     page = flat(admin.get(f"{BRANDS}{brand.pk}/"))
@@ -260,7 +260,7 @@ def test_an_account_that_another_brand_has_is_suggested_last(workspace: Any, con
     make.customer(connection, "c-2", "Acme Shop")
     make.brand(workspace, "Other", (connection, "c-1"))
     brand = make.brand(workspace, "Acme")
-    found = brand_mapping.suggest(brand, brand_mapping.atlas(workspace))
+    found = brand_mapping.suggest(brand, brand_mapping.account_map(workspace))
     assert [(one.account.customer, one.taken_by) for one in found] == [("c-2", []), ("c-1", ["Other"])]
 
 
@@ -293,7 +293,7 @@ def test_however_brands_are_mapped_anew_no_row_leaks(workspace: Any, changes: li
         linked ^= {change}
         for one, brand in enumerate(brands):
             allowed = {(connections[where].pk, of) for who, where, of in linked if who == one}
-            _sees_only(Place(workspace, brand, [workspace], brands, may_sync=False), allowed)
+            _sees_only(RequestContext(workspace, brand, [workspace], brands, may_sync=False), allowed)
 
 
 def _fill(workspace: Any) -> list[Any]:
@@ -310,7 +310,7 @@ def _fill(workspace: Any) -> list[Any]:
     return connections
 
 
-def _sees_only(place: Place, allowed: set[tuple[int, str]]) -> None:
+def _sees_only(place: RequestContext, allowed: set[tuple[int, str]]) -> None:
     def is_allowed(connection: int, customer: str | None) -> bool:
         return (connection, "") in allowed or (connection, customer) in allowed
 
@@ -324,7 +324,7 @@ def _sees_only(place: Place, allowed: set[tuple[int, str]]) -> None:
             for row in screen.model._default_manager.all()
             if is_allowed(row.connection_id, row.warehouse_customer_id)
         }
-        page = listing.page(place, listing.Asked(screen, "", screen.sort(), {}, None))
+        page = listing.page(place, listing.ListQuery(screen, "", screen.sort(), {}, None))
         assert {row.pk for row in page.rows} == expected
         assert page.total == len(expected)
     shipments = {(one.connection_id, one.record["customer"]) for one in seen_by(OrderShipment.objects.all(), place)}

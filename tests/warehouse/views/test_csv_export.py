@@ -27,7 +27,7 @@ def exported(client: Client, address: str, **query: str) -> tuple[Any, list[list
 def test_it_has_the_lists_rows_in_the_lists_order(
     admin: Client, connection: Any, workspace: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(csv_export, "CHUNK", 3)
+    monkeypatch.setattr(csv_export, "ROWS_PER_QUERY", 3)
     other = make.connection(workspace, "Other")
     for number in range(10):
         make.product(connection if number % 2 else other, f"A{number}", unit_price=number % 4 or None)

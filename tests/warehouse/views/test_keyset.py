@@ -12,10 +12,10 @@ from django.http import QueryDict
 from django.test import Client
 
 from packr.warehouse.lists import listing
-from packr.warehouse.lists.listing import Asked, Page
+from packr.warehouse.lists.listing import ListPage, ListQuery
 from packr.warehouse.lists.screens import INBOUND_SHIPMENTS, INVENTORY, ORDERS, PRODUCTS, Screen
 from packr.warehouse.models import Mirrored
-from packr.workspaces.request_context import Place
+from packr.workspaces.request_context import RequestContext
 from tests.kit import factories as make
 
 SIZE = 3
@@ -40,8 +40,8 @@ def _small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def place(workspace: Any) -> Place:
-    return Place(workspace, None, [workspace], [], may_sync=False)
+def place(workspace: Any) -> RequestContext:
+    return RequestContext(workspace, None, [workspace], [], may_sync=False)
 
 
 def row(screen: Screen, connection: Any, field: str, value: Any) -> Any:
@@ -66,13 +66,13 @@ def fill(screen: Screen, connections: list[Any], field: str) -> None:
         row(screen, connections[number % len(connections)], field, value)
 
 
-def ask(screen: Screen, **address: str) -> Asked:
+def ask(screen: Screen, **address: str) -> ListQuery:
     found = QueryDict(mutable=True)
     found.update(address)
-    return listing.asked(screen, found)
+    return listing.parse_query(screen, found)
 
 
-def walk(place: Place, screen: Screen, **address: str) -> list[Page]:
+def walk(place: RequestContext, screen: Screen, **address: str) -> list[ListPage]:
     """All pages forward."""
     pages = [listing.page(place, ask(screen, **address))]
     while pages[-1].next:
@@ -96,14 +96,14 @@ def expected(screen: Screen, sort: str) -> list[int]:
     return [one.pk for one in (*given, *missing)]
 
 
-def keys(pages: list[Page]) -> list[int]:
+def keys(pages: list[ListPage]) -> list[int]:
     return [one.pk for page in pages for one in page.rows]
 
 
 @pytest.mark.parametrize("connections", [1, 3])
 @pytest.mark.parametrize(("screen", "sort"), SORTS, ids=[f"{screen.name}-{sort}" for screen, sort in SORTS])
 def test_all_pages_there_and_back_are_the_whole_list(
-    workspace: Any, place: Place, screen: Screen, sort: str, connections: int
+    workspace: Any, place: RequestContext, screen: Screen, sort: str, connections: int
 ) -> None:
     fill(screen, [make.connection(workspace, f"c{number}") for number in range(connections)], sort.removeprefix("-"))
     pages = walk(place, screen, sort=sort)
@@ -118,7 +118,7 @@ def test_all_pages_there_and_back_are_the_whole_list(
 
 
 @pytest.mark.parametrize("words", ["", "s"])
-def test_what_comes_and_goes_meanwhile_moves_no_other_row(place: Place, connection: Any, words: str) -> None:
+def test_what_comes_and_goes_meanwhile_moves_no_other_row(place: RequestContext, connection: Any, words: str) -> None:
     old = [make.product(connection, f"S{number}", external_id=f"p{number}") for number in range(9)]
     first = listing.page(place, ask(PRODUCTS, q=words))
     make.product(connection, "S0-before")
@@ -145,7 +145,7 @@ def test_what_comes_and_goes_meanwhile_moves_no_other_row(place: Place, connecti
     assert (back.start, back.previous) == (1, "")
 
 
-def test_a_page_whose_rows_have_gone_is_the_first_one(place: Place, connection: Any) -> None:
+def test_a_page_whose_rows_have_gone_is_the_first_one(place: RequestContext, connection: Any) -> None:
     old = [make.product(connection, f"S{number}") for number in range(4)]
     first = listing.page(place, ask(PRODUCTS))
     old[3].delete()
@@ -161,7 +161,7 @@ def test_a_brand_pages_through_its_customers(workspace: Any, connection: Any, wo
         make.product(connection, f"S{number:02}", warehouse_customer_id=f"c-{number % 3}")
         make.product(other, f"S{number:02}-other", warehouse_customer_id=None)
     brand = make.brand(workspace, "Acme", (connection, "c-0"), (connection, "c-2"), (other, ""))
-    at = Place(workspace, brand, [workspace], [brand], may_sync=False)
+    at = RequestContext(workspace, brand, [workspace], [brand], may_sync=False)
     pages = walk(at, PRODUCTS, q=words)
     ours = [f"S{number:02}" for number in range(12) if number % 3 != 1]
     theirs = [f"S{number:02}-other" for number in range(12)]
@@ -174,11 +174,11 @@ def test_a_brand_with_many_customers(workspace: Any, connection: Any) -> None:
     for name in names:
         make.product(connection, name, warehouse_customer_id=name)
     brand = make.brand(workspace, "Acme", *((connection, name) for name in names[:20]))
-    at = Place(workspace, brand, [workspace], [brand], may_sync=False)
+    at = RequestContext(workspace, brand, [workspace], [brand], may_sync=False)
     assert [one.sku for page in walk(at, PRODUCTS) for one in page.rows] == sorted(names[:20])
 
 
-def test_filters_narrow_the_list_its_count_and_its_search(place: Place, connection: Any) -> None:
+def test_filters_narrow_the_list_its_count_and_its_search(place: RequestContext, connection: Any) -> None:
     for number in range(8):
         make.order(connection, order_number=f"#{number}", status="open" if number % 2 else "fulfilled")
     for words in ("", "#"):
@@ -188,12 +188,12 @@ def test_filters_narrow_the_list_its_count_and_its_search(place: Place, connecti
     assert listing.page(place, ask(ORDERS, status="no such")).total == 8
 
 
-def test_more_rows_than_are_counted(place: Place, connection: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_more_rows_than_are_counted(place: RequestContext, connection: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     for number in range(5):
         make.product(connection, f"S{number}")
-    monkeypatch.setattr(listing, "COUNTED", 5)
+    monkeypatch.setattr(listing, "COUNT_UP_TO", 5)
     assert listing.page(place, ask(PRODUCTS)).total == 5
-    monkeypatch.setattr(listing, "COUNTED", 4)
+    monkeypatch.setattr(listing, "COUNT_UP_TO", 4)
     pages = walk(place, PRODUCTS)
     assert [(page.start, page.end, page.total) for page in pages] == [(1, 3, None), (4, 5, None)]
 
@@ -243,7 +243,7 @@ def test_no_cursor_is_an_error(admin: Client, connection: Any, sort: str, place_
         assert admin.get("/orders/", {"sort": sort, name: cursor}).status_code == 200
 
 
-def test_a_cursor_belongs_to_its_sort(place: Place, connection: Any) -> None:
+def test_a_cursor_belongs_to_its_sort(place: RequestContext, connection: Any) -> None:
     for number in range(5):
         make.product(connection, f"S{number}")
     cursor = listing.page(place, ask(PRODUCTS, sort="name")).next

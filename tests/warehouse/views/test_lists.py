@@ -86,10 +86,10 @@ def test_a_search_that_finds_too_much_says_among_what_it_looked(
     for number in range(7):
         lines = (("MUG", 1, "2"),) if number % 2 else ()
         make.order(connection, order_number=f"#{number}", created_at=now() - timedelta(days=number), lines=lines)
-    monkeypatch.setattr("packr.warehouse.lists.search.MOST", 3)
+    monkeypatch.setattr("packr.warehouse.lists.search.MAX_HITS", 3)
     assert "Showing 1 to 3 of 3" in flat(text(admin.get("/orders/", {"q": "mug"})))
-    monkeypatch.setattr("packr.warehouse.lists.search.MOST", 2)
-    monkeypatch.setattr("packr.warehouse.lists.search.FIRST", 4)
+    monkeypatch.setattr("packr.warehouse.lists.search.MAX_HITS", 2)
+    monkeypatch.setattr("packr.warehouse.lists.search.FIRST_HITS", 4)
     page = text(admin.get("/orders/", {"q": "MUG"}))
     assert [number for number in range(7) if f">#{number}<" in page] == [1, 3]
     assert "Too many orders begin with “MUG”" in flat(page)
@@ -105,8 +105,8 @@ def test_what_others_have_does_not_narrow_a_search(
     other = make.connection(make.workspace("another"))
     for _ in range(5):
         make.order(other, lines=(("MUG", 1, "2"),))
-    monkeypatch.setattr("packr.warehouse.lists.search.MOST", 3)
-    monkeypatch.setattr("packr.warehouse.lists.search.FIRST", 1)
+    monkeypatch.setattr("packr.warehouse.lists.search.MAX_HITS", 3)
+    monkeypatch.setattr("packr.warehouse.lists.search.FIRST_HITS", 1)
     page = text(admin.get("/orders/", {"q": "mug"}))
     assert ">#OURS<" in page
     assert "Showing 1 to 1 of 1" in flat(page)

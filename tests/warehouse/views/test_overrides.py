@@ -23,7 +23,7 @@ from packr.warehouse.mirror import export
 from packr.warehouse.models import InventoryItem, Override
 from packr.warehouse.models.overrides import OverrideState
 from packr.warehouse.stock.check import Wanted, check
-from packr.workspaces.request_context import place
+from packr.workspaces.request_context import request_context
 from tests.kit import factories as make
 from tests.kit import model_wms
 from tests.kit.html import main, page, words
@@ -203,7 +203,7 @@ def test_a_record_s_page_tells_of_them(
     request = RequestFactory().get("/")
     request.user = User.objects.get(username="dana")
     request.session = {}  # type: ignore[assignment]
-    context = Context({"row": mug, "place": place(request)})
+    context = Context({"row": mug, "place": request_context(request)})
     said = words(template.render(context))
     assert "On hand is shown as 4, not as the WMS says (9)" in said
     assert "Dana" in said

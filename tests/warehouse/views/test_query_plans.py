@@ -18,7 +18,7 @@ from packr.warehouse.mirror import export, writer
 from packr.warehouse.mirror.schema import TABLES
 from packr.warehouse.models import InboundShipment, InventoryItem, Order, ProcessingMark
 from packr.workspaces.models import Role, Workspace
-from packr.workspaces.request_context import Place
+from packr.workspaces.request_context import RequestContext
 from syncs.engine import pending_changes
 from syncs.engine.run_slice import schedule_of
 from tests.kit import factories as make
@@ -171,8 +171,8 @@ def deeper(address: str) -> str:
     from packr.warehouse.urls import SCREENS
 
     path, _, query = address.partition("?")
-    asked = listing.asked(next(one for one in SCREENS if f"/{one.path}/" == path), QueryDict(query))
-    place = Place(Workspace.objects.get(slug="large"), None, [], [], False)
+    asked = listing.parse_query(next(one for one in SCREENS if f"/{one.path}/" == path), QueryDict(query))
+    place = RequestContext(Workspace.objects.get(slug="large"), None, [], [], False)
     rows = asked.screen.model._default_manager.filter(asked.narrowed(place), connection__workspace__slug="large")
     middle = keyset.sift(rows, asked.sort, None, rows.count() // 2).rows
     cursor = listing.cursor_after(middle[-1]) if middle else keyset.Cursor(None, 1)
@@ -203,8 +203,8 @@ def test_a_search_reads_what_begins_so(plans: Plans, address: str, used: set[str
 
 
 def test_a_search_that_finds_too_much_stays_bounded(plans: Plans, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("packr.warehouse.lists.search.MOST", 1_000)
-    monkeypatch.setattr("packr.warehouse.lists.search.FIRST", 1_000)
+    monkeypatch.setattr("packr.warehouse.lists.search.MAX_HITS", 1_000)
+    monkeypatch.setattr("packr.warehouse.lists.search.FIRST_HITS", 1_000)
     found = plans("/orders/?q=SKU")
     for plan in found:
         check(plan, 2 * 1_001 * large.LINES)
@@ -212,7 +212,7 @@ def test_a_search_that_finds_too_much_stays_bounded(plans: Plans, monkeypatch: p
 
 
 def test_the_count_stops_where_it_is_not_cheap(plans: Plans, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("packr.warehouse.lists.listing.COUNTED", 100)
+    monkeypatch.setattr("packr.warehouse.lists.listing.COUNT_UP_TO", 100)
     for plan in plans("/orders/"):
         check(plan, 2 * 101)
 
@@ -228,7 +228,7 @@ def test_one_record_with_its_lines(full: large.Large, plans: Plans, model: Any) 
 
 @pytest.mark.parametrize("address", ["/orders/export.csv?status=open", "/inventory/export.csv?sort=-onhand"])
 def test_an_export_reads_a_chunk_at_a_time(plans: Plans, monkeypatch: pytest.MonkeyPatch, address: str) -> None:
-    monkeypatch.setattr("packr.warehouse.lists.csv_export.CHUNK", 500)
+    monkeypatch.setattr("packr.warehouse.lists.csv_export.ROWS_PER_QUERY", 500)
     found = plans(address)
     assert len(found) > 3
     for plan in found:
@@ -265,7 +265,7 @@ def test_what_a_full_sync_recognises_is_looked_up_by_id(full: large.Large) -> No
     connection = full.connections[0]
     ids = [str(one) for one in InventoryItem.objects.filter(connection=connection).values_list("external_id")[:1000]]
     with CaptureQueriesContext(database) as asked:
-        writer.recognised(connection.pk, Entity.INVENTORY, dict.fromkeys(ids, b""))
+        writer.recognised_by_source(connection.pk, Entity.INVENTORY, dict.fromkeys(ids, b""))
     plan = explained(asked.captured_queries[0]["sql"])
     assert indexes(plan) == {"one_inventoryitem"}
     (scan,) = [node for node in nodes(plan) if node.get("Relation Name") == InventoryItem._meta.db_table]
@@ -282,9 +282,9 @@ def test_a_run_that_finds_nothing_reads_no_table(entity: Entity) -> None:
     mark = ProcessingMark.objects.create(connection=connection, entity=entity.value, change_no=newest.change_no)
     with CaptureQueriesContext(database) as asked:
         schedule = schedule_of(entity).get(connection.pk, entity)
-    assert not pending_changes.read(schedule, entity).has_changes
+    assert not pending_changes.read_pending(schedule, entity).has_changes
     plan = explained(asked.captured_queries[0]["sql"])
     here = [node for node in nodes(plan) if node.get("Relation Name") == newest._meta.db_table]
     assert [read(node) for node in here] == [1]
     ProcessingMark.objects.filter(pk=mark.pk).update(change_no=newest.change_no - 1)
-    assert pending_changes.read(schedule_of(entity).get(connection.pk, entity), entity).has_changes
+    assert pending_changes.read_pending(schedule_of(entity).get(connection.pk, entity), entity).has_changes

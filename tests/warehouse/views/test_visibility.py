@@ -7,14 +7,14 @@ from django.test import Client
 
 from packr.warehouse.models import Customer, Order, OrderShipment, Product, Warehouse
 from packr.warehouse.visibility import seen_by
-from packr.workspaces.request_context import Place
+from packr.workspaces.request_context import RequestContext
 from tests.kit import factories as make
 
 
 @pytest.fixture
 def place(workspace: Any) -> Any:
-    def at(brand: Any = None) -> Place:
-        return Place(workspace, brand, [workspace], [], may_sync=False)
+    def at(brand: Any = None) -> RequestContext:
+        return RequestContext(workspace, brand, [workspace], [], may_sync=False)
 
     return at
 
@@ -37,7 +37,7 @@ def orders(connection: Any, other: Any) -> None:
     make.order(elsewhere, order_number="theirs", warehouse_customer_id="c-1")
 
 
-def numbers(place: Place) -> set[str]:
+def numbers(place: RequestContext) -> set[str]:
     return set(seen_by(Order.objects.all(), place).values_list("order_number", flat=True))
 
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from integrations.connectors.base import Health
+from integrations.connectors.base import ConnectionHealth
 from integrations.entities import Entity
 from packr.workspaces.models import Role
 from syncs.models import State, SyncRun
@@ -69,7 +69,7 @@ def test_a_member_reads_everything_and_starts_nothing(
     member: Client, addresses: dict[str, str], connection: Any, wms: Any
 ) -> None:
     """P38, P39: Refresh is for everybody, a trigger for admins; the server says so, not the missing button."""
-    wms(Health(clock=None))
+    wms(ConnectionHealth(clock=None))
     for address, expected in addresses.items():
         assert str(member.get(address).status_code) == expected, address
     settings = f"/settings/integrations/{connection.pk}"
@@ -85,7 +85,7 @@ def test_a_member_reads_everything_and_starts_nothing(
 def test_another_workspace_finds_nothing(
     elsewhere: Client, addresses: dict[str, str], connection: Any, wms: Any
 ) -> None:
-    asked = wms(Health(clock=None))
+    asked = wms(ConnectionHealth(clock=None))
     settings = f"/settings/integrations/{connection.pk}"
     run = SyncRun.objects.get()
     for address in addresses:

@@ -30,8 +30,8 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, port: int, **options: Any) -> None:
         self.sandbox = os.environ[SANDBOX]
-        signal.signal(signal.SIGINT, lambda *args: shutdown.ask())
-        signal.signal(signal.SIGTERM, lambda *args: shutdown.ask())
+        signal.signal(signal.SIGINT, lambda *args: shutdown.request())
+        signal.signal(signal.SIGTERM, lambda *args: shutdown.request())
         logs = settings.DATA_DIR / "logs"
         logs.mkdir(exist_ok=True)
         children = _children(port, self.sandbox, logs)
@@ -58,19 +58,19 @@ class Command(BaseCommand):
             raise CommandError(f"The sandbox can't be connected. {error.message}") from None
         self._wait_for(f"http://127.0.0.1:{port}/accounts/login/", web)
         until = time.monotonic() + FIRST_DATA_WITHIN
-        while not seed.is_filled(connection) and time.monotonic() < until and not shutdown.asked():
+        while not seed.is_filled(connection) and time.monotonic() < until and not shutdown.is_requested():
             _revive(children)
             time.sleep(0.2)
         seed.map_brands(connection)
-        if not shutdown.asked():
+        if not shutdown.is_requested():
             self._welcome(port)
-        while not shutdown.asked():
+        while not shutdown.is_requested():
             _revive(children)
             time.sleep(0.5)
 
     def _wait_for(self, url: str, child: Child) -> None:
         until = time.monotonic() + 60
-        while not shutdown.asked():
+        while not shutdown.is_requested():
             try:
                 urllib.request.urlopen(url, timeout=2).close()
                 return

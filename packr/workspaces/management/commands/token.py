@@ -27,4 +27,4 @@ class Command(BaseCommand):
             raise CommandError(f"There is no person “{user}”.")
         if not person.is_active:
             raise CommandError(f"{user} was switched off, so a token of theirs would open nothing.")
-        self.stdout.write(tokens.make(person, [Scope(one) for one in scope]))
+        self.stdout.write(tokens.create(person, [Scope(one) for one in scope]))

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from integrations.connectors.actions import ActionKind, Declined, Unclear, Wish
+from integrations.connectors.actions import ActionKind, ActionRejected, ActionRequest, OutcomeUnknown
 from integrations.connectors.trackstar import Trackstar
 from integrations.errors import ConnectorError, Kind
 from integrations.http.client import Client
@@ -85,7 +85,7 @@ def client(server):
 
 
 def wish(kind, target=None, reference="packr-1", before=None, **values):
-    return Wish(ActionKind(kind), target, values, reference, "packr-act-7f2b", AT, before=before or {})
+    return ActionRequest(ActionKind(kind), target, values, reference, "packr-act-7f2b", AT, before=before or {})
 
 
 def send(client, one):
@@ -165,7 +165,7 @@ def test_a_hold_goes_by_passthrough_as_in_the_sample(server, client):
 )
 def test_a_passthrough_that_answers_200_may_be_a_refusal(server, client, said, words):
     answers(server, said)
-    with pytest.raises(Declined) as declined:
+    with pytest.raises(ActionRejected) as declined:
         send(client, wish("hold-order", "T3"))
     assert (declined.value.message, declined.value.origin) == (words, "wms")
 
@@ -181,7 +181,7 @@ def test_a_passthrough_that_says_nothing_of_use_is_unknown(server, client, said)
 
 def test_field_errors_as_in_the_sample(server, client):
     answers(server, INVALID, 422)
-    with pytest.raises(Declined) as declined:
+    with pytest.raises(ActionRejected) as declined:
         send(client, wish("create-order", **values_of_sample()))
     assert (declined.value.message, declined.value.origin) == ("Validation error", "trackstar")
     assert declined.value.fields == {
@@ -204,7 +204,7 @@ def test_field_errors_as_in_the_sample(server, client):
 def test_field_errors_in_any_shape(server, client, detail, fields):
     """How nested fields are told is not documented: they are walked, and their paths joined."""
     answers(server, {**INVALID, "detail": detail}, 422)
-    with pytest.raises(Declined) as declined:
+    with pytest.raises(ActionRejected) as declined:
         send(client, wish("create-order", **values_of_sample()))
     assert declined.value.fields == fields
 
@@ -226,7 +226,7 @@ def test_field_errors_in_any_shape(server, client, detail, fields):
 )
 def test_refusals_are_sentences(server, client, status, body, words, origin):
     answers(server, body, status)
-    with pytest.raises(Declined) as declined:
+    with pytest.raises(ActionRejected) as declined:
         send(client, wish("create-order", **values_of_sample()))
     assert words in declined.value.message
     assert declined.value.origin == origin
@@ -265,10 +265,10 @@ def test_an_order_that_is_cancelled_already_is_as_good_as_cancelled(server, clie
     )
     assert send(client, wish("cancel-order", "o")).record.status == "cancelled"
     order["data"]["status"] = "fulfilled"
-    with pytest.raises(Declined, match="already exists"):
+    with pytest.raises(ActionRejected, match="already exists"):
         send(client, wish("cancel-order", "o"))
     order["data"] = "nonsense"
-    with pytest.raises(Declined, match="already exists"):
+    with pytest.raises(ActionRejected, match="already exists"):
         send(client, wish("cancel-order", "o"))
 
 
@@ -295,7 +295,7 @@ def test_an_adjustment_is_told_by_the_count(server, client, now, expected):
     answers(server, {"data": {"id": "inv_88", "inventory_by_warehouse_id": levels}})
     one = wish("adjust-inventory", "inv_88", before={"onhand": "42.000000"}, **ADJUST)
     if expected == "unclear":
-        with pytest.raises(Unclear):
+        with pytest.raises(OutcomeUnknown):
             find(client, one)
     else:
         assert (find(client, one) is not None) == (expected == "done")

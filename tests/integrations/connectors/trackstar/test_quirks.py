@@ -9,7 +9,7 @@ import msgspec
 import pytest
 from msgspec import UNSET
 
-from integrations.connectors.base import Ask
+from integrations.connectors.base import FetchRequest
 from integrations.connectors.trackstar import CRAWLS, LISTINGS, Trackstar
 from integrations.entities import Entity
 from integrations.errors import ConnectorError, CursorExpired, Kind
@@ -47,7 +47,7 @@ def connect(server: Server) -> Iterator[Connect]:
         client.close()
 
 
-def fetch(client: Client, ask: Ask, entity: Entity = Entity.ORDERS, cursor: Any = None) -> Any:
+def fetch(client: Client, ask: FetchRequest, entity: Entity = Entity.ORDERS, cursor: Any = None) -> Any:
     return Trackstar.resources[entity].fetch(client, ask, cursor)
 
 
@@ -61,7 +61,7 @@ def filters(call: Call) -> dict[str, str]:
 @pytest.mark.parametrize("entity", [listing.entity for listing in LISTINGS])
 def test_what_each_entity_asks_for(server: Server, connect: Connect, entity: Entity) -> None:
     client = connect()
-    for ask in (Ask(), Ask(border=SINCE), Ask(since=SINCE)):
+    for ask in (FetchRequest(), FetchRequest(border=SINCE), FetchRequest(since=SINCE)):
         fetch(client, ask, entity)
     changes = {"trackstar_updated_date[gte]": "2026-02-04T18:40:02Z"}
     border = {"updated_date[gte]": "2026-02-04T18:40:02Z"} if entity.is_history else {}
@@ -79,7 +79,7 @@ def test_what_each_entity_asks_for(server: Server, connect: Connect, entity: Ent
 
 
 def test_a_time_elsewhere_is_asked_for_in_utc(server: Server, connect: Connect) -> None:
-    fetch(connect(), Ask(since=datetime.fromisoformat("2026-02-04T20:40:02+02:00")))
+    fetch(connect(), FetchRequest(since=datetime.fromisoformat("2026-02-04T20:40:02+02:00")))
     assert filters(server.calls[0]) == {"trackstar_updated_date[gte]": "2026-02-04T18:40:02Z"}
 
 
@@ -96,21 +96,21 @@ def older_trackstar(call: Call) -> Reply:
 def test_without_trackstars_stamp_the_wms_stamp_reaches_back_two_hours(server: Server, connect: Connect) -> None:
     server.answer = older_trackstar
     watermark = SINCE + timedelta(minutes=15)
-    pages = walk(Trackstar, connect(), Entity.INVENTORY, Ask(since=SINCE))
+    pages = walk(Trackstar, connect(), Entity.INVENTORY, FetchRequest(since=SINCE))
     two_hours = {"updated_date[gte]": (watermark - timedelta(hours=2)).strftime("%Y-%m-%dT%H:%M:%SZ")}
     assert [record.external_id for page in pages for record in page.records] == ["first", "second"]
     assert [filters(call) for call in server.calls[1:]] == [two_hours, two_hours]
     assert pages[0].learned == {"no_trackstar_dates": True}
 
     server.calls.clear()
-    walk(Trackstar, connect(no_trackstar_dates=True), Entity.INVENTORY, Ask(since=SINCE))
+    walk(Trackstar, connect(no_trackstar_dates=True), Entity.INVENTORY, FetchRequest(since=SINCE))
     assert [filters(call) for call in server.calls] == [two_hours, two_hours]
 
 
 def test_another_422_is_not_taken_for_a_missing_stamp(server: Server, connect: Connect) -> None:
     server.answer = lambda call: Reply(b'{"error": "Validation error", "detail": {"query": {"limit": ["No."]}}}', 422)
     with pytest.raises(ConnectorError) as caught:
-        fetch(connect(), Ask(since=SINCE))
+        fetch(connect(), FetchRequest(since=SINCE))
     assert caught.value.kind is Kind.CONTRACT
     assert len(server.calls) == 1
 
@@ -119,14 +119,14 @@ def test_another_422_is_not_taken_for_a_missing_stamp(server: Server, connect: C
 def test_a_token_that_has_died_starts_the_window_again(server: Server, connect: Connect, status: int) -> None:
     server.answer = lambda call: Reply(b'{"error": "Invalid page token"}', status)
     with pytest.raises(CursorExpired):
-        fetch(connect(), Ask(), cursor={"token": "old", "stamp": "updated_date"})
+        fetch(connect(), FetchRequest(), cursor={"token": "old", "stamp": "updated_date"})
 
 
 @pytest.mark.parametrize("token", ["", '"next_token": "",', '"next_token": 5,', r'"next_token": "\u0000",'])
 def test_a_page_that_does_not_say_how_it_goes_on_is_refused(server: Server, connect: Connect, token: str) -> None:
     server.answer = lambda call: Reply(f'{{{token} "data": []}}'.encode())
     with pytest.raises(ConnectorError) as caught:
-        fetch(connect(), Ask())
+        fetch(connect(), FetchRequest())
     assert caught.value.kind is Kind.CONTRACT
 
 
@@ -190,11 +190,13 @@ def two_warehouses(call: Call) -> Reply:
 def test_locations_are_read_warehouse_by_warehouse(server: Server, connect: Connect) -> None:
     """L17: each warehouse's listing to its end, resumed from any page by another worker."""
     server.answer = two_warehouses
-    pages = walk(Trackstar, connect(), Entity.WAREHOUSE_LOCATIONS, Ask())
+    pages = walk(Trackstar, connect(), Entity.WAREHOUSE_LOCATIONS, FetchRequest())
     ids = [[record.external_id for record in page.records] for page in pages]
     assert ids == [[], ["a", "b"], ["c"], [], [], ["d"]]
     for done, page in enumerate(pages[:-1], start=1):
-        rest = walk(Trackstar, connect(), Entity.WAREHOUSE_LOCATIONS, Ask(), json.loads(json.dumps(page.cursor)))
+        rest = walk(
+            Trackstar, connect(), Entity.WAREHOUSE_LOCATIONS, FetchRequest(), json.loads(json.dumps(page.cursor))
+        )
         assert [[record.external_id for record in one.records] for one in rest] == ids[done:]
 
 
@@ -206,13 +208,13 @@ def test_a_warehouse_that_makes_no_sense_still_has_its_locations_read(server: Se
         return Reply(json.dumps(whole).encode()) if call.path == "/wms/warehouses" else two_warehouses(call)
 
     server.answer = answer
-    pages = walk(Trackstar, connect(), Entity.WAREHOUSE_LOCATIONS, Ask())
+    pages = walk(Trackstar, connect(), Entity.WAREHOUSE_LOCATIONS, FetchRequest())
     assert [[record.external_id for record in page.records] for page in pages] == [[], ["d"]]
     assert not pages[0].rejected
 
     server.answer = lambda call: Reply(b'{"data": [{"name": "nowhere"}], "next_token": null}')
     with pytest.raises(ConnectorError) as caught:
-        fetch(connect(), Ask(), Entity.WAREHOUSE_LOCATIONS)
+        fetch(connect(), FetchRequest(), Entity.WAREHOUSE_LOCATIONS)
     assert caught.value.kind is Kind.CONTRACT
 
 
@@ -220,10 +222,10 @@ def test_a_dead_token_of_a_warehouse_starts_again_and_a_refusal_ends_it(server: 
     cursor = {"left": ["w2"], "token": "old", "more": None}
     server.answer = lambda call: Reply(b'{"error": "Invalid page token"}', 422)
     with pytest.raises(CursorExpired):
-        fetch(connect(), Ask(), Entity.WAREHOUSE_LOCATIONS, cursor)
+        fetch(connect(), FetchRequest(), Entity.WAREHOUSE_LOCATIONS, cursor)
     server.answer = lambda call: Reply(b'{"error": "no"}', 501)
     with pytest.raises(ConnectorError) as caught:
-        fetch(connect(), Ask(), Entity.WAREHOUSE_LOCATIONS, {**cursor, "token": None})
+        fetch(connect(), FetchRequest(), Entity.WAREHOUSE_LOCATIONS, {**cursor, "token": None})
     assert caught.value.kind is Kind.NOT_OFFERED
 
 
@@ -309,7 +311,7 @@ def test_money_is_exact() -> None:
     body = body.replace('"total_price": 58.4', '"total_price": 12345678901234.123456789')
     with Server(lambda call: Reply(body.encode())) as server:
         client = Client(server.url, private_hosts=frozenset({server.host}))
-        assert fetch(client, Ask()).records[0].total_price == "12345678901234.123456789"
+        assert fetch(client, FetchRequest()).records[0].total_price == "12345678901234.123456789"
         client.close()
 
 
@@ -334,7 +336,7 @@ def test_additional_fields_can_always_be_stored() -> None:
     body = f'{{"data": [{odd}], "next_token": null}}'.encode()
     with Server(lambda call: Reply(body)) as server:
         client = Client(server.url, private_hosts=frozenset({server.host}))
-        (record,) = fetch(client, Ask()).records
+        (record,) = fetch(client, FetchRequest()).records
         client.close()
     assert record.extra == {"a": "1E+400", "b": "NaN", "c": 1.5, "d": [{"e": "10000000000000000000000"}]}
     assert msgspec.json.decode(msgspec.json.encode(record.extra)) == record.extra
@@ -486,7 +488,7 @@ def test_no_crawl_times_without_a_connection_id(server: Server, connect: Connect
 def test_trackstars_words_are_quoted_short_and_clean(server: Server, connect: Connect, body: Any, words: str) -> None:
     server.answer = lambda call: Reply(json.dumps(body).encode(), 422, {"X-Request-Id": "req-9"})
     with pytest.raises(ConnectorError) as caught:
-        fetch(connect(), Ask())
+        fetch(connect(), FetchRequest())
     assert caught.value.message.endswith(words)
     assert caught.value.detail == "status 422, request req-9"
 
@@ -495,7 +497,7 @@ def test_trackstars_words_are_quoted_short_and_clean(server: Server, connect: Co
 def test_an_error_without_words_quotes_nothing(server: Server, connect: Connect, body: bytes) -> None:
     server.answer = lambda call: Reply(body, 501)
     with pytest.raises(ConnectorError, match=r"does not offer this type of data\..* switch it on again\.$"):
-        fetch(connect(), Ask())
+        fetch(connect(), FetchRequest())
 
 
 # Against the sandbox, which speaks the whole of it.
@@ -519,7 +521,7 @@ def account(sandbox: Any) -> Iterator[Client]:
 
 @pytest.mark.parametrize("listing", LISTINGS, ids=lambda listing: listing.entity.value)
 def test_the_sandbox_is_read_whole_and_twice_the_same(account: Client, listing: Any) -> None:
-    pages = walk(Trackstar, account, listing.entity, Ask())
+    pages = walk(Trackstar, account, listing.entity, FetchRequest())
     records = [record for page in pages for record in page.records]
     assert not [one for page in pages for one in page.rejected]
     ids = [record.external_id for record in records]
@@ -539,17 +541,19 @@ def test_the_sandbox_is_read_whole_and_twice_the_same(account: Client, listing: 
 
 def test_the_sandbox_lists_the_locations_of_every_warehouse(account: Client) -> None:
     records = [
-        record for page in walk(Trackstar, account, Entity.WAREHOUSE_LOCATIONS, Ask()) for record in page.records
+        record
+        for page in walk(Trackstar, account, Entity.WAREHOUSE_LOCATIONS, FetchRequest())
+        for record in page.records
     ]
     assert len({record.external_id for record in records}) == len(records) == 180
     assert {record.warehouse_id for record in records} == {"wh_east", "wh_mid", "wh_west"}
 
 
 def test_the_sandbox_answers_an_incremental(account: Client) -> None:
-    everything = walk(Trackstar, account, Entity.ORDERS, Ask())
+    everything = walk(Trackstar, account, Entity.ORDERS, FetchRequest())
     stamps = sorted(record.version_at for page in everything for record in page.records)
     middle = stamps[len(stamps) // 2]
-    found = walk(Trackstar, account, Entity.ORDERS, Ask(since=middle))
+    found = walk(Trackstar, account, Entity.ORDERS, FetchRequest(since=middle))
     floor = middle.replace(microsecond=0)
     count = sum(len(page.records) for page in found)
     assert count == sum(1 for stamp in stamps if stamp >= floor)

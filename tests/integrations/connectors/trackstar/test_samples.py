@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from integrations.connectors.base import Ask
+from integrations.connectors.base import FetchRequest
 from integrations.connectors.trackstar import Trackstar
 from integrations.entities import Entity
 from integrations.http.client import Client
@@ -357,7 +357,7 @@ def read(entity: Entity, *items: dict[str, Any]) -> list[Record]:
         client = Client(server.url, private_hosts=frozenset({server.host}))
         # Warehouse locations are listed by warehouse.
         cursor = {"left": ["wh_east"], "token": None, "more": None} if entity is Entity.WAREHOUSE_LOCATIONS else None
-        page = Trackstar.resources[entity].fetch(client, Ask(), cursor)
+        page = Trackstar.resources[entity].fetch(client, FetchRequest(), cursor)
         client.close()
     assert not page.rejected
     return list(page.records)

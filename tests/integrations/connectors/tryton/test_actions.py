@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from integrations.connectors.actions import ActionKind, Declined, Done, Wish
+from integrations.connectors.actions import ActionKind, ActionRejected, ActionRequest, ActionResult
 from integrations.connectors.tryton import Tryton, orders, payloads, rpc
 from integrations.errors import ConnectorError, Kind
 from tests.integrations.connectors.tryton.test_quirks import Peer
@@ -55,11 +55,11 @@ def sale(peer: Peer, rows: list[dict[str, Any]]) -> None:
     peer.answers["model.sale.sale.fields_get"] = {}
 
 
-def wish(kind: ActionKind, target: str | None = None, **given: Any) -> Wish:
-    return Wish(kind, target, given, "packr-abc", "key", NOW)
+def wish(kind: ActionKind, target: str | None = None, **given: Any) -> ActionRequest:
+    return ActionRequest(kind, target, given, "packr-abc", "key", NOW)
 
 
-def create(peer: Peer, **given: Any) -> Done:
+def create(peer: Peer, **given: Any) -> ActionResult:
     asked = {"party": "5", "warehouse_id": "3", "line_items": LINES, **given}
     return Tryton.actions[ActionKind.CREATE_ORDER].send(peer.client(), wish(ActionKind.CREATE_ORDER, **asked))
 
@@ -92,11 +92,11 @@ def test_an_order_is_made_quoted_and_confirmed_and_bears_our_reference(peer: Pee
 
 def test_what_tryton_does_not_know_is_said_at_its_field_and_nothing_is_sent(peer: Peer) -> None:
     """T22"""
-    with pytest.raises(Declined) as declined:
+    with pytest.raises(ActionRejected) as declined:
         create(peer, line_items=[*LINES, {"sku": "LAMP", "quantity": "1", "unit_price": "1"}])
     assert declined.value.fields == {"line_items.1.sku": ["Tryton knows no product of this code."]}
     peer.answers["model.party.party.search_read"] = []
-    with pytest.raises(Declined) as declined:
+    with pytest.raises(ActionRejected) as declined:
         create(peer)
     assert declined.value.fields == {"party": ["Tryton knows no party of this code or name."]}
     assert sent(peer, "sale.sale.create") == []
@@ -106,14 +106,14 @@ def test_what_is_refused_half_way_is_taken_back(peer: Peer) -> None:
     """T22: in Tryton's own words; no draft stays there."""
     words = "To get a quote you must enter a warehouse."
     peer.answers["model.sale.sale.quote"] = error("UserError", [words, "", None])
-    with pytest.raises(Declined, match=words):
+    with pytest.raises(ActionRejected, match=words):
         create(peer)
     assert [len(sent(peer, f"sale.sale.{method}")) for method in ("cancel", "delete")] == [1, 1]
 
 
 def test_a_warning_is_a_refusal_in_its_own_words_without_its_name(peer: Peer) -> None:
     peer.answers["model.sale.sale.confirm"] = error("UserWarning", ["credit_5", "The credit limit is exceeded.", ""])
-    with pytest.raises(Declined) as declined:
+    with pytest.raises(ActionRejected) as declined:
         create(peer)
     assert declined.value.message == "Tryton asks for a confirmation there: The credit limit is exceeded."
 
@@ -122,7 +122,7 @@ def test_an_error_inside_an_answer_says_that_nothing_was_changed_and_tells_no_se
     client = peer.client()
     secret = client.credentials["password"]
     peer.answers["model.sale.sale.create"] = error(f"boom {secret}", "")
-    with pytest.raises(Declined) as declined:
+    with pytest.raises(ActionRejected) as declined:
         create(peer)
     assert "boom (secret)" in declined.value.message
 

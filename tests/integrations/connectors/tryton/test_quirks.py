@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from integrations.connectors.base import Ask
+from integrations.connectors.base import FetchRequest
 from integrations.connectors.tryton import Tryton, inbound, orders, payloads, reference_data, rpc, stock
 from integrations.entities import Entity
 from integrations.errors import ConnectorError, Kind
@@ -355,7 +355,7 @@ class Shelves:
         return [{**GOODS, "id": one} for one in ids]
 
 
-def walk(client: Client, entity: Entity, ask: Ask) -> list[Any]:
+def walk(client: Client, entity: Entity, ask: FetchRequest) -> list[Any]:
     records, cursor, resource = [], None, Tryton.resources[entity]
     for _ in range(20):
         page = resource.fetch(client, ask, cursor)
@@ -369,7 +369,7 @@ def walk(client: Client, entity: Entity, ask: Ask) -> list[Any]:
 
 def test_stock_is_counted_warehouse_by_warehouse(server: Server) -> None:
     peer = Peer(server, Shelves().answers())
-    items = walk(peer.client(), Entity.INVENTORY, Ask())
+    items = walk(peer.client(), Entity.INVENTORY, FetchRequest())
     assert [(item.external_id, item.onhand) for item in items] == [("1", "8.5"), ("2", "17"), ("3", "25.5")]
     assert items[2].inventory_by_warehouse_id == {"5": Counters(onhand="7.5"), "12": Counters(onhand="18")}
     assert items[0].updated_at is None
@@ -377,14 +377,14 @@ def test_stock_is_counted_warehouse_by_warehouse(server: Server) -> None:
 
 def test_stock_that_moved_is_counted_again_though_no_stamp_moved(server: Server) -> None:
     peer = Peer(server, Shelves().answers())
-    assert [item.external_id for item in walk(peer.client(), Entity.INVENTORY, Ask(since=SINCE))] == ["3"]
+    assert [item.external_id for item in walk(peer.client(), Entity.INVENTORY, FetchRequest(since=SINCE))] == ["3"]
     (domain, *_) = next(params for method, params in peer.asked if method == "model.stock.move.search_read")
     assert domain[1] == ["OR", ["last_modified_at", ">=", payloads.on_the_wire(SINCE)]]
 
 
 def test_a_new_warehouse_is_counted_for_every_item(server: Server) -> None:
     peer = Peer(server, Shelves(new_warehouses=1).answers())
-    assert len(walk(peer.client(), Entity.INVENTORY, Ask(since=SINCE))) == 3
+    assert len(walk(peer.client(), Entity.INVENTORY, FetchRequest(since=SINCE))) == 3
 
 
 # Walking.
@@ -392,7 +392,7 @@ def test_a_new_warehouse_is_counted_for_every_item(server: Server) -> None:
 
 def test_changes_of_children_are_asked_for_with_their_parents(server: Server) -> None:
     peer = Peer(server, {"model.sale.sale.search_read": [], "model.sale.sale.fields_get": {"carrier": {}}})
-    walk(peer.client(), Entity.ORDERS, Ask(since=SINCE))
+    walk(peer.client(), Entity.ORDERS, FetchRequest(since=SINCE))
     (_, changed), *_ = peer.asked[-1][1]
     at = payloads.on_the_wire(SINCE)
     assert changed[:4] == [
@@ -408,8 +408,8 @@ def test_changes_of_children_are_asked_for_with_their_parents(server: Server) ->
 def test_fields_of_modules_that_are_not_there_are_not_asked_for(server: Server) -> None:
     peer = Peer(server, {"model.sale.sale.search_read": [], "model.sale.sale.fields_get": {}})
     client = peer.client()
-    walk(client, Entity.ORDERS, Ask(since=SINCE))
-    walk(client, Entity.ORDERS, Ask(since=SINCE))
+    walk(client, Entity.ORDERS, FetchRequest(since=SINCE))
+    walk(client, Entity.ORDERS, FetchRequest(since=SINCE))
     assert "carrier" not in json.dumps(peer.asked[-1])
     assert peer.methods().count("model.sale.sale.fields_get") == 1
 
@@ -432,7 +432,7 @@ def test_three_tables_are_walked_one_after_the_other(server: Server) -> None:
     chain = inbound.Chain(tuple(replace(table, size=2) for table in inbound.INBOUND_SHIPMENTS.tables))
     client, found, cursor = peer.client(), [], None
     for _ in range(5):
-        page = chain.fetch(client, Ask(), cursor)
+        page = chain.fetch(client, FetchRequest(), cursor)
         found += [record.external_id for record in page.records]
         cursor = json.loads(json.dumps(page.cursor))
     assert cursor is None
@@ -454,7 +454,7 @@ def test_ids_are_looked_up_in_their_own_table(server: Server) -> None:
 def test_a_rejected_row_bears_the_records_id(server: Server) -> None:
     notice = json.loads((SAMPLES / "advance-notice.json").read_text()) | {"state": 5}
     peer = Peer(server, {"model.stock.shipment.in.search_read": [notice]})
-    page = inbound.INBOUND_SHIPMENTS.tables[1].fetch(peer.client(), Ask(), None)
+    page = inbound.INBOUND_SHIPMENTS.tables[1].fetch(peer.client(), FetchRequest(), None)
     assert [one.external_id for one in page.rejected] == ["stock.shipment.in,2"]
 
 
@@ -463,25 +463,25 @@ def test_a_rejected_row_bears_the_records_id(server: Server) -> None:
 
 def test_one_sign_in_serves_every_client_of_a_process(server: Server) -> None:
     peer = Peer(server, {"model.carrier.search_read": []})
-    walk(peer.client(), Entity.SHIPPING_METHODS, Ask())
-    walk(peer.client(), Entity.SHIPPING_METHODS, Ask())
+    walk(peer.client(), Entity.SHIPPING_METHODS, FetchRequest())
+    walk(peer.client(), Entity.SHIPPING_METHODS, FetchRequest())
     assert peer.methods().count("common.db.login") == 1
     assert {call.path for call in server.calls} == {"/north%20bay/rpc/"}
 
 
 def test_another_password_meets_no_older_session(server: Server) -> None:
     peer = Peer(server, {"model.carrier.search_read": []})
-    walk(peer.client(), Entity.SHIPPING_METHODS, Ask())
+    walk(peer.client(), Entity.SHIPPING_METHODS, FetchRequest())
     other = peer.client()
     other.credentials = {**other.credentials, "password": "another"}
-    walk(other, Entity.SHIPPING_METHODS, Ask())
+    walk(other, Entity.SHIPPING_METHODS, FetchRequest())
     assert peer.methods().count("common.db.login") == 2
 
 
 def test_a_session_that_ended_is_renewed_once(server: Server) -> None:
     replies = iter([Reply(b"", 401), Reply(b'{"id": 1, "result": []}')])
     peer = Peer(server, {"model.carrier.search_read": lambda *_: next(replies)})
-    assert walk(peer.client(), Entity.SHIPPING_METHODS, Ask()) == []
+    assert walk(peer.client(), Entity.SHIPPING_METHODS, FetchRequest()) == []
     assert peer.methods().count("common.db.login") == 2
 
 
@@ -489,7 +489,7 @@ def test_a_wrong_password_is_tried_once(server: Server) -> None:
     """Tryton slows each further attempt down, up to 20 s, and then bars the login."""
     peer = Peer(server, {"common.db.login": Reply(b"<!doctype html>", 401)})
     with pytest.raises(ConnectorError) as caught:
-        walk(peer.client(), Entity.ORDERS, Ask())
+        walk(peer.client(), Entity.ORDERS, FetchRequest())
     assert caught.value.kind is Kind.CREDENTIALS
     assert peer.methods() == ["common.db.login"]
 
@@ -498,7 +498,7 @@ def test_a_wrong_password_is_tried_once(server: Server) -> None:
 def test_a_database_that_is_not_there(server: Server, status: int, kind: Kind) -> None:
     peer = Peer(server, {"common.db.login": Reply(b"<!doctype html>", status)})
     with pytest.raises(ConnectorError, match="database's name") as caught:
-        walk(peer.client(), Entity.ORDERS, Ask())
+        walk(peer.client(), Entity.ORDERS, FetchRequest())
     assert caught.value.kind is kind
 
 
@@ -518,7 +518,7 @@ def test_refusals_come_inside_http_200(server: Server, error: Any, kind: Kind, s
     said = Reply(json.dumps({"id": 1, "error": error}).encode())
     peer = Peer(server, {"model.carrier.search_read": said})
     with pytest.raises(ConnectorError, match=says) as caught:
-        walk(peer.client(), Entity.SHIPPING_METHODS, Ask())
+        walk(peer.client(), Entity.SHIPPING_METHODS, FetchRequest())
     assert caught.value.kind is kind
 
 
