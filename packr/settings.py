@@ -45,9 +45,6 @@ SECURE = BASE_URL.startswith("https://")
 SLICE_SECONDS = env.float("PACKR_SLICE_SECONDS", default=2)
 LEASE_SECONDS = env.float("PACKR_LEASE_SECONDS", default=60)
 LANES = env.int("PACKR_LANES", default=8)
-# A worker's lanes are threads. One that decodes a page makes room for another after so many seconds at the latest: that
-# one comes back from the database a dozen times a page. Python's own 5 ms make a first load a tenth longer.
-sys.setswitchinterval(0.001)
 # How often a web request is an occasion to look after the syncs. In tests only where they ask for it.
 WEB_WATCHES_EVERY = None if TESTING else timedelta(minutes=1)
 # host:port pairs that may be private and plain http, for instance a WMS in the same rack.

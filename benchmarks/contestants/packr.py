@@ -9,6 +9,9 @@ from benchmarks import django_process
 class Contestant:
     def __init__(self, setup: dict[str, Any]) -> None:
         django_process.start(setup)
+        from syncs.process.tuning import tune_worker
+
+        tune_worker()
         self.connection = django_process.connection(setup)
 
     def sync(self, kind: str, full: bool) -> dict[str, Any]:
