@@ -212,7 +212,7 @@ SPECTACULAR_SETTINGS = {
         "Freshness": "syncs.status.freshness.Freshness",
         "RunState": "syncs.models.State",
         "Mode": "syncs.models.Mode",
-        "AskedMode": "syncs.api.MODES",
+        "ScheduledMode": "syncs.models.SCHEDULED_MODES",
         "ConnectionStatus": "integrations.models.Status",
     },
     "SWAGGER_UI_DIST": "SIDECAR",

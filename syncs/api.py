@@ -1,12 +1,13 @@
-"""Syncs by program: the same services and the same rights as the buttons on the pages."""
+"""The API of syncs: the same forms, services and permissions as the pages."""
 
-from collections.abc import Iterable
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.db.models import QuerySet
 from django.http import Http404
-from django.urls import path, reverse
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from django.shortcuts import get_object_or_404
+from django.urls import path
+from drf_spectacular.utils import extend_schema, extend_schema_view, inline_serializer
 from rest_framework import generics, serializers
 from rest_framework.exceptions import PermissionDenied
 from rest_framework.request import Request
@@ -19,7 +20,7 @@ from packr.workspaces import access
 from packr.workspaces.api_errors import Conflict, Error
 from packr.workspaces.models import MANAGE_CONNECTIONS, TRIGGER_SYNC, Scope
 
-from . import permissions
+from . import forms, permissions
 from .entity_switches import set_enabled
 from .models import ENTITIES, EntitySchedule, Mode, Reread, State, SyncRun, Trigger
 from .runs import enqueue, lifecycle
@@ -27,65 +28,60 @@ from .runs.cadence import is_read_with
 from .status.freshness import EntityState, Freshness, sync_state
 from .status.serializers import COUNTS, serialize_state
 
-MODES = [(mode.value, str(mode.label)) for mode in (Mode.INCREMENTAL, Mode.FULL)]
-NOT_YOURS = (
-    "Only “enabled” can be changed here. How often and how data is read is support’s to change: contact support, "
-    "and say what you need."
+ENABLED_ONLY = (
+    "You can change only “enabled” here. Contact support to change how often or in which mode this data is synced."
 )
-UNMOVED = "This sync is outside the schedule, whose next runs stay as they were."
-MOVED = "What was planned next begins now instead ({}); after that the schedule goes on as it was."
+SCHEDULE_UNCHANGED = "This run does not change the schedule."
+SCHEDULE_MOVED = "The next scheduled run starts now instead ({}). The schedule continues as before."
 
 
-def choice(noun: str, choices: Iterable[tuple[str, str]], **more: Any) -> Any:
-    """A field that takes one of some names, and says which they are."""
-    named = dict(choices)
-    known = ", ".join(named)
-    words: Any = {"invalid_choice": f"There is no {noun} “{{input}}”. Packr knows: {known}."}
-    return serializers.ChoiceField(choices=list(named.items()), error_messages=words, **more)
-
-
-# --- What is sent ---------------------------------------------------------------------------------
-class SyncAsked(serializers.Serializer[Any]):
-    """What to sync: an entity or a group, and how."""
-
-    entity = choice("entity", ENTITIES, required=False)
-    group = choice("group", [(name, name) for name in GROUPS], required=False)
-    mode = choice("mode", MODES, default=Mode.INCREMENTAL.value)
-
-    def validate(self, asked: dict[str, Any]) -> dict[str, Any]:
-        if ("entity" in asked) == ("group" in asked):
-            raise serializers.ValidationError({"entity": ["Name either an entity or a group."]})
-        return asked
+# --- Requests -------------------------------------------------------------------------------------
+SYNC_FORM = inline_serializer(
+    "SyncAsked",
+    {
+        "entity": serializers.ChoiceField(ENTITIES, required=False),
+        "group": serializers.ChoiceField(list(GROUPS), required=False),
+        "mode": serializers.ChoiceField(Mode.choices, default=Mode.INCREMENTAL.value),
+        "from": serializers.DateField(required=False, help_text="First day, for mode “window” only."),
+        "to": serializers.DateField(required=False, help_text="Last day, inclusive, for mode “window” only."),
+    },
+)
 
 
 class ScheduleChange(serializers.Serializer[Any]):
-    """Whether an entity is synced by itself."""
+    """Whether an entity is synced automatically."""
 
     enabled = serializers.BooleanField()
 
 
+def _filter_choice(name: str, choices: Sequence[tuple[str, str]]) -> Any:
+    known = ", ".join(value for value, _ in choices)
+    messages: Any = {"invalid_choice": f"There is no {name} “{{input}}”. Choose one of {known}."}
+    return serializers.ChoiceField(choices, required=False, error_messages=messages)
+
+
 class RunsAsked(serializers.Serializer[Any]):
-    """Which runs to list."""
+    """The filters of the list of runs."""
 
     connection = serializers.IntegerField(required=False, min_value=1, max_value=2**63 - 1)
-    entity = choice("entity", ENTITIES, required=False)
-    state = choice("state", State.choices, required=False)
+    entity = _filter_choice("entity", ENTITIES)
+    state = _filter_choice("state", State.choices)
 
 
-# --- What is answered -----------------------------------------------------------------------------
+# --- Responses ------------------------------------------------------------------------------------
 class RunStarted(serializers.Serializer[Any]):
-    """A run that answers a request. `attached`: it was under way already."""
+    """A run of a requested sync. `attached`: it was already active, so no second run was started."""
 
-    id = serializers.IntegerField()
-    entity = serializers.ChoiceField(choices=ENTITIES)
-    mode = serializers.ChoiceField(choices=Mode.choices)
-    state = serializers.ChoiceField(choices=State.choices)
-    url = serializers.URLField()
+    id = serializers.IntegerField(source="run.pk")
+    entity = serializers.ChoiceField(choices=ENTITIES, source="run.entity")
+    mode = serializers.ChoiceField(choices=Mode.choices, source="run.mode")
+    state = serializers.ChoiceField(choices=State.choices, source="run.state")
+    url = serializers.HyperlinkedRelatedField[SyncRun](source="run", view_name="api_run", read_only=True)
     attached = serializers.BooleanField()
 
 
 class ScheduleNote(serializers.Serializer[Any]):
-    """What a sync by hand means for the schedule."""
+    """The effect of a manual sync on the schedule."""
 
     unchanged = serializers.BooleanField()
     message = serializers.CharField()
@@ -114,7 +110,7 @@ class LatestRun(serializers.Serializer[Any]):
 
 
 class StateRow(serializers.Serializer[Any]):
-    """How fresh an entity is, and what its latest run did."""
+    """The freshness of an entity, and its latest run."""
 
     entity = serializers.ChoiceField(choices=ENTITIES)
     state = serializers.ChoiceField(choices=Freshness.choices)
@@ -125,7 +121,7 @@ class StateRow(serializers.Serializer[Any]):
 
 
 class ScheduleRow(serializers.ModelSerializer[EntitySchedule]):
-    """How often and how an entity is read."""
+    """The cadence and mode of an entity."""
 
     entity = serializers.ChoiceField(choices=ENTITIES, read_only=True)
     reread = serializers.ChoiceField(choices=Reread.choices, read_only=True)
@@ -155,7 +151,7 @@ class ScheduleRow(serializers.ModelSerializer[EntitySchedule]):
 
 
 class RunRow(serializers.ModelSerializer[SyncRun]):
-    """One attempt to bring one entity of one connection up to date, and what came of it."""
+    """One attempt to update one entity of one connection, and its result."""
 
     entity = serializers.ChoiceField(choices=ENTITIES, read_only=True)
     mode = serializers.ChoiceField(choices=Mode.choices, read_only=True)
@@ -192,85 +188,61 @@ class RunRow(serializers.ModelSerializer[SyncRun]):
         read_only_fields = fields
 
 
-# --- Doors ----------------------------------------------------------------------------------------
+# --- Views ----------------------------------------------------------------------------------------
 class Sync(APIView):
     scope = Scope.SYNC
 
     @extend_schema(
         summary="Start a sync now",
-        description="For admins. A sync of what is being synced already starts nothing: the answer is that run, "
-        "`attached`. Follow a run at its `url`.",
-        request=SyncAsked,
+        description="For admins. Send either an entity or a group. Mode `incremental` reads what changed, `full` reads "
+        "everything. Mode `window` re-reads the records of a history entity that changed between two dates, both "
+        "inclusive, in the workspace’s time zone; nothing is removed. If the entity is already being synced, no "
+        "second run starts: the response contains the active run, marked `attached`. Follow a run at its `url`.",
+        request=SYNC_FORM,
         responses={202: SyncStarted, 400: Error, 401: Error, 403: Error, 404: Error},
     )
     def post(self, request: Request, pk: int) -> Response:
         connection = _connection(request, pk, TRIGGER_SYNC)
-        form = SyncAsked(data=request.data)
-        form.is_valid(raise_exception=True)
-        asked = form.validated_data
-        before = _planned(connection, request)
-        requested = _request(request, connection, asked)
-        runs = [_started(request, one) for one in requested]
-        return Response({"runs": runs, "schedule": _note(connection, request, requested, before)}, status=202)
+        if not isinstance(request.data, Mapping):
+            raise serializers.ValidationError({"entity": ["Send a JSON object."]})
+        before = _states(connection, request)
+        try:
+            form = forms.parse(request.data, connection)
+            queued = forms.submit(connection, form, trigger=Trigger.API, person=request.user)
+        except forms.InvalidForm as invalid:
+            raise serializers.ValidationError({invalid.field: [str(invalid)]}) from None
+        runs = RunStarted(queued, many=True, context={"request": request})
+        return Response({"runs": runs.data, "schedule": _note(connection, request, queued, before)}, status=202)
 
 
-def _request(request: Request, connection: Connection, asked: dict[str, Any]) -> list[enqueue.QueuedRun]:
-    named = "group" if "group" in asked else "entity"
-    try:
-        wanted = (
-            enqueue.entities_of_group(connection, asked["group"], GROUPS[asked["group"]])
-            if named == "group"
-            else [Entity(asked["entity"])]
-        )
-        return enqueue.request_runs(
-            connection, wanted, mode=Mode(asked["mode"]), trigger=Trigger.API, person=request.user
-        )
-    except enqueue.RunRefused as refused:
-        raise serializers.ValidationError({named: [str(refused)]}) from None
-
-
-def _started(request: Request, requested: enqueue.QueuedRun) -> dict[str, Any]:
-    run = requested.run
-    return {
-        "id": run.pk,
-        "entity": run.entity,
-        "mode": run.mode,
-        "state": run.state,
-        "url": request.build_absolute_uri(reverse("api_run", args=[run.pk])),
-        "attached": requested.attached,
-    }
-
-
-def _planned(connection: Connection, request: Request) -> dict[Entity, EntityState]:
-    return {
-        state.entity: state
-        for state in sync_state(connection, bills=permissions.may_see_bills(request.user, connection))
-    }
+def _states(connection: Connection, request: Request) -> dict[Entity, EntityState]:
+    bills = permissions.may_see_bills(request.user, connection)
+    return {state.entity: state for state in sync_state(connection, bills=bills)}
 
 
 def _note(
-    connection: Connection, request: Request, requested: list[enqueue.QueuedRun], before: dict[Entity, EntityState]
+    connection: Connection, request: Request, queued: list[enqueue.QueuedRun], before: dict[Entity, EntityState]
 ) -> dict[str, Any]:
-    """What the request means for the schedule: a run that stood planned is taken for it, everything else stays."""
-    after = _planned(connection, request)
-    ours = [entity for entity in (Entity(one.run.entity) for one in requested) if entity in after]
-    moved = [entity for entity in ours if before[entity].next_run != after[entity].next_run]
-    words = ", ".join(entity.label.lower() for entity in moved)
+    """Describe what the request changed in the schedule: a planned run that it starts now."""
+    after = _states(connection, request)
+    entities = [entity for entity in (Entity(queued_run.run.entity) for queued_run in queued) if entity in after]
+    moved = [entity for entity in entities if before[entity].next_run != after[entity].next_run]
+    names = ", ".join(entity.label.lower() for entity in moved)
     return {
         "unchanged": not moved,
-        "message": MOVED.format(words) if moved else UNMOVED,
-        "next_runs": {entity.value: serialize_state(after[entity])["next_run"] for entity in ours},
+        "message": SCHEDULE_MOVED.format(names) if moved else SCHEDULE_UNCHANGED,
+        "next_runs": {entity.value: serialize_state(after[entity])["next_run"] for entity in entities},
     }
 
 
 class SyncStateOf(APIView):
     @extend_schema(
-        summary="How fresh each entity of a connection is",
+        summary="The sync state of each entity of a connection",
         responses={200: StateRow(many=True), 401: Error, 404: Error},
     )
     def get(self, request: Request, pk: int) -> Response:
         connection = _connection(request, pk)
-        return Response([serialize_state(state) for state in _planned(connection, request).values()])
+        return Response([serialize_state(state) for state in _states(connection, request).values()])
 
 
 class Schedule(APIView):
@@ -282,39 +254,36 @@ class Schedule(APIView):
 
     @extend_schema(
         summary="Switch an entity on or off",
-        description="For admins. What is switched on is synced at once; what is switched off keeps its data. How often "
-        "and how data is read is support’s to change.",
+        description="For admins. Switching an entity on syncs it immediately; switching it off keeps its data. Only "
+        "support can change the cadence and the mode.",
         request=ScheduleChange,
         responses={200: ScheduleRow, 400: Error, 401: Error, 403: Error, 404: Error},
     )
     def patch(self, request: Request, pk: int, entity: str) -> Response:
         schedule = _schedule(request, pk, entity, MANAGE_CONNECTIONS)
         if isinstance(request.data, dict) and set(request.data) - set(ScheduleChange().fields):
-            raise PermissionDenied(NOT_YOURS)
+            raise PermissionDenied(ENABLED_ONLY)
         form = ScheduleChange(data=request.data)
         form.is_valid(raise_exception=True)
         if is_read_with(schedule):
             parent = schedule.connection.connector.read_with[Entity(entity)]
-            message = f"{Entity(entity).label} arrive with {parent.label.lower()}. Switch those on or off instead."
+            message = (
+                f"{Entity(entity).label} arrive with {parent.label.lower()}. Switch {parent.label.lower()} on or off."
+            )
             raise serializers.ValidationError({"enabled": [message]})
         set_enabled(schedule.connection, Entity(entity), form.validated_data["enabled"], person=request.user)
         return Response(ScheduleRow(_schedule(request, pk, entity)).data)
 
 
-class Runs(generics.ListAPIView[SyncRun]):
-    serializer_class = RunRow
-
-    @extend_schema(
-        summary="Runs, the newest first",
-        parameters=[
-            OpenApiParameter("connection", int),
-            OpenApiParameter("entity", str, enum=[name for name, _ in ENTITIES]),
-            OpenApiParameter("state", str, enum=State.values),
-        ],
+@extend_schema_view(
+    get=extend_schema(
+        summary="Runs, newest first",
+        parameters=[RunsAsked],
         responses={200: RunRow(many=True), 400: Error, 401: Error},
     )
-    def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        return super().get(request, *args, **kwargs)
+)
+class Runs(generics.ListAPIView[SyncRun]):
+    serializer_class = RunRow
 
     def get_queryset(self) -> QuerySet[SyncRun]:
         form = RunsAsked(data=self.request.query_params.dict())
@@ -322,10 +291,12 @@ class Runs(generics.ListAPIView[SyncRun]):
         return _runs(self.request).filter(**form.validated_data)
 
 
-class Run(APIView):
-    @extend_schema(summary="One run", responses={200: RunRow, 401: Error, 404: Error})
-    def get(self, request: Request, pk: int) -> Response:
-        return Response(RunRow(_run(request, pk), context={"request": request}).data)
+@extend_schema_view(get=extend_schema(summary="One run", responses={200: RunRow, 401: Error, 404: Error}))
+class Run(generics.RetrieveAPIView[SyncRun]):
+    serializer_class = RunRow
+
+    def get_queryset(self) -> QuerySet[SyncRun]:
+        return _runs(self.request)
 
 
 class Cancel(APIView):
@@ -333,16 +304,17 @@ class Cancel(APIView):
 
     @extend_schema(
         summary="Cancel a run",
-        description="For admins. One that waits ends at once, one that works after its page; what it wrote stays.",
+        description="For admins. A queued run ends immediately, a running one after its current page. Its data stays.",
         request=None,
         responses={200: RunRow, 401: Error, 403: Error, 404: Error, 409: Error},
     )
     def post(self, request: Request, pk: int) -> Response:
-        run = _run(request, pk)
-        access.get(request.user, Connection, run.connection_id, TRIGGER_SYNC)
+        run = get_object_or_404(_runs(request), pk=pk)
+        _connection(request, run.connection_id, TRIGGER_SYNC)
         if not lifecycle.cancel(run, person=request.user):
-            raise Conflict("This run had ended already, so there was nothing to cancel.")
-        return Response(RunRow(_run(request, pk), context={"request": request}).data)
+            raise Conflict("This run has already ended.")
+        run = _runs(request).get(pk=pk)
+        return Response(RunRow(run, context={"request": request}).data)
 
 
 def _connection(request: Request, pk: int, permission: str = "") -> Connection:
@@ -354,20 +326,13 @@ def _schedule(request: Request, pk: int, entity: str, permission: str = "") -> E
     hidden = entity == Entity.BILLS and not permissions.may_see_bills(request.user, connection)
     found = None if hidden else connection.schedules.filter(entity=entity).first()
     if found is None:
-        raise Http404(f"{connection.name} has no “{entity}” to schedule.")
+        raise Http404(f"{connection.name} has no schedule for “{entity}”.")
     found.connection = connection
     return found
 
 
 def _runs(request: Request) -> QuerySet[SyncRun]:
     return permissions.visible_runs(request.user).select_related("requested_by", "cancelled_by")
-
-
-def _run(request: Request, pk: int) -> SyncRun:
-    found = _runs(request).filter(pk=pk).first()
-    if found is None:
-        raise Http404("There is no such run.")
-    return found
 
 
 urlpatterns = [

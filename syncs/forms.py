@@ -1,4 +1,4 @@
-"""What a person asks to be synced, as a form or an address says it."""
+"""The manual sync form: the one place that checks what a page or the API asks to sync."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,11 +14,13 @@ from .runs import enqueue
 from .runs.cadence import local_moment
 
 FIELDS = ("entity", "group", "mode", "from", "to")
+EARLIEST_YEAR, LATEST_YEAR = 1990, 9000
+DATE_NAMES = {"from": "start", "to": "end"}
 Window = tuple[datetime, datetime]
 
 
 class InvalidForm(enqueue.RunRefused):
-    """A form that can't be followed: which field, and a sentence for the person who sent it."""
+    """A form that can't be accepted: the field at fault, and a sentence for the person who sent it."""
 
     def __init__(self, field: str, message: str) -> None:
         super().__init__(message)
@@ -27,66 +29,73 @@ class InvalidForm(enqueue.RunRefused):
 
 @dataclass(frozen=True, slots=True)
 class ManualSyncForm:
-    """What is asked for. `name`: the entity's or the group's; `window`: the moments between which history is read."""
+    """A checked request for a sync. `field` is `entity` or `group`, `name` the value of that field.
 
+    `window` is the period to read in window mode, in UTC: start inclusive, end exclusive.
+    """
+
+    field: str
     name: str
     entities: list[Entity]
     mode: Mode
     window: Window | None = None
 
 
-def parse(form: Mapping[str, Any], connection: Connection) -> ManualSyncForm:
-    """What a form asks for; Unclear with the field when it makes no sense, Refused when the WMS does not offer it."""
-    entity, group, mode = (form.get(name, "") for name in ("entity", "group", "mode"))
-    if mode and mode not in Mode.values:
-        raise InvalidForm("mode", f"There is no mode “{mode}”. Choose one of {', '.join(Mode.values)}.")
-    if group and group not in GROUPS:
-        raise InvalidForm("group", f"There is no group “{group}”. Choose one of {', '.join(GROUPS)}.")
-    if not group and entity not in set(Entity):
-        asked = f"There is no entity “{entity}”." if entity else "No entity was chosen."
-        raise InvalidForm("entity", f"{asked} Choose one from the list.")
-    wanted = enqueue.entities_of_group(connection, group, GROUPS[group]) if group else [Entity(entity)]
-    chosen = Mode(mode or Mode.INCREMENTAL)
-    window = _window(form, connection) if chosen == Mode.WINDOW else None
-    return ManualSyncForm(group or entity, wanted, chosen, window)
-
-
-def submit(connection: Connection, wanted: ManualSyncForm, *, trigger: Trigger, person: Any) -> list[enqueue.QueuedRun]:
-    """Request the runs of a wanted. Raises Refused as `enqueue.request_runs`."""
-    return enqueue.request_runs(
-        connection, wanted.entities, mode=wanted.mode, trigger=trigger, person=person, window=wanted.window
-    )
-
-
-def section_of(form: Mapping[str, Any]) -> str:
-    """In which section of the window a form stands: `incremental`, `group`, `full` or `window`."""
-    mode = form.get("mode", "")
-    if mode in (Mode.FULL, Mode.WINDOW):
-        return str(mode)
-    return "group" if form.get("group") else "incremental"
-
-
-def _window(form: Mapping[str, Any], connection: Connection) -> Window:
-    """From the first day's begin to the last day's end, by the workspace's clock."""
-    first, last = _day(form, "from"), _day(form, "to")
-    if last < first:
-        raise InvalidForm("to", "The last day lies before the first. Choose a day on or after it.")
-    zone = ZoneInfo(connection.workspace.timezone)
-    begin = local_moment(first, datetime.min.time(), zone)
-    if begin > datetime.now(UTC):
-        raise InvalidForm("from", "That day has not begun yet. Choose one that has.")
-    return begin, local_moment(last + timedelta(days=1), datetime.min.time(), zone)
-
-
-def _day(form: Mapping[str, Any], name: str) -> date:
-    word = {"from": "first", "to": "last"}[name]
-    text = form.get(name, "")
-    if not text:
-        raise InvalidForm(name, f"The {word} day is missing. Choose one.")
+def parse(data: Mapping[str, Any], connection: Connection) -> ManualSyncForm:
+    """Return the checked form. Raises InvalidForm for wrong values and for what the WMS does not offer."""
+    field = _target_field(data)
+    name = _choice(data, field, list(GROUPS) if field == "group" else [entity.value for entity in Entity])
+    mode = Mode(_choice(data, "mode", Mode.values) if data.get("mode") else Mode.INCREMENTAL)
     try:
-        day = date.fromisoformat(text)
+        entities = enqueue.entities_of_group(connection, name, GROUPS[name]) if field == "group" else [Entity(name)]
+    except enqueue.RunRefused as refused:
+        raise InvalidForm(field, str(refused)) from None
+    window = _window(data, ZoneInfo(connection.workspace.timezone)) if mode == Mode.WINDOW else None
+    return ManualSyncForm(field, name, entities, mode, window)
+
+
+def submit(connection: Connection, form: ManualSyncForm, *, trigger: Trigger, person: Any) -> list[enqueue.QueuedRun]:
+    """Request the runs of a checked form. Raises InvalidForm if the connection can't run them now."""
+    try:
+        return enqueue.request_runs(
+            connection, form.entities, mode=form.mode, trigger=trigger, person=person, window=form.window
+        )
+    except enqueue.RunRefused as refused:
+        raise InvalidForm(form.field, str(refused)) from None
+
+
+def _target_field(data: Mapping[str, Any]) -> str:
+    if bool(data.get("entity")) == bool(data.get("group")):
+        raise InvalidForm("entity", "Choose either an entity or a group.")
+    return "group" if data.get("group") else "entity"
+
+
+def _choice(data: Mapping[str, Any], field: str, choices: list[str]) -> str:
+    value = data[field]
+    if value not in choices:
+        raise InvalidForm(field, f"There is no {field} “{value}”. Choose one of {', '.join(choices)}.")
+    return str(value)
+
+
+def _window(data: Mapping[str, Any], zone: ZoneInfo) -> Window:
+    """Return the moments between which both dates, and all days between them, lie in the workspace's zone."""
+    first, last = _date(data, "from"), _date(data, "to")
+    if last < first:
+        raise InvalidForm("to", "The end date is before the start date. Choose the same date or a later one.")
+    start = local_moment(first, datetime.min.time(), zone)
+    if start > datetime.now(UTC):
+        raise InvalidForm("from", "The start date is in the future. Choose today or an earlier date.")
+    return start, local_moment(last + timedelta(days=1), datetime.min.time(), zone)
+
+
+def _date(data: Mapping[str, Any], field: str) -> date:
+    text = data.get(field)
+    if not text:
+        raise InvalidForm(field, f"Enter the {DATE_NAMES[field]} date.")
+    try:
+        found = date.fromisoformat(str(text))
     except ValueError:
-        raise InvalidForm(name, f"“{text}” is no day. Write it as 2026-02-28.") from None
-    if not 1990 <= day.year <= 9000:
-        raise InvalidForm(name, f"“{text}” is out of range. Choose a day since 1990.")
-    return day
+        raise InvalidForm(field, f"“{text}” is not a date. Use the format 2026-02-28.") from None
+    if not EARLIEST_YEAR <= found.year <= LATEST_YEAR:
+        raise InvalidForm(field, f"“{text}” is out of range. Choose a date since {EARLIEST_YEAR}.")
+    return found

@@ -109,20 +109,20 @@ def target(states: list[EntityState], chosen: str) -> EntityState:
 
 
 @register.filter
-def wanted_title(wanted: ManualSyncForm) -> str:
+def form_title(form: ManualSyncForm) -> str:
     """The headline of a confirmation."""
-    if wanted.name in GROUPS and wanted.mode == Mode.INCREMENTAL:
-        return f"{GROUP_BUTTONS[wanted.name]}?"
-    what = "everything" if wanted.name == "everything" else wanted.name.replace("-", " ")
+    if form.name in GROUPS and form.mode == Mode.INCREMENTAL:
+        return f"{GROUP_BUTTONS[form.name]}?"
+    what = "everything" if form.name == "everything" else form.name.replace("-", " ")
     return {
         Mode.INCREMENTAL: f"Update {what}?",
         Mode.FULL: f"Read {what} again in full?",
         Mode.WINDOW: f"Read {what} of these days again?",
-    }[wanted.mode]
+    }[form.mode]
 
 
 @register.filter
-def wanted_words(wanted: ManualSyncForm) -> str:
+def form_words(form: ManualSyncForm) -> str:
     """What a sync does before it is confirmed."""
     return {
         Mode.INCREMENTAL: "Reads what changed since the last sync. The broader it is, the longer it takes and the more "
@@ -131,4 +131,4 @@ def wanted_words(wanted: ManualSyncForm) -> str:
         "be used meanwhile; scheduled syncs of the same account take turns with it.",
         Mode.WINDOW: "Reads again what the WMS changed in these days. Nothing is removed, and the schedule goes on as "
         "it was.",
-    }[wanted.mode]
+    }[form.mode]

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse, QueryDict
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_GET, require_http_methods
@@ -17,7 +17,6 @@ from packr.workspaces.views import by_htmx, signed_in
 
 from .. import forms
 from ..models import Mode, SyncRun, Trigger
-from ..runs import enqueue
 from ..status.freshness import EntityState
 from ..status.recent_runs import Estimate, Estimates, estimates, likely_mode, total_of
 from .shortcuts import connection_of, parse_keys, rows_of, runs_of, states_of
@@ -67,14 +66,14 @@ def confirm(request: HttpRequest, pk: int) -> HttpResponse:
     if not any(name in request.GET for name in forms.FIELDS):
         return redirect("sync_window", pk)
     try:
-        wanted = forms.parse(request.GET, connection)
-    except enqueue.RunRefused as refused:
-        return _refuse(request, connection, refused)
-    costs = _costs(request, connection, wanted)
+        form = forms.parse(request.GET, connection)
+    except forms.InvalidForm as invalid:
+        return _refuse(request, connection, invalid)
+    costs = _costs(request, connection, form)
     context = {
         "connection": connection,
-        "wanted": wanted,
-        "form": [(name, value) for name, value in request.GET.items() if name in forms.FIELDS],
+        "form": form,
+        "fields": [(name, value) for name, value in request.GET.items() if name in forms.FIELDS],
         "costs": costs,
         "total": total_of([cost.usual for cost in costs]),
         "active": [cost.state for cost in costs if cost.state.run and cost.state.run.is_active],
@@ -83,29 +82,29 @@ def confirm(request: HttpRequest, pk: int) -> HttpResponse:
     return render(request, "syncs/_confirm.html" if by_htmx(request) else "syncs/confirm.html", context)
 
 
-def _costs(request: HttpRequest, connection: Connection, wanted: forms.ManualSyncForm) -> list[Cost]:
+def _costs(request: HttpRequest, connection: Connection, form: forms.ManualSyncForm) -> list[Cost]:
     """One per run that would be made: what is read with another costs nothing of its own."""
     read_with = connection.connector.read_with
-    entities = {read_with.get(entity, entity) for entity in wanted.entities}
+    entities = {read_with.get(entity, entity) for entity in form.entities}
     usual = estimates(connection, entities)
     found = []
     for state in states_of(request, connection):
         if state.entity in entities:
-            mode = likely_mode(state.schedule, wanted.mode)
+            mode = likely_mode(state.schedule, form.mode)
             found.append(Cost(state, mode, usual.get((state.entity, mode))))
     return found
 
 
 def _start(request: HttpRequest, connection: Connection) -> HttpResponse:
     try:
-        wanted = forms.parse(request.POST, connection)
-        requested = forms.submit(connection, wanted, trigger=Trigger.MANUAL, person=request.user)
-    except enqueue.RunRefused as refused:
-        return _refuse(request, connection, refused)
+        form = forms.parse(request.POST, connection)
+        queued = forms.submit(connection, form, trigger=Trigger.MANUAL, person=request.user)
+    except forms.InvalidForm as invalid:
+        return _refuse(request, connection, invalid)
     if _wants_json(request):
-        return JsonResponse({"runs": [_as_json(one.run, one.attached) for one in requested]}, status=202)
-    query = [("run", one.run.pk) for one in requested]
-    query += [("attached", one.run.pk) for one in requested if one.attached]
+        return JsonResponse({"runs": [_as_json(one.run, one.attached) for one in queued]}, status=202)
+    query = [("run", one.run.pk) for one in queued]
+    query += [("attached", one.run.pk) for one in queued if one.attached]
     return HttpResponseRedirect(f"{reverse('sync_window', args=[connection.pk])}?{urlencode(query)}", status=303)
 
 
@@ -113,14 +112,23 @@ def _wants_json(request: HttpRequest) -> bool:
     return request.get_preferred_type(["text/html", "application/json"]) == "application/json"
 
 
-def _refuse(request: HttpRequest, connection: Connection, refused: enqueue.RunRefused) -> HttpResponse:
-    form = request.POST if request.method == "POST" else request.GET
-    field, message = getattr(refused, "field", "entity"), str(refused)
+def _refuse(request: HttpRequest, connection: Connection, invalid: forms.InvalidForm) -> HttpResponse:
+    """Show the window again, with the error in the section that was submitted."""
+    data = request.POST if request.method == "POST" else request.GET
+    field, message = invalid.field, str(invalid)
     if _wants_json(request):
         error = {"code": "invalid", "message": message, "origin": "packr", "fields": {field: [message]}}
         return JsonResponse({"error": error}, status=400)
-    more: dict[str, Any] = {"section": forms.section_of(form), "field": field, "message": message, "given": form.dict()}
+    more: dict[str, Any] = {"section": _section(data), "field": field, "message": message, "given": data.dict()}
     return _window(request, connection, estimates(connection), status=400, **more)
+
+
+def _section(data: QueryDict) -> str:
+    """Return the section of the window that sent the form: `incremental`, `group`, `full` or `window`."""
+    mode = data.get("mode", "")
+    if mode in (Mode.FULL, Mode.WINDOW):
+        return mode
+    return "group" if data.get("group") else "incremental"
 
 
 def _window(

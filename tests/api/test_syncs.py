@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from io import StringIO
 from typing import Any
 
@@ -13,7 +13,7 @@ from django.utils.timezone import now
 
 from integrations.entities import Entity
 from integrations.models import Status
-from syncs.models import EntitySchedule, State, SyncRun, Trigger
+from syncs.models import EntitySchedule, Mode, State, SyncRun, Trigger
 from tests.kit import factories as make
 
 from .conftest import error, send
@@ -62,7 +62,7 @@ def test_the_schedule_is_not_disturbed_and_the_answer_says_so(program: Program, 
     schedules.update(next_due_at=due)
     answer = start(program(), connection, entity="orders").json()["schedule"]
     assert answer["unchanged"] is True
-    assert "outside the schedule" in answer["message"]
+    assert answer["message"] == "This run does not change the schedule."
     assert answer["next_runs"] == {"orders": due.isoformat().replace("+00:00", "Z")}
     assert schedules.get().next_due_at == due
 
@@ -76,7 +76,7 @@ def test_a_run_that_stood_planned_begins_now_and_the_answer_says_so(program: Pro
     answer = start(program(), connection, entity="orders").json()
     assert answer["runs"][0]["id"] == planned.pk
     assert answer["schedule"]["unchanged"] is False
-    assert "begins now instead (orders)" in answer["schedule"]["message"]
+    assert "starts now instead (orders)" in answer["schedule"]["message"]
     assert answer["schedule"]["next_runs"]["orders"] == later.isoformat().replace("+00:00", "Z")
 
 
@@ -104,9 +104,66 @@ def test_what_makes_no_sense_is_told_by_field(
     assert not SyncRun.objects.exists()
 
 
+BERLIN_MARCH = {"mode": "window", "from": "2026-03-01", "to": "2026-03-02"}
+
+
+def test_date_window_covers_both_dates_in_the_workspace_zone(program: Program, connection: Any) -> None:
+    make.synced(connection, Entity.ORDERS)
+    answer = start(program(), connection, entity="orders", **BERLIN_MARCH)
+    assert answer.status_code == 202
+    run = SyncRun.objects.get(pk=answer.json()["runs"][0]["id"])
+    assert (run.mode, run.trigger, run.requested_by.username) == (Mode.WINDOW, Trigger.API, "dana")
+    assert (run.border, run.until) == (datetime(2026, 2, 28, 23, tzinfo=UTC), datetime(2026, 3, 2, 23, tzinfo=UTC))
+
+
+@pytest.mark.parametrize(
+    ("change", "field", "message"),
+    [
+        ({"from": None}, "from", "Enter the start date."),
+        ({"to": ""}, "to", "Enter the end date."),
+        ({"from": "1 March"}, "from", "“1 March” is not a date. Use the format 2026-02-28."),
+        ({"to": ["2026-03-02"]}, "to", "is not a date."),
+        ({"to": "2026-02-28"}, "to", "The end date is before the start date."),
+        ({"from": "2900-01-01", "to": "2900-01-02"}, "from", "The start date is in the future."),
+        ({"from": "0001-01-01"}, "from", "is out of range"),
+        ({"entity": "inventory"}, "entity", "Inventory has no dates to choose from."),
+        ({"entity": "returns"}, "entity", "never synced"),
+    ],
+)
+def test_invalid_date_window_is_reported_by_field(
+    program: Program, connection: Any, change: Any, field: str, message: str
+) -> None:
+    for entity in (Entity.ORDERS, Entity.INVENTORY):
+        make.synced(connection, entity)
+    before = SyncRun.objects.count()
+    answer = start(program(), connection, **{"entity": "orders", **BERLIN_MARCH, **change})
+    assert answer.status_code == 400
+    assert list(error(answer)["fields"]) == [field]
+    assert message in error(answer)["message"]
+    assert SyncRun.objects.count() == before
+
+
+def test_members_and_strangers_start_no_date_window(program: Program, connection: Any) -> None:
+    make.synced(connection, Entity.ORDERS)
+    for who, expected in (("member", 403), ("elsewhere", 404), ("support", 404)):
+        assert start(program(who), connection, entity="orders", **BERLIN_MARCH).status_code == expected, who
+    assert not SyncRun.objects.filter(mode=Mode.WINDOW).exists()
+
+
+def test_schema_documents_the_date_window(client: Client, db: None) -> None:
+    fields = client.get("/api/v1/schema/?format=json").json()["components"]["schemas"]["SyncAskedRequest"]["properties"]
+    assert list(fields) == ["entity", "group", "mode", "from", "to"]
+    assert fields["from"]["format"] == fields["to"]["format"] == "date"
+
+
+def test_request_body_that_is_no_object_is_refused(program: Program, connection: Any) -> None:
+    answer = send(program(), "post", f"connections/{connection.pk}/sync/", ["orders"])
+    assert (answer.status_code, error(answer)["message"]) == (400, "Send a JSON object.")
+
+
 def test_a_wrong_entity_is_told_which_there_are(program: Program, connection: Any) -> None:
     message = error(start(program(), connection, entity="ordres"))["message"]
-    assert message.startswith("There is no entity “ordres”. Packr knows: orders, order-shipments, ")
+    assert message.startswith("There is no entity “ordres”. Choose one of orders, order-shipments, ")
 
 
 def test_a_disconnected_wms_syncs_nothing(program: Program, connection: Any) -> None:

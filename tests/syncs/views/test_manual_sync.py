@@ -143,8 +143,9 @@ def test_what_is_read_with_another_runs_that_one(admin: Client, window: str) -> 
 @pytest.mark.parametrize(
     ("form", "field", "message"),
     [
-        ({"entity": "unicorns"}, "entity", "There is no entity “unicorns”. Choose one from the list."),
-        ({}, "entity", "No entity was chosen. Choose one from the list."),
+        ({"entity": "unicorns"}, "entity", "There is no entity “unicorns”. Choose one of orders, "),
+        ({}, "entity", "Choose either an entity or a group."),
+        ({"entity": "orders", "group": "variants"}, "entity", "Choose either an entity or a group."),
         ({"entity": "suppliers"}, "entity", "Trackstar does not offer suppliers."),
         ({"group": "all"}, "group", "There is no group “all”."),
         ({"entity": "orders", "mode": "deep"}, "mode", "There is no mode “deep”."),

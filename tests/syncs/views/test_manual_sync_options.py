@@ -111,13 +111,13 @@ def test_a_date_window_by_the_workspaces_days(admin: Client, synced: Any, window
 @pytest.mark.parametrize(
     ("days", "message"),
     [
-        ({}, "The first day is missing. Choose one."),
-        ({"from": "2026-03-01"}, "The last day is missing. Choose one."),
-        ({"from": "2026-03-02", "to": "2026-03-01"}, "The last day lies before the first."),
-        ({"from": "soon", "to": "2026-03-01"}, "“soon” is no day. Write it as 2026-02-28."),
+        ({}, "Enter the start date."),
+        ({"from": "2026-03-01"}, "Enter the end date."),
+        ({"from": "2026-03-02", "to": "2026-03-01"}, "The end date is before the start date."),
+        ({"from": "soon", "to": "2026-03-01"}, "“soon” is not a date. Use the format 2026-02-28."),
         ({"from": "0001-01-01", "to": "2026-03-01"}, "is out of range"),
         ({"from": "2030-01-01", "to": "9999-12-31"}, "is out of range"),
-        ({"from": "2900-01-01", "to": "2900-01-02"}, "That day has not begun yet."),
+        ({"from": "2900-01-01", "to": "2900-01-02"}, "The start date is in the future."),
     ],
 )
 def test_days_that_make_no_sense_are_told(
