@@ -137,16 +137,11 @@ def test_an_order_that_is_there_by_its_reference_is_not_made_again(peer: Peer) -
     assert ["comment", "like", "%packr-abc%"] in domain[0]
 
 
-def test_a_lost_answer_is_no_refusal_but_a_lost_login_is(peer: Peer) -> None:
-    peer.answers["model.sale.sale.create"] = Reply(b"{", announced=500)
-    with pytest.raises(ConnectorError) as lost:
-        create(peer)
-    assert (lost.value.kind, lost.value.sent) == (Kind.UNREACHABLE, True)
-    rpc._tokens.clear()
+def test_change_whose_sign_in_failed_was_not_sent(peer: Peer) -> None:
     peer.answers["common.db.login"] = Reply(b"{", announced=500)
     with pytest.raises(ConnectorError) as lost:
         create(peer)
-    assert lost.value.sent is False
+    assert (lost.value.kind, lost.value.sent) == (Kind.UNREACHABLE, False)
 
 
 def test_a_session_that_has_ended_is_opened_anew_and_the_change_made_once(peer: Peer) -> None:

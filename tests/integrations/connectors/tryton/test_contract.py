@@ -7,11 +7,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from integrations.connectors.tryton import Tryton, orders
+import pytest
+
+from integrations.connectors.tryton import Tryton, orders, rpc
 from integrations.entities import Entity
+from tests.kit.action_contract import ActionContract
 from tests.kit.contract import ConnectorContract
 from tests.kit.server import Call, Reply, Server
 
+CREDENTIALS = {"database": "northbay", "login": "packr", "password": "pw-w8x1c9"}
 ORDER = json.loads((Path(__file__).parent / "samples" / "order.json").read_text())
 SIGNING_IN = {
     "common.db.login": [7, "token-5gq2", None],
@@ -22,7 +26,7 @@ SIGNING_IN = {
 
 class TestTryton(ConnectorContract):
     connector = Tryton
-    credentials = {"database": "northbay", "login": "packr", "password": "pw-w8x1c9"}
+    credentials = CREDENTIALS
     test_an_empty_page_is_not_the_end = (
         None  # the first short page ends a list here, so an empty page in the middle can't be
     )
@@ -76,3 +80,69 @@ class TestTryton(ConnectorContract):
 
     def refusal(self, words: str) -> bytes:
         return json.dumps({"id": 1, "error": ["UserError", [words, "", None]]}).encode()
+
+
+class TestTrytonActions(ActionContract):
+    connector = Tryton
+    credentials = CREDENTIALS
+    values = {"party": "5", "line_items": [{"sku": "MUG", "quantity": "2", "unit_price": "12.5"}]}
+    refused_values = {"party": "5", "line_items": [{"sku": "NONE", "quantity": "2", "unit_price": "12.5"}]}
+    refused_field = "line_items.0.sku"
+
+    @pytest.fixture(autouse=True)
+    def _sales(self) -> None:
+        rpc._tokens.clear()
+        self.sales: list[dict[str, Any]] = []
+
+    def creates_order(self, call: Call) -> bool:
+        return bool(json.loads(call.body)["method"] == "model.sale.sale.create")
+
+    def order_ids(self) -> list[str]:
+        return [str(sale["id"]) for sale in self.sales]
+
+    def refusal(self, words: str) -> Reply:
+        return Reply(json.dumps({"id": 1, "error": ["UserError", [words, "", None]]}).encode())
+
+    def answer(self, call: Call) -> Reply:
+        question = json.loads(call.body)
+        method, params = question["method"], question["params"]
+        result = SIGNING_IN[method] if method in SIGNING_IN else getattr(self, method.replace(".", "_"))(*params)
+        return Reply(json.dumps({"id": 1, "result": result}).encode())
+
+    def model_sale_sale_create(self, asked: list[dict[str, Any]], context: Any) -> list[int]:
+        names = {name: asked[0][name] for name in ("reference", "comment")}
+        self.sales.append(ORDER | names | {"id": 61 + len(self.sales), "state": "draft", "shipment_state": "none"})
+        return [self.sales[-1]["id"]]
+
+    def model_sale_sale_quote(self, ids: list[int], context: Any) -> None:
+        self.move(ids, "quotation")
+
+    def model_sale_sale_confirm(self, ids: list[int], context: Any) -> None:
+        self.move(ids, "quotation")
+
+    def model_sale_sale_cancel(self, ids: list[int], context: Any) -> None:
+        self.move(ids, "cancelled")
+
+    def model_sale_sale_delete(self, ids: list[int], context: Any) -> None:
+        self.sales = [sale for sale in self.sales if sale["id"] not in ids]
+
+    def move(self, ids: list[int], state: str) -> None:
+        for sale in self.sales:
+            if sale["id"] in ids:
+                sale["state"] = state
+
+    def model_sale_sale_on_change(self, asked: Any, names: Any, context: Any) -> list[Any]:
+        return [{}]
+
+    def model_sale_sale_search_read(self, domain: list[Any], *others: Any) -> list[dict[str, Any]]:
+        ((field, *rule),) = domain
+        if field == "OR":
+            return [sale for sale in self.sales if rule[1][2].strip("%") in sale["comment"]]
+        wanted = rule[1] if isinstance(rule[1], list) else [rule[1]]
+        return [sale for sale in self.sales if sale["id"] in wanted]
+
+    def model_party_party_search_read(self, *asked: Any) -> list[dict[str, Any]]:
+        return [{"id": 5, "code": "5", "name": "Ada"}]
+
+    def model_product_product_search_read(self, domain: list[Any], *others: Any) -> list[dict[str, Any]]:
+        return [{"id": 9, "code": "MUG", "default_uom": 1}] if "MUG" in domain[1][2] else []
