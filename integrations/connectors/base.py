@@ -1,6 +1,6 @@
-"""What a connector is: a description of one WMS's API, and the functions that read it.
+"""The parts a connector is described with: what it reads of one WMS's API, and how.
 
-A connector knows neither the database nor Django. The engine decides what to ask and when; a `Resource` says how.
+A connector imports neither the database nor Django. The engine decides what to request and when; a `Resource` says how.
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -16,67 +16,67 @@ from ..http.client import Client
 from ..records import Record
 from .actions import ActionKind, Operation
 
-Cursor = Any  # JSON: where a walk goes on; opaque to everyone but the resource that made it
+Cursor = Any  # JSON that says where a pass continues; only the resource that made it reads it
 
 
 @dataclass(frozen=True, slots=True)
 class FetchRequest:
-    """What to read of an entity, in the WMS's own time (aware UTC).
+    """What to read of an entity. All times are the WMS's own (aware UTC).
 
-    `since`: only what changed at that moment or later (None: everything). `until`: nothing that is stamped later than
-    that; a WMS that can't be asked so may leave it out. `border`: for a history entity that is read in full, or for a
-    window of dates (which ends at `until`), how far back: what was updated after it or, where a WMS can't tell, created
-    after it or still open. `lazily`: items may be left unread, to be read later or, where they are known, not at all.
+    `since`: only what changed at that moment or later (None: everything). `until`: nothing stamped later than that; a
+    resource may ignore it if its WMS has no such filter. `history_start`: how far back a full run or a date window
+    reads a history entity: what was updated after it or, if the WMS can't filter by that, what was created after it or
+    is still open. `lazily`: items may stay unparsed.
     """
 
     since: datetime | None = None
     until: datetime | None = None
-    border: datetime | None = None
+    history_start: datetime | None = None
     lazily: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Rejected:
-    """One record that could not be understood: its id if that much is known, the reason, a bounded excerpt."""
+    """A record that could not be parsed: its id if that much is readable, the reason, a bounded excerpt."""
 
     external_id: str | None
     reason: str
     excerpt: str
 
 
-class Unread(msgspec.Struct, frozen=True, gc=False):
-    """One item of a page that nobody has read yet: its id, its bytes with a digest of them, and what reads them.
+class UnparsedItem(msgspec.Struct, frozen=True, gc=False):
+    """One item of a page before it is parsed: its id, its source and its bytes.
 
-    A row that was read from the same source needs no reading.
+    A row with the same source was made from the same bytes by the same mapping, so its item need not be parsed.
     """
 
     external_id: str
     source: bytes
     item: msgspec.Raw
-    reader: Callable[[msgspec.Raw], Record | Rejected]
+    parse_bytes: Callable[[msgspec.Raw], Record | Rejected]
 
-    def read(self) -> Record | Rejected:
-        """The record, or why there is none."""
-        return self.reader(self.item)
+    def parse(self) -> Record | Rejected:
+        """Return the record, or why there is none."""
+        return self.parse_bytes(self.item)
 
 
-class Unopened(Protocol):
-    """A page's items that nobody has told from each other yet."""
+class RawItems(Protocol):
+    """The items of a page before anything is known of them, not even their ids."""
 
-    def opened(self) -> "Page":
-        """A page of these items, which are left unread where their id can be told."""
+    def identify(self) -> "Page":
+        """Return a page of these items, unparsed where their ids are valid."""
 
-    def read(self) -> "Page":
-        """A page of these items, all read: quicker than to open it where no item is known."""
+    def parse(self) -> "Page":
+        """Return a page of these items, all parsed. Faster than `identify` if no item is known."""
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """One answer of a WMS. `cursor` None means it was the last one. `clock` is the WMS's Date as it answered.
+    """One response of a list. `cursor` None marks the last page. `clock` is the WMS's Date header (aware UTC).
 
-    `learned` holds facts about this account that later runs should know from the start. `sources` are those of the
-    records, by id, where the connector knows them. What was asked lazily may be `unopened`, to be opened when there
-    is time for that, and then has items that are `unread`.
+    `learned` holds facts about the account for later runs. `sources` are the sources of the records by id, where the
+    connector has them. A lazily requested page may hold `raw_items` and, once identified, `unparsed` items instead of
+    records.
     """
 
     records: Sequence[Record]
@@ -85,47 +85,55 @@ class Page:
     clock: datetime | None = None
     learned: Mapping[str, Any] = field(default_factory=dict)
     sources: Mapping[str, bytes] = field(default_factory=dict)
-    unread: Sequence[Unread] = ()
-    unopened: Unopened | None = None
+    unparsed: Sequence[UnparsedItem] = ()
+    raw_items: RawItems | None = None
 
-    def opened(self) -> "Page":
-        """The page with its items told from each other, which are left unread."""
-        return self._of(self.unopened.opened()) if self.unopened else self
+    def identify(self) -> "Page":
+        """Return the page with its raw items identified but unparsed."""
+        return self._with_items(self.raw_items.identify()) if self.raw_items else self
 
-    def read(self, known: Collection[str] = ()) -> "Page":
-        """The page with what was left unread now read, except the items of ids that are `known`."""
-        if self.unopened:
-            return self.opened().read(known) if known else self._of(self.unopened.read())
-        if not self.unread:
+    def parse(self, known: Collection[str] = ()) -> "Page":
+        """Return the page with all items parsed, except those whose ids are `known`."""
+        if self.raw_items:
+            return self.identify().parse(known) if known else self._with_items(self.raw_items.parse())
+        if not self.unparsed:
             return self
-        unread = {one.external_id: one for one in self.unread}  # of an id that comes twice, the later item counts
-        found = [one.read() for external_id, one in unread.items() if external_id not in known]
+        unparsed = {item.external_id: item for item in self.unparsed}  # if an id comes twice, the later item counts
+        parsed = [item.parse() for external_id, item in unparsed.items() if external_id not in known]
         return replace(
             self,
-            records=[*self.records, *(one for one in found if not isinstance(one, Rejected))],
-            rejected=[*self.rejected, *(one for one in found if isinstance(one, Rejected))],
-            sources={**self.sources, **{external_id: one.source for external_id, one in unread.items()}},
-            unread=(),
+            records=[*self.records, *(result for result in parsed if not isinstance(result, Rejected))],
+            rejected=[*self.rejected, *(result for result in parsed if isinstance(result, Rejected))],
+            sources={**self.sources, **{external_id: item.source for external_id, item in unparsed.items()}},
+            unparsed=(),
         )
 
-    def _of(self, items: "Page") -> "Page":
-        """This page with these items."""
+    def _with_items(self, items: "Page") -> "Page":
         return replace(items, cursor=self.cursor, clock=self.clock, learned=self.learned)
+
+
+def join_pages(pages: Sequence[Page]) -> Page:
+    """Return one page of the records and rejections of several, with the clock of the first."""
+    return Page(
+        records=[record for page in pages for record in page.records],
+        rejected=[rejected for page in pages for rejected in page.rejected],
+        clock=pages[0].clock if pages else None,
+    )
 
 
 Fetch = Callable[[Client, FetchRequest, Cursor | None], Page]
 Lookup = Callable[[Client, Sequence[str]], Page]
-Single = Callable[[Client, str], Page]
+LookupOne = Callable[[Client, str], Page]
 
 
 @dataclass(frozen=True, slots=True)
 class Resource:
     """How a connector reads one entity.
 
-    `fetch` gets one page: (client, ask, cursor), cursor None for the first. `overlap` is how far each incremental
-    reaches back behind the watermark. `incremental` False: the WMS can't be asked for changes only. `lookup` reads
-    given ids, at most `lookup_size` at a time; ids that are gone are simply not in the answer. `single` asks for one
-    id alone: when it finds nothing, the WMS has said that there is no such record.
+    `fetch` returns one page; its cursor is None for the first. `overlap` is how far each incremental run reads back
+    behind the watermark. `incremental` False: the WMS can't list changes only. `lookup` reads at most `lookup_size`
+    records by id; the page lacks those that are gone. `single` requests one id alone: an empty page then proves that
+    the WMS has no such record.
     """
 
     fetch: Fetch
@@ -133,12 +141,12 @@ class Resource:
     incremental: bool = True
     lookup: Lookup | None = None
     lookup_size: int = 100
-    single: Single | None = None
+    single: LookupOne | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Credential:
-    """One field of the form that connects a WMS. `secret` values are never shown again."""
+    """One field of the form that connects a WMS. Values of `secret` fields are never shown again."""
 
     name: str
     label: str
@@ -149,7 +157,7 @@ class Credential:
 
 @dataclass(frozen=True, slots=True)
 class ConnectionHealth:
-    """What a check of a connection found: the WMS's clock, and what a person should know (empty: all well)."""
+    """The result of a connection check: the WMS's clock (aware UTC), and a warning for people (empty: all is well)."""
 
     clock: datetime | None
     account: str = ""
@@ -157,52 +165,52 @@ class ConnectionHealth:
 
 
 class Connector:
-    """A description of one WMS. Subclasses fill the class attributes in and answer `client` and `check`."""
+    """The description of one WMS. Subclasses fill in the class attributes and implement `sign` and `check`."""
 
     slug: ClassVar[str]
     label: ClassVar[str]
     credentials: ClassVar[tuple[Credential, ...]]
     resources: ClassVar[Mapping[Entity, Resource]]
-    # Entities that arrive inside another one's records and have no run of their own.
+    # Entities that arrive inside the records of another one and have no run of their own.
     read_with: ClassVar[Mapping[Entity, Entity]] = {}
     actions: ClassVar[Mapping[ActionKind, Operation]] = {}
-    base_url: ClassVar[str] = ""  # empty: every account has its own, and connecting asks for it
-    reads_per_second: ClassVar[float | None] = None  # 80 % of the WMS's limit: people's actions take the rest
-    is_copy: ClassVar[bool] = False  # its API answers from a copy of the WMS, whose age `crawled` tells
-    identity: ClassVar[tuple[str, ...]]  # the credentials that tell one account from another
+    base_url: ClassVar[str] = ""  # empty: every account has its own, so the connect form asks for it
+    reads_per_second: ClassVar[float | None] = None  # 80 % of the WMS's limit; people's actions use the rest
+    is_copy: ClassVar[bool] = False  # the API reads from a copy of the WMS; `crawled` returns the copy's age
+    identity: ClassVar[tuple[str, ...]]  # the credentials that distinguish one account from another
 
     @classmethod
     def entities(cls) -> tuple[Entity, ...]:
-        """The entities this WMS offers, in Entity's order."""
+        """Return the entities this WMS offers, in Entity's order."""
         return tuple(entity for entity in Entity if entity in cls.resources or entity in cls.read_with)
 
     @classmethod
     def account_key(cls, base_url: str, credentials: Mapping[str, str]) -> str:
-        """The same text for every connection to the same account, without giving the credentials away."""
+        """Return a text that is the same for every connection to one account and reveals no credential."""
         parts = [cls.slug, base_url, *(credentials.get(name, "") for name in cls.identity)]
         return f"{cls.slug}:{sha256(chr(0).join(parts).encode()).hexdigest()[:32]}"
 
     @classmethod
     def sign(cls, client: Client) -> None:
-        """Put on a new client what identifies the account, for instance headers. Asks the network nothing."""
+        """Prepare a new client for the account, for instance with headers. Sends no request."""
 
     @classmethod
     def check(cls, client: Client, *, connecting: bool = False) -> ConnectionHealth:
-        """Ask the WMS one question that shows whether the connection works; ConnectorError says why not.
+        """Send one request that shows whether the connection works. Raises ConnectorError if it doesn't.
 
-        When `connecting`, every credential is tried, which may take a question more.
+        With `connecting`, every credential is tried, which may take one request more.
         """
-        raise ConnectionError(f"{cls.__name__} has no check")
+        raise NotImplementedError(f"{cls.__name__} has no check")
 
     @classmethod
     def probe(cls, client: Client, entity: Entity, clock: datetime) -> None:
-        """Ask for as little of an entity as can be asked for; ConnectorError says why it can't be read.
+        """Request as little of an entity as possible. Raises ConnectorError if it can't be read.
 
-        `clock` is the WMS's time (aware UTC): what changed since then is next to nothing.
+        `clock` is the WMS's time (aware UTC): nearly nothing has changed since then.
         """
         cls.resources[entity].fetch(client, FetchRequest(since=clock, lazily=True), None)
 
     @classmethod
     def crawled(cls, client: Client) -> Mapping[Entity, datetime]:
-        """For an API that is itself a copy of a WMS: when it last began to read each entity there. Else empty."""
+        """Return when the copy behind the API last began to read each entity (aware UTC). Empty if it is no copy."""
         return {}

@@ -1,17 +1,15 @@
-"""From the bytes of a page to records, losing no more than the one record that is bad.
+"""From the bytes of a response to records. An invalid item costs only its own record.
 
-The fast way decodes each record straight into the connector's wire struct. What it refuses (a half surrogate, NaN, a
-wrong type) is decoded once more with the standard reader, cleaned, and only then rejected with its reason.
+The fast way decodes each item straight into the mapping's raw type. An item it refuses (half a surrogate pair, NaN, a
+wrong type) is decoded again with the standard library, cleaned, and only then rejected with a reason.
 """
 
 import json
 import re
-import sys
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from hashlib import blake2b
-from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 import msgspec
@@ -19,230 +17,211 @@ import msgspec
 from ..errors import ConnectorError, Kind
 from ..http.client import GOES_ON, Answer, not_json
 from ..records import Record
-from .base import Page, Rejected, Unopened, Unread
+from .base import Page, Rejected, UnparsedItem
 from .parsing import clean, identifier
 
-EXCERPT_LENGTH = 500
-HERE = Path(__file__).parent
+MAX_EXCERPT_LENGTH = 500
+MAX_REJECTED_ID_LENGTH = 200
 OBJECT_DECODER = msgspec.json.Decoder(dict[str, msgspec.Raw])
 LIST_DECODER = msgspec.json.Decoder(list[msgspec.Raw])
-# Readers of JSON give up at a thousand levels.
-TOO_DEEP = 200
-# What opens and closes a level; texts as a whole, so that what stands in them is not taken for a bracket.
+# JSON parsers give up at a thousand levels.
+MAX_DEPTH = 200
+# The brackets that open and close a level. Strings match as a whole, so that brackets inside them don't count.
 BRACKETS = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|[\[\]{}]', re.DOTALL)
-# A source: by which version of Packr's code an item is read, then a digest of its bytes.
-VERSION, SOURCE = 2, 8  # bytes
-REFUSED = (ValueError, ArithmeticError, RecursionError, msgspec.MsgspecError)
-W = TypeVar("W")
+# A source is the version of the mapping, then a digest of the item's bytes.
+VERSION_BYTES, SOURCE_BYTES = 2, 8
+PARSE_ERRORS = (ValueError, ArithmeticError, RecursionError, msgspec.MsgspecError)
+R = TypeVar("R")
 
 
-@dataclass(frozen=True, slots=True)
-class Decoded:
-    """A page taken apart: its records, what was rejected, and the rest of the envelope as plain JSON values.
-
-    `sources` tell from which bytes a record (by its id) was read; `unopened` are items that nobody has looked at yet.
-    """
-
-    records: Sequence[Record]
-    rejected: Sequence[Rejected]
-    rest: dict[str, Any]
-    sources: Mapping[str, bytes] = field(default_factory=dict)
-    unopened: Unopened | None = None
-
-
-class _Head(msgspec.Struct):
+class _WithId(msgspec.Struct):
     id: str | int | None = None
 
 
-HEAD = msgspec.json.Decoder(_Head)
+ID_DECODER = msgspec.json.Decoder(_WithId)
 
 
-class Shape(Generic[W]):
-    """How one kind of item looks on the wire, and how it becomes a record."""
+class ItemMapping(Generic[R]):
+    """How items of one kind become records: `raw_type` is an item as the WMS sends it, `parse` makes the record.
 
-    def __init__(self, wire: type[W], to_record: Callable[[W], Record]) -> None:
-        self.wire = wire
-        self.to_record = to_record
-        self.decoder = msgspec.json.Decoder(wire)
-        self.version = _version(to_record)
+    `version` is part of each row's source. Raise it whenever the records of the same items change: the next full sync
+    then parses and compares every item once. An unchanged version leaves known items unparsed.
+    """
 
-    def page(self, answer: Answer, items: str, *, lazily: bool = False) -> Decoded:
-        """The records under the key `items` of an answer; ConnectorError(contract) when it is no such page.
+    def __init__(self, raw_type: type[R], parse: Callable[[R], Record], *, version: int) -> None:
+        self.raw_type = raw_type
+        self.parse = parse
+        self.decoder = msgspec.json.Decoder(raw_type)
+        self.version = version.to_bytes(VERSION_BYTES)
 
-        `lazily`: leave it unopened.
+    def decode_page(self, answer: Answer, key: str, *, lazily: bool = False) -> tuple[Page, dict[str, Any]]:
+        """Return the page of records under `key` in the answer's envelope, and the rest of the envelope.
+
+        `lazily` leaves the items unparsed. Raises ConnectorError(contract) if the answer holds no such list.
         """
         try:
-            whole = OBJECT_DECODER.decode(answer.body)
-            raw = LIST_DECODER.decode(whole.pop(items))
-            rest = {key: msgspec.json.decode(value) for key, value in whole.items()}
+            envelope = OBJECT_DECODER.decode(answer.body)
+            raw = LIST_DECODER.decode(envelope.pop(key))
+            rest = {name: msgspec.json.decode(value) for name, value in envelope.items()}
         except KeyError:
-            raise no_list(items) from None
+            raise no_list(key) from None
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-            return self._slow_page(answer, items)
-        if lazily:
-            return Decoded((), (), rest, unopened=_Closed(self, raw))
-        return self._collect(raw, rest, self._from_bytes)
+            return self._decode_slowly(answer, key)
+        page = Page((), raw_items=_RawItems(self, raw)) if lazily else self.parse_items(raw)
+        return replace(page, clock=answer.clock), rest
 
-    def one(self, answer: Answer, item: str) -> Decoded:
-        """The one record under the key `item` of an answer; ConnectorError(contract) when there is none."""
-        whole = _whole(answer)
-        if not isinstance(whole, dict) or not isinstance(whole.get(item), dict):
-            raise no_list(item)
-        return self.convert([whole.pop(item)], whole)
+    def decode_record(self, answer: Answer, key: str) -> Page:
+        """Return a page of the one record under `key`. Raises ConnectorError(contract) if the answer has none."""
+        envelope = _parse_json(answer)
+        if not isinstance(envelope, dict) or not isinstance(envelope.get(key), dict):
+            raise no_list(key)
+        return replace(self.convert([envelope[key]]), clock=answer.clock)
 
-    def convert(self, values: Sequence[Any], rest: dict[str, Any] | None = None) -> Decoded:
-        """The records of items that are already plain JSON values."""
-        return self._collect(values, rest or {}, self._from_plain)
+    def convert(self, items: Sequence[Any]) -> Page:
+        """Return a page of the records of items that are already plain JSON values."""
+        return self._collect(items, self._parse_plain)
 
-    def _slow_page(self, answer: Answer, items: str) -> Decoded:
-        whole = _whole(answer)
-        if not isinstance(whole, dict) or not isinstance(whole.get(items), list):
-            raise no_list(items)
-        return self.convert(whole.pop(items), whole)
+    def parse_items(self, raw: Sequence[msgspec.Raw]) -> Page:
+        """Return a page of these items, parsed."""
+        return self._collect(raw, self._parse_bytes)
 
-    def _collect(self, raw: Sequence[Any], rest: dict[str, Any], read: Callable[[Any], Record]) -> Decoded:
+    def identify_items(self, raw: Sequence[msgspec.Raw]) -> Page:
+        """Return a page of these items, unparsed, except those without a valid id (under the key `id`)."""
+        unparsed: list[UnparsedItem] = []
+        others: list[msgspec.Raw] = []
+        for item in raw:
+            try:
+                external_id = identifier(ID_DECODER.decode(item).id)
+            except (*PARSE_ERRORS, UnicodeDecodeError):
+                others.append(item)  # parsed immediately, and rejected with a reason
+            else:
+                unparsed.append(UnparsedItem(external_id, self._source(item), item, self._parse_or_reject))
+        return replace(self.parse_items(others), unparsed=unparsed)
+
+    def _decode_slowly(self, answer: Answer, key: str) -> tuple[Page, dict[str, Any]]:
+        envelope = _parse_json(answer)
+        if not isinstance(envelope, dict) or not isinstance(envelope.get(key), list):
+            raise no_list(key)
+        return replace(self.convert(envelope.pop(key)), clock=answer.clock), envelope
+
+    def _collect(self, items: Sequence[Any], parse: Callable[[Any], Record]) -> Page:
         records: list[Record] = []
         rejected: list[Rejected] = []
         sources: dict[str, bytes] = {}
-        for item in raw:
+        for item in items:
             try:
-                record = read(item)
-            except REFUSED as error:
-                rejected.append(_rejected(item, error))
+                record = parse(item)
+            except PARSE_ERRORS as error:
+                rejected.append(_reject(item, error))
             else:
                 records.append(record)
                 if isinstance(item, msgspec.Raw):
                     sources[str(record.external_id)] = self._source(item)
-        return Decoded(records, rejected, rest, sources)
+        return Page(records, rejected, sources=sources)
 
-    def read(self, raw: Sequence[msgspec.Raw]) -> Page:
-        """A page of these items, all read."""
-        found = self._collect(raw, {}, self._from_bytes)
-        return Page(found.records, found.rejected, sources=found.sources)
-
-    def open(self, raw: Sequence[msgspec.Raw]) -> Page:
-        """A page of these items, unread but for those whose id (under the key `id`) can't be told."""
-        unread: list[Unread] = []
-        others: list[msgspec.Raw] = []
-        for item in raw:
-            try:
-                external_id = identifier(HEAD.decode(item).id)
-            except (*REFUSED, UnicodeDecodeError):
-                others.append(item)  # not lost: it is read at once, and rejected with its reason
-            else:
-                unread.append(Unread(external_id, self._source(item), item, self._understand))
-        return replace(self.read(others), unread=unread)
-
-    def _understand(self, item: msgspec.Raw) -> Record | Rejected:
+    def _parse_or_reject(self, item: msgspec.Raw) -> Record | Rejected:
         try:
-            return self._from_bytes(item)
-        except REFUSED as error:
-            return _rejected(item, error)
+            return self._parse_bytes(item)
+        except PARSE_ERRORS as error:
+            return _reject(item, error)
 
     def _source(self, item: msgspec.Raw) -> bytes:
-        return self.version + blake2b(item, digest_size=SOURCE - VERSION).digest()
+        return self.version + blake2b(item, digest_size=SOURCE_BYTES - VERSION_BYTES).digest()
 
-    def _from_bytes(self, raw: msgspec.Raw) -> Record:
+    def _parse_bytes(self, raw: msgspec.Raw) -> Record:
         text = bytes(raw)
-        if b"\\" not in text or b"\\u0000" not in text:  # one byte is looked for in a tenth of the time
+        if b"\\" not in text or b"\\u0000" not in text:  # finding a single byte takes a tenth of the time
             try:
-                return self.to_record(self.decoder.decode(text))
+                return self.parse(self.decoder.decode(text))
             except (msgspec.MsgspecError, UnicodeDecodeError):
-                pass  # not lost: the careful way below reads it again and says what is wrong with it
-        return self._from_plain(_plain(text))
+                pass  # the slow way below either repairs the item or says what is wrong with it
+        return self._parse_plain(_load(text))
 
-    def _from_plain(self, value: Any) -> Record:
-        return self.to_record(msgspec.convert(clean(value), self.wire))
+    def _parse_plain(self, value: Any) -> Record:
+        return self.parse(msgspec.convert(clean(value), self.raw_type))
 
 
 @dataclass(frozen=True, slots=True)
-class _Closed:
-    """`Unopened` items of one shape."""
+class _RawItems:
+    """The items of one page, not yet looked at (see base.RawItems)."""
 
-    shape: Shape[Any]
-    raw: Sequence[msgspec.Raw]
+    mapping: ItemMapping[Any]
+    items: Sequence[msgspec.Raw]
 
-    def opened(self) -> Page:
-        return self.shape.open(self.raw)
+    def identify(self) -> Page:
+        return self.mapping.identify_items(self.items)
 
-    def read(self) -> Page:
-        return self.shape.read(self.raw)
-
-
-def _version(to_record: Callable[..., Any]) -> bytes:
-    """Tells the code that makes records of items from any other: what it is written in, down to the last file."""
-    connector = Path(sys.modules[to_record.__module__].__file__ or "").parent
-    code = (*connector.glob("*.py"), *(HERE.parent / "records").glob("*.py"))
-    files = [*sorted(code), HERE / "decoding.py", HERE / "parsing.py"]
-    return blake2b(b"\0".join(file.read_bytes() for file in files), digest_size=VERSION).digest()
+    def parse(self) -> Page:
+        return self.mapping.parse_items(self.items)
 
 
-def _whole(answer: Answer) -> Any:
+def _parse_json(answer: Answer) -> Any:
     try:
-        return _plain(answer.body)
+        return _load(answer.body)
     except ValueError as error:
         raise not_json(answer) from error
 
 
-def _plain(body: bytes) -> Any:
-    """JSON by the standard reader, forgiving in what one record may hold; ValueError when it is not JSON at all."""
+def _load(body: bytes) -> Any:
+    """Parse JSON leniently, so that odd values cost only their own record. Raises ValueError if it is no JSON."""
     text = body.decode("utf-8-sig", "replace")
     try:
-        return _read(text)
+        return _loads(text)
     except RecursionError:
-        return _read(shallow(text))
+        return _loads(prune_depth(text))
 
 
-def _read(text: str) -> Any:
-    return json.loads(text, parse_float=_decimal, parse_int=_integer, parse_constant=Decimal)
+def _loads(text: str) -> Any:
+    return json.loads(text, parse_float=_to_decimal, parse_int=_to_integer, parse_constant=Decimal)
 
 
-def shallow(text: str) -> str:
-    """The same JSON with null for whatever lies more than TOO_DEEP levels deep.
+def prune_depth(text: str) -> str:
+    """Return the same JSON with null for everything below MAX_DEPTH levels.
 
-    So one record that is nested without end can be told from the others of its page. Nothing is lost unseen: no field
-    that Packr reads may be that deep (values.plain refuses it far earlier).
+    One endlessly nested record then leaves the other records of its page readable. No data is lost unnoticed: Packr
+    reads no field that deep (`parsing.plain` rejects it far earlier).
     """
     kept: list[str] = []
     depth = start = 0
     for token in BRACKETS.finditer(text):
         if token[0] in ("[", "{"):
             depth += 1
-            if depth == TOO_DEEP + 1:
+            if depth == MAX_DEPTH + 1:
                 kept += [text[start : token.start()], "null"]
         elif token[0] in ("]", "}"):
-            if depth == TOO_DEEP + 1:
+            if depth == MAX_DEPTH + 1:
                 start = token.end()
             depth -= 1
-    return "".join([*kept, text[start:] if depth <= TOO_DEEP else ""])
+    return "".join([*kept, text[start:] if depth <= MAX_DEPTH else ""])
 
 
-def _integer(text: str) -> int | Decimal:
-    # Python refuses integers of more than 4,300 digits; as a Decimal only their record is rejected.
+def _to_integer(text: str) -> int | Decimal:
+    # Python refuses integers of more than 4,300 digits. As a Decimal, only their own record is rejected.
     return int(text) if len(text) < 100 else Decimal(text)
 
 
-def _decimal(text: str) -> Decimal:
+def _to_decimal(text: str) -> Decimal:
     try:
         return Decimal(text)
     except ArithmeticError:
-        return Decimal("NaN")  # an exponent beyond what Decimal can hold: only its record is rejected
+        return Decimal("NaN")  # an exponent that Decimal can't hold: only its own record is rejected
 
 
-def _rejected(item: Any, error: Exception) -> Rejected:
+def _reject(item: Any, error: Exception) -> Rejected:
+    reason = str(error)[:MAX_EXCERPT_LENGTH]
     try:
-        plain = clean(_plain(bytes(item)) if isinstance(item, msgspec.Raw) else item)
-        excerpt = json.dumps(plain, default=str, ensure_ascii=False)[:EXCERPT_LENGTH]
+        value = clean(_load(bytes(item)) if isinstance(item, msgspec.Raw) else item)
+        excerpt = json.dumps(value, default=str, ensure_ascii=False)[:MAX_EXCERPT_LENGTH]
     except (ValueError, RecursionError):
-        return Rejected(None, str(error)[:EXCERPT_LENGTH], "")
-    found = plain.get("id") if isinstance(plain, dict) else None
-    return Rejected(str(found)[:200] if isinstance(found, str | int) else None, str(error)[:EXCERPT_LENGTH], excerpt)
+        return Rejected(None, reason, "")
+    found = value.get("id") if isinstance(value, dict) else None
+    return Rejected(str(found)[:MAX_REJECTED_ID_LENGTH] if isinstance(found, str | int) else None, reason, excerpt)
 
 
-def no_list(items: str) -> ConnectorError:
-    """The error for an answer that is JSON but holds no list of items where one should be."""
+def no_list(key: str) -> ConnectorError:
+    """Return the error for an answer that is JSON but has no item or list of items under `key`."""
     return ConnectorError(
         Kind.CONTRACT,
         f"The WMS's answer does not have the form its documentation promises. {GOES_ON} Contact support if this lasts.",
-        detail=f"no list under {items!r}",
+        detail=f"no list under {key!r}",
     )

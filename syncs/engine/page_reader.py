@@ -37,7 +37,7 @@ def _write(turn: RunSlice, drafted: PreparedPage) -> None:
     is_last = drafted.page.cursor is None
     with turn.writing():
         known = _known(turn, drafted.page)
-        page = drafted.page.read(known)
+        page = drafted.page.parse(known)
         drafts = drafted.drafts if page is drafted.page else writer.make_drafts(page.records)
         applied = writer.apply(
             turn.connection.pk,
@@ -83,7 +83,7 @@ def _tell_planner(turn: RunSlice, before: int) -> None:
 
 def _known(turn: RunSlice, page: Page) -> Mapping[str, int]:
     """The row keys, by id, of what was left unread and is what the mirror knows already."""
-    sources = {one.external_id: one.source for one in page.unread}
+    sources = {one.external_id: one.source for one in page.unparsed}
     return writer.recognised_by_source(turn.connection.pk, turn.entity, sources) if sources else {}
 
 

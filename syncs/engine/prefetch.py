@@ -135,10 +135,10 @@ class PagePrefetcher:
         page = fetched.page
         # Without a clock the stamps have to tell the time, and only what was read shows its stamp.
         if self._turn.is_known and page.clock:
-            page = page.opened()
+            page = page.identify()
         else:
             self._has_time.wait()
-            page = page.read()
+            page = page.parse()
         return PreparedPage(fetched.place, page, writer.make_drafts(page.records), self._has_time.set)
 
     def _ask_after(self, asked: _Asked, is_asked: Event) -> _FetchedPage | None:

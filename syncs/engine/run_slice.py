@@ -89,7 +89,7 @@ class RunSlice:
 
     @property
     def ask(self) -> FetchRequest:
-        return FetchRequest(since=self.run.since, until=self.run.until, border=self.run.border, lazily=True)
+        return FetchRequest(since=self.run.since, until=self.run.until, history_start=self.run.border, lazily=True)
 
     @property
     def is_known(self) -> bool:

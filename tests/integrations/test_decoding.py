@@ -1,14 +1,14 @@
 """Pages taken apart: nothing but the bad record is lost, whichever way it has to be read."""
 
 import json
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
 import msgspec
 import pytest
 
-from integrations.connectors.base import Page
-from integrations.connectors.decoding import Shape, shallow
+from integrations.connectors.decoding import ItemMapping, prune_depth
 from integrations.connectors.parsing import identifier, number
 from integrations.errors import ConnectorError, Kind
 from integrations.http.client import Answer
@@ -21,11 +21,11 @@ class Item(msgspec.Struct):
     amount: Decimal | None = None
 
 
-def to_record(item: Item) -> Customer:
+def parse_item(item: Item) -> Customer:
     return Customer(external_id=identifier(item.id), name=item.name, email=number(item.amount))
 
 
-SHAPE = Shape(Item, to_record)
+MAPPING = ItemMapping(Item, parse_item, version=1)
 
 
 def answer(body: str | bytes) -> Answer:
@@ -33,10 +33,11 @@ def answer(body: str | bytes) -> Answer:
 
 
 def test_a_page_is_records_and_the_rest_of_its_envelope() -> None:
-    found = SHAPE.page(answer('{"next": {"a": [1]}, "items": [{"id": 1, "amount": 58.40}], "count": 1}'), "items")
-    assert found.records == [Customer(external_id="1", name=None, email="58.4")]
-    assert found.rejected == []
-    assert found.rest == {"next": {"a": [1]}, "count": 1}
+    body = '{"next": {"a": [1]}, "items": [{"id": 1, "amount": 58.40}], "count": 1}'
+    page, envelope = MAPPING.decode_page(answer(body), "items")
+    assert page.records == [Customer(external_id="1", name=None, email="58.4")]
+    assert page.rejected == []
+    assert envelope == {"next": {"a": [1]}, "count": 1}
 
 
 def test_a_page_left_unopened_reads_the_same_at_once_as_item_by_item() -> None:
@@ -49,22 +50,24 @@ def test_a_page_left_unopened_reads_the_same_at_once_as_item_by_item() -> None:
         '{"id": "c", "name": 7}',
         '{"id": "a", "name": "once more"}',
     ]
-    told = answer(f'{{"items": [{", ".join(items)}], "next_token": "n"}}')
-    found, lazy = SHAPE.page(told, "items"), SHAPE.page(told, "items", lazily=True)
-    assert (lazy.records, lazy.rejected, lazy.rest) == ((), (), {"next_token": "n"})
-    page = Page(lazy.records, lazy.rejected, cursor="n", learned={"fact": True}, unopened=lazy.unopened)
-    opened, at_once = page.opened(), page.read()
-    assert [one.external_id for one in opened.unread] == ["a", "7", "b", "c", "a"]
-    assert at_once.records == found.records
-    assert [record.external_id for record in at_once.records] == ["a", "7", "b", "a"]
-    assert [one.external_id for one in at_once.rejected] == [None, "c"]
-    assert (at_once.cursor, at_once.learned, at_once.unopened) == ("n", {"fact": True}, None)
-    item_by_item = opened.read()
-    latest = {record.external_id: record for record in at_once.records}
+    response = answer(f'{{"items": [{", ".join(items)}], "next_token": "n"}}')
+    parsed, _ = MAPPING.decode_page(response, "items")
+    lazy, envelope = MAPPING.decode_page(response, "items", lazily=True)
+    assert (lazy.records, lazy.rejected, envelope) == ((), (), {"next_token": "n"})
+    page = replace(lazy, cursor="n", learned={"fact": True})
+    identified, whole = page.identify(), page.parse()
+    assert [item.external_id for item in identified.unparsed] == ["a", "7", "b", "c", "a"]
+    assert whole.records == parsed.records
+    assert [record.external_id for record in whole.records] == ["a", "7", "b", "a"]
+    assert [rejected.external_id for rejected in whole.rejected] == [None, "c"]
+    assert (whole.cursor, whole.learned, whole.raw_items) == ("n", {"fact": True}, None)
+    item_by_item = identified.parse()
+    latest = {record.external_id: record for record in whole.records}
     assert {record.external_id: record for record in item_by_item.records} == latest
-    assert item_by_item.rejected == at_once.rejected
-    assert {one: item_by_item.sources[one] for one in latest} == at_once.sources == found.sources
-    assert page.read(known={"a", "7", "b"}).records == []
+    assert item_by_item.rejected == whole.rejected
+    assert {external_id: item_by_item.sources[external_id] for external_id in latest} == whole.sources
+    assert whole.sources == parsed.sources
+    assert page.parse(known={"a", "7", "b"}).records == []
 
 
 # The second item's name makes the fast reader give the whole page up; both ways have to find the same.
@@ -79,24 +82,25 @@ def test_both_ways_find_the_same(name: str) -> None:
         '{"id": "e", "amount": 1e-99999999999999999999}',
         '{"id": "f", "amount": "12", "more": [1]}',
     ]
-    found = SHAPE.page(answer(f'{{"items": [{", ".join(items)}], "next_token": "n"}}'), "items")
-    assert [record.external_id for record in found.records] == ["a", "b", "f"]
-    assert [record.email for record in found.records] == ["12345678901234567.123456789", None, "12"]
-    assert [one.external_id for one in found.rejected] == ["c", "d", None, "e"]
-    assert found.rejected[1].reason == "Expected `str | null`, got `int` - at `$.name`"
-    assert found.rejected[2].reason == "the record has no id"
-    assert '"no id"' in found.rejected[2].excerpt
-    assert found.rest == {"next_token": "n"}
+    page, envelope = MAPPING.decode_page(answer(f'{{"items": [{", ".join(items)}], "next_token": "n"}}'), "items")
+    assert [record.external_id for record in page.records] == ["a", "b", "f"]
+    assert [record.email for record in page.records] == ["12345678901234567.123456789", None, "12"]
+    assert [one.external_id for one in page.rejected] == ["c", "d", None, "e"]
+    assert page.rejected[1].reason == "Expected `str | null`, got `int` - at `$.name`"
+    assert page.rejected[2].reason == "the record has no id"
+    assert '"no id"' in page.rejected[2].excerpt
+    assert envelope == {"next_token": "n"}
 
 
 def test_a_byte_order_mark_is_no_fault() -> None:
-    assert len(SHAPE.page(answer(b'\xef\xbb\xbf{"items": [{"id": 1}]}'), "items").records) == 1
+    page, _ = MAPPING.decode_page(answer(b'\xef\xbb\xbf{"items": [{"id": 1}]}'), "items")
+    assert len(page.records) == 1
 
 
 @pytest.mark.parametrize("body", ["{}", '{"items": null}', '{"items": {}}', '{"items": "x"}', "[]", "7"])
 def test_json_without_a_list_is_a_broken_contract(body: str) -> None:
     with pytest.raises(ConnectorError) as caught:
-        SHAPE.page(answer(body), "items")
+        MAPPING.decode_page(answer(body), "items")
     assert caught.value.kind is Kind.CONTRACT
     assert "form" in caught.value.message
 
@@ -104,7 +108,7 @@ def test_json_without_a_list_is_a_broken_contract(body: str) -> None:
 @pytest.mark.parametrize("body", ["", "<html>", '{"items": [', '{"items": []} more', "'items'"])
 def test_what_is_no_json_is_a_broken_contract(body: str) -> None:
     with pytest.raises(ConnectorError) as caught:
-        SHAPE.page(answer(body), "items")
+        MAPPING.decode_page(answer(body), "items")
     assert caught.value.kind is Kind.CONTRACT
     assert ("web page" in caught.value.message) == (body == "<html>")
 
@@ -114,50 +118,50 @@ def test_one_record_without_bottom_costs_no_other(field: str) -> None:
     """However deep; only what nobody reads may be so. Brackets inside of texts are none."""
     deep = "[" * 100_000 + "]" * 100_000
     items = ['{"id": "a", "name": "[[{\\"[\\\\"}', f'{{"id": "b", "{field}": [{deep}, 1, {deep}]}}', '{"id": "c"}']
-    found = SHAPE.page(answer(f'{{"items": [{", ".join(items)}], "next": 1}}'), "items")
+    page, envelope = MAPPING.decode_page(answer(f'{{"items": [{", ".join(items)}], "next": 1}}'), "items")
     rejected = ["b"] if field == "name" else []
-    assert [record.external_id for record in found.records] == [one for one in "abc" if one not in rejected]
-    assert [one.external_id for one in found.rejected] == rejected
-    assert found.records[0].name == '[[{"[\\'
-    assert found.rest == {"next": 1}
+    assert [record.external_id for record in page.records] == [one for one in "abc" if one not in rejected]
+    assert [one.external_id for one in page.rejected] == rejected
+    assert page.records[0].name == '[[{"[\\'
+    assert envelope == {"next": 1}
 
 
 @pytest.mark.parametrize("text", ["[" * 300, "[" * 300 + "]" * 299, "[" * 300 + "1}" * 300, '["' + "[" * 300])
 def test_depth_does_not_hide_that_something_is_no_json(text: str) -> None:
     with pytest.raises(ValueError, match=r"."):
-        json.loads(shallow(text))
+        json.loads(prune_depth(text))
 
 
 @pytest.mark.parametrize("id_", [r'"a\u0000"', r'"a\ud800"', '"a\ufffd"'])
 def test_an_id_that_is_no_text_is_refused(id_: str) -> None:
     """Replaced, two of them could be one."""
-    found = SHAPE.page(answer(f'{{"items": [{{"id": {id_}}}, {{"id": "b"}}]}}'), "items")
-    assert [record.external_id for record in found.records] == ["b"]
-    assert [one.reason for one in found.rejected] == ["the record's id holds characters that are no text"]
+    page, _ = MAPPING.decode_page(answer(f'{{"items": [{{"id": {id_}}}, {{"id": "b"}}]}}'), "items")
+    assert [record.external_id for record in page.records] == ["b"]
+    assert [one.reason for one in page.rejected] == ["the record's id holds characters that are no text"]
 
 
 def test_one_record_alone() -> None:
-    found = SHAPE.one(answer('{"data": {"id": 1, "amount": 0.10}, "id": "1"}'), "data")
-    assert found.records == [Customer(external_id="1", name=None, email="0.1")]
-    assert found.rest == {"id": "1"}
+    page = MAPPING.decode_record(answer('{"data": {"id": 1, "amount": 0.10}, "id": "1"}'), "data")
+    assert page.records == [Customer(external_id="1", name=None, email="0.1")]
 
 
 @pytest.mark.parametrize("body", ["{}", '{"data": []}', '{"data": null}', "[]", "", "<html>"])
 def test_no_record_alone(body: str) -> None:
     with pytest.raises(ConnectorError) as caught:
-        SHAPE.one(answer(body), "data")
+        MAPPING.decode_record(answer(body), "data")
     assert caught.value.kind is Kind.CONTRACT
 
 
 def test_plain_values_are_converted_the_same_way() -> None:
     values: list[Any] = [{"id": 1, "amount": Decimal("0.10"), "name": "a\x00"}, {"id": None}, 5]
-    found = SHAPE.convert(values)
-    assert found.records == [Customer(external_id="1", name="a\ufffd", email="0.1")]
-    assert len(found.rejected) == 2
+    page = MAPPING.convert(values)
+    assert page.records == [Customer(external_id="1", name="a\ufffd", email="0.1")]
+    assert len(page.rejected) == 2
 
 
 def test_an_excerpt_is_bounded_and_printable() -> None:
-    (rejected,) = SHAPE.page(answer(f'{{"items": [{{"id": "x", "name": ["\\u0000{"y" * 9000}"]}}]}}'), "items").rejected
+    body = f'{{"items": [{{"id": "x", "name": ["\\u0000{"y" * 9000}"]}}]}}'
+    (rejected,) = MAPPING.decode_page(answer(body), "items")[0].rejected
     assert (rejected.external_id, len(rejected.excerpt)) == ("x", 500)
     assert "\x00" not in rejected.excerpt
-    assert len(SHAPE.convert([{"id": "z" * 900, "name": 1}]).rejected[0].external_id or "") == 200
+    assert len(MAPPING.convert([{"id": "z" * 900, "name": 1}]).rejected[0].external_id or "") == 200

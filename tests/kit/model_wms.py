@@ -93,7 +93,7 @@ class ModelWms:
         if page is not None:
             return page
         start = cursor["start"] if cursor else 0
-        asked = ask.since or (ask.border if entity.is_history else None)
+        asked = ask.since or (ask.history_start if entity.is_history else None)
         wanted = [one for one in self.rows[entity].values() if not self.filters or _between(one, asked, ask.until)]
         end = start + self.page_size
         return self._page(entity, wanted[start:end], {"start": end} if end < len(wanted) else None)

@@ -35,12 +35,12 @@ def wait_for_page(sandbox, number):
 
 def test_a_page_is_read_when_the_database_has_its_work(monkeypatch, sandbox, run):
     """A writer that had to wait for the interpreter between its questions would keep the database waiting."""
-    events, apply, read = [], writer.apply, Page.read
+    events, apply, parse = [], writer.apply, Page.parse
 
-    def reads(page, known=()):
-        if page.unopened:
+    def parses(page, known=()):
+        if page.raw_items:
             events.append("read")
-        return read(page, known)
+        return parse(page, known)
 
     def applies(*args, meanwhile, **more):
         events.append("ask")
@@ -52,7 +52,7 @@ def test_a_page_is_read_when_the_database_has_its_work(monkeypatch, sandbox, run
 
         return apply(*args, meanwhile=writes, **more)
 
-    monkeypatch.setattr(Page, "read", reads)
+    monkeypatch.setattr(Page, "parse", parses)
     monkeypatch.setattr(writer, "apply", applies)
     drain()
     run.refresh_from_db()

@@ -2,13 +2,14 @@
 
 import pytest
 
-from integrations.connectors.decoding import Shape
+from integrations.connectors.decoding import ItemMapping
 from integrations.connectors.trackstar import mapping
 from integrations.entities import Entity
 from integrations.records import InventoryItem as InventoryRecord
 from packr.warehouse.mirror import writer
 from packr.warehouse.models import InventoryItem
 from syncs.models import Mode, RejectedRecord, State
+from tests.integrations.connectors.trackstar.test_versions import edited
 from tests.kit.running import counts, mirrored, sync
 
 INVENTORY = Entity.INVENTORY
@@ -23,15 +24,15 @@ def stocked(connected):
 
 
 @pytest.fixture
-def read(monkeypatch):
+def parsed(monkeypatch):
     """The items that are read from now on."""
-    items, real = [], Shape._from_bytes
+    items, real = [], ItemMapping._parse_bytes
 
     def counted(self, raw):
         items.append(bytes(raw))
         return real(self, raw)
 
-    monkeypatch.setattr(Shape, "_from_bytes", counted)
+    monkeypatch.setattr(ItemMapping, "_parse_bytes", counted)
     return items
 
 
@@ -39,16 +40,16 @@ def again(connection):
     return sync(connection, INVENTORY, Mode.FULL)
 
 
-def test_what_is_known_is_not_read(stocked, read):
+def test_what_is_known_is_not_read(stocked, parsed):
     before = mirrored(stocked, INVENTORY)
     rows = InventoryItem.objects.count()
     run = again(stocked)
     assert (run.state, counts(run)) == (State.SUCCEEDED, {"seen": rows, "unchanged": rows})
     assert rows > 200
-    assert (read, mirrored(stocked, INVENTORY)) == ([], before)
+    assert (parsed, mirrored(stocked, INVENTORY)) == ([], before)
 
 
-def test_what_differs_is_read(stocked, read):
+def test_what_differs_is_read(stocked, parsed):
     """A row that says something else than the WMS, whoever changed it, is read and made right."""
     row = InventoryItem.objects.order_by("pk")[3]
     before = mirrored(stocked, INVENTORY)
@@ -56,37 +57,37 @@ def test_what_differs_is_read(stocked, read):
     writer.apply(stocked.pk, INVENTORY, writer.make_drafts([changed]), now=row.changed_at)
     assert mirrored(stocked, INVENTORY) != before
     run = again(stocked)
-    assert (counts(run)["updated"], len(read)) == (1, 1)
+    assert (counts(run)["updated"], len(parsed)) == (1, 1)
     assert mirrored(stocked, INVENTORY) == before
 
 
-def test_a_removed_row_is_read_and_comes_back(stocked, read):
+def test_a_removed_row_is_read_and_comes_back(stocked, parsed):
     row = InventoryItem.objects.order_by("pk")[3]
     before = mirrored(stocked, INVENTORY)
     writer.remove(stocked.pk, INVENTORY, [row.pk], now=row.changed_at)
     run = again(stocked)
-    assert (counts(run)["updated"], len(read)) == (1, 1)
+    assert (counts(run)["updated"], len(parsed)) == (1, 1)
     assert mirrored(stocked, INVENTORY) == before
 
 
-def test_new_code_reads_everything_once(monkeypatch, stocked, read):
+def test_new_code_reads_everything_once(monkeypatch, stocked, parsed):
     """What another version of Packr made of the same bytes may differ; afterwards it is recognised again."""
     rows = InventoryItem.objects.count()
     monkeypatch.setattr(mapping.INVENTORY, "version", b"zz")
     assert counts(again(stocked)) == {"seen": rows, "unchanged": rows}
-    assert len(read) == rows
+    assert len(parsed) == rows
     again(stocked)
-    assert len(read) == rows
+    assert len(parsed) == rows
 
 
-def test_a_source_that_changes_each_time_is_not_written_each_time(monkeypatch, stocked, read):
+def test_a_source_that_changes_each_time_is_not_written_each_time(monkeypatch, stocked, parsed):
     """The same record in other bytes (keys in another order, say) costs a reading, not a write."""
     digests = dict(InventoryItem.objects.values_list("pk", "digest"))
-    real = Shape._source
-    monkeypatch.setattr(Shape, "_source", lambda self, item: real(self, bytes(item) + b" "))
+    real = ItemMapping._source
+    monkeypatch.setattr(ItemMapping, "_source", lambda self, item: real(self, bytes(item) + b" "))
     rows = len(digests)
     assert counts(again(stocked)) == {"seen": rows, "unchanged": rows}
-    assert len(read) == rows
+    assert len(parsed) == rows
     assert dict(InventoryItem.objects.values_list("pk", "digest")) == digests
 
 
@@ -95,7 +96,7 @@ def test_what_cannot_be_read_is_rejected(monkeypatch, stocked):
     rows = InventoryItem.objects.count()
     row = InventoryItem.objects.order_by("pk")[3]
     InventoryItem.objects.filter(pk=row.pk).update(digest=bytes(40))
-    real = Shape._from_bytes
+    real = ItemMapping._parse_bytes
 
     def refuses(self, raw):
         if row.external_id.encode() in bytes(raw):
@@ -103,9 +104,20 @@ def test_what_cannot_be_read_is_rejected(monkeypatch, stocked):
         return real(self, raw)
 
     with monkeypatch.context() as patch:
-        patch.setattr(Shape, "_from_bytes", refuses)
+        patch.setattr(ItemMapping, "_parse_bytes", refuses)
         run = again(stocked)
     assert (run.state, counts(run)) == (State.PARTIAL, {"seen": rows, "unchanged": rows - 1, "rejected": 1})
     assert RejectedRecord.objects.get().external_id == row.external_id
     assert counts(again(stocked)) == {"seen": rows, "unchanged": rows - 1, "updated": 1}
     assert not RejectedRecord.objects.exists()
+
+
+def test_a_deploy_that_changes_only_comments_writes_no_row(monkeypatch, stocked, parsed):
+    """The mapping's version is set by hand; docstrings and comments are no part of a row's source."""
+    digests = dict(InventoryItem.objects.values_list("pk", "digest"))
+    deployed = edited(mapping).INVENTORY
+    for name in ("version", "parse", "raw_type", "decoder"):
+        monkeypatch.setattr(mapping.INVENTORY, name, getattr(deployed, name))
+    assert counts(again(stocked)) == {"seen": len(digests), "unchanged": len(digests)}
+    assert parsed == []
+    assert dict(InventoryItem.objects.values_list("pk", "digest")) == digests

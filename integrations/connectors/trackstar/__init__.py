@@ -18,14 +18,13 @@ from . import mapping
 from .actions import ACTIONS, INTEGRATION, INTEGRATION_LABEL, OPERATIONS
 from .locations import Locations
 from .resources import REFUSED, Listing, accept, broken, quoted
-from .returns import RETURNS
 
 LISTINGS = (
     Listing(Entity.ORDERS, "/wms/orders", mapping.ORDERS),
     Listing(Entity.INVENTORY, "/wms/inventory", mapping.INVENTORY),
     Listing(Entity.INBOUND_SHIPMENTS, "/wms/inbound-shipments", mapping.INBOUND_SHIPMENTS),
     Listing(Entity.PRODUCTS, "/wms/products", mapping.PRODUCTS),
-    Listing(Entity.RETURNS, "/wms/returns", RETURNS),
+    Listing(Entity.RETURNS, "/wms/returns", mapping.RETURNS),
     # Off until Trackstar's support enables them: empty or refused until then.
     Listing(Entity.BILLS, "/wms/billing", mapping.BILLS),
     # Small: always read whole.

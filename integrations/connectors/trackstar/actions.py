@@ -25,12 +25,12 @@ from ..actions import (
     RetryPolicy,
     is_held,
 )
-from ..decoding import Shape
+from ..decoding import ItemMapping
 from . import action_fields, mapping
 from .errors import refused
 from .resources import REFUSED, broken, plain_words
 
-PATHS: Mapping[Entity, tuple[str, Shape[Any]]] = {
+PATHS: Mapping[Entity, tuple[str, ItemMapping[Any]]] = {
     Entity.ORDERS: ("/wms/orders", mapping.ORDERS),
     Entity.INBOUND_SHIPMENTS: ("/wms/inbound-shipments", mapping.INBOUND_SHIPMENTS),
     Entity.INVENTORY: ("/wms/inventory", mapping.INVENTORY),
@@ -90,8 +90,8 @@ def _done(wish: ActionRequest, answer: Answer) -> ActionResult:
     data = whole.get("data") if isinstance(whole, dict) else None
     if not isinstance(data, dict):
         raise broken("no record in the answer to a write")
-    decoded = PATHS[wish.kind.entity][1].one(answer, "data")
-    record: Record | None = decoded.records[0] if decoded.records else None
+    page = PATHS[wish.kind.entity][1].decode_record(answer, "data")
+    record: Record | None = page.records[0] if page.records else None
     # Some answers hold no more than the id and what was changed; they are as new, but not whole.
     external_id = record.external_id if record else whole.get("id") or data.get("id")
     if not isinstance(external_id, str):
@@ -177,8 +177,8 @@ def _single(client: Client, entity: Entity, wish: ActionRequest) -> ActionResult
         return None
     if answer.status >= 300:
         raise explain(answer)
-    decoded = PATHS[entity][1].one(answer, "data")
-    record = decoded.records[0] if decoded.records else None
+    page = PATHS[entity][1].decode_record(answer, "data")
+    record = page.records[0] if page.records else None
     return ActionResult(str(wish.target), record, clock=answer.clock) if record else None
 
 
@@ -199,7 +199,7 @@ def _find_created(
     entity: Entity, names: Mapping[str, Callable[[ActionRequest], str]]
 ) -> Callable[[Client, ActionRequest], ActionResult | None]:
     """Look a created object up by our reference or, where the WMS keeps none, by the number it was given."""
-    path, shape = PATHS[entity]
+    path, item_mapping = PATHS[entity]
 
     def find(client: Client, wish: ActionRequest) -> ActionResult | None:
         for name, value in names.items():
@@ -209,7 +209,8 @@ def _find_created(
             answer = client.get(path, {name: wanted}, ok=REFUSED)
             if answer.status >= 300:
                 raise explain(answer)
-            for record in shape.page(answer, "data").records:
+            page, _ = item_mapping.decode_page(answer, "data")
+            for record in page.records:
                 if getattr(record, name) == wanted and (wanted == wish.reference or _is_new(record, wish.asked_at)):
                     return ActionResult(str(record.external_id), record, clock=answer.clock)
         return None

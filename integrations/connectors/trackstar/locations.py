@@ -3,14 +3,13 @@
 A walk asks which warehouses there are, then for the locations of each; the cursor carries the warehouses that are left.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import quote
 
 from ...entities import Entity
 from ...errors import CursorExpired
 from ...http.client import Answer, Client
 from ..base import Cursor, FetchRequest, Page, Resource
-from ..decoding import Decoded
 from . import mapping
 from .resources import DEAD_TOKEN, LIMIT, REFUSED, accept, broken, next_token
 
@@ -36,13 +35,13 @@ class Locations:
     def _warehouses(self, client: Client, cursor: Cursor | None) -> Page:
         token = cursor["more"] if cursor else None
         answer = _asked(client, WAREHOUSES, token)
-        decoded = mapping.WAREHOUSES.page(accept(client, answer), "data")
+        page, envelope = mapping.WAREHOUSES.decode_page(accept(client, answer), "data")
         # A warehouse that can't be understood is the warehouses' own matter; its locations are read all the same.
-        left = [str(record.external_id) for record in decoded.records]
-        left += [one.external_id for one in decoded.rejected if one.external_id]
-        if len(left) < len(decoded.records) + len(decoded.rejected):
+        left = [str(record.external_id) for record in page.records]
+        left += [one.external_id for one in page.rejected if one.external_id]
+        if len(left) < len(page.records) + len(page.rejected):
             raise broken("a warehouse without an id")
-        return Page((), cursor=_cursor(left, None, next_token(decoded.rest)), clock=answer.clock)
+        return Page((), cursor=_cursor(left, None, next_token(envelope)), clock=answer.clock)
 
     def _of_warehouse(self, client: Client, ask: FetchRequest, cursor: Cursor) -> Page:
         left, more = cursor["left"], cursor["more"]
@@ -50,16 +49,9 @@ class Locations:
         if answer.status == 404:
             # Gone since the warehouses were listed, and its locations with it.
             return Page((), cursor=_cursor(left[1:], None, more), clock=answer.clock)
-        decoded: Decoded = mapping.LOCATIONS.page(accept(client, answer), "data", lazily=ask.lazily)
-        token = next_token(decoded.rest)
-        return Page(
-            decoded.records,
-            decoded.rejected,
-            cursor=_cursor(left if token else left[1:], token, more),
-            clock=answer.clock,
-            sources=decoded.sources,
-            unopened=decoded.unopened,
-        )
+        page, envelope = mapping.LOCATIONS.decode_page(accept(client, answer), "data", lazily=ask.lazily)
+        token = next_token(envelope)
+        return replace(page, cursor=_cursor(left if token else left[1:], token, more))
 
 
 def _asked(client: Client, path: str, token: str | None) -> Answer:

@@ -10,7 +10,7 @@ from msgspec import UNSET, Struct, UnsetType, structs
 
 from ... import records
 from .. import parsing
-from ..decoding import Shape
+from ..decoding import ItemMapping
 from . import payloads
 
 W = TypeVar("W", bound=Struct)
@@ -259,14 +259,44 @@ def shipping_method(item: payloads.ShippingMethod) -> records.ShippingMethod:
     return _shipping_method(item)
 
 
-ORDERS: Shape[Any] = Shape(payloads.Order, order)
-INVENTORY: Shape[Any] = Shape(payloads.InventoryItem, inventory_item)
-PRODUCTS: Shape[Any] = Shape(payloads.Product, product)
-INBOUND_SHIPMENTS: Shape[Any] = Shape(payloads.InboundShipment, inbound_shipment)
-CUSTOMERS: Shape[Any] = Shape(payloads.Customer, customer)
-WAREHOUSES: Shape[Any] = Shape(payloads.Warehouse, warehouse)
-LOCATIONS: Shape[Any] = Shape(payloads.Location, location)
-SHIPPING_METHODS: Shape[Any] = Shape(payloads.ShippingMethod, shipping_method)
-SUPPLIERS: Shape[Any] = Shape(payloads.Named, supplier)
-CHANNELS: Shape[Any] = Shape(payloads.Named, channel)
-BILLS: Shape[Any] = Shape(payloads.Bill, bill)
+return_line = filler(payloads.ReturnLine, records.ReturnLine)
+receiving_detail = filler(payloads.ReceivingDetail, records.ReceivingDetail)
+_return_shipment_line = filler(payloads.ReturnShipmentLine, records.ReturnShipmentLine, "receiving_details")
+_return_shipment = filler(payloads.ReturnShipment, records.ReturnShipment, "measurements line_items")
+_returned = filler(payloads.Return, records.Return, "line_items shipments")
+
+
+def return_shipment_line(item: payloads.ReturnShipmentLine) -> records.ReturnShipmentLine:
+    return _return_shipment_line(
+        item, receiving_details=[receiving_detail(one) for one in item.receiving_details or ()]
+    )
+
+
+def return_shipment(item: payloads.ReturnShipment) -> records.ReturnShipment:
+    return _return_shipment(
+        item,
+        measurements=maybe(measurements, item.measurements),
+        line_items=[return_shipment_line(one) for one in item.line_items or ()],
+    )
+
+
+def returned(item: payloads.Return) -> records.Return:
+    return _returned(
+        item,
+        line_items=each(return_line, item.line_items),
+        shipments=each(return_shipment, item.shipments),
+    )
+
+
+ORDERS = ItemMapping(payloads.Order, order, version=1)
+INVENTORY = ItemMapping(payloads.InventoryItem, inventory_item, version=1)
+PRODUCTS = ItemMapping(payloads.Product, product, version=1)
+INBOUND_SHIPMENTS = ItemMapping(payloads.InboundShipment, inbound_shipment, version=1)
+CUSTOMERS = ItemMapping(payloads.Customer, customer, version=1)
+WAREHOUSES = ItemMapping(payloads.Warehouse, warehouse, version=1)
+LOCATIONS = ItemMapping(payloads.Location, location, version=1)
+SHIPPING_METHODS = ItemMapping(payloads.ShippingMethod, shipping_method, version=1)
+SUPPLIERS = ItemMapping(payloads.Named, supplier, version=1)
+CHANNELS = ItemMapping(payloads.Named, channel, version=1)
+BILLS = ItemMapping(payloads.Bill, bill, version=1)
+RETURNS = ItemMapping(payloads.Return, returned, version=1)

@@ -275,3 +275,48 @@ class ShippingMethod(Item, kw_only=True):
     carrier_id: Id | UnsetType = UNSET
     carrier_name: Text = UNSET
     scac: Text = UNSET
+
+
+class ReturnLine(Struct, kw_only=True, gc=False):
+    inventory_item_id: Id = None
+    sku: str | None = None
+    expected_quantity: Num = None
+    received_quantity: Num = None
+    restocked_quantity: Num = None
+    return_reason: str | None = None
+
+
+class ReceivingDetail(Struct, kw_only=True, gc=False):
+    quantity: Num = None
+    condition: str | None = None
+    disposition: str | None = None
+
+
+class ReturnShipmentLine(Struct, kw_only=True, gc=False):
+    inventory_item_id: Id = None
+    sku: str | None = None
+    quantity: Num = None
+    receiving_details: list[ReceivingDetail] | None = None
+
+
+class ReturnShipment(Struct, kw_only=True, gc=False):
+    tracking_number: str | None = None
+    shipped_date: When = None
+    arrived_date: When = None
+    warehouse_id: Id = None
+    carrier_id: Id = None
+    carrier_name: str | None = None
+    scac: str | None = None
+    shipping_cost: Num = None
+    measurements: Measurements | None = None
+    line_items: list[ReturnShipmentLine] | None = None
+
+
+class Return(Tagged, kw_only=True):
+    warehouse_customer_id: Id | UnsetType = UNSET
+    order_id: Id | UnsetType = UNSET
+    status: Text = UNSET
+    raw_status: Text = UNSET
+    notes: list[str] | UnsetType | None = UNSET
+    line_items: list[ReturnLine] | UnsetType | None = UNSET
+    shipments: list[ReturnShipment] | UnsetType | None = UNSET

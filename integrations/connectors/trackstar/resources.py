@@ -6,7 +6,7 @@ dates are UTC with `Z` and without fractions.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import quote
@@ -15,7 +15,7 @@ from ...entities import Entity
 from ...errors import ConnectorError, CursorExpired, Kind
 from ...http.client import GOES_ON, Answer, Client, explain
 from ..base import Cursor, FetchRequest, Page, Resource
-from ..decoding import Decoded, Shape
+from ..decoding import ItemMapping
 from ..parsing import clean
 
 LIMIT = "1000"
@@ -37,7 +37,7 @@ class Listing:
 
     entity: Entity
     path: str
-    shape: Shape[Any]
+    mapping: ItemMapping[Any]
     incremental: bool = True
     has_single: bool = True
 
@@ -56,17 +56,9 @@ class Listing:
             answer = self._ask(client, ask, stamp, token)
         if token is not None and answer.status in DEAD_TOKEN:
             raise CursorExpired("Trackstar no longer knows where the reading stood.", detail=detail(answer))
-        decoded = self.shape.page(accept(client, answer), "data", lazily=ask.lazily)
-        token = next_token(decoded.rest)
-        return Page(
-            decoded.records,
-            decoded.rejected,
-            cursor=None if token is None else {"token": token, "stamp": stamp},
-            clock=answer.clock,
-            learned=learned,
-            sources=decoded.sources,
-            unopened=decoded.unopened,
-        )
+        page, envelope = self.mapping.decode_page(accept(client, answer), "data", lazily=ask.lazily)
+        token = next_token(envelope)
+        return replace(page, cursor=None if token is None else {"token": token, "stamp": stamp}, learned=learned)
 
     def _ask(self, client: Client, ask: FetchRequest, stamp: str, token: str | None) -> Answer:
         params = {**self._window(ask, stamp), "limit": LIMIT}
@@ -79,9 +71,9 @@ class Listing:
             earlier = OVERLAP_BY_WMS_TIME - OVERLAP if stamp == WMS_STAMP else timedelta(0)
             window = {f"{stamp}[gte]": wire_time(ask.since, earlier)}
             return window | _end(ask, stamp)
-        if ask.border and self.entity.is_history:
+        if ask.history_start and self.entity.is_history:
             # What was created after the border was also updated after it.
-            return {f"{WMS_STAMP}[gte]": wire_time(ask.border)} | _end(ask, WMS_STAMP)
+            return {f"{WMS_STAMP}[gte]": wire_time(ask.history_start)} | _end(ask, WMS_STAMP)
         return {}
 
     def lookup(self, client: Client, ids: Sequence[str]) -> Page:
@@ -96,19 +88,18 @@ class Listing:
 
     def _listed(self, client: Client, ids: Sequence[str]) -> Page:
         answer = accept(client, client.get(self.path, {"ids[in]": ",".join(ids)}, ok=REFUSED))
-        decoded = self.shape.page(answer, "data")
-        if next_token(decoded.rest) is not None and len(decoded.records) + len(decoded.rejected) < len(ids):
+        page, envelope = self.mapping.decode_page(answer, "data")
+        if next_token(envelope) is not None and len(page.records) + len(page.rejected) < len(ids):
             # With `ids[in]` a page token is ignored: what is missing here can't be told from what is gone.
             raise broken("a list by ids came in pages")
-        return Page(decoded.records, decoded.rejected, clock=answer.clock)
+        return page
 
     def single(self, client: Client, external_id: str) -> Page:
         """The record of one id, asked for by itself; none when Trackstar answers 404."""
         answer = client.get(f"{self.path}/{quote(external_id, safe='')}", ok=REFUSED)
         if answer.status == 404:
             return Page((), clock=answer.clock)
-        decoded: Decoded = self.shape.one(accept(client, answer), "data")
-        return Page(decoded.records, decoded.rejected, clock=answer.clock)
+        return self.mapping.decode_record(accept(client, answer), "data")
 
 
 def _end(ask: FetchRequest, stamp: str) -> dict[str, str]:

@@ -17,7 +17,7 @@ from ...errors import ConnectorError, Kind
 from ...http.client import GOES_ON, Answer, Client
 from ...records import Record
 from ..base import Cursor, FetchRequest, Page, Rejected, Resource
-from ..decoding import Decoded, Shape
+from ..decoding import ItemMapping
 from .payloads import Document, fields_of, on_the_wire
 from .rpc import call, query
 
@@ -60,20 +60,16 @@ class Table(Generic[W]):
 
     def page(self, client: Client, domain: Domain) -> Page:
         answer = self.read(client, domain)
-        decoded = Shape(self.wire, self.to_record).page(answer, "result")
-        rejected = self.named(decoded)
-        return Page(
-            records=decoded.records,
-            rejected=rejected,
-            cursor=last_id(decoded.records, rejected, self.size, self.prefix),
-            clock=answer.clock,
-        )
+        page, _ = ItemMapping(self.wire, self.to_record, version=1).decode_page(answer, "result")
+        rejected = self.named(page)
+        cursor = last_id(page.records, rejected, self.size, self.prefix)
+        return replace(page, rejected=rejected, cursor=cursor, sources={})
 
-    def named(self, decoded: Decoded) -> list[Rejected]:
+    def named(self, page: Page) -> list[Rejected]:
         """What was rejected, under the ids that the records would have had."""
         return [
             replace(one, external_id=self.prefix + one.external_id if one.external_id else None)
-            for one in decoded.rejected
+            for one in page.rejected
         ]
 
     def read(self, client: Client, domain: Domain) -> Answer:
@@ -84,7 +80,7 @@ class Table(Generic[W]):
 
     def changed(self, client: Client, ask: FetchRequest) -> Domain:
         """The domain of what changed since the moment asked for, or since the border; all, if there is neither."""
-        moment = ask.since or ask.border
+        moment = ask.since or ask.history_start
         if moment is None:
             return []
         absent = self.absent(client)

@@ -15,7 +15,7 @@ from msgspec import Struct, field
 from ...http.client import Client
 from ...records import Counters, InventoryItem, Product, ProductItem
 from ..base import Cursor, FetchRequest, Page, Resource
-from ..decoding import Shape
+from ..decoding import ItemMapping
 from ..parsing import number
 from .payloads import Amount, Document, Row, exact, fields_of, latest, on_the_wire, text
 from .resources import BY_ID, Domain, Table, changed_since, last_id
@@ -114,7 +114,7 @@ class Units(Struct):
     quantity: Decimal
 
 
-ITEMS = Shape(Counted, inventory_item)
+ITEMS = ItemMapping(Counted, inventory_item, version=1)
 PARTS = ("template", "cost_prices")
 SEARCH = "model.product.product.search_read"
 
@@ -178,8 +178,7 @@ class Count:
         for row in rows:
             row["counted"] = {at: found.get(row.get("id", 0), 0) for at, found in units.items()}
             row["company"] = company
-        decoded = ITEMS.convert(rows)
-        return Page(records=decoded.records, rejected=decoded.rejected, clock=answer.clock)
+        return replace(ITEMS.convert(rows), clock=answer.clock)
 
     def units(self, client: Client, warehouse: int, ids: list[int]) -> dict[int, Decimal]:
         """{variant: units} in one warehouse: its done moves up to the server's own today."""

@@ -1,7 +1,7 @@
 """A row's digest: the source it was read from, 16 bytes that tell its body from every other, then its two stamps.
 
 So one value tells whether a record is the same, and where it is not, whether only its stamps are new and whether it is
-an older version. By the source a record is recognised before it is read at all (`decoding.Shape`).
+an older version. By the source a record is recognised before it is read at all (`decoding.ItemMapping`).
 """
 
 from datetime import UTC, datetime, timedelta
@@ -11,13 +11,13 @@ from struct import Struct
 import msgspec
 from msgspec import UNSET, structs
 
-from integrations.connectors.decoding import SOURCE, VERSION
+from integrations.connectors.decoding import SOURCE_BYTES, VERSION_BYTES
 from integrations.records import Record
 
 # Fields in the order in which they are declared; keys of dictionaries sorted.
 ENCODER = msgspec.json.Encoder(order="deterministic")
 BODY = 16  # bytes
-NO_SOURCE = bytes(SOURCE)
+NO_SOURCE = bytes(SOURCE_BYTES)
 STAMPS = Struct(">qq")  # microseconds since 1970
 NO_STAMP = -(2**63)
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -46,20 +46,21 @@ def digest(body: bytes, stamps: Stamps, source: bytes = NO_SOURCE) -> bytes:
 
 def stamps(found: bytes) -> Stamps:
     """The stamps in a digest."""
-    updated_at, version_at = STAMPS.unpack_from(found, SOURCE + BODY)
+    updated_at, version_at = STAMPS.unpack_from(found, SOURCE_BYTES + BODY)
     return _moment(updated_at), _moment(version_at)
 
 
 def is_same(found: bytes, known: bytes) -> bool:
     """Whether a record's digest says nothing new. A source of this version of Packr is news to a row without one."""
     return found == known or (
-        found[SOURCE:] == known[SOURCE:] and (found[:VERSION] == known[:VERSION] or found[:SOURCE] == NO_SOURCE)
+        found[SOURCE_BYTES:] == known[SOURCE_BYTES:]
+        and (found[:VERSION_BYTES] == known[:VERSION_BYTES] or found[:SOURCE_BYTES] == NO_SOURCE)
     )
 
 
 def same_body(found: bytes, known: bytes) -> bool:
     """Whether two digests are of the same body, whatever its stamps and its source."""
-    return found[SOURCE : SOURCE + BODY] == known[SOURCE : SOURCE + BODY]
+    return found[SOURCE_BYTES : SOURCE_BYTES + BODY] == known[SOURCE_BYTES : SOURCE_BYTES + BODY]
 
 
 def is_older(found: Stamps, known: Stamps, ceiling: datetime) -> bool:

@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 from msgspec import UNSET
 
-from integrations.connectors.decoding import SOURCE
+from integrations.connectors.decoding import SOURCE_BYTES
 from integrations.entities import Entity
 from integrations.records import Order, OrderShipment, Record
 
@@ -130,7 +130,7 @@ def apply(
 
 def recognised_by_source(connection_id: int, entity: Entity, sources: Mapping[str, bytes]) -> dict[str, int]:
     """The row keys, by id, of those whose row was read from the very same source: nothing is to be done for them."""
-    present = sql.present(TABLES[entity].model, connection_id, list(sources), SOURCE)
+    present = sql.present(TABLES[entity].model, connection_id, list(sources), SOURCE_BYTES)
     return {external_id: id_ for external_id, id_, source in present if source == sources[external_id]}
 
 

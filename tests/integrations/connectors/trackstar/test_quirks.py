@@ -61,7 +61,7 @@ def filters(call: Call) -> dict[str, str]:
 @pytest.mark.parametrize("entity", [listing.entity for listing in LISTINGS])
 def test_what_each_entity_asks_for(server: Server, connect: Connect, entity: Entity) -> None:
     client = connect()
-    for ask in (FetchRequest(), FetchRequest(border=SINCE), FetchRequest(since=SINCE)):
+    for ask in (FetchRequest(), FetchRequest(history_start=SINCE), FetchRequest(since=SINCE)):
         fetch(client, ask, entity)
     changes = {"trackstar_updated_date[gte]": "2026-02-04T18:40:02Z"}
     border = {"updated_date[gte]": "2026-02-04T18:40:02Z"} if entity.is_history else {}

@@ -551,3 +551,11 @@ def test_a_check_is_one_question_after_signing_in(server: Server) -> None:
 def test_a_login_without_a_company_is_warned_of(server: Server) -> None:
     peer = Peer(server, {"model.res.user.get_preferences": {"company": None, "company.rec_name": ""}})
     assert "no company" in Tryton.check(peer.client()).warning
+
+
+def test_no_record_has_a_source(server: Server) -> None:
+    """So Tryton's mappings need no stored version: every record is parsed and compared. One with sources needs one."""
+    peer = Peer(server, {"model.company.company.search_read": [json.loads((SAMPLES / "company.json").read_text())]})
+    page = Tryton.resources[Entity.CUSTOMERS].fetch(peer.client(), FetchRequest(lazily=True), None)
+    assert len(page.records) == 1
+    assert (page.sources, page.unparsed, page.raw_items) == ({}, (), None)
