@@ -23,6 +23,7 @@ from packr.workspaces.formatting import named
 
 from .mirror import sql, writer
 from .mirror.schema import TABLES
+from .mirror.write_plan import WritePolicy
 from .models import Look, Mirrored
 from .models.change_causes import Cause, CauseKind
 from .models.live_lookup import GOOD_FOR
@@ -142,10 +143,10 @@ def _write(look: Look, row: Mirrored, moment: datetime) -> Outcome:
     applied = writer.apply(
         look.connection_id,
         entity,
-        writer.make_drafts([record]),
+        [record],
         now=moment,
         clock=look.wms_clock,
-        trust=True,  # asked for by its id: should it be older than ours, the WMS was put back, and is right
+        policy=WritePolicy.lookup(),  # if the record is older than its row, the WMS was restored and is right
         cause=cause,
     )
     if applied.stale:

@@ -10,6 +10,7 @@ from integrations.http.client import Client
 from integrations.models import Connection, Status
 from integrations.services import set_status
 from packr.warehouse.mirror import query_planner, writer
+from packr.warehouse.mirror.write_plan import make_drafts
 
 from ..models import Mode, Phase
 from ..runs import rejected_records, seen_keys
@@ -28,29 +29,22 @@ def read_pages(turn: RunSlice, client: Client) -> None:
         turn.checkpoint.crawled = turn.connection.connector.crawled(client).get(turn.entity)
     with PagePrefetcher(turn, client) as walk:
         for drafted in walk:
-            _write(turn, drafted)
+            _write(turn, walk, drafted)
 
 
-def _write(turn: RunSlice, drafted: PreparedPage) -> None:
+def _write(turn: RunSlice, prefetcher: PagePrefetcher, drafted: PreparedPage) -> None:
     moment = now()
     run = turn.run
     is_last = drafted.page.cursor is None
     with turn.writing():
         known = _known(turn, drafted.page)
         page = drafted.page.parse(known)
-        drafts = drafted.drafts if page is drafted.page else writer.make_drafts(page.records)
-        applied = writer.apply(
-            turn.connection.pk,
-            turn.entity,
-            drafts,
-            now=moment,
-            clock=page.clock,
-            sources=page.sources,
-            cause=turn.cause,
-            meanwhile=drafted.meanwhile,
-        )
+        drafts = drafted.drafts if page is drafted.page else make_drafts(page.records, page.sources)
+        plan = writer.plan(turn.connection.pk, turn.entity, drafts, now=moment, clock=page.clock, cause=turn.cause)
+        prefetcher.resume_reading()  # from here on the database works, and this thread waits for it
+        applied = writer.write(plan)
         applied.unchanged += len(known)
-        applied.keys.extend(known.values())
+        applied.row_keys.extend(known.values())
         if page.rejected or turn.knows_rejected:
             understood = [draft.external_id for draft in drafts]
             turn.knows_rejected = rejected_records.keep(run, page.rejected, [*understood, *known], moment)
@@ -66,7 +60,7 @@ def _write(turn: RunSlice, drafted: PreparedPage) -> None:
         if turn.schedule.watermark is None:
             _tell_planner(turn, run.created - applied.created)
         if not is_last or run.mode == Mode.FULL:
-            seen_keys.keep(run, page, applied.keys, applied.doubtful if run.mode == Mode.FULL else [])
+            seen_keys.keep(run, page, applied.row_keys, applied.recheck_ids if run.mode == Mode.FULL else [])
         _advance(turn, page, moment)
         if is_last and run.mode != Mode.FULL:
             completion.complete_walk(turn, missing_rows.unexpected_empty_list(run))

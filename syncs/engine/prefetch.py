@@ -4,7 +4,7 @@ one after that is asked for. So the WMS is asked without a pause, as long as rea
 What was answered and is not written lies in the spool, so that a killed worker costs one page and not three.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from threading import Event
@@ -12,7 +12,7 @@ from typing import Self
 
 from integrations.connectors.base import Cursor, Page
 from integrations.http.client import Client, RecordedResponses
-from packr.warehouse.mirror import writer
+from packr.warehouse.mirror.write_plan import Draft, make_drafts
 
 from ..models import Mode, Phase
 from . import response_cache
@@ -21,15 +21,11 @@ from .run_slice import RunSlice
 
 @dataclass(frozen=True)
 class PreparedPage:
-    """A page with what to write of its records. `place` is the cursor that it was asked for with.
-
-    `meanwhile` is to be called when the database has its work: then there is time to read the next page.
-    """
+    """A page with what to write of its records. `place` is the cursor that it was asked for with."""
 
     place: Cursor | None
     page: Page
-    drafts: Sequence[writer.Draft]
-    meanwhile: Callable[[], None]
+    drafts: Sequence[Draft]
 
 
 @dataclass(frozen=True)
@@ -87,6 +83,10 @@ class PagePrefetcher:
             drafted, self._asked = reading.result() if reading else None, following
             drafted = drafted or self._next()
 
+    def resume_reading(self) -> None:
+        """Let the next page be read now, while the database writes the page in hand."""
+        self._has_time.set()
+
     def _first(self) -> PreparedPage:
         turn = self._turn
         fetched = self._fetch(turn.checkpoint.cursor)
@@ -139,7 +139,7 @@ class PagePrefetcher:
         else:
             self._has_time.wait()
             page = page.parse()
-        return PreparedPage(fetched.place, page, writer.make_drafts(page.records), self._has_time.set)
+        return PreparedPage(fetched.place, page, make_drafts(page.records, page.sources))
 
     def _ask_after(self, asked: _Asked, is_asked: Event) -> _FetchedPage | None:
         """In the asker's thread: the page after this one, if there is one and it is time for it."""

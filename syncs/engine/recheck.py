@@ -7,6 +7,7 @@ from django.utils.timezone import now
 from integrations.connectors.base import Page
 from integrations.http.client import Client
 from packr.warehouse.mirror import writer
+from packr.warehouse.mirror.write_plan import WritePolicy
 
 from ..runs import seen_keys
 from . import completion, missing_rows
@@ -25,13 +26,12 @@ def recheck_stale(turn: RunSlice, client: Client) -> bool:
     size = turn.resource.lookup_size
     batches = [page.doubtful[start : start + size] for start in range(0, len(page.doubtful), size)]
     found = [_look_up(turn, client, ids) for ids in batches]
-    drafts = writer.make_drafts(record for one in found for record in one.records)
+    records = [record for one in found for record in one.records]
     with turn.writing():
-        applied = writer.apply(
-            turn.connection.pk, turn.entity, drafts, now=now(), trust=True, asked=asked, cause=turn.cause
-        )
+        policy = WritePolicy.recheck(asked)
+        applied = writer.apply(turn.connection.pk, turn.entity, records, now=now(), policy=policy, cause=turn.cause)
         turn.count(
-            stale=applied.stale - len(drafts),
+            stale=applied.stale - len(applied.row_keys),
             updated=applied.updated,
             unchanged=applied.unchanged + applied.created,
         )
@@ -57,12 +57,11 @@ def recheck_missing(turn: RunSlice, client: Client) -> None:
         one.external_id for one in found.rejected if one.external_id
     }
     gone = [id_ for id_, external_id in rows if external_id not in present]
-    drafts = writer.make_drafts(found.records)
     with turn.writing():
-        applied = writer.apply(turn.connection.pk, turn.entity, drafts, now=now(), cause=turn.cause)
+        applied = writer.apply(turn.connection.pk, turn.entity, found.records, now=now(), cause=turn.cause)
         removed = writer.remove(turn.connection.pk, turn.entity, gone, now=now(), asked=asked, cause=turn.cause)
         turn.count(
-            seen=len(drafts),
+            seen=len(applied.row_keys),
             updated=applied.updated,
             created=applied.created,
             unchanged=applied.unchanged,

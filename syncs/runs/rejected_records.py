@@ -94,11 +94,10 @@ def _retry(connection: Connection, entity: Entity, rejected: Sequence[RejectedRe
 
 
 def _settle(connection: Connection, entity: Entity, ids: Sequence[str], found: Page, outcome: RetryResult) -> None:
-    drafts = writer.make_drafts(found.records)
-    stored = {draft.external_id for draft in drafts}
+    stored = {str(record.external_id) for record in found.records}
     still = {one.external_id for one in found.rejected} & set(ids)
     with transaction.atomic():
-        writer.apply(connection.pk, entity, drafts, now=now(), cause=READ_AGAIN)
+        writer.apply(connection.pk, entity, found.records, now=now(), cause=READ_AGAIN)
         settled = RejectedRecord.objects.filter(connection=connection, entity=entity, external_id__in=set(ids) - still)
         settled.delete()
     outcome.stored += len(stored & set(ids))

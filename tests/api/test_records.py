@@ -30,7 +30,7 @@ THEN = datetime(2026, 2, 4, 9, 0, tzinfo=UTC)
 def write(connection: Connection, *ids: str, at: datetime = THEN, **fields: Any) -> None:
     """What a sync writes: a page of orders."""
     made = [records.Order(external_id=one, order_number=f"#{one}", updated_at=at, **fields) for one in ids]
-    writer.apply(connection.pk, Entity.ORDERS, writer.make_drafts(made), now=now())
+    writer.apply(connection.pk, Entity.ORDERS, made, now=now())
 
 
 def walk(client: Client, address: str) -> Iterator[list[dict[str, Any]]]:

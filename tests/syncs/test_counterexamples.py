@@ -21,7 +21,7 @@ def by_another_door(connection, clock, record):
     """A webhook brings a record a second later."""
     clock.shift(1)
     with transaction.atomic():
-        writer.apply(connection.pk, ORDERS, writer.make_drafts([record]), now=now())
+        writer.apply(connection.pk, ORDERS, [record], now=now())
 
 
 def test_without_a_clock_a_change_behind_a_long_walk_is_found(clock, wms, connection):

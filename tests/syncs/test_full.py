@@ -162,7 +162,7 @@ def test_rows_changed_by_another_door_during_the_run_stay(clock, wms, connection
 
     def meanwhile(call):
         clock.shift(1)
-        writer.apply(connection.pk, CUSTOMERS, writer.make_drafts([customer("new")]), now=now())
+        writer.apply(connection.pk, CUSTOMERS, [customer("new")], now=now())
 
     wms.faults = [None, meanwhile]
     run = sync(connection, CUSTOMERS, FULL)

@@ -25,39 +25,44 @@ def run(connected):
     return requested.run
 
 
-def wait_for_page(sandbox, number):
-    """Until the page has been asked for, and a little longer: whoever did not wait would read it by now."""
+def wait_until(condition):
     deadline = time.monotonic() + 20
-    while len(sandbox.log.listed(path="/wms/orders")) < min(number, PAGES) and time.monotonic() < deadline:
+    while not condition() and time.monotonic() < deadline:
         time.sleep(0.01)
+
+
+def wait_for_page(sandbox, number):
+    """Wait until the page was requested, and long enough for a reader that does not wait to read it."""
+    wait_until(lambda: len(sandbox.log.listed(path="/wms/orders")) >= min(number, PAGES))
     time.sleep(0.1)
 
 
-def test_a_page_is_read_when_the_database_has_its_work(monkeypatch, sandbox, run):
-    """A writer that had to wait for the interpreter between its questions would keep the database waiting."""
-    events, apply, parse = [], writer.apply, Page.parse
+def test_next_page_is_read_after_planning_and_during_writing(monkeypatch, sandbox, run):
+    """A writer that waited for the interpreter between its short queries would keep the database idle."""
+    events, plan, write, parse = [], writer.plan, writer.write, Page.parse
 
     def parses(page, known=()):
         if page.raw_items:
             events.append("read")
         return parse(page, known)
 
-    def applies(*args, meanwhile, **more):
-        events.append("ask")
-        wait_for_page(sandbox, events.count("ask") + 1)
+    def plans(*args, **more):
+        wait_for_page(sandbox, events.count("plan") + 2)
+        events.append("plan")
+        return plan(*args, **more)
 
-        def writes():
-            events.append("write")
-            meanwhile()
-
-        return apply(*args, meanwhile=writes, **more)
+    def writes(planned):
+        wait_until(lambda: events.count("read") == min(events.count("plan") + 1, PAGES))
+        events.append("write")
+        return write(planned)
 
     monkeypatch.setattr(Page, "parse", parses)
-    monkeypatch.setattr(writer, "apply", applies)
+    monkeypatch.setattr(writer, "plan", plans)
+    monkeypatch.setattr(writer, "write", writes)
     drain()
     run.refresh_from_db()
     assert (run.state, counts(run)) == (State.SUCCEEDED, {"seen": 60, "created": 60})
-    assert events == ["read", *["ask", "write", "read"] * (PAGES - 1), "ask", "write"]
+    assert events == ["read", *["plan", "read", "write"] * (PAGES - 1), "plan", "write"]
 
 
 def test_a_page_that_fails_before_it_is_written_holds_nobody_up(monkeypatch, sandbox, run):
@@ -68,7 +73,7 @@ def test_a_page_that_fails_before_it_is_written_holds_nobody_up(monkeypatch, san
         raise OperationalError("the server closed the connection unexpectedly")
 
     with monkeypatch.context() as patch:
-        patch.setattr(writer, "apply", fails)
+        patch.setattr(writer, "plan", fails)
         runner.work(claim())
     lapse()
     drain()

@@ -54,7 +54,7 @@ def test_what_differs_is_read(stocked, parsed):
     row = InventoryItem.objects.order_by("pk")[3]
     before = mirrored(stocked, INVENTORY)
     changed = InventoryRecord(external_id=row.external_id, name="Changed", updated_at=row.updated_at)
-    writer.apply(stocked.pk, INVENTORY, writer.make_drafts([changed]), now=row.changed_at)
+    writer.apply(stocked.pk, INVENTORY, [changed], now=row.changed_at)
     assert mirrored(stocked, INVENTORY) != before
     run = again(stocked)
     assert (counts(run)["updated"], len(parsed)) == (1, 1)

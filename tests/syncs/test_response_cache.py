@@ -36,7 +36,7 @@ def run(connected):
 
 def killed_as_it_writes(monkeypatch, sandbox, number, *, ahead=2):
     """One slice that ends in death as its page of this number is to be written and so many after it are asked for."""
-    real, calls = writer.apply, []
+    real, calls = writer.plan, []
 
     def mortal(*args, **kwargs):
         calls.append(1)
@@ -49,7 +49,7 @@ def killed_as_it_writes(monkeypatch, sandbox, number, *, ahead=2):
         raise Killed
 
     with monkeypatch.context() as patch:
-        patch.setattr(writer, "apply", mortal)
+        patch.setattr(writer, "plan", mortal)
         with pytest.raises(Killed):
             runner.work(claim())
     lapse()

@@ -73,8 +73,8 @@ def once(monkeypatch, owner, name, at, *, after=False):
 
 KILLS = {
     "in the fetch": lambda patch, wms, at: wms.faults.extend([*[None] * (at - 1), dies]),
-    "as the page is written": lambda patch, wms, at: once(patch, writer, "apply", at),
-    "after the rows": lambda patch, wms, at: once(patch, writer, "apply", at, after=True),
+    "as the page is written": lambda patch, wms, at: once(patch, writer, "plan", at),
+    "after the rows": lambda patch, wms, at: once(patch, writer, "write", at, after=True),
     "after the checkpoint": lambda patch, wms, at: once(patch, page_reader, "_advance", at, after=True),
     "before the commit": lambda patch, wms, at: once(patch, RunSlice, "_keep_progress", at, after=True),
     "after the commit": lambda patch, wms, at: once(patch, page_reader, "_write", at, after=True),
@@ -144,7 +144,7 @@ def test_a_page_starts_the_attempts_anew(clock, wms, ten):
 
 def test_a_database_that_fails_for_a_moment_fails_no_run(monkeypatch, clock, wms, ten, caplog):
     """A deadlock or a restarted server rolls the page back; the next claim reads it again."""
-    real, calls = writer.apply, []
+    real, calls = writer.plan, []
 
     def flaky(*args, **kwargs):
         calls.append(1)
@@ -152,7 +152,7 @@ def test_a_database_that_fails_for_a_moment_fails_no_run(monkeypatch, clock, wms
             raise OperationalError("deadlock detected")
         return real(*args, **kwargs)
 
-    monkeypatch.setattr(writer, "apply", flaky)
+    monkeypatch.setattr(writer, "plan", flaky)
     drain()
     run = SyncRun.objects.get()
     assert (run.state, counts(run)) == (State.SUCCEEDED, {"seen": 10, "created": 10})
@@ -165,7 +165,7 @@ def test_a_fault_of_packrs_own_ends_the_run(monkeypatch, clock, wms, ten, caplog
     def broken(*args, **kwargs):
         raise ZeroDivisionError("a bug")
 
-    monkeypatch.setattr(writer, "apply", broken)
+    monkeypatch.setattr(writer, "plan", broken)
     drain()
     run = SyncRun.objects.get()
     assert (run.state, run.failure) == (State.FAILED, "packr")
@@ -388,13 +388,13 @@ def test_the_page_after_the_next_is_asked_for_while_one_is_written(monkeypatch, 
     monkeypatch.setattr(PagePrefetcher, "_may_ask_after", MAY_ASK_AFTER)
     third = threading.Event()
     wms.faults = [None, None, lambda call: third.set()]
-    write, in_time = writer.apply, []
+    plan, in_time = writer.plan, []
 
     def patient(*args, **kwargs):
         in_time.append(third.wait(20))
-        return write(*args, **kwargs)
+        return plan(*args, **kwargs)
 
-    monkeypatch.setattr(writer, "apply", patient)
+    monkeypatch.setattr(writer, "plan", patient)
     drain()
     assert in_time[0]
     assert counts(SyncRun.objects.get()) == {"seen": 10, "created": 10}

@@ -279,8 +279,8 @@ def world(
     settings.SLICE_SECONDS = 0
     other = factories.connection(connection.workspace, "Other")
     EntitySchedule.objects.filter(connection=other).update(enabled=False)
-    writer.apply(other.pk, Entity.ORDERS, writer.make_drafts(order(one, now()) for one in IDS), now=now())
-    writer.apply(other.pk, Entity.INVENTORY, writer.make_drafts(item(one, "1", now()) for one in IDS), now=now())
+    writer.apply(other.pk, Entity.ORDERS, [order(one, now()) for one in IDS], now=now())
+    writer.apply(other.pk, Entity.INVENTORY, [item(one, "1", now()) for one in IDS], now=now())
     return World(connection, other, factories.person("cleo", in_=connection.workspace), clock)
 
 

@@ -130,7 +130,7 @@ class World:
             self.newest[entity, external_id] = max(record.updated_at, self.newest.get((entity, external_id), START))
         self.touched = True
         with transaction.atomic():
-            drafts = writer.make_drafts([record])
+            drafts = [record]
             self.brought[entity] += writer.apply(self.connection.pk, entity, drafts, now=now()).created
         self._note_stamps(entity)
 

@@ -22,7 +22,7 @@ ARRIVED = datetime(2026, 2, 9, 16, tzinfo=UTC)
 
 
 def kept(connection: Any, entity: Entity, *found: records.Record) -> None:
-    writer.apply(connection.pk, entity, writer.make_drafts(found), now=now())
+    writer.apply(connection.pk, entity, found, now=now())
 
 
 def back(**fields: Any) -> records.Return:

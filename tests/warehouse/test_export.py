@@ -46,7 +46,7 @@ ITEM = (
 
 def write(connection, entity, record):
     with transaction.atomic():
-        writer.apply(connection.pk, entity, writer.make_drafts([record]), now=THEN)
+        writer.apply(connection.pk, entity, [record], now=THEN)
 
 
 def test_an_order(connection):

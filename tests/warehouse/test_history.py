@@ -38,7 +38,7 @@ pytestmark = pytest.mark.django_db
 
 def apply(connection: Any, entity: Entity, *found: Any, cause: Cause = LATER, now: datetime = NOW) -> None:
     with transaction.atomic():
-        writer.apply(connection.pk, entity, writer.make_drafts(found), now=now, cause=cause)
+        writer.apply(connection.pk, entity, found, now=now, cause=cause)
 
 
 def told() -> list[tuple[str, list[list[Any]]]]:

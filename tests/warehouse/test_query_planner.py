@@ -50,8 +50,8 @@ def fill(connection: Connection, *, per_order: int = 3) -> None:
         for first in range(0, COUNT, per_order)
     )
     with transaction.atomic():
-        writer.apply(connection.pk, Entity.PRODUCTS, writer.make_drafts(products), now=NOW)
-        writer.apply(connection.pk, Entity.ORDERS, writer.make_drafts(orders), now=NOW)
+        writer.apply(connection.pk, Entity.PRODUCTS, products, now=NOW)
+        writer.apply(connection.pk, Entity.ORDERS, orders, now=NOW)
 
 
 def work_out(connection: Connection, entity: Entity = Entity.ORDERS) -> None:
@@ -81,7 +81,7 @@ def test_ids_are_looked_up_one_by_one(connection: Connection, other: Connection)
 def test_metrics_are_worked_out_one_by_one(connection: Connection, other: Connection) -> None:
     for number in range(OFTEN):
         product = records.Product(external_id="x", sku="X", name=str(number), inventory_items=[])
-        writer.apply(other.pk, Entity.PRODUCTS, writer.make_drafts([product]), now=NOW)
+        writer.apply(other.pk, Entity.PRODUCTS, [product], now=NOW)
         work_out(other, Entity.PRODUCTS)
     fill(connection)
     before = rows_read()

@@ -16,6 +16,7 @@ from integrations.entities import Entity
 from integrations.models import Connection
 from integrations.services import Account, connect
 from packr.warehouse.mirror import digests, export, sql, writer
+from packr.warehouse.mirror.write_plan import SYNC, WritePolicy, make_drafts
 from packr.warehouse.models import (
     Customer,
     InboundShipment,
@@ -36,10 +37,10 @@ THEN = datetime(2026, 2, 4, 18, 40, 2, tzinfo=UTC)
 NOW = datetime(2026, 2, 5, tzinfo=UTC)
 
 
-def apply(connection, entity, *found, trust=False, now=NOW):
+def apply(connection, entity, *found, policy=SYNC, now=NOW):
     """(created, updated, unchanged, stale), in a transaction as in the engine."""
     with transaction.atomic():
-        done = writer.apply(connection.pk, entity, writer.make_drafts(found), now=now, trust=trust)
+        done = writer.apply(connection.pk, entity, found, now=now, policy=policy)
     return done.created, done.updated, done.unchanged, done.stale
 
 
@@ -349,7 +350,7 @@ def test_a_stamp_alone_is_stored_and_counts_as_unchanged(connection):
 def test_trust_lets_an_older_version_win(connection):
     """R4: after the second look of a full run."""
     apply(connection, ORDERS, order("o1", THEN, status="shipped"))
-    assert apply(connection, ORDERS, order("o1", THEN - timedelta(days=1)), trust=True) == (0, 1, 0, 0)
+    assert apply(connection, ORDERS, order("o1", THEN - timedelta(days=1)), policy=WritePolicy.lookup()) == (0, 1, 0, 0)
 
 
 def test_a_removed_row_comes_back(connection):
@@ -420,21 +421,14 @@ def test_connections_do_not_share_rows(connection, home):
 
 @pytest.mark.parametrize("count", [3, 80])
 def test_everything_is_asked_before_the_database_writes(connection, count):
-    """`meanwhile` is called once, when no more short questions follow; with nothing to write as well."""
+    """A plan holds everything that a page needs to know, so writing begins without another question."""
     found = [item(f"i{n}", "1", THEN) for n in range(count)]
-    moments = []
 
     def write():
         with CaptureQueriesContext(database) as queries, transaction.atomic():
-            writer.apply(
-                connection.pk,
-                INVENTORY,
-                writer.make_drafts(found),
-                now=NOW,
-                meanwhile=lambda: moments.append(len(queries)),
-            )
-        (asked,) = moments
-        moments.clear()
+            plan = writer.plan(connection.pk, INVENTORY, make_drafts(found), now=NOW)
+            asked = len(queries)
+            writer.write(plan)
         statements = [one["sql"] for one in queries]
         return [is_write(one) for one in statements[:asked]], [is_write(one) for one in statements[asked:]]
 
@@ -467,7 +461,7 @@ def test_a_connection_that_is_gone_takes_no_rows(connection):
     pk = connection.pk
     connection.delete()
     with pytest.raises(Connection.DoesNotExist), transaction.atomic():
-        writer.apply(pk, CUSTOMERS, writer.make_drafts([customer("c")]), now=NOW)
+        writer.apply(pk, CUSTOMERS, [customer("c")], now=NOW)
 
 
 @pytest.mark.django_db(transaction=True)
@@ -482,7 +476,7 @@ def test_a_connection_deleted_while_a_page_is_written_leaves_no_row(connection):
 
     deleting = Thread(target=delete)
     with transaction.atomic():
-        writer.apply(connection.pk, INVENTORY, writer.make_drafts(item(f"i{n}", "1", THEN) for n in range(80)), now=NOW)
+        writer.apply(connection.pk, INVENTORY, [item(f"i{n}", "1", THEN) for n in range(80)], now=NOW)
         deleting.start()
         deleting.join(0.5)  # long enough to come as far as it can
     deleting.join()
@@ -513,7 +507,7 @@ def test_a_deletion_that_is_in_a_worker_s_way_begins_anew(connection):
         SyncRun.objects.select_for_update().get(pk=run.pk)
         deleting.start()
         deleting.join(0.3)  # long enough for it to take the connection
-        writer.apply(connection.pk, CUSTOMERS, writer.make_drafts([customer("c")]), now=NOW)
+        writer.apply(connection.pk, CUSTOMERS, [customer("c")], now=NOW)
     deleting.join()
     assert refused == []
     assert not Connection.objects.exists()

@@ -18,6 +18,7 @@ from integrations.records import Record
 
 from ..mirror import history_recorder as history
 from ..mirror import sql, write_protection, writer
+from ..mirror.write_plan import WritePolicy
 from ..models import Order
 from ..models.change_causes import Cause, CauseKind
 
@@ -124,12 +125,11 @@ def _show(action: Action, done: ActionResult, shown: _Shown, moment: datetime) -
         writer.apply(
             action.connection_id,
             entity,
-            writer.make_drafts([shown.record]),
+            [shown.record],
             now=moment,
             clock=done.clock,
-            trust=True,
+            policy=WritePolicy.action(),
             cause=cause_of(action),
-            shielded=False,
         )
     elif action.kind in (ActionKind.HOLD_ORDER, ActionKind.RELEASE_ORDER):
         _show_hold(action, moment)

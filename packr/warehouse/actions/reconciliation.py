@@ -115,7 +115,7 @@ def _take_read(action: Action, read: ActionResult, record: Record, moment: datet
         writer.apply(
             action.connection_id,
             Entity(action.entity),
-            writer.make_drafts([record]),
+            [record],
             now=moment,
             clock=read.clock,
             cause=outcomes.cause_of(action),

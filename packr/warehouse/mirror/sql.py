@@ -53,14 +53,14 @@ class StoredRow(msgspec.Struct, frozen=True, gc=False):
 
 @dataclass(frozen=True, slots=True)
 class StoredRows:
-    """What was known of a page's rows, removed ones included, as the connection had made `change_no` changes.
+    """What is known of a page's rows, removed ones included, when the connection's last change was `change_no`.
 
-    `shielded`: some rows of the connection may have to be kept from older answers.
+    `is_protected`: write protection may block changes to some rows of the connection.
     """
 
     rows: dict[str, StoredRow]
     change_no: int
-    shielded: bool
+    is_protected: bool
 
 
 def stored(model: type[Mirrored], connection_id: int, external_ids: Sequence[str]) -> StoredRows:
@@ -114,11 +114,6 @@ def _list(values: Sequence[str]) -> str:
 
 def _marks(values: Sequence[Any]) -> str:
     return ", ".join(["%s"] * len(values))
-
-
-def changed_at(model: type[Mirrored], row_ids: Sequence[int]) -> dict[int, datetime]:
-    """When these rows last changed (our time)."""
-    return dict(model.objects.filter(id__in=row_ids).values_list("id", "changed_at"))
 
 
 def bodies(model: type[Mirrored], row_ids: Sequence[int]) -> dict[int, Mapping[str, Any]]:

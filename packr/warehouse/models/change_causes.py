@@ -28,4 +28,4 @@ class Cause:
     first: bool = False
 
 
-NOBODY_KNOWS = Cause(CauseKind.UNKNOWN)
+UNKNOWN_CAUSE = Cause(CauseKind.UNKNOWN)

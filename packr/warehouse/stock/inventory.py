@@ -16,6 +16,7 @@ from integrations.models import Connection
 
 from .. import live_lookup, overrides
 from ..mirror import writer
+from ..mirror.write_plan import WritePolicy
 from ..models import InventoryItem, Product, Warehouse
 from ..models.change_causes import Cause, CauseKind
 from . import data_age
@@ -100,11 +101,10 @@ def _read_live(connection: Connection, ids: Sequence[str]) -> str:
                 writer.apply(
                     connection.pk,
                     Entity.INVENTORY,
-                    writer.make_drafts(page.records),
+                    page.records,
                     now=now(),
                     clock=page.clock,
-                    trust=True,
-                    asked=asked,
+                    policy=WritePolicy.recheck(asked),
                     cause=CAUSE,
                 )
     except ConnectorError as error:

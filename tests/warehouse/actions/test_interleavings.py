@@ -28,6 +28,7 @@ from integrations.entities import Entity
 from integrations.models import Action, ActionState, Connection
 from packr.warehouse.actions import MarkState, mark_of
 from packr.warehouse.mirror import write_protection, writer
+from packr.warehouse.mirror.write_plan import SYNC, WritePolicy
 from packr.warehouse.models import Order
 from tests.kit import factories
 from tests.kit.model_wms import order
@@ -79,9 +80,7 @@ class Histories(RuleBasedStateMachine):
         return self.action is not None and datetime.now(UTC) < self.action.shielded_until
 
     def apply(self, version, **how):
-        writer.apply(
-            self.connection.pk, Entity.ORDERS, writer.make_drafts([version.record]), now=datetime.now(UTC), **how
-        )
+        writer.apply(self.connection.pk, Entity.ORDERS, [version.record], now=datetime.now(UTC), **how)
 
     @initialize()
     def first_sync(self):
@@ -116,7 +115,7 @@ class Histories(RuleBasedStateMachine):
     def an_answer_arrives(self, data, full):
         place = data.draw(st.integers(0, len(self.under_way) - 1))
         version = self.under_way.pop(place)
-        self.apply(version, trust=full)
+        self.apply(version, policy=WritePolicy.lookup() if full else SYNC)
         self.newest_read = max(self.newest_read, version.number)
 
     @rule()
@@ -139,7 +138,7 @@ class Histories(RuleBasedStateMachine):
         write_protection.protect(self.action, now + SHIELD)
         self.action.save()
         self.until = self.action.shielded_until
-        self.apply(self.truth, trust=True, shielded=False)
+        self.apply(self.truth, policy=WritePolicy.action())
 
     @invariant()
     def what_a_person_changed_stands(self):

@@ -14,6 +14,7 @@ from integrations.entities import Entity
 from integrations.models import Action, ActionState, Connection
 from packr.warehouse.actions import MarkState, marks, settle
 from packr.warehouse.mirror import write_protection, writer
+from packr.warehouse.mirror.write_plan import SYNC, WritePolicy
 from packr.warehouse.models import Order, Product
 from tests.kit.model_wms import order
 
@@ -25,7 +26,7 @@ def seconds(number):
 
 
 def poll(connection, *found, entity=Entity.ORDERS, **how):
-    return writer.apply(connection.pk, entity, writer.make_drafts(found), now=datetime.now(UTC), **how)
+    return writer.apply(connection.pk, entity, found, now=datetime.now(UTC), **how)
 
 
 def accepted(connection, kind, external_id, version, *, lasts=timedelta(minutes=15), **fields):
@@ -53,7 +54,7 @@ def cancelled(clock, connection):
     """An order that was open at 0 s and that a person cancelled at 10 s."""
     poll(connection, order("o", seconds(0)))
     action = accepted(connection, "cancel-order", "o", seconds(10))
-    poll(connection, order("o", seconds(10), status="cancelled"), trust=True, shielded=False)
+    poll(connection, order("o", seconds(10), status="cancelled"), policy=WritePolicy.action())
     return action
 
 
@@ -64,12 +65,12 @@ def status():
 STALE = [order("o", seconds(0)), order("o", seconds(9), tags=["vip"]), order("o", seconds(10), status="picked")]
 
 
-@pytest.mark.parametrize("trust", [False, True], ids=["incremental", "full"])
+@pytest.mark.parametrize("policy", [SYNC, WritePolicy.lookup()], ids=["sync", "lookup"])
 @pytest.mark.parametrize("found", STALE, ids=["as before", "changed before", "of the same second"])
-def test_an_older_answer_does_not_undo_a_change(connection, cancelled, found, trust):
+def test_an_older_answer_does_not_undo_a_change(connection, cancelled, found, policy):
     """Not even a full run, which trusts what it reads; it is counted as stale."""
-    applied = poll(connection, found, trust=trust)
-    assert (applied.stale, applied.doubtful, status()) == (1, [], "cancelled")
+    applied = poll(connection, found, policy=policy)
+    assert (applied.stale, applied.recheck_ids, status()) == (1, [], "cancelled")
     cancelled.refresh_from_db()
     assert cancelled.confirmed_at is None
     assert marks(Order.objects.all())[Order.objects.get().pk].state == MarkState.ACCEPTED
@@ -100,7 +101,7 @@ def test_a_late_confirmation_after_more_changes(connection, cancelled):
 def test_after_the_visibility_delay_it_is_unconfirmed_and_not_silently_undone(clock, connection, cancelled):
     clock.shift(timedelta(minutes=15, seconds=1))
     assert marks(Order.objects.all())[Order.objects.get().pk].state == MarkState.UNCONFIRMED
-    assert poll(connection, order("o", seconds(0)), trust=True).updated == 1
+    assert poll(connection, order("o", seconds(0)), policy=WritePolicy.lookup()).updated == 1
     assert status() == "open"
     assert marks(Order.objects.all())[Order.objects.get().pk].state == MarkState.UNCONFIRMED
 
@@ -124,7 +125,7 @@ def test_a_hold_stays_though_the_copy_does_not_show_it(connection, clock):
     Order.objects.update(held=True)
     clock.shift(timedelta(hours=1))
     assert poll(connection, order("o", seconds(5), tags=["x"])).stale == 1
-    assert poll(connection, order("o", seconds(0)), trust=True).stale == 1
+    assert poll(connection, order("o", seconds(0)), policy=WritePolicy.lookup()).stale == 1
     assert Order.objects.get().held
     assert poll(connection, order("o", seconds(10), status="exception", raw_status="On hold")).updated == 1
     assert (Order.objects.get().held, Action.objects.get().confirmed_at is not None) == (True, True)
@@ -141,7 +142,7 @@ def test_records_without_stamps_count_once_they_show_the_change(connection, cloc
 
     poll(connection, product("Old"), entity=Entity.PRODUCTS)
     accepted(connection, "update-product", "p", seconds(10), values={"name": "New"})
-    poll(connection, product("New"), entity=Entity.PRODUCTS, trust=True, shielded=False)
+    poll(connection, product("New"), entity=Entity.PRODUCTS, policy=WritePolicy.action())
     assert poll(connection, product("Old"), entity=Entity.PRODUCTS).stale == 1
     assert Product.objects.get().name == "New"
     poll(connection, product("New"), entity=Entity.PRODUCTS)
@@ -154,9 +155,9 @@ def test_two_changes_of_one_record_stand_both(connection, clock):
     poll(connection, order("o", seconds(0)))
     hold = accepted(connection, "hold-order", "o", seconds(5), lasts=timedelta(hours=2))
     cancel = accepted(connection, "cancel-order", "o", seconds(10))
-    poll(connection, order("o", seconds(10), status="cancelled"), trust=True, shielded=False)
+    poll(connection, order("o", seconds(10), status="cancelled"), policy=WritePolicy.action())
     assert poll(connection, order("o", seconds(6), status="exception", raw_status="On hold")).stale == 1
-    assert poll(connection, order("o", seconds(4), tags=["x"]), trust=True).stale == 1
+    assert poll(connection, order("o", seconds(4), tags=["x"]), policy=WritePolicy.lookup()).stale == 1
     assert status() == "cancelled"
     assert [one.pk for one in Action.objects.exclude(confirmed_at=None)] == [hold.pk]
     assert poll(connection, order("o", seconds(12), status="cancelled")).updated == 1
