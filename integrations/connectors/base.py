@@ -63,6 +63,9 @@ class UnparsedItem(msgspec.Struct, frozen=True, gc=False):
 class RawItems(Protocol):
     """The items of a page before anything is known of them, not even their ids."""
 
+    def __len__(self) -> int:
+        """Return how many items there are."""
+
     def identify(self) -> "Page":
         """Return a page of these items, unparsed where their ids are valid."""
 
@@ -87,6 +90,11 @@ class Page:
     sources: Mapping[str, bytes] = field(default_factory=dict)
     unparsed: Sequence[UnparsedItem] = ()
     raw_items: RawItems | None = None
+
+    @property
+    def item_count(self) -> int:
+        """How many items the response held, parsed or not."""
+        return len(self.records) + len(self.rejected) + len(self.unparsed) + len(self.raw_items or ())
 
     def identify(self) -> "Page":
         """Return the page with its raw items identified but unparsed."""

@@ -148,6 +148,9 @@ class _RawItems:
     mapping: ItemMapping[Any]
     items: Sequence[msgspec.Raw]
 
+    def __len__(self) -> int:
+        return len(self.items)
+
     def identify(self) -> Page:
         return self.mapping.identify_items(self.items)
 
