@@ -16,7 +16,7 @@ from . import services
 from .connectors.actions import ActionKind, ActionRejected, ActionRequest, ActionResult, Operation, OutcomeUnknown
 from .connectors.parsing import clean
 from .errors import ConnectorError, Kind
-from .http.client import GOES_ON, STANDS_STILL, Client, Exchange
+from .http.client import Client, Exchange
 from .models import Action, ActionState, Status
 from .records import Record
 
@@ -26,7 +26,8 @@ MIN_TIME_TO_LOOK = timedelta(seconds=3)
 FIRST_EXCHANGES, MOST_EXCHANGES, LONGEST_BODY = 4, 16, 4000
 LONGEST_MESSAGE = 1000
 SECRET = "(secret)"
-NOT_SENT = "Nothing was sent to the WMS; try again when that is mended."
+NOT_SENT = "Nothing was sent to the WMS. Try again after fixing this."
+NOT_CARRIED_OUT = "Nothing was changed in the WMS. Try again after fixing this."
 UNKNOWN = (
     "The WMS's answer was lost, so it is not known yet whether it made this change. Packr is finding out, and sends "
     "nothing twice meanwhile; don't send it again."
@@ -247,8 +248,8 @@ def note(action: Action, outcome: SendOutcome) -> None:
 
 def _why_refused(error: ConnectorError) -> str:
     if error.kind == Kind.RATE_LIMITED:
-        return f"The WMS is limiting requests and did not take this change. {_try_again(error.retry_at)}"
-    return error.message.replace(GOES_ON, NOT_SENT).replace(STANDS_STILL, NOT_SENT)[:LONGEST_MESSAGE]
+        return f"The WMS is limiting requests and did not accept this change. {_try_again(error.retry_at)}"
+    return error.message_with(NOT_CARRIED_OUT if error.sent else NOT_SENT)[:LONGEST_MESSAGE]
 
 
 def _try_again(moment: datetime | None) -> str:

@@ -15,7 +15,7 @@ from packr.workspaces.models import Workspace
 from .connectors.base import Connector
 from .entities import Entity
 from .errors import ConnectorError, Kind
-from .http.client import GOES_ON, NO_ACCESS, NOT_OFFERED, Client
+from .http.client import Client
 from .services import NOTHING_STORED, Account, Off, Refused, checked, draft
 
 PROBE_TIMEOUT = timedelta(seconds=20)  # after that, what was not asked for yet is left to the first sync
@@ -75,7 +75,7 @@ class CheckResult:
 def check(workspace: Workspace, account: Account) -> CheckResult:
     """Check an account live and ask for a little of each entity. Stores nothing.
 
-    Raises Refused, and ConnectorError when the login does not work.
+    Raises Refused, also when the login does not work.
     """
     connection = draft(workspace, account)
     count_check(workspace)
@@ -105,15 +105,8 @@ def _reading(connector: type[Connector], client: Client, entity: Entity, clock: 
     except ConnectorError as error:
         if error.kind == Kind.CREDENTIALS:
             raise
-        return Reading(entity, REFUSALS.get(error.kind, Access.UNKNOWN), _at_first(error.message))
+        return Reading(entity, REFUSALS.get(error.kind, Access.UNKNOWN), error.message_with(""))
     return Reading(entity, Access.READABLE)
-
-
-def _at_first(message: str) -> str:
-    """What an error says, without what it means for data that is not there yet."""
-    for words in (GOES_ON, NO_ACCESS, NOT_OFFERED):
-        message = message.replace(f" {words}", "")
-    return message
 
 
 def count_check(workspace: Workspace) -> None:

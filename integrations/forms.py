@@ -36,7 +36,7 @@ class LoginForm(forms.Form):
         try:
             check_address(address, settings.PRIVATE_WMS_HOSTS)
         except ConnectorError as error:
-            raise forms.ValidationError(error.message) from None
+            raise forms.ValidationError(error.message_with("")) from None
         return address
 
     @property

@@ -19,13 +19,13 @@ from .connectors.registry import CONNECTORS
 from .encryption import Unreadable, encrypt
 from .entities import Entity
 from .errors import ConnectorError, Kind
-from .http.client import GOES_ON, STANDS_STILL, Client
+from .http.client import Client
 from .models import Connection, EventKind, Status
 from .signals import connection_deleted, connection_ended, connection_made, connection_resumed, lookback_raised
 
 LONGEST_REQUEST = 30  # seconds
-NOTHING_STORED = "Nothing was stored; try again when that is mended."
-NOTHING_CHANGED = "Nothing was changed; try again when that is mended."
+NOTHING_STORED = "Nothing was stored. Try again after fixing this."
+NOTHING_CHANGED = "Nothing was changed. Try again after fixing this."
 RECONNECTED = (
     "base_url",
     "sealed_credentials",
@@ -92,7 +92,7 @@ class Account:
 def connect(workspace: Workspace, account: Account, *, person: Any = None, first_sync: bool = True) -> Connection:
     """Check the account live and store the connection; schedules and first runs follow by signal.
 
-    Raises Refused, and ConnectorError from the check; then nothing is stored.
+    Raises Refused if the account can't be connected; then nothing is stored.
     """
     connection = draft(workspace, account, person)
     with checked(connection, NOTHING_STORED) as (client, health):
@@ -134,19 +134,19 @@ def draft(workspace: Workspace, account: Account, person: Any = None) -> Connect
 
 
 @contextmanager
-def checked(connection: Connection, in_vain: str) -> Iterator[tuple[Client, ConnectionHealth]]:
-    """A client for credentials that the WMS has accepted, and what it said; ConnectorError when it did not.
+def checked(connection: Connection, consequence: str) -> Iterator[tuple[Client, ConnectionHealth]]:
+    """Check credentials live; yield a client that the WMS accepts and what the WMS reports.
 
-    `in_vain`: what a refusal means for who entered them, in place of what is true of a connection that exists.
+    Raises Refused if a request fails, here or in the block; `consequence` says what that means for the person.
     """
-    client = client_for(connection.connector, connection.base_url, connection.credentials())
     try:
-        yield client, connection.connector.check(client, connecting=True)
+        client = client_for(connection.connector, connection.base_url, connection.credentials())
+        try:
+            yield client, connection.connector.check(client, connecting=True)
+        finally:
+            client.close()
     except ConnectorError as error:
-        error.message = error.message.replace(GOES_ON, in_vain).replace(STANDS_STILL, in_vain)
-        raise
-    finally:
-        client.close()
+        raise Refused(error.message_with(consequence)) from error
 
 
 class OtherAccount(Exception):
@@ -163,7 +163,7 @@ def reconnect(
 ) -> Connection:
     """Check new credentials live and put them in place of the old ones; then syncs go on at once, by signal.
 
-    A connection that was disconnected is connected again, with the data it kept. Raises Refused, ConnectorError and,
+    A connection that was disconnected is connected again, with the data it kept. Raises Refused and,
     unless `other_account` says that this is wanted, OtherAccount; then nothing is changed.
     """
     connector = connection.connector

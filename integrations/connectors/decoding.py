@@ -14,8 +14,8 @@ from typing import Any, Generic, TypeVar
 
 import msgspec
 
-from ..errors import ConnectorError, Kind
-from ..http.client import GOES_ON, Answer, not_json
+from ..errors import CONTACT_SUPPORT, ConnectorError, Kind
+from ..http.client import Answer, not_json
 from ..records import Record
 from .base import Page, Rejected, UnparsedItem
 from .parsing import clean, identifier
@@ -225,6 +225,7 @@ def no_list(key: str) -> ConnectorError:
     """Return the error for an answer that is JSON but has no item or list of items under `key`."""
     return ConnectorError(
         Kind.CONTRACT,
-        f"The WMS's answer does not have the form its documentation promises. {GOES_ON} Contact support if this lasts.",
+        "The response of the WMS does not have the documented form.",
+        CONTACT_SUPPORT,
         detail=f"no list under {key!r}",
     )

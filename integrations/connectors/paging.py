@@ -8,8 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
-from ..errors import ConnectorError, Kind
-from ..http.client import GOES_ON
+from ..errors import CONTACT_SUPPORT, ConnectorError, Kind
 from ..records import Record
 from .base import Page, Rejected
 from .parsing import clean
@@ -136,6 +135,7 @@ def broken_paging(detail: str) -> ConnectorError:
     """Return the error for a response that does not say how its list continues."""
     return ConnectorError(
         Kind.CONTRACT,
-        f"The WMS's answer does not say how the list continues. {GOES_ON} Contact support if this lasts.",
+        "The response of the WMS does not say how the list continues.",
+        CONTACT_SUPPORT,
         detail=detail,
     )

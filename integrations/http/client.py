@@ -19,31 +19,10 @@ from urllib.parse import urlencode
 import requests
 
 from ..errors import ConnectorError, Kind
-from .responses import (
-    GOES_ON,
-    NO_ACCESS,
-    NOT_OFFERED,
-    STANDS_STILL,
-    Answer,
-    clock,
-    explain,
-    not_json,
-    retry_after,
-    too_large,
-)
+from .responses import Answer, clock, explain, not_json, retry_after, too_large
 from .ssrf import GuardedAdapter, check_address, give_up
 
-__all__ = [
-    "GOES_ON",
-    "NOT_OFFERED",
-    "NO_ACCESS",
-    "STANDS_STILL",
-    "Answer",
-    "Client",
-    "explain",
-    "not_json",
-    "retry_after",
-]
+__all__ = ["Answer", "Client", "explain", "not_json", "retry_after"]
 
 log = logging.getLogger(__name__)
 
@@ -200,7 +179,8 @@ class Client:
             # Without its cause, whose text is the header's value: a secret.
             raise ConnectorError(
                 Kind.CREDENTIALS,
-                "A credential holds a character that can't be sent, such as a line break. Enter it again.",
+                "A credential contains a character that can't be sent, such as a line break.",
+                "Enter it again.",
                 sent=False,
             ) from None
         except (requests.RequestException, OSError) as error:
@@ -242,11 +222,11 @@ def _announced(headers: Mapping[str, str]) -> int:
 
 def _unreachable(error: Exception, *, late: bool, sent: bool) -> ConnectorError:
     if late or isinstance(error, requests.Timeout):
-        what = "The WMS did not answer in time."
+        fact = "The WMS did not answer in time."
     elif isinstance(error, requests.exceptions.ContentDecodingError):
-        what = "The WMS sent a body that can't be unpacked."
+        fact = "The WMS sent a body that can't be unpacked."
     elif isinstance(error, requests.exceptions.ChunkedEncodingError):
-        what = "The WMS's answer broke off."
+        fact = "The response of the WMS broke off."
     else:
-        what = "The WMS can't be reached."
-    return ConnectorError(Kind.UNREACHABLE, f"{what} {GOES_ON}", detail=type(error).__name__, sent=sent)
+        fact = "The WMS can't be reached."
+    return ConnectorError(Kind.UNREACHABLE, fact, detail=type(error).__name__, sent=sent)

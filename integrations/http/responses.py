@@ -7,15 +7,10 @@ from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any
 
-from ..errors import ConnectorError, Kind
+from ..errors import CONTACT_SUPPORT, ConnectorError, Kind
 
 LONGEST_WAIT = timedelta(days=30)
-# What an answer that could not be used means for the reader, and what happens next by itself.
-GOES_ON = "Earlier data stays; Packr tries again by itself."
-STANDS_STILL = "No data is updated until a workspace admin enters working credentials; nothing is lost."
-
-NO_ACCESS = "Earlier data stays, and everything else is kept up to date."
-NOT_OFFERED = "Packr stops asking for it; earlier data stays."
+CHECK_ADDRESS = "If this keeps happening, check the address of the WMS."
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +33,11 @@ class Answer:
 def not_json(answer: Answer) -> ConnectorError:
     """The error for a body that should have been JSON and is not: an HTML page, a cut answer."""
     start = answer.body[:1].decode("latin-1")
-    what = "a web page" if start == "<" else "something that is not complete JSON"
+    what = "a web page" if start == "<" else "a body that is not complete JSON"
     return ConnectorError(
         Kind.CONTRACT,
-        f"The WMS answered with {what} where data was expected. {GOES_ON} If this lasts, check the address of the WMS.",
+        f"The WMS returned {what} instead of data.",
+        CHECK_ADDRESS,
         detail=f"status {answer.status}, {len(answer.body)} bytes",
     )
 
@@ -49,8 +45,8 @@ def not_json(answer: Answer) -> ConnectorError:
 def too_large() -> ConnectorError:
     return ConnectorError(
         Kind.CONTRACT,
-        f"The WMS sent an answer of more than 64 MB, which Packr does not read. {GOES_ON} Tell the WMS's support if "
-        "this lasts.",
+        "The WMS returned more than 64 MB, which Packr does not read.",
+        "If this keeps happening, contact the support of the WMS.",
     )
 
 
@@ -67,58 +63,44 @@ def _date(text: str) -> datetime:
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 
-def explain(answer: Answer) -> ConnectorError:
-    """The error that an HTTP status stands for."""
-    detail = f"status {answer.status}"
-    match answer.status:
+def explain(answer: Answer, *, quote: str = "", detail: str = "") -> ConnectorError:
+    """Return the error that an HTTP status of 300 and above stands for.
+
+    `quote`: what the WMS itself said, which follows the advice. `detail`: for the log; by default the status.
+    """
+    kind, fact, advice = _meaning(answer.status)
+    return ConnectorError(
+        kind,
+        fact,
+        f"{advice} {quote}".strip(),
+        detail=detail or f"status {answer.status}",
+        retry_at=retry_after(answer.headers) if kind in (Kind.RATE_LIMITED, Kind.UNREACHABLE) else None,
+    )
+
+
+def _meaning(status: int) -> tuple[Kind, str, str]:
+    """Return the kind, the fact and the advice for a status."""
+    match status:
         case 401:
-            return ConnectorError(
-                Kind.CREDENTIALS,
-                f"The WMS refused the login. {STANDS_STILL}",
-                detail=detail,
-            )
+            return Kind.CREDENTIALS, "The WMS rejected the login.", ""
         case 403:
-            return ConnectorError(
-                Kind.FORBIDDEN,
-                f"The account may not read this type of data. {NO_ACCESS} Ask the WMS for access, or leave this type "
-                "switched off.",
-                detail=detail,
-            )
+            advice = "Ask the WMS for access, or leave this type of data switched off."
+            return Kind.FORBIDDEN, "The account may not read this type of data.", advice
         case 501:
-            return ConnectorError(
-                Kind.NOT_OFFERED,
-                f"The WMS does not offer this type of data. {NOT_OFFERED} Should the WMS offer it one day, an admin "
-                "can switch it on again.",
-                detail=detail,
-            )
+            advice = "If the WMS offers it later, an admin can switch it on again."
+            return Kind.NOT_OFFERED, "The WMS does not offer this type of data.", advice
         case 429:
-            until = retry_after(answer.headers)
-            return ConnectorError(
-                Kind.RATE_LIMITED,
-                "The WMS is limiting requests. The sync waits and then continues by itself.",
-                detail=detail,
-                retry_at=until,
-            )
-        case status if status >= 500:
-            return ConnectorError(
-                Kind.UNREACHABLE,
-                f"The WMS answered with an error of its own ({status}). {GOES_ON}",
-                detail=detail,
-                retry_at=retry_after(answer.headers),
-            )
-        case status if status < 400:
-            return ConnectorError(
+            return Kind.RATE_LIMITED, "The WMS is limiting requests.", ""
+        case _ if status >= 500:
+            return Kind.UNREACHABLE, f"The WMS reported an internal error ({status}).", ""
+        case _ if status < 400:
+            return (
                 Kind.CONTRACT,
-                f"The WMS sent Packr to another address, which Packr does not follow. {GOES_ON} If this lasts, check "
-                "the address of the WMS.",
-                detail=detail,
+                "The WMS redirected Packr to another address, which Packr does not follow.",
+                CHECK_ADDRESS,
             )
-        case status:
-            return ConnectorError(
-                Kind.CONTRACT,
-                f"The WMS did not understand the request ({status}). {GOES_ON} Contact support if this lasts.",
-                detail=detail,
-            )
+    advice = CONTACT_SUPPORT
+    return Kind.CONTRACT, f"The WMS did not understand the request ({status}).", advice
 
 
 def retry_after(headers: Mapping[str, str]) -> datetime | None:

@@ -72,7 +72,8 @@ class PrivateAddress(ConnectorError):
     def __init__(self) -> None:
         super().__init__(
             Kind.CONTRACT,
-            "The address of the WMS leads to a private network, where Packr does not connect to. Check the address.",
+            "The address of the WMS leads to a private network, which Packr does not connect to.",
+            "Check the address.",
         )
 
 

@@ -24,7 +24,6 @@ from ..connectors.base import Connector
 from ..connectors.registry import CONNECTORS
 from ..credential_check import CheckResult, TooMany, check
 from ..entities import Entity
-from ..errors import ConnectorError
 from ..forms import ConnectForm, LoginForm, SetUpForm
 from ..models import Connection
 from .overview import admins_of
@@ -56,7 +55,7 @@ def connect(request: HttpRequest, wms: str) -> HttpResponse:
         verdict = check(workspace, account)
     except TooMany as error:
         return _login(request, form, message=str(error), status=429)
-    except (services.Refused, ConnectorError) as error:
+    except services.Refused as error:
         return _login(request, form, message=str(error), status=400)
     pending_login.keep(
         request,
@@ -102,7 +101,7 @@ def confirm(request: HttpRequest, wms: str) -> HttpResponse:
     pending_login.forget(request)
     try:
         connection = services.connect(workspace, account, person=request.user)
-    except (services.Refused, ConnectorError) as error:
+    except services.Refused as error:
         messages.error(request, f"Not connected. {error}")
         return HttpResponseRedirect(reverse("connect", args=[wms]), status=303)
     return _connected(request, connection)

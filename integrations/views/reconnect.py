@@ -16,7 +16,6 @@ from packr.workspaces.views import sent, signed_in
 from .. import pending_login, services
 from ..credential_check import TooMany, count_check
 from ..encryption import Unreadable
-from ..errors import ConnectorError
 from ..forms import LoginForm
 from ..models import Connection
 
@@ -41,7 +40,7 @@ def reconnect(request: HttpRequest, pk: int) -> HttpResponse:
         connection = services.reconnect(connection, form.credentials, base_url=address, person=request.user)
     except TooMany as error:
         return _login(request, connection, form, message=str(error), status=429)
-    except (services.Refused, ConnectorError) as error:
+    except services.Refused as error:
         return _login(request, connection, form, message=str(error), status=400)
     except services.OtherAccount:
         pending_login.keep(request, _purpose(connection), form.credentials, base_url=address)
@@ -67,7 +66,7 @@ def confirm_other(request: HttpRequest, pk: int) -> HttpResponse:
         connection = services.reconnect(
             connection, kept.credentials, base_url=kept.more["base_url"], other_account=True, person=request.user
         )
-    except (services.Refused, ConnectorError) as error:
+    except services.Refused as error:
         messages.error(request, f"Not reconnected. {error}")
         return HttpResponseRedirect(reverse("reconnect", args=[pk]), status=303)
     return _reconnected(request, connection)

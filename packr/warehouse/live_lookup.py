@@ -16,7 +16,7 @@ from django.utils.timezone import now
 from integrations.connectors.base import Page, Resource
 from integrations.entities import Entity
 from integrations.errors import ConnectorError, Kind
-from integrations.http.client import GOES_ON, Client
+from integrations.http.client import Client
 from integrations.models import Connection, Status
 from integrations.services import open_client, set_status
 from packr.workspaces.formatting import named
@@ -30,7 +30,7 @@ from .models.live_lookup import GOOD_FOR
 
 TIMEOUT = timedelta(seconds=10)  # a person waits
 KEPT = timedelta(days=90)
-NOTHING_HERE = "Nothing was changed here; try again in a moment."
+NOTHING_HERE = "Nothing changed in Packr. Try again in a moment."
 
 
 class Outcome(StrEnum):
@@ -108,10 +108,11 @@ def failure_message(connection: Connection, error: ConnectorError) -> str:
     """What a failure means for the person who asked. A login that the WMS refuses is the whole connection's matter."""
     if error.kind == Kind.CREDENTIALS:
         set_status(connection, Status.NEEDS_ATTENTION, error.message)
+        return error.message
     if error.kind == Kind.RATE_LIMITED:
         until = f" after {error.retry_at.astimezone(UTC):%H:%M:%S} UTC" if error.retry_at else " in a minute"
-        return f"{connection.connector.label} is limiting requests. Nothing was changed here; try again{until}."
-    return error.message.replace(GOES_ON, NOTHING_HERE)
+        return f"{connection.connector.label} is limiting requests. Nothing changed in Packr. Try again{until}."
+    return error.message_with(NOTHING_HERE)
 
 
 def latest(connection: Connection, entity: Entity, external_id: str, person: Any) -> Look | None:

@@ -22,7 +22,6 @@ STATUS_AFTER = {Kind.CREDENTIALS: Status.NEEDS_ATTENTION, Kind.UNREACHABLE: Stat
 MIN_PATIENCE, MAX_PATIENCE = timedelta(minutes=15), timedelta(hours=24)
 FIRST_PAUSE, MAX_PAUSE = 5.0, 300.0  # seconds
 MIN_PAUSE = timedelta(seconds=1)
-RATE_LIMITED_MESSAGE = "The WMS is limiting requests. Earlier data stays."
 
 
 def handle(claimed: Claim, error: ConnectorError) -> None:
@@ -110,15 +109,13 @@ def _switch_off(connection: Connection, entity: str, reason: str) -> None:
 
 
 def _given_up(run: SyncRun, error: ConnectorError, until: datetime) -> str:
-    """Why the run waits no longer, or not at all, and what happens next."""
-    # What the error says of waiting is no longer so.
-    message = RATE_LIMITED_MESSAGE if error.kind == Kind.RATE_LIMITED else error.message
+    """Return why the run no longer waits, or does not wait at all, and what happens next."""
     if run.waiting_since:
-        return f"{message} This run gave up after {in_words(now() - run.waiting_since)}; the next one tries again."
-    return (
-        f"{message} It asks to be left alone until {until.astimezone(UTC):%d %B %Y, %H:%M} UTC, longer than a sync "
-        "waits; the next one tries again."
-    )
+        reason = f"This run gave up after {in_words(now() - run.waiting_since)}."
+    else:
+        moment = f"{until.astimezone(UTC):%d %B %Y, %H:%M} UTC"
+        reason = f"The WMS accepts no requests before {moment}, longer than a sync waits."
+    return error.message_with(f"{reason} Earlier data stays. The next run tries again.")
 
 
 def fail_stuck(claimed: Claim) -> None:

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from django.db import InterfaceError, OperationalError, transaction
 from django.utils.timezone import now
 
-from integrations.errors import ConnectorError, CursorExpired, Kind
+from integrations.errors import CONTACT_SUPPORT, ConnectorError, CursorExpired, Kind
 from integrations.http.client import Client
 from integrations.models import Connection
 
@@ -149,8 +149,8 @@ def _start_window_again(turn: RunSlice, error: CursorExpired) -> None:
     if turn.checkpoint.restarts >= MAX_WINDOW_RESTARTS:
         raise ConnectorError(
             Kind.CONTRACT,
-            f"{error.message} Its list was started again {MAX_WINDOW_RESTARTS} times in vain. What was read so far is "
-            "kept, and the next sync tries again; contact support if this lasts.",
+            f"{error.fact} Packr started the list again {MAX_WINDOW_RESTARTS} times without success.",
+            CONTACT_SUPPORT,
             detail=error.detail,
         ) from error
     with turn.writing():

@@ -19,6 +19,7 @@ from . import sql
 MAX_PAGES = 100_000
 # So many pages in a row without an id that the pages before them did not have: the list goes round for ever.
 REPEATED_PAGES_LIMIT = 5
+WMS_SUPPORT = "If this keeps happening, contact the support of the WMS."
 PAGES_PER_QUERY = 100
 KEYS_PER_PART = 50_000
 
@@ -42,8 +43,8 @@ def _reject_cycle(run: SyncRun, digest: str, keys: "array[int]") -> None:
     if run.pages > MAX_PAGES:
         raise ConnectorError(
             Kind.CONTRACT,
-            f"The WMS's list did not end after {MAX_PAGES} pages. What was read so far is kept; contact the WMS's "
-            "support.",
+            f"The list of the WMS did not end after {MAX_PAGES} pages.",
+            WMS_SUPPORT,
         )
     # The few pages before and, each time the number of pages has doubled, all: so a circle of any length is found, at
     # little cost.
@@ -57,14 +58,14 @@ def _reject_cycle(run: SyncRun, digest: str, keys: "array[int]") -> None:
     if again:
         raise ConnectorError(
             Kind.CONTRACT,
-            "The WMS sent the same page marker twice, so its list would never end. What was read so far is kept, "
-            "and the next sync tries again; contact the WMS's support if this lasts.",
+            "The WMS sent the same page marker twice, so its list would never end.",
+            WMS_SUPPORT,
         )
     if is_idle:
         raise ConnectorError(
             Kind.CONTRACT,
-            f"The WMS sent {REPEATED_PAGES_LIMIT} pages in a row without anything new, so its list would never end. "
-            "What was read so far is kept, and the next sync tries again; contact the WMS's support if this lasts.",
+            f"The WMS sent {REPEATED_PAGES_LIMIT} pages in a row without anything new, so its list would never end.",
+            WMS_SUPPORT,
         )
 
 

@@ -72,7 +72,7 @@ def limited(name: str, seconds: tuple[float, float], **more: Any) -> Row:
         name,
         (fault,),
         State.WAITING,
-        "is limiting requests.*waits.*continues by itself",
+        "is limiting requests.*waits.*continues automatically",
         Kind.RATE_LIMITED,
         Recovery.RESUME,
         waits=seconds,
@@ -112,7 +112,7 @@ def refused(name: str, *faults: Mapping[str, Any], **more: Any) -> Row:
         name,
         faults,
         State.FAILED,
-        "refused the login.*admin",
+        "rejected the login.*admin",
         Kind.CREDENTIALS,
         Recovery.RECONNECT,
         status=Status.NEEDS_ATTENTION,
@@ -147,9 +147,9 @@ FULL = Mode.FULL
 DEEP = "[" * 100_000 + "]" * 100_000
 LONG = "x" * 5_000_000
 EMPTY = {"data": [], "next_token": None, "total_count": 0}
-NO_SENSE = "not have the form"
-ENDLESS = "pages in a row without anything new.*never end.*kept"
-GONE = "with an error of its own"
+NO_SENSE = "not have the documented form"
+ENDLESS = "pages in a row without anything new.*never end.*Earlier data stays"
+GONE = "reported an internal error"
 
 LIMITS = [
     limited("429 with seconds", (40, 40), retry_after=40),
@@ -165,7 +165,7 @@ LIMITS = [
     given_up(
         "429 for thirty days",
         on("rate_limited", retry_after=30 * DAY),
-        words="limiting requests. Earlier data stays. It asks.*until 06 March 2026.*longer than a sync waits.*next",
+        words="limiting requests. .*before 06 March 2026.*longer than a sync waits. Earlier data stays.*next",
         failure=Kind.RATE_LIMITED,
         asks=1,
     ),
@@ -179,7 +179,7 @@ LIMITS = [
     given_up(
         "429 again and again for a day",
         on("rate_limited", retry_after=7200),
-        words="limiting requests. Earlier data stays. This run gave up after 2[34] h; the next",
+        words="limiting requests. This run gave up after 2[34] h. Earlier data stays. The next",
         failure=Kind.RATE_LIMITED,
         patient=True,
     ),
@@ -267,7 +267,7 @@ PAGING = [
     broken(
         "the same page token again and again",
         on("repeat_token"),
-        words="same page marker twice.*never end.*kept",
+        words="same page marker twice.*never end.*Earlier data stays",
         mode=FULL,
     ),
     broken("a short list that never ends", on("endless"), words=ENDLESS, mode=FULL),
@@ -313,7 +313,7 @@ PAGING = [
             answer({}, status=status, after=after, times=1)
             for after, status in ((1, 400), (3, 404), (5, 410), (7, 422))
         ),
-        words="no longer knows where.*tries again",
+        words="no longer accepts the page token.*tries again",
         mode=FULL,
     ),
 ]
@@ -395,7 +395,7 @@ REFUSALS = [
         "501",
         (on("not_implemented"),),
         State.FAILED,
-        "does not offer this type of data.*stops asking.*switch it on",
+        "does not offer this type of data.*stops requesting.*switch it on",
         Kind.NOT_OFFERED,
         Recovery.SWITCH_ON,
     ),

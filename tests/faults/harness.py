@@ -204,12 +204,12 @@ def _decimal(text: str) -> Decimal | None:
 # --- What has to be true whatever happened ---------------------------------------------------------------------------
 
 EFFECT = re.compile(
-    r"earlier data|nothing was|nothing is lost|is kept|are kept|stays as it is|everything else|no data is updated|"
-    r"is not affected|continues by itself",
+    r"earlier data|nothing was|no data is lost|is kept|are kept|everything else|is not affected|"
+    r"continues automatically",
     re.IGNORECASE,
 )
 NEXT = re.compile(
-    r"by itself|tries again|read again|contact|check the|ask the|admin enters|reconnect|looks at|switch it on", re.I
+    r"automatically|by itself|tries again|read again|contact|check the|ask the|reconnect|looks at|switch it on", re.I
 )
 
 

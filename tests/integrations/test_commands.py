@@ -151,8 +151,8 @@ def trackstar(manage, url, credentials=LOGIN):
     ("reply", "words"),
     [
         (Reply(b"<html>Hello</html>", headers={"Content-Type": "text/html"}), "web page"),
-        (Reply(b'{"error": "no"}', status=401), "refused the login"),
-        (Reply(b"oops", status=500), "error of its own (500)"),
+        (Reply(b'{"error": "no"}', status=401), "rejected the login"),
+        (Reply(b"oops", status=500), "internal error (500)"),
         (Reply(b"", status=302, headers={"Location": "http://127.0.0.1/"}), "another address"),
         (Reply(b'{"data": [', status=200), "complete JSON"),
     ],

@@ -501,7 +501,8 @@ def test_a_clock_without_a_zone_is_utc(
 def test_every_status_of_300_and_above_has_a_sentence() -> None:
     for status in range(300, 600):
         error = explain(Answer(status, {}, b"<b>secret</b>", None))
-        assert error.message.endswith(".")
+        assert error.fact.endswith(".")
+        assert error.advice == "" or error.advice.endswith(".")
         assert "secret" not in error.message + error.detail
 
 

@@ -50,7 +50,7 @@ def test_what_is_refused_before_the_wms_is_asked(wms, connection, home, fields, 
 def test_a_check_that_fails_leaves_nothing(wms, home, kind):
     """Issue 2: nothing half-made left behind."""
     wms.faults = [ConnectorError(kind, "No.")]
-    with pytest.raises(ConnectorError, match=r"No\."):
+    with pytest.raises(Refused, match=r"No\. Nothing was stored\."):
         connect(home, account())
     assert not Connection.objects.exists()
     assert not EntitySchedule.objects.exists()
@@ -114,10 +114,11 @@ def test_refresh_asks_once_and_starts_nothing(clock, wms, connection):
     ],
 )
 def test_refresh_notes_what_came_of_it_and_heals(clock, wms, connection, kind, status):
-    wms.faults = [ConnectorError(kind, "Because.")]
+    error = ConnectorError(kind, "Because.")
+    wms.faults = [error]
     refresh(connection)
     stored = Connection.objects.get()
-    assert (stored.status, stored.status_message) == (status, "Because.")
+    assert (stored.status, stored.status_message) == (status, error.message)
     refresh(stored)
     stored.refresh_from_db()
     assert (stored.status, stored.status_message) == (Status.CONNECTED, "")

@@ -181,7 +181,7 @@ class ConnectorContract(ABC):
         self.trouble(server, Reply(b"<html>no</html>", status))
         error = self.fails(connect())
         assert error.kind is kind
-        assert error.message.endswith(".")
+        assert error.fact.endswith(".")
         assert "<" not in error.message
 
     @pytest.mark.parametrize("status", [429, 503])

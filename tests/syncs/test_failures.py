@@ -47,20 +47,19 @@ def test_each_kind_in_the_middle_of_a_run(seven, wms, kind, state, status):
     """DESIGN 11: what was read stays, the watermark does not move, the words are the error's, no lane is left held."""
     before = EntitySchedule.objects.get(connection=seven, entity=ORDERS)
     EntitySchedule.objects.filter(pk=before.pk).update(enabled=True, next_due_at=now() + timedelta(hours=1))
-    wms.faults = [None, ConnectorError(kind, "What happened, and what to do.", detail="status 999")]
+    error = ConnectorError(kind, "What happened.", "What to do.", detail="status 999")
+    wms.faults = [None, error]
     run = sync(seven)
     seven.refresh_from_db()
     after = EntitySchedule.objects.get(pk=before.pk)
 
     assert (run.state, run.failure, run.detail) == (state, kind, "status 999")
-    assert run.message == "What happened, and what to do."
+    assert run.message == error.message
     assert counts(run) == {"seen": 3, "updated": 3}
     assert seven.status == status
     assert after.watermark == before.watermark
     assert not Lane.objects.exclude(leased_until=None).exists()
-    assert (after.enabled, after.off_reason) == (
-        (False, "What happened, and what to do.") if kind == Kind.NOT_OFFERED else (True, "")
-    )
+    assert (after.enabled, after.off_reason) == ((False, error.message) if kind == Kind.NOT_OFFERED else (True, ""))
     # Who is asked again, and when.
     asked = len(wms.calls)
     drain()
@@ -74,10 +73,11 @@ def test_refused_credentials_stop_the_whole_connection(clock, wms, seven):
         enabled=True, next_due_at=now() + timedelta(seconds=30)
     )
     request_runs(seven, [ORDERS, INVENTORY, Entity.CUSTOMERS], trigger=Trigger.MANUAL)
-    wms.faults = [ConnectorError(Kind.CREDENTIALS, "The WMS refused the login.")] * 9
+    error = ConnectorError(Kind.CREDENTIALS, "The WMS rejected the login.")
+    wms.faults = [error] * 9
     drain()
     runs = SyncRun.objects.filter(created_at__gte=now())
-    assert [(run.state, run.message) for run in runs] == [(State.FAILED, "The WMS refused the login.")] * 3
+    assert [(run.state, run.message) for run in runs] == [(State.FAILED, error.message)] * 3
     assert len(wms.calls) == 1
     clock.shift(3600)
     queue_due(now())
@@ -97,11 +97,12 @@ def test_a_run_between_two_slices_fails_with_the_connection(settings, clock, wms
     runner.work(claim())
     clock.shift(1)
     request_runs(seven, [INVENTORY], trigger=Trigger.MANUAL, person=User.objects.get(username="ada"))
-    wms.faults = [ConnectorError(Kind.CREDENTIALS, "The WMS refused the login.")] * 3
+    error = ConnectorError(Kind.CREDENTIALS, "The WMS rejected the login.")
+    wms.faults = [error] * 3
     drain()
     assert {(run.entity, run.state, run.message) for run in SyncRun.objects.exclude(message="")} == {
-        ("orders", State.FAILED, "The WMS refused the login."),
-        ("inventory", State.FAILED, "The WMS refused the login."),
+        ("orders", State.FAILED, error.message),
+        ("inventory", State.FAILED, error.message),
     }
 
 
@@ -138,12 +139,13 @@ def test_what_else_is_under_way_on_the_account_waits_as_well(settings, clock, wm
     runner.work(claim())
     request_runs(seven, [INVENTORY], trigger=Trigger.MANUAL, person=User.objects.get(username="ada"))
     until = now() + timedelta(minutes=3)
-    wms.faults = [ConnectorError(Kind.RATE_LIMITED, "Slow down.", retry_at=until)]
+    error = ConnectorError(Kind.RATE_LIMITED, "Slow down.", retry_at=until)
+    wms.faults = [error]
     runner.work(claim())
     waiting = SyncRun.objects.filter(state=State.WAITING)
     assert {(run.entity, run.ready_at, run.message) for run in waiting} == {
-        ("orders", until, "Slow down."),
-        ("inventory", until, "Slow down."),
+        ("orders", until, error.message),
+        ("inventory", until, error.message),
     }
     assert last_run(seven, ORDERS).waits == 0
     clock.shift(timedelta(minutes=3))
@@ -194,7 +196,7 @@ def test_patience_with_an_unreachable_wms_ends(clock, wms, connection, entity, m
     assert run.state == State.FAILED
     assert timedelta(minutes=minutes - 5) <= run.completed_at - began <= timedelta(minutes=minutes)
     assert "This run gave up after" in run.message
-    assert run.message.endswith("the next one tries again.")
+    assert run.message.endswith("Earlier data stays. The next run tries again.")
     connection.refresh_from_db()
     assert connection.status == Status.UNREACHABLE
 

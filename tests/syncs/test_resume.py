@@ -456,7 +456,9 @@ def test_a_cursor_that_always_expires_ends_after_three_restarts(clock, wms, ten)
     drain()
     run = SyncRun.objects.get()
     assert (run.state, run.failure) == (State.FAILED, "contract")
-    assert run.message.startswith("The list forgot where it stood. Its list was started again 3 times in vain.")
+    assert run.message.startswith(
+        "The list forgot where it stood. Packr started the list again 3 times without success."
+    )
     assert len(wms.asked()) == 8
 
 

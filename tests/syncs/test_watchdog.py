@@ -324,7 +324,7 @@ def test_removals_that_wait_for_a_decision(clock, wms, house):
 
 def test_an_unreachable_wms_makes_each_entity_stale_in_its_time(clock, wms, house):
     """Twice the cadence and the grace; the sentence names the reason; over with the next sync."""
-    down = ConnectorError(Kind.UNREACHABLE, "The WMS does not answer. Packr tries again by itself.")
+    down = ConnectorError(Kind.UNREACHABLE, "The WMS does not answer.")
     wms.faults += [down] * 10_000
     go(clock, timedelta(minutes=10))
     assert episodes() == []

@@ -88,7 +88,8 @@ class Trackstar(Connector):
         for name in ("api_key", "access_token"):
             value = client.credentials.get(name, "").strip()
             if not value:
-                raise ConnectorError(Kind.CREDENTIALS, f"Trackstar needs the {name.replace('_', ' ')}. Enter it.")
+                label = name.replace("_", " ")
+                raise ConnectorError(Kind.CREDENTIALS, f"Trackstar needs the {label}.", "Enter it.")
             client.headers[f"x-trackstar-{name.replace('_', '-')}"] = value
 
     @classmethod
@@ -170,7 +171,8 @@ def _data(answer: Answer) -> Any:
 def _unknown_connection() -> ConnectorError:
     return ConnectorError(
         Kind.CREDENTIALS,
-        "Trackstar knows no connection with this connection id. Copy it from the connection in Trackstar's dashboard.",
+        "Trackstar has no connection with this connection id.",
+        "Copy the id from the connection in Trackstar's dashboard.",
     )
 
 
@@ -183,8 +185,8 @@ def _health(client: Client, connection: dict[str, Any], answer: Answer) -> Conne
     if any(error.get("error_type") == "invalid_credentials" for error in errors) or _nothing_readable(errors):
         raise ConnectorError(
             Kind.CREDENTIALS,
-            "Trackstar can no longer read the WMS. Reconnect the WMS in Trackstar; until then earlier data stays as "
-            f"it is. {said and f'Trackstar says: {said}'}".rstrip(),
+            "Trackstar can no longer read the WMS.",
+            f"Reconnect the WMS in Trackstar first. {said and f'Trackstar says: {said}'}".rstrip(),
         )
     warning = f"Trackstar reports a problem with the WMS: {said or 'it gives no reason.'}" if errors else ""
     name = connection.get("integration_display_name") or connection.get("integration_name") or ""

@@ -15,8 +15,7 @@ from .resources import detail, plain_words
 def refused(client: Client, answer: Answer) -> Exception:
     """The error that the status of a write stands for: Declined when it is a refusal of the change itself."""
     if answer.status in (401, 408, 429) or answer.status < 400 or (answer.status >= 500 and answer.status != 501):
-        error = explain(answer)
-        return ConnectorError(error.kind, error.message, detail=detail(answer), retry_at=error.retry_at)
+        return explain(answer, detail=detail(answer))
     try:
         body = answer.json()
     except ConnectorError as error:

@@ -11,7 +11,7 @@ from ...errors import CursorExpired
 from ...http.client import Answer, Client
 from ..base import Cursor, FetchRequest, Page, Resource
 from . import mapping
-from .resources import DEAD_TOKEN, LIMIT, REFUSED, accept, broken, next_token
+from .resources import DEAD_TOKEN, EXPIRED_TOKEN, LIMIT, REFUSED, accept, broken, next_token
 
 WAREHOUSES = "/wms/warehouses"
 
@@ -57,7 +57,7 @@ class Locations:
 def _asked(client: Client, path: str, token: str | None) -> Answer:
     answer = client.get(path, {"limit": LIMIT} | ({} if token is None else {"page_token": token}), ok=REFUSED)
     if token is not None and answer.status in DEAD_TOKEN:
-        raise CursorExpired("Trackstar no longer knows where the reading stood.", detail=f"status {answer.status}")
+        raise CursorExpired(EXPIRED_TOKEN, detail=f"status {answer.status}")
     return answer
 
 

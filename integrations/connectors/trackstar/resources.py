@@ -12,8 +12,8 @@ from typing import Any
 from urllib.parse import quote
 
 from ...entities import Entity
-from ...errors import ConnectorError, CursorExpired, Kind
-from ...http.client import GOES_ON, Answer, Client, explain
+from ...errors import CONTACT_SUPPORT, ConnectorError, CursorExpired, Kind
+from ...http.client import Answer, Client, explain
 from ..base import Cursor, FetchRequest, Page, Resource
 from ..decoding import ItemMapping
 from ..parsing import clean
@@ -29,6 +29,7 @@ NO_TRACKSTAR_DATES = "no_trackstar_dates"
 QUOTED = 200
 # How a page token that is no longer known may be refused.
 DEAD_TOKEN = (400, 404, 410, 422)
+EXPIRED_TOKEN = "Trackstar no longer accepts the page token of this list."
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +56,7 @@ class Listing:
             stamp, learned = WMS_STAMP, {NO_TRACKSTAR_DATES: True}
             answer = self._ask(client, ask, stamp, token)
         if token is not None and answer.status in DEAD_TOKEN:
-            raise CursorExpired("Trackstar no longer knows where the reading stood.", detail=detail(answer))
+            raise CursorExpired(EXPIRED_TOKEN, detail=detail(answer))
         page, envelope = self.mapping.decode_page(accept(client, answer), "data", lazily=ask.lazily)
         token = next_token(envelope)
         return replace(page, cursor=None if token is None else {"token": token, "stamp": stamp}, learned=learned)
@@ -134,17 +135,16 @@ def accept(client: Client, answer: Answer) -> Answer:
     """The answer itself when it is a success; else the error it stands for, with Trackstar's words where they help."""
     if answer.status < 300:
         return answer
-    error = explain(answer)
-    said = "" if error.kind in (Kind.CREDENTIALS, Kind.RATE_LIMITED) else _said(client, answer)
-    raise ConnectorError(error.kind, f"{error.message} {said}".rstrip(), detail=detail(answer), retry_at=error.retry_at)
+    quote = "" if answer.status in (401, 429) else _said(client, answer)
+    raise explain(answer, quote=quote, detail=detail(answer))
 
 
 def broken(detail: str) -> ConnectorError:
     """The error for an answer that Packr can't trust."""
     return ConnectorError(
         Kind.CONTRACT,
-        f"Trackstar's answer does not have the form its documentation promises. {GOES_ON} Contact support if this "
-        "lasts.",
+        "Trackstar's response does not have the documented form.",
+        CONTACT_SUPPORT,
         detail=detail,
     )
 

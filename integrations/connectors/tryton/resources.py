@@ -13,8 +13,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Generic, TypeVar
 
-from ...errors import ConnectorError, Kind
-from ...http.client import GOES_ON, Answer, Client
+from ...errors import CONTACT_SUPPORT, ConnectorError, Kind
+from ...http.client import Answer, Client
 from ...records import Record
 from ..base import Cursor, FetchRequest, Page, Rejected, Resource
 from ..decoding import ItemMapping
@@ -109,7 +109,7 @@ def last_id(records: Sequence[Record], rejected: Sequence[Rejected], size: int, 
     bare = [str(key).removeprefix(prefix) for key in keys]
     numbers = [int(key) for key in bare if key.isdecimal()]
     if not numbers:
-        raise ConnectorError(Kind.CONTRACT, f"Tryton sent rows without ids. {GOES_ON} Contact support if this lasts.")
+        raise ConnectorError(Kind.CONTRACT, "Tryton sent rows without ids.", CONTACT_SUPPORT)
     return max(numbers)
 
 

@@ -151,8 +151,8 @@ def version(client: Client) -> str:
     if not said.partition(".")[0].isdigit() or int(said.partition(".")[0]) < OLDEST:
         raise ConnectorError(
             Kind.CONTRACT,
-            "No Tryton 8.0 or later answers at this address. Check it: it is the server's own address, without the "
-            "database's name.",
+            "No Tryton 8.0 or later answers at this address.",
+            "Check the address: enter the server's own, without the name of the database.",
             detail=f"status {answer.status}, version {said[:20]!r}",
         )
     return said
@@ -203,26 +203,27 @@ def refused(error: Any, secrets: Sequence[str] = ()) -> ConnectorError:
     if name == "UserError":
         return ConnectorError(
             Kind.FORBIDDEN,
-            "Tryton does not let this login read this type of data. Give its user the groups for sales, purchases, "
-            "stock and products, or switch this type of data off.",
+            "Tryton does not let this login read this type of data.",
+            "Give its user the groups for sales, purchases, stock and products, or switch this type of data off.",
             detail=detail,
         )
     if name == "LoginException":
         return ConnectorError(
             Kind.CREDENTIALS,
-            "Tryton asks this login for more than a password. Connect with a login that needs only a password.",
+            "Tryton asks this login for more than a password.",
+            "Connect with a login that needs only a password.",
             detail=detail,
         )
     if isinstance(name, str) and (missing := KEY_ERROR.fullmatch(name)) and not said:
         return ConnectorError(
             Kind.NOT_OFFERED,
-            f"This Tryton has no {missing[1]}: the module for it is not active. Activate it, or switch this type of "
-            "data off.",
+            f"This Tryton has no {missing[1]}: the module for it is not active.",
+            "Activate it, or leave this type of data switched off.",
             detail=detail,
         )
     return ConnectorError(
         Kind.UNREACHABLE,
-        "Tryton answered with an error of its own. Earlier data stays; Packr tries again by itself.",
+        "Tryton reported an internal error.",
         detail=detail,
     )
 
@@ -232,7 +233,8 @@ def no_database(answer: Answer) -> ConnectorError:
     unknown = answer.status == HTTPStatus.NOT_FOUND
     return ConnectorError(
         Kind.CREDENTIALS if unknown else Kind.UNREACHABLE,
-        "Tryton can't open a database of this name. Check the database's name.",
+        "Tryton can't open a database of this name.",
+        "Check the name of the database.",
         detail=f"status {answer.status}",
     )
 
@@ -242,7 +244,8 @@ def _key(client: Client) -> tuple[str, ...]:
     if not all(given[name].isprintable() for name in ("database", "login", "password")):
         raise ConnectorError(
             Kind.CREDENTIALS,
-            "A credential holds a character that can't be typed, such as a line break. Enter it again.",
+            "A credential contains a character that can't be typed, such as a line break.",
+            "Enter it again.",
         )
     secret = sha256(given["password"].encode()).hexdigest()
     return client.base_url, given["database"], given["login"], secret

@@ -5,7 +5,6 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from integrations.errors import ConnectorError
 from integrations.management.base import workspace_named
 from integrations.services import Account, Refused, connect
 
@@ -34,9 +33,7 @@ class Command(BaseCommand):
         try:
             connection = connect(place, account, first_sync=not options["no_first_sync"])
         except Refused as error:
-            raise CommandError(str(error)) from None
-        except ConnectorError as error:
-            raise CommandError(f"Not connected. {error.message}") from None
+            raise CommandError(f"Not connected. {error}") from None
         self.stdout.write(json.dumps({"id": connection.pk}) if options["json"] else str(connection.pk))
 
 

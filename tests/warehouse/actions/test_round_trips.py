@@ -144,7 +144,7 @@ def test_a_refused_login_needs_attention_as_a_sync_would(wms, act, order):
     wms.fault("unauthorized", path="/wms/orders/", method="PUT")
     action = act("cancel-order", order)
     assert (action.state, action.failure) == ("refused", "credentials")
-    assert "Nothing was sent" in action.message
+    assert "Nothing was changed in the WMS" in action.message
     assert Connection.objects.get().status == "needs_attention"
 
 

@@ -151,7 +151,7 @@ def test_what_is_missing_from_a_list_is_not_removed_but_what_the_wms_does_not_kn
         (ConnectorError(Kind.UNREACHABLE, "The WMS did not answer in time."), "did not answer in time"),
         (
             ConnectorError(Kind.RATE_LIMITED, "x", retry_at=datetime(2026, 2, 4, 14, 12, tzinfo=UTC)),
-            "Model WMS is limiting requests. Nothing was changed here; try again after 14:12:00 UTC.",
+            "Model WMS is limiting requests. Nothing changed in Packr. Try again after 14:12:00 UTC.",
         ),
         (ConnectorError(Kind.CREDENTIALS, "The WMS refused the login."), "refused the login"),
     ],

@@ -12,7 +12,7 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 
 from integrations.entities import Entity
-from integrations.errors import ConnectorError
+from integrations.services import Refused
 from packr.demo import seed
 from packr.demo.environment import SANDBOX
 from packr.demo.processes import Child
@@ -54,8 +54,8 @@ class Command(BaseCommand):
         self._wait_for(f"http://{self.sandbox}/_control/healthz", sandbox)
         try:
             connection = seed.connection(workspace, f"http://{self.sandbox}", seed.credentials())
-        except ConnectorError as error:
-            raise CommandError(f"The sandbox can't be connected. {error.message}") from None
+        except Refused as error:
+            raise CommandError(f"The sandbox can't be connected. {error}") from None
         self._wait_for(f"http://127.0.0.1:{port}/accounts/login/", web)
         until = time.monotonic() + FIRST_DATA_WITHIN
         while not seed.is_filled(connection) and time.monotonic() < until and not shutdown.is_requested():

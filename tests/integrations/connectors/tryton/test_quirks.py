@@ -497,7 +497,7 @@ def test_a_wrong_password_is_tried_once(server: Server) -> None:
 @pytest.mark.parametrize(("status", "kind"), [(404, Kind.CREDENTIALS), (503, Kind.UNREACHABLE)])
 def test_a_database_that_is_not_there(server: Server, status: int, kind: Kind) -> None:
     peer = Peer(server, {"common.db.login": Reply(b"<!doctype html>", status)})
-    with pytest.raises(ConnectorError, match="database's name") as caught:
+    with pytest.raises(ConnectorError, match="name of the database") as caught:
         walk(peer.client(), Entity.ORDERS, FetchRequest())
     assert caught.value.kind is kind
 
@@ -508,10 +508,10 @@ def test_a_database_that_is_not_there(server: Server, status: int, kind: Kind) -
         (["UserError", ['You are not allowed to access "Sale".', "", None]], Kind.FORBIDDEN, "groups"),
         (["LoginException", ["otp", "Code", "char"]], Kind.CREDENTIALS, "more than a password"),
         (["'carrier'", ""], Kind.NOT_OFFERED, "no carrier"),
-        (["'<script>'", ""], Kind.UNREACHABLE, "error of its own"),
-        (["database is locked", ""], Kind.UNREACHABLE, "error of its own"),
-        (["ConcurrencyException", "Records were modified"], Kind.UNREACHABLE, "error of its own"),
-        ("odd", Kind.UNREACHABLE, "error of its own"),
+        (["'<script>'", ""], Kind.UNREACHABLE, "internal error"),
+        (["database is locked", ""], Kind.UNREACHABLE, "internal error"),
+        (["ConcurrencyException", "Records were modified"], Kind.UNREACHABLE, "internal error"),
+        ("odd", Kind.UNREACHABLE, "internal error"),
     ],
 )
 def test_refusals_come_inside_http_200(server: Server, error: Any, kind: Kind, says: str) -> None:
