@@ -45,9 +45,9 @@ def _write(turn: RunSlice, prefetcher: PagePrefetcher, drafted: PreparedPage) ->
         applied = writer.write(plan)
         applied.unchanged += len(known)
         applied.row_keys.extend(known.values())
-        if page.rejected or turn.knows_rejected:
+        if page.rejected or turn.schedule_state.has_rejected:
             understood = [draft.external_id for draft in drafts]
-            turn.knows_rejected = rejected_records.keep(run, page.rejected, [*understood, *known], moment)
+            turn.schedule_state.has_rejected = rejected_records.keep(run, page.rejected, [*understood, *known], moment)
         turn.count(
             pages=1,
             seen=len(drafts) + len(known) + len(page.rejected),

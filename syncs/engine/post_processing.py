@@ -39,12 +39,13 @@ def is_needed(turn: RunSlice) -> bool:
     if turn.schedule.watermark is None and run.created >= ANALYZE_AFTER_ROWS:
         # What people wait for is the data itself; the next run works out what follows from it.
         return False
-    return bool(run.created or run.updated or run.removed or turn.behind.has_changes) or _is_new_day(turn, now())
+    has_changes = run.created or run.updated or run.removed or turn.schedule_state.has_unprocessed_changes
+    return bool(has_changes) or _is_new_day(turn, now())
 
 
 def _is_new_day(turn: RunSlice, moment: datetime) -> bool:
-    day = turn.behind.day
-    return day is not None and day < today(ZoneInfo(turn.behind.timezone), moment)
+    day = turn.schedule_state.processed_day
+    return day is not None and day < today(ZoneInfo(turn.schedule_state.timezone), moment)
 
 
 def begin_phase(turn: RunSlice, outcome: RunOutcome) -> None:

@@ -3,12 +3,9 @@
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cache
-from typing import Any
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Exists, OuterRef
 from django.utils.timezone import now
 
 from integrations.connectors.base import FetchRequest, Resource
@@ -17,12 +14,10 @@ from integrations.http.client import Client
 from integrations.models import Connection
 from packr.warehouse.models.change_causes import Cause, CauseKind
 
-from ..models import Checkpoint, EntitySchedule, Mode, RejectedRecord, SyncRun
+from ..models import Checkpoint, Mode, SyncRun
 from ..process import shutdown
 from ..runs import sql
 from ..runs.claims import Claim, fence, reason_not_to_write
-from ..runs.prepared import PreparedQuery
-from . import pending_changes
 
 # So many slices in a row at most, while nobody waits: the task that works them off has to end in time, and a WMS may
 # take half a minute for the last answer.
@@ -32,19 +27,10 @@ REQUEST_FIELDS = ("since", "until", "border")
 COST_FIELDS = ("requests", "waited_seconds")
 
 
-@cache
-def schedule_of(entity: Entity) -> PreparedQuery[Any]:
-    """An entity's schedule on a connection, with what else a slice has to know as it begins."""
-    rejected = RejectedRecord.objects.filter(connection=OuterRef("connection"), entity=OuterRef("entity"))
-    known = pending_changes.annotate_pending(EntitySchedule.objects.annotate(knows_rejected=Exists(rejected)), entity)
-    return PreparedQuery(known.filter(connection=0, entity=entity))
-
-
 class RunSlice:
     """One slice of a claimed run. What it counts and asks for is in `run`, and stored with each page.
 
-    `schedule` is the entity's as the slice began; `knows_rejected`: records of the entity are kept as rejected;
-    `behind`: what of its changes was not worked in yet.
+    `schedule_state` is that of the entity's `schedule` as the slice began.
     """
 
     def __init__(self, claimed: Claim) -> None:
@@ -58,11 +44,9 @@ class RunSlice:
             began + settings.SLICE_SECONDS,
             began + MAX_SLICES_BEFORE_YIELD * settings.SLICE_SECONDS,
         )
-        self.checkpoint = getattr(self.run, "checkpoint", None) or Checkpoint(run=self.run)
-        schedule = schedule_of(self.entity).get(self.connection.pk, self.entity)
-        self.schedule: EntitySchedule = schedule
-        self.behind = pending_changes.read_pending(schedule, self.entity)
-        self.knows_rejected: bool = schedule.knows_rejected
+        self.checkpoint = claimed.checkpoint or Checkpoint(run=self.run)
+        self.schedule_state = sql.get_schedule_state(self.connection.pk, self.entity)
+        self.schedule = self.schedule_state.schedule
         self._client: Client | None = None
         self._asked_before = 0
 

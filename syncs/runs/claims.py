@@ -12,13 +12,11 @@ from django.utils.timezone import now
 
 from integrations.models import Connection
 
-from ..models import State, SyncRun
+from ..models import Checkpoint, State, SyncRun
 from . import sql
-from .prepared import PreparedQuery
 
 MAX_CLAIMS = 5
 MAX_CLAIM_ATTEMPTS = 5
-CLAIMED_RUN_QUERY = PreparedQuery(SyncRun.objects.select_related("connection", "checkpoint").filter(pk=0))
 
 
 @dataclass(frozen=True)
@@ -27,6 +25,7 @@ class Claim:
 
     run: SyncRun
     token: UUID
+    checkpoint: Checkpoint | None
 
 
 def lease_end() -> datetime:
@@ -45,7 +44,8 @@ def claim(*, connection: Connection | None = None) -> Claim | None:
             return None
         if token:
             # Only now: what was read before the lane was taken may be from before another worker's last page.
-            return Claim(CLAIMED_RUN_QUERY.get(found[0]), token)
+            run, checkpoint = sql.get_claimed_run(found[0])
+            return Claim(run, token, checkpoint)
     return None
 
 

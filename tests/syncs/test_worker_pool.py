@@ -1,6 +1,5 @@
 """The threads of a worker: how many look for work, when they rest, and when they end."""
 
-import gc
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -119,8 +118,3 @@ def test_it_takes_nothing_more_when_its_time_is_over(given: Callable[[Work], Wor
 
 def void(result: object) -> None:
     """Take no notice of a result."""
-
-
-def test_no_lane_waits_while_all_that_is_loaded_is_looked_through_for_garbage() -> None:
-    """A collection of everything took 80 ms, in which no thread of the process went on."""
-    assert gc.get_freeze_count() > 50_000

@@ -16,7 +16,6 @@ from packr.warehouse.metrics import pipeline
 from packr.warehouse.metrics.compute import COLUMNS, compute
 from packr.warehouse.models import KitPart, Order, OrderLine, ProcessingMark, SkuMetrics
 from syncs.engine import runner
-from syncs.engine.run_slice import schedule_of
 from syncs.models import Checkpoint, Mode, Phase, State, SyncRun
 from syncs.runs.claims import claim
 from syncs.runs.enqueue import request_runs
@@ -230,10 +229,7 @@ def test_an_idle_run_asks_nothing_more(clock: Any, wms: Any, connection: Any, mo
     idle()  # the first one after a full plans its wide read
     with_steps = idle()
     monkeypatch.setattr(pipeline, "STEPS", {})
-    monkeypatch.setattr("syncs.engine.pending_changes.STEPS", {})
-    schedule_of.cache_clear()
     without = idle()
-    schedule_of.cache_clear()
     assert without == with_steps
 
 

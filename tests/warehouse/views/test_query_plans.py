@@ -19,8 +19,7 @@ from packr.warehouse.mirror.schema import TABLES
 from packr.warehouse.models import InboundShipment, InventoryItem, Order, ProcessingMark
 from packr.workspaces.models import Role, Workspace
 from packr.workspaces.request_context import RequestContext
-from syncs.engine import pending_changes
-from syncs.engine.run_slice import schedule_of
+from syncs.runs import sql as run_sql
 from tests.kit import factories as make
 from tests.kit import large
 from tests.kit.page_fixtures import signed_in
@@ -281,10 +280,10 @@ def test_a_run_that_finds_nothing_reads_no_table(entity: Entity) -> None:
     connection = newest.connection
     mark = ProcessingMark.objects.create(connection=connection, entity=entity.value, change_no=newest.change_no)
     with CaptureQueriesContext(database) as asked:
-        schedule = schedule_of(entity).get(connection.pk, entity)
-    assert not pending_changes.read_pending(schedule, entity).has_changes
+        state = run_sql.get_schedule_state(connection.pk, entity)
+    assert not state.has_unprocessed_changes
     plan = explained(asked.captured_queries[0]["sql"])
     here = [node for node in nodes(plan) if node.get("Relation Name") == newest._meta.db_table]
     assert [read(node) for node in here] == [1]
     ProcessingMark.objects.filter(pk=mark.pk).update(change_no=newest.change_no - 1)
-    assert pending_changes.read_pending(schedule_of(entity).get(connection.pk, entity), entity).has_changes
+    assert run_sql.get_schedule_state(connection.pk, entity).has_unprocessed_changes
