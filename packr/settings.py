@@ -4,7 +4,6 @@
 Without it a missing secret is an error at start: Packr does not run half configured.
 """
 
-import sys
 from datetime import timedelta
 from pathlib import Path
 
@@ -17,22 +16,19 @@ BASE_DIR = Path(__file__).resolve().parent.parent
 
 VERSION = "0.1.0"
 DEBUG = env.bool("PACKR_DEBUG", default=False)
-TESTING = "pytest" in sys.modules
 DATA_DIR = Path(env.str("PACKR_DATA_DIR", default=str(BASE_DIR / "var"))).resolve()
 DATA_DIR.mkdir(parents=True, exist_ok=True)
 
 
 def secret(name: str, for_developers: str) -> str:
-    """The secret called `name`; developers and tests get a fixed one, everybody else must set it."""
-    value = str(env.str(name, default=""))
-    if not value and (DEBUG or TESTING):
-        return for_developers
+    """Return the secret `name` from the environment; in debug mode a missing one has a fixed default."""
+    value = str(env.str(name, default=for_developers if DEBUG else ""))
     if not value:
         raise ImproperlyConfigured(f"{name} is not set. Packr does not start without it; see README.md, Settings.")
     return value
 
 
-SECRET_KEY = secret("PACKR_SECRET_KEY", "only-for-developers-and-tests-0123456789-abcdefghij")
+SECRET_KEY = secret("PACKR_SECRET_KEY", "only-for-developers-0123456789-abcdefghijklmnopqrst")
 # Fernet keys, comma-separated: the first encrypts, all decrypt. Never made from SECRET_KEY.
 CREDENTIAL_KEYS = secret("PACKR_CREDENTIAL_KEYS", "cGFja3ItZGV2ZWxvcGVycy1hbmQtdGVzdHMtb25seSE=").split(",")
 
@@ -45,8 +41,8 @@ SECURE = BASE_URL.startswith("https://")
 SLICE_SECONDS = env.float("PACKR_SLICE_SECONDS", default=2)
 LEASE_SECONDS = env.float("PACKR_LEASE_SECONDS", default=60)
 LANES = env.int("PACKR_LANES", default=8)
-# How often a web request is an occasion to look after the syncs. In tests only where they ask for it.
-WEB_WATCHES_EVERY = None if TESTING else timedelta(minutes=1)
+# How often a web request triggers the watchdog; None switches it off.
+WEB_WATCHES_EVERY = timedelta(minutes=1)
 # host:port pairs that may be private and plain http, for instance a WMS in the same rack.
 PRIVATE_WMS_HOSTS = frozenset(env.list("PACKR_PRIVATE_WMS_HOSTS", default=[]))
 
@@ -230,7 +226,7 @@ STATIC_ROOT.mkdir(exist_ok=True)
 STATICFILES_DIRS = [BASE_DIR / "packr" / "static"]
 # Served by the finders: no collectstatic step between a change and what people see.
 WHITENOISE_USE_FINDERS = True
-WHITENOISE_AUTOREFRESH = DEBUG or TESTING
+WHITENOISE_AUTOREFRESH = DEBUG
 
 EMAIL_CONFIG = env.email_url_config(env.str("EMAIL_URL", default="") or "consolemail://")
 vars().update(EMAIL_CONFIG)

@@ -2,7 +2,7 @@
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.views.decorators.http import require_POST
+from django.views.decorators.http import require_POST, require_safe
 
 from packr.workspaces import access
 from packr.workspaces.models import Membership, Role, Workspace
@@ -14,6 +14,7 @@ from ..models import Connection
 
 
 @signed_in
+@require_safe
 def integrations(request: HttpRequest) -> HttpResponse:
     """Every connection of the workspace: for those that live the WMS Connected card, for the others what they were."""
     workspace = request_context(request).workspace

@@ -13,6 +13,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase, QueryDict
 from django.shortcuts import redirect, resolve_url
 from django.template.loader import render_to_string
 from django.utils.cache import patch_vary_headers
+from django.views.decorators.http import require_safe
 
 from . import access
 
@@ -51,6 +52,7 @@ def signed_in(view: View[Rest]) -> View[Rest]:
 
 
 @signed_in
+@require_safe
 def home(request: HttpRequest) -> HttpResponse:
     """To the screen people start with; support, who are in no workspace, go to the admin."""
     if request.user.is_staff and not access.workspaces(request.user).exists():

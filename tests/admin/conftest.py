@@ -22,8 +22,7 @@ from tests.kit import factories
 
 @pytest.fixture(autouse=True)
 def _as_tests_need_it(settings: Any) -> Iterator[None]:
-    """A cache that is nobody else's; static files without a collected folder."""
-    settings.WHITENOISE_AUTOREFRESH = True
+    """Give each test a cache of its own."""
     settings.CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
     yield
     cache.clear()

@@ -158,7 +158,6 @@ def test_another_workspaces_record_does_not_exist(program: Program, connection: 
     assert send(program("elsewhere"), "get", "orders/").json()["results"] == []
 
 
-@pytest.mark.skipif(Entity.BILLS not in TABLES, reason="no bills are mirrored")
 def test_bills_are_for_those_who_may_see_them(program: Program, connection: Any) -> None:
     """L15: 403 in list and record, until the right is given."""
     bill = make.mirrored(TABLES[Entity.BILLS].model, connection)

@@ -33,7 +33,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     if not Path(CHROMIUM["executable_path"]).exists():
-        pytest.skip("The system has no Chromium: apt-get install chromium")
+        pytest.fail("The system has no Chromium. Run: bash .ci/packages")
     # Playwright keeps an event loop in this thread; what the tests ask of the database is not in it.
     os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
     with sync_playwright() as play:

@@ -3,6 +3,7 @@
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import render
+from django.views.decorators.http import require_safe
 
 from packr.workspaces.request_context import RequestContext, request_context
 from packr.workspaces.views import signed_in
@@ -14,6 +15,7 @@ from ..lists.screens import Screen
 
 
 @signed_in
+@require_safe
 def listing(request: HttpRequest, screen: Screen) -> HttpResponse:
     """One data screen. What is shown of it is in the address: see `listing.parse_query`."""
     here, asked = _seen(request, screen), lists.parse_query(screen, request.GET)
@@ -23,6 +25,7 @@ def listing(request: HttpRequest, screen: Screen) -> HttpResponse:
 
 
 @signed_in
+@require_safe
 def export(request: HttpRequest, screen: Screen) -> StreamingHttpResponse:
     """The whole of what a data screen shows at the same address, as a CSV file."""
     here, asked = _seen(request, screen), lists.parse_query(screen, request.GET)

@@ -5,6 +5,7 @@ from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
+from django.views.decorators.http import require_safe
 
 from packr.workspaces.request_context import RequestContext, request_context
 from packr.workspaces.views import signed_in
@@ -28,6 +29,7 @@ Names = dict[tuple[int, str], str]
 
 
 @signed_in
+@require_safe
 def order(request: HttpRequest, pk: int) -> HttpResponse:
     """One order with its lines and what was shipped for it."""
     here = request_context(request)
@@ -53,6 +55,7 @@ def order(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 @signed_in
+@require_safe
 def inbound_shipment(request: HttpRequest, pk: int) -> HttpResponse:
     """One inbound shipment with its lines and receipts."""
     here = request_context(request)
@@ -70,6 +73,7 @@ def inbound_shipment(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 @signed_in
+@require_safe
 def returned(request: HttpRequest, pk: int) -> HttpResponse:
     """One return with its lines and the parcels it comes in."""
     here = request_context(request)
@@ -91,6 +95,7 @@ def returned(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 @signed_in
+@require_safe
 def product(request: HttpRequest, pk: int) -> HttpResponse:
     """One product, with the stock of what it is made of."""
     here = request_context(request)
@@ -113,6 +118,7 @@ def product(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 @signed_in
+@require_safe
 def inventory_item(request: HttpRequest, pk: int) -> HttpResponse:
     """One item on the shelf: its units per warehouse, by lot and by location."""
     here = request_context(request)
