@@ -22,7 +22,7 @@ class Tryton(Connector):
     resources = {
         Entity.ORDERS: orders.ORDERS.resource,
         Entity.ORDER_SHIPMENTS: orders.ORDER_SHIPMENTS.resource,
-        Entity.INVENTORY: stock.INVENTORY.resource,
+        Entity.INVENTORY: stock.INVENTORY,
         Entity.INBOUND_SHIPMENTS: inbound.INBOUND_SHIPMENTS.resource,
         Entity.PRODUCTS: stock.PRODUCTS.resource,
         Entity.CUSTOMERS: reference_data.CUSTOMERS.resource,
@@ -36,8 +36,8 @@ class Tryton(Connector):
     def check(cls, client: Client, *, connecting: bool = False) -> ConnectionHealth:
         """Ask what the login works with; when connecting, first the server's version, and with the password anew."""
         if connecting:
-            rpc.version(client)
-        answer = rpc.sign_in(client) if connecting else rpc.preferences(client)
+            rpc.check_version(client)
+        answer = rpc.sign_in(client) if connecting else rpc.load_context(client)
         company = client.state["context"].get("company.rec_name")
         warning = "" if company else "This login works for no company in Tryton, so no stock can be counted."
         return ConnectionHealth(clock=answer.clock, account=company or "", warning=warning)

@@ -1,100 +1,86 @@
-"""What people call things, as Tryton's ids: parties, products, addresses. Reading only, before anything is sent."""
+"""Ids of what people name: parties, products, warehouses. These searches only read, before anything is sent."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from typing import Any
 
 from ...http.client import Client
 from ..actions import ActionRejected, ActionRequest, before_sending
-from .resources import BY_ID
+from .resources import BY_ID, Domain
 from .rpc import call
 
-Row = dict[str, Any]
+Values = dict[str, Any]
 
 
-def rows(client: Client, model: str, domain: list[Any], *names: str, limit: int | None = None) -> list[Row]:
-    """What a search finds, by id. It changes nothing, so a failure says that nothing has left."""
+def search(client: Client, model: str, domain: Domain, *names: str, limit: int | None = None) -> list[Values]:
+    """Return the rows of a domain, by id. A failure counts as one before anything was sent."""
     with before_sending():
-        return call(client, list[Row], f"model.{model}.search_read", domain, 0, limit, BY_ID, list(names))
+        return call(client, list[Values], f"model.{model}.search_read", domain, 0, limit, BY_ID, list(names))
 
 
-def one(client: Client, model: str, number: Any, *names: str) -> Row | None:
-    """The row of an id, if there is one."""
-    return next(iter(rows(client, model, [["id", "=", number]], *names)), None)
+def find_by_id(client: Client, model: str, row_id: Any, *names: str) -> Values | None:
+    """Return the row with this id, None if there is none."""
+    return next(iter(search(client, model, [["id", "=", row_id]], *names)), None)
 
 
-def number_of(wish: ActionRequest) -> int:
-    """The id of what is to be changed, without the name of its model; Declined when it is none of Tryton's."""
-    text = str(wish.target).rpartition(",")[2]
+def target_id(request: ActionRequest) -> int:
+    """Return the id of what is to be changed, without its model's name. Raises ActionRejected if it is not Tryton's."""
+    text = str(request.target).rpartition(",")[2]
     if not text.isdecimal():
-        raise ActionRejected("Tryton knows nothing of this id.")
+        raise ActionRejected("Tryton does not know this id.")
     return int(text)
 
 
-def amount(text: Any) -> Row:
-    """A numeric as Tryton wants it."""
-    return {"__class__": "Decimal", "decimal": str(text)}
+def field_error(field: str, message: str) -> ActionRejected:
+    return ActionRejected("Some values were not accepted.", fields={field: [message]})
 
 
-def day_on_the_wire(text: str) -> Row:
-    """A day such as 2026-03-01 as Tryton wants it."""
-    found = date.fromisoformat(text)
-    return {"__class__": "date", "year": found.year, "month": found.month, "day": found.day}
-
-
-def party(client: Client, name: str, field: str, *names: str) -> Row:
-    """The one active party of a code or an exact name; Declined, at the field, when there is none or are several."""
-    known = [["active", "=", True], ["OR", ["code", "=", name], ["name", "=", name]]]
-    found = rows(client, "party.party", known, "code", "name", *names, limit=3)
+def find_party(client: Client, name: str, field: str, *names: str) -> Values:
+    """Return the only active party with this code or exact name. Raises ActionRejected if there is none or several."""
+    domain = [["active", "=", True], ["OR", ["code", "=", name], ["name", "=", name]]]
+    found = search(client, "party.party", domain, "code", "name", *names, limit=3)
     by_code = [row for row in found if row.get("code") == name] or found
-    if len(by_code) != 1:
-        said = (
-            "knows no party of this code or name." if not found else "has several parties of this name: use the code."
-        )
-        raise ActionRejected("Some values were not accepted.", fields={field: [f"Tryton {said}"]})
+    if not by_code:
+        raise field_error(field, "Tryton knows no party of this code or name.")
+    if len(by_code) > 1:
+        raise field_error(field, "Tryton has several parties of this name: use the code.")
     return by_code[0]
 
 
-@dataclass(frozen=True, slots=True)
-class Item:
-    """A product: its id and the unit that it is counted in."""
-
-    id: int
-    unit: int
-
-
-def items(client: Client, lines: Sequence[Mapping[str, Any]]) -> list[Item]:
-    """The products of lines, by SKU; Declined, each at its line, for those that Tryton does not know."""
+def find_products(client: Client, lines: Sequence[Mapping[str, Any]]) -> list[Values]:
+    """Return each line's product with its `default_uom`. Raises ActionRejected for SKUs that Tryton does not know."""
     codes = sorted({str(line["sku"]) for line in lines})
-    domain = [["active", "=", True], ["code", "in", codes]]
-    known = {row["code"]: Item(row["id"], row["default_uom"]) for row in _products(client, domain)}
+    rows = search(client, "product.product", [["active", "=", True], ["code", "in", codes]], "code", "default_uom")
+    products = {row["code"]: row for row in rows}
     errors = {
-        f"line_items.{place}.sku": ["Tryton knows no product of this code."]
-        for place, line in enumerate(lines)
-        if line["sku"] not in known
+        f"line_items.{position}.sku": ["Tryton knows no product of this code."]
+        for position, line in enumerate(lines)
+        if line["sku"] not in products
     }
     if errors:
         raise ActionRejected("Some values were not accepted.", fields=errors)
-    return [known[line["sku"]] for line in lines]
+    return [products[line["sku"]] for line in lines]
 
 
-def _products(client: Client, domain: list[Any]) -> list[Row]:
-    return rows(client, "product.product", domain, "code", "default_uom")
-
-
-def quantity(text: Any) -> float:
-    """A number of units as Tryton wants it."""
-    return float(Decimal(str(text)))
-
-
-def warehouse(client: Client, external_id: Any, *names: str) -> Row:
-    """A warehouse by its id; Declined, at the field, when there is none."""
-    known = [["type", "=", "warehouse"], ["id", "=", int(external_id) if str(external_id).isdecimal() else 0]]
-    found = rows(client, "stock.location", known, *names)
+def find_warehouse(client: Client, external_id: Any, *names: str) -> Values:
+    """Return the warehouse with this id. Raises ActionRejected if there is none."""
+    row_id = int(external_id) if str(external_id).isdecimal() else 0
+    found = search(client, "stock.location", [["type", "=", "warehouse"], ["id", "=", row_id]], *names)
     if not found:
-        raise ActionRejected(
-            "Some values were not accepted.", fields={"warehouse_id": ["Tryton knows no such warehouse."]}
-        )
+        raise field_error("warehouse_id", "Tryton knows no such warehouse.")
     return found[0]
+
+
+def encode_amount(text: Any) -> Values:
+    return {"__class__": "Decimal", "decimal": str(text)}
+
+
+def encode_day(text: str) -> Values:
+    """Return a day such as 2026-03-01 as Tryton expects it."""
+    day = date.fromisoformat(text)
+    return {"__class__": "date", "year": day.year, "month": day.month, "day": day.day}
+
+
+def encode_quantity(text: Any) -> float:
+    return float(Decimal(str(text)))

@@ -13,7 +13,7 @@ from ...errors import ConnectorError
 from ...http.client import Client
 from ..actions import ActionRejected, ActionRequest, ActionResult, OutcomeUnknown
 from . import lookups
-from .lookups import Row, amount, day_on_the_wire, number_of, quantity, rows
+from .lookups import Values, encode_amount, encode_day, encode_quantity, search, target_id
 from .orders import ORDERS
 from .rpc import change
 
@@ -60,15 +60,15 @@ def find_created(client: Client, wish: ActionRequest) -> ActionResult | None:
         return None
 
 
-def _made(client: Client, wish: ActionRequest) -> Row | None:
+def _made(client: Client, wish: ActionRequest) -> Values | None:
     ours = ["OR", ["reference", "=", wish.reference], ["comment", "like", f"%{wish.reference}%"]]
-    return next(iter(rows(client, "sale.sale", [ours], "state")), None)
+    return next(iter(search(client, "sale.sale", [ours], "state")), None)
 
 
 def _draft(client: Client, wish: ActionRequest) -> int:
     values = wish.values
-    buyer = lookups.party(client, values["party"], "party")
-    items = lookups.items(client, values["line_items"])
+    buyer = lookups.find_party(client, values["party"], "party")
+    items = lookups.find_products(client, values["line_items"])
     filled = _filled_in(client, buyer["id"])
     carrier = values.get("shipping_method_id")
     sale = {
@@ -82,16 +82,16 @@ def _draft(client: Client, wish: ActionRequest) -> int:
     if not carrier:
         sale["shipment_cost_method"] = None  # else it can't be quoted without a carrier
     if "warehouse_id" in values:
-        sale["warehouse"] = lookups.warehouse(client, values["warehouse_id"])["id"]
+        sale["warehouse"] = lookups.find_warehouse(client, values["warehouse_id"])["id"]
     if "required_ship_date" in values:
-        sale["shipping_date"] = day_on_the_wire(values["required_ship_date"])
+        sale["shipping_date"] = encode_day(values["required_ship_date"])
     if "ship_to_address" in values:
         sale["shipment_address"] = _address(client, buyer["id"], values["ship_to_address"])
     made = change(client, f"{SALE}.create", [sale])
     return int(made[0])
 
 
-def _filled_in(client: Client, buyer: int) -> Row:
+def _filled_in(client: Client, buyer: int) -> Values:
     """What Tryton's own form would fill in for a customer: addresses and terms."""
     asked = {"party": buyer, "company": client.state["context"].get("company")}
     said = change(client, f"{SALE}.on_change", asked, ["party"])
@@ -100,12 +100,12 @@ def _filled_in(client: Client, buyer: int) -> Row:
     return {name: found[name] for name in wanted if isinstance(found, dict) and found.get(name) is not None}
 
 
-def _line(line: Any, item: lookups.Item) -> Row:
+def _line(line: Any, product: Values) -> Values:
     return {
-        "product": item.id,
-        "quantity": quantity(line["quantity"]),
-        "unit": item.unit,
-        "unit_price": amount(line["unit_price"]),
+        "product": product["id"],
+        "quantity": encode_quantity(line["quantity"]),
+        "unit": product["default_uom"],
+        "unit_price": encode_amount(line["unit_price"]),
     }
 
 
@@ -118,11 +118,11 @@ def _address(client: Client, buyer: int, wanted: Any) -> int:
         "city": wanted.get("city"),
         "postal_code": wanted.get("postal_code"),
     }
-    known = rows(client, "party.address", [["party", "=", buyer], ["city", "=", words["city"]]], *words)
+    known = search(client, "party.address", [["party", "=", buyer], ["city", "=", words["city"]]], *words)
     for row in known:
         if all((row.get(name) or None) == (value or None) for name, value in words.items()):
             return int(row["id"])
-    country = rows(client, "country.country", [["code", "=", str(wanted.get("country")).upper()]])
+    country = search(client, "country.country", [["code", "=", str(wanted.get("country")).upper()]])
     if not country:
         raise ActionRejected(
             "Some values were not accepted.", fields={"ship_to_address.country": ["Tryton knows no such country."]}
@@ -148,7 +148,7 @@ def _take_back(client: Client, number: int) -> None:
 
 
 def _state(client: Client, number: int) -> str:
-    found = lookups.one(client, "sale.sale", number, "state")
+    found = lookups.find_by_id(client, "sale.sale", number, "state")
     if found is None:
         raise ActionRejected("Tryton no longer has this order.")
     return str(found["state"])
@@ -159,7 +159,7 @@ def _state(client: Client, number: int) -> str:
 
 def hold(client: Client, wish: ActionRequest) -> ActionResult:
     """Put an order back to draft or, once it is confirmed, its shipments."""
-    number = number_of(wish)
+    number = target_id(wish)
     state = _state(client, number)
     if state == "quotation":
         change(client, f"{SALE}.draft", [number])
@@ -185,7 +185,7 @@ def _hold_shipments(client: Client, number: int, state: str) -> None:
 
 def release(client: Client, wish: ActionRequest) -> ActionResult:
     """Let an order go on: quote and confirm it, or let its shipments wait for their goods again."""
-    number = number_of(wish)
+    number = target_id(wish)
     state = _state(client, number)
     if state == "draft":
         change(client, f"{SALE}.quote", [number])
@@ -200,7 +200,7 @@ def release(client: Client, wish: ActionRequest) -> ActionResult:
 
 def cancel(client: Client, wish: ActionRequest) -> ActionResult:
     """Cancel an order. One that is confirmed can't be: then its shipments are, and Tryton told to leave it at that."""
-    number = number_of(wish)
+    number = target_id(wish)
     state = _state(client, number)
     if state in ("draft", "quotation"):
         change(client, f"{SALE}.cancel", [number])
@@ -214,7 +214,7 @@ def cancel(client: Client, wish: ActionRequest) -> ActionResult:
 
 
 def _cancel_shipments(client: Client, number: int) -> None:
-    every = rows(client, "stock.shipment.out", [["moves.origin.sale", "=", number, "sale.line"]], "state")
+    every = search(client, "stock.shipment.out", [["moves.origin.sale", "=", number, "sale.line"]], "state")
     if any(one["state"] in ("shipped", "done") for one in every):
         raise ActionRejected("This order, or a part of it, has been shipped already.")
     live = [one["id"] for one in every if one["state"] in OPEN_SHIPMENTS]
@@ -225,7 +225,7 @@ def _cancel_shipments(client: Client, number: int) -> None:
 
 def _leave_cancelled(client: Client, number: int) -> None:
     """Go through Tryton's own questions after a cancelled shipment: what was cancelled is not sent again."""
-    if (lookups.one(client, "sale.sale", number, "shipment_state") or {}).get("shipment_state") != "exception":
+    if (lookups.find_by_id(client, "sale.sale", number, "shipment_state") or {}).get("shipment_state") != "exception":
         return
     active = {"active_model": "sale.sale", "active_id": number, "active_ids": [number]}
     session = change(client, f"{WIZARD}.create", **active)[0]
@@ -236,15 +236,15 @@ def _leave_cancelled(client: Client, number: int) -> None:
     change(client, f"{WIZARD}.delete", session, **active)
 
 
-def _shipments(client: Client, number: int) -> list[Row]:
+def _shipments(client: Client, number: int) -> list[Values]:
     """The shipments of an order that have not left."""
-    found = rows(client, "stock.shipment.out", [["moves.origin.sale", "=", number, "sale.line"]], "state")
+    found = search(client, "stock.shipment.out", [["moves.origin.sale", "=", number, "sale.line"]], "state")
     return [one for one in found if one["state"] in OPEN_SHIPMENTS]
 
 
 def find_held(client: Client, wish: ActionRequest) -> ActionResult | None:
     """Whether the order is on hold."""
-    number = number_of(wish)
+    number = target_id(wish)
     state = _state(client, number)
     shipments = _shipments(client, number) if state not in ("draft", "quotation") else []
     held = state == "draft" or (bool(shipments) and all(one["state"] == "draft" for one in shipments))
@@ -253,7 +253,7 @@ def find_held(client: Client, wish: ActionRequest) -> ActionResult | None:
 
 def find_released(client: Client, wish: ActionRequest) -> ActionResult | None:
     """Whether the order goes on."""
-    number = number_of(wish)
+    number = target_id(wish)
     state = _state(client, number)
     waits = state in ("draft", "quotation") or any(one["state"] == "draft" for one in _shipments(client, number))
     return None if waits else done(client, number)
@@ -261,5 +261,5 @@ def find_released(client: Client, wish: ActionRequest) -> ActionResult | None:
 
 def find_cancelled(client: Client, wish: ActionRequest) -> ActionResult | None:
     """Whether the order is cancelled."""
-    found = done(client, number_of(wish))
+    found = done(client, target_id(wish))
     return found if getattr(found.record, "status", "") == "cancelled" else None

@@ -1,178 +1,184 @@
-"""How Tryton writes values (trytond 8.2.1, `protocols/jsonrpc.py`), and rows that several tables share.
+"""How Tryton writes values, and rows that read them. Facts: trytond 8.2.1, `protocols/jsonrpc.py` (November 2026).
 
-A wire struct is also the list of what to ask: `fields_of` reads the names off it. A name that ends with a dot is what
-Tryton sends for a dotted question: ask `party.name`, and `party.` comes, an object or, for lists, a list of objects.
+A field with a dotted name, such as `party.name`, arrives inside an object under the key `party.`, or inside a list of
+objects when the field refers to several rows.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Any
-
-from msgspec import Struct, field, inspect
+from typing import Any, TypeVar
 
 from ...records import FromAddress, ToAddress
+from ..parsing import number
+
+# The fields of rows that several tables refer to, to be asked for by these names.
+STAMP = "id last_modified_at"
+PRODUCT = "product.id product.code"
+PARTY = "name email phone mobile"
+ADDRESS = "party_name street city postal_code country.code subdivision.code"
+T = TypeVar("T")
 
 
-class Moment(Struct, frozen=True):
-    """A time: naive, and meant as UTC."""
-
-    year: int
-    month: int
-    day: int
-    hour: int = 0
-    minute: int = 0
-    second: int = 0
-    microsecond: int = 0
-
-    def utc(self) -> datetime:
-        return datetime(
-            self.year, self.month, self.day, self.hour, self.minute, self.second, self.microsecond, tzinfo=UTC
-        )
+def required(name: str, value: T | None) -> T:
+    """Return the value of a field that is never null. Raises ValueError if it is."""
+    if value is None:
+        raise ValueError(f"{name} is missing")
+    return value
 
 
-class Amount(Struct, frozen=True):
-    """A numeric: exact, in text."""
+class Row:
+    """One row of an answer. Its methods read one field and raise ValueError when the value has another type."""
 
-    decimal: Decimal
+    def __init__(self, values: Any) -> None:
+        if not isinstance(values, dict):
+            raise ValueError("a row is no object")
+        self.values = values
+
+    @property
+    def id(self) -> int:
+        return int(required("id", self._value("id", int)))
+
+    @property
+    def created_at(self) -> datetime:
+        return required("create_date", self.moment("create_date"))
+
+    @property
+    def changed_at(self) -> datetime:
+        """The row's last change or, if it was never changed, its creation (aware UTC)."""
+        return required("last_modified_at", self.moment("last_modified_at"))
+
+    def selection(self, name: str) -> str:
+        """Return the value of a selection, such as `draft`, which is never null."""
+        return str(required(name, self._value(name, str)))
+
+    def text(self, name: str) -> str | None:
+        """Return a text, None if it is empty."""
+        return self.string(name) or None
+
+    def string(self, name: str) -> str | None:
+        """Return a text as it was sent, which may be empty."""
+        value = self._value(name, str)
+        return None if value is None else str(value)
+
+    def id_of(self, name: str) -> str | None:
+        """Return the id of the row that a field refers to, as text."""
+        value = self._value(name, int)
+        return None if value is None else str(value)
+
+    def flag(self, name: str) -> bool:
+        """Return a truth value. SQLite has none: Tryton sends 0 and 1 from there."""
+        value = self.values.get(name)
+        return value if isinstance(value, bool) else bool(self._value(name, int))
+
+    def quantity(self, name: str) -> Decimal | None:
+        """Return a number of units, which Tryton sends as a plain JSON number."""
+        value = self._value(name, int, float, Decimal)
+        return None if value is None else Decimal(str(value))
+
+    def amount(self, name: str) -> Decimal | None:
+        """Return a numeric, which Tryton sends as exact text inside an object."""
+        value = self._value(name, dict)
+        try:
+            return None if value is None else Decimal(value["decimal"])
+        except (KeyError, TypeError, ArithmeticError) as error:
+            raise ValueError(f"{name} is not an amount") from error
+
+    def moment(self, name: str) -> datetime | None:
+        """Return a time, which Tryton sends in UTC without a zone, or a day as its midnight UTC."""
+        value = self._value(name, dict)
+        if value is None:
+            return None
+        try:
+            hour, minute, second = value.get("hour", 0), value.get("minute", 0), value.get("second", 0)
+            day = datetime(value["year"], value["month"], value["day"], hour, minute, second, tzinfo=UTC)
+            return day.replace(microsecond=value.get("microsecond", 0))
+        except (KeyError, TypeError) as error:
+            raise ValueError(f"{name} is not a time") from error
+
+    def row(self, name: str) -> "Row | None":
+        """Return the row that a field refers to."""
+        value = self._value(f"{name}.", dict)
+        return None if value is None else Row(value)
+
+    def required_row(self, name: str) -> "Row":
+        """Return the row that a field refers to, which is never null."""
+        return required(name, self.row(name))
+
+    def rows(self, name: str) -> "list[Row]":
+        """Return the rows that a field refers to; none if the field was not asked for."""
+        values = self.values.get(f"{name}.", [])
+        if not isinstance(values, list):
+            raise ValueError(f"{name} is no list")
+        return [Row(value) for value in values]
+
+    def _value(self, name: str, *types: type) -> Any:
+        value = self.values.get(name)
+        if value is None or (isinstance(value, types) and not isinstance(value, bool)):
+            return value
+        raise ValueError(f"{name} has a value of another type: {str(value)[:60]}")
 
 
-def day(value: Moment | None) -> datetime | None:
-    """A date, as midnight UTC of that day."""
-    return value.utc() if value else None
+def dotted_names(fields: Mapping[str, str]) -> Iterator[str]:
+    """Yield the full names of `fields`, which gives the names of fields by the path to their row."""
+    for path, names in fields.items():
+        yield from (f"{path}.{name}" if path else name for name in names.split())
 
 
-def exact(amount: Amount | None) -> Decimal | None:
-    return amount.decimal if amount else None
+def latest_change(*rows: Row) -> datetime:
+    """Return the latest stamp of the rows that a record is made of (aware UTC)."""
+    return max(row.changed_at for row in rows)
 
 
-def on_the_wire(moment: datetime) -> dict[str, Any]:
-    """An aware moment as Tryton's domains want it."""
+def encoded_moment(moment: datetime) -> dict[str, Any]:
+    """Return an aware moment as Tryton's domains expect it."""
     utc = moment.astimezone(UTC)
-    parts = {name: getattr(utc, name) for name in Moment.__struct_fields__}
-    return {"__class__": "datetime", **parts}
+    names = ("year", "month", "day", "hour", "minute", "second", "microsecond")
+    return {"__class__": "datetime", **{name: getattr(utc, name) for name in names}}
 
 
-class Row(Struct, kw_only=True):
-    """What every row has. `last_modified_at` is its last change or, where it was never changed, its creation."""
-
-    id: int
-    last_modified_at: Moment
-
-
-class Document(Row, kw_only=True):
-    create_date: Moment
+def product_fields(line: Row) -> dict[str, Any]:
+    """Return the product of a line or a move in the unified names."""
+    product = line.row("product")
+    return {
+        "inventory_item_id": str(product.id) if product else None,
+        "sku": product.text("code") if product else None,
+    }
 
 
-def latest(*rows: Row) -> datetime:
-    """The latest stamp of the rows a record is made of."""
-    return max(row.last_modified_at.utc() for row in rows)
+def product_quantity(move: Row) -> dict[str, Any]:
+    """Return the product and the quantity of a move in the unified names."""
+    return {**product_fields(move), "quantity": number(move.quantity("quantity"))}
 
 
-def fields_of(wire: type[Struct]) -> tuple[str, ...]:
-    """The names to ask for so that the answer fills a wire struct."""
-    return tuple(_names(inspect.type_info(wire), ""))
-
-
-def _names(info: inspect.Type, prefix: str) -> Iterator[str]:
-    assert isinstance(info, inspect.StructType)
-    for one in info.fields:
-        if one.encode_name.endswith("."):
-            yield from _names(_struct(one.type), prefix + one.encode_name)
-        else:
-            yield prefix + one.encode_name
-
-
-def _struct(info: inspect.Type) -> inspect.Type:
-    """The struct inside `X | None` or `list[X]`."""
-    if isinstance(info, inspect.ListType):
-        return info.item_type
-    if isinstance(info, inspect.UnionType):
-        return next(one for one in info.types if not isinstance(one, inspect.NoneType))
-    return info
-
-
-class Code(Struct):
-    code: str | None = None
-
-
-class Party(Struct, kw_only=True):
-    name: str | None = None
-    email: str | None = None
-    phone: str | None = None
-    mobile: str | None = None
-
-
-class Name(Struct):
-    """A party that is only named."""
-
-    id: int
-    name: str | None = None
-
-
-class Address(Struct):
-    party_name: str | None = None
-    street: str | None = None
-    city: str | None = None
-    postal_code: str | None = None
-    country: Code | None = field(default=None, name="country.")
-    subdivision: Code | None = field(default=None, name="subdivision.")
-
-
-class Carrier(Struct):
-    """`id` is the carrier's: the shipping method's."""
-
-    id: int
-    party: Name | None = field(default=None, name="party.")
-
-
-class Item(Struct):
-    """A product inside another document's line."""
-
-    id: int
-    code: str | None = None
-
-
-def item_id(item: Item | None) -> str | None:
-    return str(item.id) if item else None
-
-
-def sku(item: Item | None) -> str | None:
-    return (item.code or None) if item else None
-
-
-def parts_of(address: Address | None) -> dict[str, str | None]:
-    """An address in the unified names. `US-ME` becomes the state `ME`; a street's third line and on are one."""
+def address_fields(address: Row | None) -> dict[str, str | None]:
+    """Return an address in the unified names. `US-ME` becomes the state `ME`; all lines after the second are joined."""
     if address is None:
         return {}
-    lines = [line.strip() for line in (address.street or "").splitlines() if line.strip()]
-    state = address.subdivision.code if address.subdivision else None
+    lines = [line.strip() for line in (address.text("street") or "").splitlines() if line.strip()]
+    country, subdivision = address.row("country"), address.row("subdivision")
+    state = subdivision.string("code") if subdivision else None
     return {
         "address1": lines[0] if lines else None,
         "address2": lines[1] if len(lines) > 1 else None,
         "address3": ", ".join(lines[2:]) or None,
-        "city": address.city or None,
+        "city": address.text("city"),
         "state": state.partition("-")[2] or state if state else None,
-        "postal_code": address.postal_code or None,
-        "country": (address.country.code if address.country else None) or None,
+        "postal_code": address.text("postal_code"),
+        "country": country.text("code") if country else None,
     }
 
 
-def from_address(address: Address | None) -> FromAddress | None:
-    return FromAddress(**parts_of(address)) if address else None
+def parse_from_address(address: Row | None) -> FromAddress | None:
+    return FromAddress(**address_fields(address)) if address else None
 
 
-def to_address(address: Address | None, party: Party | None) -> ToAddress:
-    """Where goods go and to whom; the name on the address goes before the party's own."""
-    party = party or Party()
+def parse_to_address(address: Row | None, party: Row | None) -> ToAddress:
+    """Return where goods go and to whom. A name on the address takes precedence over the party's."""
+    party = party or Row({})
     return ToAddress(
-        **parts_of(address),
-        full_name=(address.party_name if address else None) or party.name or None,
-        phone_number=party.phone or party.mobile or None,
-        email_address=party.email or None,
+        **address_fields(address),
+        full_name=(address.text("party_name") if address else None) or party.text("name"),
+        phone_number=party.text("phone") or party.text("mobile"),
+        email_address=party.text("email"),
     )
-
-
-def text(value: int | str | None) -> str | None:
-    """An id as text; an empty text is nothing."""
-    return None if value is None or value == "" else str(value)

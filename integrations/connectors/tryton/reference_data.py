@@ -1,66 +1,56 @@
-"""Customers, warehouses and shipping methods. Facts: trytond_company, _stock and _carrier 8.2."""
-
-from msgspec import field
+"""Customers, warehouses and shipping methods. Facts: trytond_company, _stock and _carrier 8.2 (November 2026)."""
 
 from ...records import Customer, ShippingMethod, Warehouse
-from .payloads import Address, Document, Row, from_address, latest, text
+from .payloads import ADDRESS, STAMP, Row, latest_change, parse_from_address
 from .resources import Table
 
 
-class Party(Row, kw_only=True):
-    """The party that a company or a carrier is, its stamp included: it is a part of the record."""
-
-    name: str | None = None
-    email: str | None = None
-
-
-class Company(Document, kw_only=True):
-    party: Party = field(name="party.")
-
-
-def customer(row: Company) -> Customer:
-    """A company whose books Tryton keeps. Its own customers, the parties, appear only inside orders."""
+def parse_customer(company: Row) -> Customer:
+    """Return a company whose books Tryton keeps. Its own customers, the parties, appear only inside orders."""
+    party = company.required_row("party")
     return Customer(
-        external_id=str(row.id),
-        created_at=row.create_date.utc(),
-        updated_at=latest(row, row.party),
-        name=row.party.name or "",
-        email=text(row.party.email),
+        external_id=str(company.id),
+        created_at=company.created_at,
+        updated_at=latest_change(company, party),
+        name=party.text("name") or "",
+        email=party.text("email"),
     )
 
 
-class Place(Document, kw_only=True):
-    name: str | None = None
-    code: str | None = None
-    address: Address | None = field(default=None, name="address.")
-
-
-def warehouse(row: Place) -> Warehouse:
+def parse_warehouse(location: Row) -> Warehouse:
     return Warehouse(
-        external_id=str(row.id),
-        created_at=row.create_date.utc(),
-        updated_at=latest(row),
-        name=row.name or "",
-        code=text(row.code),
-        address=from_address(row.address),
+        external_id=str(location.id),
+        created_at=location.created_at,
+        updated_at=location.changed_at,
+        name=location.text("name") or "",
+        code=location.text("code"),
+        address=parse_from_address(location.row("address")),
     )
 
 
-class CarrierRow(Document, kw_only=True):
-    party: Party = field(name="party.")
-
-
-def shipping_method(row: CarrierRow) -> ShippingMethod:
+def parse_shipping_method(carrier: Row) -> ShippingMethod:
+    party = carrier.required_row("party")
     return ShippingMethod(
-        external_id=str(row.id),
-        created_at=row.create_date.utc(),
-        updated_at=latest(row, row.party),
-        name=row.party.name or "",
-        carrier_id=str(row.party.id),
-        carrier_name=row.party.name,
+        external_id=str(carrier.id),
+        created_at=carrier.created_at,
+        updated_at=latest_change(carrier, party),
+        name=party.text("name") or "",
+        carrier_id=str(party.id),
+        carrier_name=party.string("name"),
     )
 
 
-CUSTOMERS = Table("company.company", Company, customer, parts=("party", "party.contact_mechanisms"))
-WAREHOUSES = Table("stock.location", Place, warehouse, parts=("address",), where=(["type", "=", "warehouse"],))
-SHIPPING_METHODS = Table("carrier", CarrierRow, shipping_method, parts=("party",))
+CUSTOMERS = Table(
+    "company.company",
+    parse_customer,
+    fields={"party": f"{STAMP} name email"},
+    parts="party party.contact_mechanisms",
+)
+WAREHOUSES = Table(
+    "stock.location",
+    parse_warehouse,
+    fields={"": "name code", "address": ADDRESS},
+    parts="address",
+    where=(["type", "=", "warehouse"],),
+)
+SHIPPING_METHODS = Table("carrier", parse_shipping_method, fields={"party": f"{STAMP} name email"}, parts="party")

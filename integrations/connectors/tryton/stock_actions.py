@@ -8,10 +8,10 @@ from ..actions import ActionRejected, ActionRequest, ActionResult
 from ..base import Page
 from . import lookups
 from .inbound import INBOUND_SHIPMENTS, NOTICE, PURCHASE, TRANSFER
-from .lookups import amount, day_on_the_wire, number_of, quantity, rows
-from .payloads import on_the_wire
+from .lookups import encode_amount, encode_day, encode_quantity, search, target_id
+from .payloads import encoded_moment
 from .rpc import change
-from .stock import INVENTORY, PRODUCTS
+from .stock import PRODUCTS, VARIANTS
 
 # Under which name each model keeps the day that goods are expected on.
 EXPECTED = {PURCHASE: "delivery_date", NOTICE: "planned_date", TRANSFER: "planned_date"}
@@ -36,21 +36,21 @@ def create_inbound(client: Client, wish: ActionRequest) -> ActionResult:
     if found:
         return found
     values = wish.values
-    supplier = lookups.party(client, values["supplier"], "supplier", "supplier_location")
-    items = lookups.items(client, values["line_items"])
-    place = lookups.warehouse(client, values["warehouse_id"], "input_location", "storage_location")
-    currency = lookups.one(client, "company.company", client.state["context"].get("company"), "currency") or {}
+    supplier = lookups.find_party(client, values["supplier"], "supplier", "supplier_location")
+    items = lookups.find_products(client, values["line_items"])
+    place = lookups.find_warehouse(client, values["warehouse_id"], "input_location", "storage_location")
+    currency = lookups.find_by_id(client, "company.company", client.state["context"].get("company"), "currency") or {}
     moves = [
         {
-            "product": item.id,
-            "quantity": quantity(line["expected_quantity"]),
-            "unit": item.unit,
-            "unit_price": amount(line["unit_cost"]),
+            "product": product["id"],
+            "quantity": encode_quantity(line["expected_quantity"]),
+            "unit": product["default_uom"],
+            "unit_price": encode_amount(line["unit_cost"]),
             "currency": currency.get("currency"),
             "from_location": supplier["supplier_location"],
             "to_location": place["input_location"],
         }
-        for line, item in zip(values["line_items"], items, strict=True)
+        for line, product in zip(values["line_items"], items, strict=True)
     ]
     shipment: dict[str, Any] = {
         "supplier": supplier["id"],
@@ -61,21 +61,21 @@ def create_inbound(client: Client, wish: ActionRequest) -> ActionResult:
         "incoming_moves": [["create", moves]],
     }
     if "expected_arrival_date" in values:
-        shipment["planned_date"] = day_on_the_wire(values["expected_arrival_date"])
+        shipment["planned_date"] = encode_day(values["expected_arrival_date"])
     made = change(client, f"{ARRIVING}.create", [shipment])
     return _inbound(client, f"{NOTICE}{made[0]}")
 
 
 def find_inbound(client: Client, wish: ActionRequest) -> ActionResult | None:
     """The incoming shipment that bears our reference."""
-    found = rows(client, "stock.shipment.in", [["reference", "like", f"%{wish.reference}%"]], limit=1)
+    found = search(client, "stock.shipment.in", [["reference", "like", f"%{wish.reference}%"]], limit=1)
     return _inbound(client, f"{NOTICE}{found[0]['id']}") if found else None
 
 
 def update_inbound(client: Client, wish: ActionRequest) -> ActionResult:
     """Change the day that goods are expected on, or the reference."""
     prefix = _prefix(wish)
-    change(client, f"model.{prefix.rstrip(',')}.write", [number_of(wish)], _changes(wish, prefix))
+    change(client, f"model.{prefix.rstrip(',')}.write", [target_id(wish)], _changes(wish, prefix))
     return _inbound(client, str(wish.target))
 
 
@@ -83,7 +83,7 @@ def find_updated(client: Client, wish: ActionRequest) -> ActionResult | None:
     """Whether it has the values by now."""
     prefix = _prefix(wish)
     wanted = _changes(wish, prefix)
-    found = lookups.one(client, prefix.rstrip(","), number_of(wish), *wanted)
+    found = lookups.find_by_id(client, prefix.rstrip(","), target_id(wish), *wanted)
     return _inbound(client, str(wish.target)) if found and all(found[key] == wanted[key] for key in wanted) else None
 
 
@@ -97,7 +97,7 @@ def _prefix(wish: ActionRequest) -> str:
 def _changes(wish: ActionRequest, prefix: str) -> dict[str, Any]:
     found: dict[str, Any] = {}
     if "expected_arrival_date" in wish.values:
-        found[EXPECTED[prefix]] = day_on_the_wire(wish.values["expected_arrival_date"])
+        found[EXPECTED[prefix]] = encode_day(wish.values["expected_arrival_date"])
     if "reference" in wish.values:
         found["reference"] = wish.values["reference"]
     return found
@@ -108,9 +108,9 @@ def _changes(wish: ActionRequest, prefix: str) -> dict[str, Any]:
 
 def adjust(client: Client, wish: ActionRequest) -> ActionResult:
     """Set what the storage of a warehouse holds of an item to what was counted."""
-    item = number_of(wish)
-    place = lookups.warehouse(client, wish.values["warehouse_id"], "storage_location")
-    line = {"product": item, "quantity": quantity(wish.values["quantity"])}
+    item = target_id(wish)
+    place = lookups.find_warehouse(client, wish.values["warehouse_id"], "storage_location")
+    line = {"product": item, "quantity": encode_quantity(wish.values["quantity"])}
     counted = {
         "location": place["storage_location"],
         "company": client.state["context"].get("company"),
@@ -122,25 +122,25 @@ def adjust(client: Client, wish: ActionRequest) -> ActionResult:
     except ActionRejected:
         change(client, "model.stock.inventory.cancel", made)
         raise
-    return _done(str(item), INVENTORY.lookup(client, [str(item)]))
+    return _done(str(item), VARIANTS.lookup(client, [str(item)]))
 
 
 def find_adjusted(client: Client, wish: ActionRequest) -> ActionResult | None:
     """The count that was made of this item at this time; one that was not confirmed yet is confirmed."""
-    item = number_of(wish)
-    place = lookups.warehouse(client, wish.values["warehouse_id"], "storage_location")
+    item = target_id(wish)
+    place = lookups.find_warehouse(client, wish.values["warehouse_id"], "storage_location")
     domain = [
         ["location", "=", place["storage_location"]],
         ["state", "in", ["draft", "done"]],
-        ["create_date", ">=", on_the_wire(wish.asked_at - CLOCKS_DIFFER)],
-        ["lines", "where", [["product", "=", item], ["quantity", "=", quantity(wish.values["quantity"])]]],
+        ["create_date", ">=", encoded_moment(wish.asked_at - CLOCKS_DIFFER)],
+        ["lines", "where", [["product", "=", item], ["quantity", "=", encode_quantity(wish.values["quantity"])]]],
     ]
-    found = rows(client, "stock.inventory", domain, "state", limit=1)
+    found = search(client, "stock.inventory", domain, "state", limit=1)
     if not found:
         return None
     if found[0]["state"] == "draft":
         change(client, "model.stock.inventory.confirm", [found[0]["id"]])
-    return _done(str(item), INVENTORY.lookup(client, [str(item)]))
+    return _done(str(item), VARIANTS.lookup(client, [str(item)]))
 
 
 # --- Products ---------------------------------------------------------------------------------------------------------
@@ -148,8 +148,8 @@ def find_adjusted(client: Client, wish: ActionRequest) -> ActionResult | None:
 
 def rename(client: Client, wish: ActionRequest) -> ActionResult:
     """Rename a product: its template, which its variants share."""
-    number = number_of(wish)
-    found = lookups.one(client, "product.product", number, "template")
+    number = target_id(wish)
+    found = lookups.find_by_id(client, "product.product", number, "template")
     if found is None:
         raise ActionRejected("Tryton no longer has this product.")
     change(client, "model.product.template.write", [found["template"]], {"name": wish.values["name"]})
@@ -158,6 +158,6 @@ def rename(client: Client, wish: ActionRequest) -> ActionResult:
 
 def find_renamed(client: Client, wish: ActionRequest) -> ActionResult | None:
     """Whether the product has the name by now."""
-    page = PRODUCTS.lookup(client, [str(number_of(wish))])
+    page = PRODUCTS.lookup(client, [str(target_id(wish))])
     has = any(getattr(record, "name", None) == wish.values["name"] for record in page.records)
     return _done(str(wish.target), page) if has else None
