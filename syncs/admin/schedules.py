@@ -17,7 +17,7 @@ from integrations.entities import Entity
 from packr.admin import mark, when, when_exactly
 from packr.workspaces.models import TRIGGER_SYNC
 
-from ..models import BRAKE_HELP, EntitySchedule, Mode, Trigger
+from ..models import REMOVAL_LIMIT_HELP, EntitySchedule, Mode, Trigger
 from ..runs import enqueue
 from ..runs.cadence import is_default, is_read_with
 from ..runs.planner import EDITABLE_FIELDS, reschedule
@@ -85,7 +85,7 @@ class EntityScheduleAdmin(OfConnection):
                 "costs many more calls; a re-read is a full run in the quiet hours now and then.",
             },
         ),
-        ("Removals", {"fields": ["brake_percent", "brake_rows"], "description": BRAKE_HELP}),
+        ("Removals", {"fields": ["brake_percent", "brake_rows"], "description": REMOVAL_LIMIT_HELP}),
         (
             "On, off, paused",
             {

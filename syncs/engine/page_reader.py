@@ -88,7 +88,7 @@ def _advance(turn: RunSlice, page: Page, moment: datetime) -> None:
         checkpoint.clock = page.clock
     checkpoint.cursor = page.cursor
     if page.cursor is None:  # with the last page, or a worker killed right after it would read them all again
-        checkpoint.phase = Phase.DOUBTS
+        checkpoint.phase = Phase.RECHECK_STALE
     ceiling = (page.clock or moment) + writer.MAX_FUTURE_STAMP
     # A stamp on a later page may be of a change made while we read: what was changed with it on an earlier page was
     # not seen. So only what is as old as the run counts; of our clock no more than how much time has passed.

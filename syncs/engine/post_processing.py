@@ -51,7 +51,7 @@ def _is_new_day(turn: RunSlice, moment: datetime) -> bool:
 def begin_phase(turn: RunSlice, outcome: RunOutcome) -> None:
     """Begin the phase, in the transaction that ends the walk."""
     place = pipeline.begin(turn.connection, turn.entity, now())
-    turn.checkpoint.phase = Phase.PROCESS
+    turn.checkpoint.phase = Phase.POST_PROCESS
     turn.checkpoint.cursor = {
         "place": place.stored(),
         "state": outcome.state.value,

@@ -119,10 +119,10 @@ def _go_on(turn: RunSlice, client: Client) -> None:
     match turn.checkpoint.phase:
         case Phase.READ:
             read_pages(turn, client)
-        case Phase.DOUBTS:
+        case Phase.RECHECK_STALE:
             if not recheck.recheck_stale(turn, client):
-                _enter(turn, Phase.ABSENT)
-        case Phase.PROCESS:
+                _enter(turn, Phase.RECHECK_MISSING)
+        case Phase.POST_PROCESS:
             post_processing.process_portion(turn)
         case _:
             recheck.recheck_missing(turn, client)

@@ -137,12 +137,12 @@ def steps(run: SyncRun) -> list[Step]:
     found = [(Phase.READ, "Read the list", pages)]
     if run.mode == Mode.FULL:
         held = f"{run.held:,} held back" if run.held else f"{run.removed:,} removed"
-        found.append((Phase.DOUBTS, "Look again at what came back older than ours", ""))
-        found.append((Phase.ABSENT, "Look for what is missing", held))
+        found.append((Phase.RECHECK_STALE, "Look again at what came back older than ours", ""))
+        found.append((Phase.RECHECK_MISSING, "Look for what is missing", held))
     derived = STEPS.get(Entity(run.entity))
     if derived:
         worked = f"{run.processed:,} SKU{'' if run.processed == 1 else 's'}" if run.processed else "nothing had changed"
-        found.append((Phase.PROCESS, f"Processing: {derived[-1].about}", worked))
+        found.append((Phase.POST_PROCESS, f"Processing: {derived[-1].about}", worked))
     return [Step(words, _stage(run, phase), result) for phase, words, result in found]
 
 
@@ -162,9 +162,9 @@ def _reached(run: SyncRun) -> int:
 
 DOING = {
     Phase.READ: "Reading the list",
-    Phase.DOUBTS: "Looking again at what came back older",
-    Phase.ABSENT: "Looking for what is missing",
-    Phase.PROCESS: "Processing what changed",
+    Phase.RECHECK_STALE: "Looking again at what came back older",
+    Phase.RECHECK_MISSING: "Looking for what is missing",
+    Phase.POST_PROCESS: "Processing what changed",
 }
 
 
@@ -220,7 +220,7 @@ def adds_up(run: SyncRun) -> bool:
 
 @register.filter
 def by_person(run: SyncRun) -> str:
-    """Who began a run, with why: `Dana, by hand`."""
+    """Who began a run, with why: `Dana, manual`."""
     how = run.get_trigger_display()
     return f"{starter(run)}, {how if how.isupper() else how.lower()}" if run.requested_by else starter(run)
 

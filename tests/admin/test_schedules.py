@@ -108,12 +108,12 @@ def test_a_change_needs_a_reason(desk: Client, orders: EntitySchedule) -> None:
 
 
 def test_the_brake_is_set_for_each_entity(desk: Client, orders: EntitySchedule) -> None:
-    assert "nothing is removed until a person has looked" in desk.get(page_of(orders)).content.decode()
+    assert "nothing is removed until a person has reviewed" in desk.get(page_of(orders)).content.decode()
     assert desk.post(page_of(orders), form(orders, brake_percent=25, brake_rows=0)).status_code == 302
     orders.refresh_from_db()
     assert (orders.brake_percent, orders.brake_rows) == (25, 0)
     words = LogEntry.objects.get().get_change_message()
-    assert "Brake, percent: 10 → 25. Brake, rows: 20 → 0." in words
+    assert "Removal limit, percent: 10 → 25. Removal limit, rows: 20 → 0." in words
     others = EntitySchedule.objects.exclude(pk=orders.pk)
     assert set(others.values_list("brake_percent", "brake_rows")) == {(10, 20)}
 
@@ -124,8 +124,8 @@ def test_the_brake_is_set_for_each_entity(desk: Client, orders: EntitySchedule) 
         ({"every_seconds": 59}, "At least 60 seconds."),
         ({"every_seconds": 0}, "At least 60 seconds."),
         ({"every_seconds": 604_801}, "At most 604800 seconds"),
-        ({"every_seconds": ""}, "Give either a number of seconds or a time of day."),
-        ({"daily_at": "02:00"}, "Give either a number of seconds or a time of day."),
+        ({"every_seconds": ""}, "Enter either a number of seconds or a time of day."),
+        ({"daily_at": "02:00"}, "Enter either a number of seconds or a time of day."),
         ({"every_seconds": "often"}, "Enter a whole number."),
         ({"brake_percent": 101}, "less than or equal to 100"),
         ({"brake_rows": -1}, "greater than or equal to 0"),

@@ -525,7 +525,7 @@ def test_the_command_prints_what_is_open(clock, house, capsys):
     clock.shift(15)
     call_command("watchdog")
     (line,) = capsys.readouterr().out.splitlines()
-    assert line.startswith("2026-02-04T09:01:15Z A sync is not planned: northbay/Kept orders: Orders of Kept is ")
+    assert line.startswith("2026-02-04T09:01:15Z A sync is not scheduled: northbay/Kept orders: Orders of Kept is ")
 
 
 # --- On the occasion of a web request --------------------------------------------------------------------------------

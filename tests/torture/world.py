@@ -306,7 +306,7 @@ class World:
 
     def _check_walks(self) -> None:
         """Once everything was read the data is complete and the watermark moves, whatever is worked out afterwards."""
-        walked = SyncRun.objects.filter(connection=self.connection, checkpoint__phase=Phase.PROCESS)
+        walked = SyncRun.objects.filter(connection=self.connection, checkpoint__phase=Phase.POST_PROCESS)
         for run in walked.filter(state__in=ACTIVE).exclude(pk__in=self.walked).select_related("checkpoint"):
             self.walked.add(run.pk)
             self._check_end(run, State(run.checkpoint.cursor["state"]))

@@ -272,7 +272,7 @@ def test_killed_at_any_portion_it_goes_on(
         try:
             runner.work(claimed)
         except KeyboardInterrupt:
-            assert Checkpoint.objects.get().phase == Phase.PROCESS
+            assert Checkpoint.objects.get().phase == Phase.POST_PROCESS
             lapse()
             clock.shift(timedelta(minutes=2))
     asked.run.refresh_from_db()

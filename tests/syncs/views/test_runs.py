@@ -88,7 +88,7 @@ def test_it_tells_what_was_asked_for_and_what_it_took(member: Client, admin_user
         unchanged=9,
     )
     text = main(member, address(run))
-    assert "Began by Dana, by hand" in text
+    assert "Began by Dana, manual" in text
     assert "What the WMS changed since" in text
     assert "Requests 7" in text
     assert "Waited for the WMS 2 min 10 s" in text
@@ -100,7 +100,7 @@ def test_a_full_run_shows_its_steps(member: Client, connection: Any) -> None:
     run = make.run(
         connection, mode=Mode.FULL, state=State.RUNNING, pages=3, seen=2500, border=now() - timedelta(days=30)
     )
-    Checkpoint.objects.create(run=run, phase=Phase.ABSENT)
+    Checkpoint.objects.create(run=run, phase=Phase.RECHECK_MISSING)
     text = main(member, address(run))
     assert "Everything, back to" in text
     assert "Done Read the list: 3 pages, 2,500 records" in text
