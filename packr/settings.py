@@ -14,7 +14,7 @@ from django.core.exceptions import ImproperlyConfigured
 env = environ.Env()
 BASE_DIR = Path(__file__).resolve().parent.parent
 
-VERSION = "0.1.0"
+VERSION = "0.5.0"
 DEBUG = env.bool("PACKR_DEBUG", default=False)
 DATA_DIR = Path(env.str("PACKR_DATA_DIR", default=str(BASE_DIR / "var"))).resolve()
 DATA_DIR.mkdir(parents=True, exist_ok=True)
