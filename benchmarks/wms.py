@@ -43,7 +43,7 @@ LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)\r\n", re.IGNORECASE)
 CRAWLS = [kind.replace("-", "_") for kind in MAKERS]
 
 
-class Refused(Exception):
+class HttpError(Exception):
     """A request that gets an error: status and words."""
 
     def __init__(self, status: int, words: str) -> None:
@@ -174,7 +174,7 @@ class World:
             stats, self.asked = dict(self.asked), Counter()
             return stats
         else:
-            raise Refused(404, f"no command {command}")
+            raise HttpError(404, f"no command {command}")
         return {}
 
     def _change(self, kind: str, share: float, account: object) -> dict[str, int]:
@@ -193,19 +193,19 @@ class World:
         return {"changed": changed}
 
     def read(self, account: str, path: str, query: dict[str, str]) -> bytes:
-        """The body that answers a GET of the API; Refused for what it does not have."""
+        """The body that answers a GET of the API; HttpError for what it does not have."""
         family, _, rest = path.removeprefix("/").partition("/")
         if family == "connections":
             return self._connection(rest)
         kind, _, external_id = rest.partition("/")
         if family != "wms" or kind not in MAKERS:
-            raise Refused(404, f"no such path {path}")
+            raise HttpError(404, f"no such path {path}")
         shelf = self.own.get(account, self.shared)[kind]
         self.asked[kind] += 1
         if external_id:
             number = shelf.number_of(unquote(external_id))
             if number is None:
-                raise Refused(404, "no such record")
+                raise HttpError(404, "no such record")
             return b'{"data":' + shelf.record(number) + b"}"
         return _list(shelf, query)
 
@@ -225,7 +225,7 @@ def _list(shelf: Shelf, query: dict[str, str]) -> bytes:
     unknown = query.keys() - {"limit", "page_token", *SINCE, *UNTIL}
     limit, start = query.get("limit", str(MOST)), query.get("page_token", "0")
     if unknown or not limit.isdecimal() or not 1 <= int(limit) <= MOST or not start.isdecimal():
-        raise Refused(422, f"not understood: {sorted(unknown) or query}")
+        raise HttpError(422, f"not understood: {sorted(unknown) or query}")
     since = next((query[name] for name in SINCE if name in query), None)
     until = next((query[name] for name in UNTIL if name in query), None)
     if until is not None:
@@ -269,7 +269,7 @@ class Conversation(asyncio.Protocol):
             else:
                 delay = self.world.latency
                 answer = self._read(method, head, path, query)
-        except Refused as refused:
+        except HttpError as refused:
             status, answer = refused.status, json.dumps({"error": refused.words, "origin": "trackstar"}).encode()
         sent = b"HTTP/1.1 %d %b\r\nContent-Type: application/json\r\nDate: %b\r\nContent-Length: %d\r\n\r\n" % (
             status,
@@ -285,9 +285,9 @@ class Conversation(asyncio.Protocol):
     def _read(self, method: bytes, head: bytes, path: str, query: str) -> bytes:
         token = TOKEN.search(head)
         if not token:
-            raise Refused(401, "no such access token")
+            raise HttpError(401, "no such access token")
         if method != b"GET":
-            raise Refused(501, "this WMS is only read")
+            raise HttpError(501, "this WMS is only read")
         return self.world.read(token[1].decode("latin-1"), path, dict(parse_qsl(query, keep_blank_values=True)))
 
     def _send(self, head: bytes, body: bytes) -> None:

@@ -5,18 +5,20 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from http import HTTPStatus
 from typing import Any, Self
 
 from django.core.cache import cache
 from django.utils.timezone import now
 
+from packr.workspaces.errors import Refused
 from packr.workspaces.models import Workspace
 
 from .connectors.base import Connector
 from .entities import Entity
 from .errors import ConnectorError, Kind
 from .http.client import Client
-from .services import NOTHING_STORED, Account, Off, Refused, checked, draft
+from .services import NOTHING_STORED, Account, Off, checked, draft
 
 PROBE_TIMEOUT = timedelta(seconds=20)  # after that, what was not asked for yet is left to the first sync
 MAX_CHECKS, CHECK_WINDOW = 10, timedelta(minutes=10)
@@ -110,23 +112,17 @@ def _reading(connector: type[Connector], client: Client, entity: Entity, clock: 
 
 
 def count_check(workspace: Workspace) -> None:
-    """Note one more live check of a login that somebody entered; TooMany when there were enough for now.
+    """Count one more live check of a login. Raises Refused after MAX_CHECKS within CHECK_WINDOW.
 
-    Otherwise the form could be used to try passwords, or to have Packr call on other people's hosts.
+    Without a limit the form could be used to try passwords, or to make Packr call the hosts of others.
     """
     key = f"login-checks:{workspace.pk}:{int(time.time() // CHECK_WINDOW.total_seconds())}"
     made = cache.get(key, 0)
     if made >= MAX_CHECKS:
-        raise TooMany
-    cache.set(key, made + 1, CHECK_WINDOW.total_seconds())
-
-
-class TooMany(Refused):
-    """More logins were tried than a person would."""
-
-    def __init__(self) -> None:
         minutes = int(CHECK_WINDOW.total_seconds() // 60)
-        super().__init__(
-            f"{MAX_CHECKS} logins were checked for this workspace within {minutes} minutes, so Packr waits before it "
-            f"checks another. Nothing was stored. Try again in {minutes} minutes."
+        raise Refused(
+            f"{MAX_CHECKS} logins were checked for this workspace within {minutes} minutes, which is the limit. "
+            f"Nothing was stored. Try again in {minutes} minutes.",
+            status=HTTPStatus.TOO_MANY_REQUESTS,
         )
+    cache.set(key, made + 1, CHECK_WINDOW.total_seconds())

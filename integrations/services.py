@@ -11,6 +11,7 @@ from django.core.exceptions import ValidationError
 from django.db import IntegrityError, OperationalError, transaction
 from django.utils.timezone import now
 
+from packr.workspaces.errors import Refused
 from packr.workspaces.models import Workspace
 
 from . import events
@@ -38,10 +39,6 @@ RECONNECTED = (
     "connected_by",
     "disconnected_at",
 )
-
-
-class Refused(Exception):
-    """A connection that can't be made; the text says why and what to do."""
 
 
 def client_for(

@@ -206,11 +206,8 @@ class Sync(APIView):
         if not isinstance(request.data, Mapping):
             raise serializers.ValidationError({"entity": ["Send a JSON object."]})
         before = _states(connection, request)
-        try:
-            form = forms.parse(request.data, connection)
-            queued = forms.submit(connection, form, trigger=Trigger.API, person=request.user)
-        except forms.InvalidForm as invalid:
-            raise serializers.ValidationError({invalid.field: [str(invalid)]}) from None
+        form = forms.parse(request.data, connection)
+        queued = forms.submit(connection, form, trigger=Trigger.API, person=request.user)
         runs = RunStarted(queued, many=True, context={"request": request})
         return Response({"runs": runs.data, "schedule": _note(connection, request, queued, before)}, status=202)
 

@@ -8,12 +8,13 @@ from django.utils.timezone import now
 
 from integrations.entities import Entity
 from packr.warehouse.mirror.schema import TABLES
+from packr.workspaces.errors import Refused
 
 from .engine import missing_rows
 from .models import ACTIVE, Mode, Review, State, SyncRun, Trigger
 from .process import wakeups
 from .runs import seen_keys
-from .runs.enqueue import RunRefused, request_runs
+from .runs.enqueue import request_runs
 from .status.freshness import superseded
 
 
@@ -44,7 +45,7 @@ def release(run: SyncRun, *, person: Any) -> SyncRun:
         current = _decide(run, Review.RELEASED, person)
         running = SyncRun.objects.filter(connection=current.connection, entity=current.entity, state__in=ACTIVE)
         if running.exclude(state=State.QUEUED).exists():
-            raise RunRefused("Another sync of this data is going on. Release the removals when it has ended.")
+            raise Refused("Another sync of this data is going on. Release the removals when it has ended.")
         entity = Entity(current.entity)
         trigger = Trigger.SUPPORT if getattr(person, "is_staff", False) else Trigger.MANUAL
         found = request_runs(current.connection, [entity], mode=Mode.FULL, trigger=trigger, person=person)[0].run
@@ -63,13 +64,11 @@ def reject(run: SyncRun, *, person: Any) -> None:
 def _decide(run: SyncRun, decision: Review, person: Any) -> SyncRun:
     current = SyncRun.objects.select_for_update(of=("self",)).select_related("connection").get(pk=run.pk)
     if current.state != State.NEEDS_REVIEW:
-        raise RunRefused("This sync holds no removals back.")
+        raise Refused("This sync holds no removals back.")
     if current.review:
-        raise RunRefused(f"This was decided already: {current.get_review_display().lower()}.")
+        raise Refused(f"This was decided already: {current.get_review_display().lower()}.")
     if SyncRun.objects.filter(superseded(), pk=current.pk).exists():
-        raise RunRefused(
-            "A newer full read has looked at this data since. Decide about that one, if it holds any back."
-        )
+        raise Refused("A newer full read has looked at this data since. Decide about that one, if it holds any back.")
     current.review, current.reviewed_by, current.reviewed_at = decision, person, now()
     current.save(update_fields=["review", "reviewed_by", "reviewed_at"])
     return current

@@ -10,9 +10,10 @@ from django.utils.timezone import now
 
 from integrations.entities import Entity
 from integrations.models import Connection, Status
+from packr.workspaces.errors import Refused
 
 from .models import Decision, SyncRequest, Trigger
-from .runs.enqueue import RunRefused, request_runs
+from .runs.enqueue import request_runs
 
 # For this long people see what became of what they asked for.
 REMEMBERED = timedelta(days=1)
@@ -26,9 +27,9 @@ def ask(connection: Connection, entity: Entity, *, person: Any, note: str = "") 
     """
     connector = connection.connector
     if not connection.is_live:
-        raise RunRefused(f"{connection.name} is disconnected, so nothing can be synced. An admin can connect it again.")
+        raise Refused(f"{connection.name} is disconnected, so nothing can be synced. An admin can connect it again.")
     if entity not in connector.entities():
-        raise RunRefused(f"{connector.label} does not offer {entity.label.lower()}.")
+        raise Refused(f"{connector.label} does not offer {entity.label.lower()}.")
     wanted = {"connection": connection, "entity": connector.read_with.get(entity, entity), "decision": ""}
     try:
         with transaction.atomic():
@@ -79,7 +80,7 @@ def _open(request: SyncRequest) -> SyncRequest:
     current = locked.get(pk=request.pk)
     if current.decision:
         by = f" by {current.decided_by.get_full_name() or current.decided_by}" if current.decided_by else ""
-        raise RunRefused(f"This was {current.decision} already{by}.")
+        raise Refused(f"This was {current.decision} already{by}.")
     return current
 
 

@@ -13,6 +13,7 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_GET, require_http_methods
 
 from packr.workspaces import access
+from packr.workspaces.errors import Refused
 from packr.workspaces.formatting import named
 from packr.workspaces.models import MANAGE_CONNECTIONS, Workspace
 from packr.workspaces.request_context import request_context
@@ -22,7 +23,7 @@ from .. import pending_login, services
 from ..connectors import capabilities
 from ..connectors.base import Connector
 from ..connectors.registry import CONNECTORS
-from ..credential_check import CheckResult, TooMany, check
+from ..credential_check import CheckResult, check
 from ..entities import Entity
 from ..forms import ConnectForm, LoginForm, SetUpForm
 from ..models import Connection
@@ -53,10 +54,8 @@ def connect(request: HttpRequest, wms: str) -> HttpResponse:
     account = services.Account(wms, form.cleaned_data["name"], form.credentials, form.cleaned_data.get("base_url", ""))
     try:
         verdict = check(workspace, account)
-    except TooMany as error:
-        return _login(request, form, message=str(error), status=429)
-    except services.Refused as error:
-        return _login(request, form, message=str(error), status=400)
+    except Refused as error:
+        return _login(request, form, message=str(error), status=error.status)
     pending_login.keep(
         request,
         _purpose(workspace, wms),
@@ -101,7 +100,7 @@ def confirm(request: HttpRequest, wms: str) -> HttpResponse:
     pending_login.forget(request)
     try:
         connection = services.connect(workspace, account, person=request.user)
-    except services.Refused as error:
+    except Refused as error:
         messages.error(request, f"Not connected. {error}")
         return HttpResponseRedirect(reverse("connect", args=[wms]), status=303)
     return _connected(request, connection)

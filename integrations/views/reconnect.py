@@ -10,11 +10,12 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods
 
 from packr.workspaces import access
+from packr.workspaces.errors import Refused
 from packr.workspaces.models import MANAGE_CONNECTIONS
 from packr.workspaces.views import sent, signed_in
 
 from .. import pending_login, services
-from ..credential_check import TooMany, count_check
+from ..credential_check import count_check
 from ..encryption import Unreadable
 from ..forms import LoginForm
 from ..models import Connection
@@ -38,10 +39,8 @@ def reconnect(request: HttpRequest, pk: int) -> HttpResponse:
     try:
         count_check(connection.workspace)
         connection = services.reconnect(connection, form.credentials, base_url=address, person=request.user)
-    except TooMany as error:
-        return _login(request, connection, form, message=str(error), status=429)
-    except services.Refused as error:
-        return _login(request, connection, form, message=str(error), status=400)
+    except Refused as error:
+        return _login(request, connection, form, message=str(error), status=error.status)
     except services.OtherAccount:
         pending_login.keep(request, _purpose(connection), form.credentials, base_url=address)
         return HttpResponseRedirect(reverse("reconnect_confirm", args=[pk]), status=303)
@@ -66,7 +65,7 @@ def confirm_other(request: HttpRequest, pk: int) -> HttpResponse:
         connection = services.reconnect(
             connection, kept.credentials, base_url=kept.more["base_url"], other_account=True, person=request.user
         )
-    except services.Refused as error:
+    except Refused as error:
         messages.error(request, f"Not reconnected. {error}")
         return HttpResponseRedirect(reverse("reconnect", args=[pk]), status=303)
     return _reconnected(request, connection)

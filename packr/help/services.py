@@ -9,6 +9,7 @@ from django.core.mail import EmailMessage
 from django.db.models import QuerySet
 from django.utils.timezone import now
 
+from packr.workspaces.errors import Refused
 from packr.workspaces.models import Workspace
 
 from .models import Status, SupportRequest
@@ -18,10 +19,6 @@ log = logging.getLogger(__name__)
 MAX_PER_HOUR = 10
 
 
-class RequestRefused(Exception):
-    """A request that is not taken; the text says why and what to do."""
-
-
 def ask(workspace: Workspace, person: Any, *, message: str, diagnosis: str, reply_to: str = "") -> SupportRequest:
     """Keep a person's request and mail it to support. A mail that fails loses nothing: the request is in the admin.
 
@@ -29,7 +26,7 @@ def ask(workspace: Workspace, person: Any, *, message: str, diagnosis: str, repl
     """
     recent = SupportRequest.objects.filter(person=person, created_at__gt=now() - timedelta(hours=1))
     if recent.count() >= MAX_PER_HOUR:
-        raise RequestRefused(f"You have sent {MAX_PER_HOUR} requests within the hour; support has them. Wait a little.")
+        raise Refused(f"You have sent {MAX_PER_HOUR} requests within the hour; support has them. Wait a little.")
     request = SupportRequest.objects.create(
         workspace=workspace, person=person, message=message, diagnosis=diagnosis, reply_to=reply_to
     )

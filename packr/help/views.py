@@ -9,6 +9,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_safe
 
 from integrations.entities import Entity
+from packr.workspaces.errors import Refused
 from packr.workspaces.request_context import request_context
 from packr.workspaces.views import signed_in
 
@@ -82,7 +83,7 @@ def contact(request: HttpRequest) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         try:
             sent = services.ask(here.workspace, request.user, diagnosis=shown, **form.cleaned_data)
-        except services.RequestRefused as refused:
+        except Refused as refused:
             form.add_error(None, str(refused))
         else:
             messages.success(request, _thanks(sent.pk, sent.reply_to))

@@ -18,6 +18,7 @@ from django.utils.text import slugify
 
 from integrations.events import record_event
 from integrations.models import BrandMapping, Connection, EventKind
+from packr.workspaces.errors import Refused
 from packr.workspaces.models import Brand, Workspace
 
 from .lists.keyset import Ids, ids
@@ -33,10 +34,6 @@ SIMILAR_NAME, SIMILAR_GOODS = 0.6, 0.3
 TAKEN = 0.4
 # What companies have in common says nothing about which one it is.
 COMMON = {"inc", "llc", "ltd", "limited", "gmbh", "co", "corp", "company", "sa", "bv", "ag", "kg", "plc", "the", "and"}
-
-
-class MappingRefused(Exception):
-    """A change of the mapping that can't be made; the text says why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -275,7 +272,7 @@ def find(known: AccountMap, key: str) -> Account:
     for one in known.accounts:
         if one.key == key:
             return one
-    raise MappingRefused("There is no such account any more. Choose one from the list.")
+    raise Refused("There is no such account any more. Choose one from the list.")
 
 
 def link(brand: Brand, account: Account, *, person: Any) -> BrandMapping:
@@ -285,7 +282,7 @@ def link(brand: Brand, account: Account, *, person: Any) -> BrandMapping:
             made = BrandMapping.objects.create(brand=brand, connection=account.connection, customer_id=account.customer)
             record_event(account.connection, EventKind.MAPPING, f"{brand} was linked to {account}.", person=person)
     except IntegrityError:
-        raise MappingRefused(f"{brand} is linked to {account} already.") from None
+        raise Refused(f"{brand} is linked to {account} already.") from None
     return made
 
 
@@ -305,11 +302,11 @@ def add_brand(workspace: Workspace, name: str) -> Brand:
     name = " ".join(name.replace("\0", "").split())
     slug = slugify(name)[:50]
     if not slug:
-        raise MappingRefused("Give the brand a name with letters or digits.")
+        raise Refused("Give the brand a name with letters or digits.")
     if len(name) > 200:
-        raise MappingRefused("A brand’s name has at most 200 characters.")
+        raise Refused("A brand’s name has at most 200 characters.")
     try:
         with transaction.atomic():
             return Brand.objects.create(workspace=workspace, name=name, slug=slug)
     except IntegrityError:
-        raise MappingRefused(f"There is a brand called “{name}”, or nearly so, already.") from None
+        raise Refused(f"There is a brand called “{name}”, or nearly so, already.") from None

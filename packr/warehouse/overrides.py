@@ -19,6 +19,7 @@ from integrations.connectors.actions import ActionKind
 from integrations.entities import Entity
 from integrations.models import Connection, EventKind
 from packr.workspaces import access
+from packr.workspaces.errors import Refused
 from packr.workspaces.models import ACT
 
 from .actions import available_actions
@@ -32,27 +33,19 @@ SHOWN_AFTER = timedelta(days=7)
 MOST_UNITS = Decimal(10) ** 12
 
 
-class OverrideRefused(Exception):
-    """An override that can't be made. The text says why; `field` is the form's field it is about."""
-
-    def __init__(self, message: str, field: str = "") -> None:
-        super().__init__(message)
-        self.field = field
-
-
 def _units(text: str) -> str:
     try:
         number = Decimal(text)
     except InvalidOperation:
-        raise OverrideRefused("Enter a number of units, such as 12.", "value") from None
+        raise Refused("Enter a number of units, such as 12.", "value") from None
     if not number.is_finite() or not 0 <= number < MOST_UNITS:
-        raise OverrideRefused("Enter a number of units that is not below zero.", "value")
+        raise Refused("Enter a number of units that is not below zero.", "value")
     return f"{number.normalize():f}"
 
 
 def _text(text: str) -> str:
     if not text or len(text) > 200 or not text.isprintable():
-        raise OverrideRefused("Enter a text of at most 200 characters.", "value")
+        raise Refused("Enter a text of at most 200 characters.", "value")
     return text
 
 
@@ -109,13 +102,13 @@ def create(
     _allow(person, row.connection)
     field = FIELDS.get(entity, {}).get(name)
     if field is None or name not in choices(row.connection, entity):
-        raise OverrideRefused("This value is changed in the WMS itself: send the change there.", "field")
+        raise Refused("This value is changed in the WMS itself: send the change there.", "field")
     read, reason = field.read(value.strip()), reason.strip()
     if not reason:
-        raise OverrideRefused("Say why, so that others understand the value.", "reason")
+        raise Refused("Say why, so that others understand the value.", "reason")
     moment = now()
     if not moment < expires_at <= moment + MAX_DURATION:
-        raise OverrideRefused("Choose a day from today to 90 days from now.", "expires_on")
+        raise Refused("Choose a day from today to 90 days from now.", "expires_on")
     with transaction.atomic():
         Connection.objects.select_for_update().get(pk=row.connection_id)  # nobody writes the row meanwhile
         row.refresh_from_db(fields=[name, "change_no", "removed_at"])

@@ -1,6 +1,7 @@
 """What every part of the REST API answers alike: errors, and addresses that are none of its own."""
 
 from collections.abc import Mapping
+from http import HTTPStatus
 from typing import Any
 
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
@@ -11,6 +12,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView, exception_handler
 
 from . import views
+from .errors import Refused
 
 ROOT = "/api/"
 SIGN_IN = "Sign in, or send a token that is valid: Authorization: Bearer packr_…"
@@ -57,8 +59,16 @@ def body(
     return {"error": {"code": code, "message": message, "origin": origin, "fields": dict(fields or {})}}
 
 
+def refusal(error: Refused) -> dict[str, Any]:
+    """Return the body that answers a refused request."""
+    code = Conflict.default_code if error.status == HTTPStatus.CONFLICT else "invalid"
+    return body(code, str(error), {error.field: [str(error)]} if error.field else {})
+
+
 def answer_error(error: Exception, context: dict[str, Any]) -> Response | None:
     """Every refusal in the one form; None for what is no refusal but a fault, which Django logs."""
+    if isinstance(error, Refused):
+        return Response(refusal(error), status=error.status)
     response = exception_handler(error, context)
     if response is None:
         return None

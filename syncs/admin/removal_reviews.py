@@ -14,10 +14,10 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from packr.admin import ModelAdmin
+from packr.workspaces.errors import Refused
 
 from .. import removal_reviews
 from ..models import Review, State, SyncRun
-from ..runs import enqueue
 from ..status.freshness import superseded, undecided
 from .columns import run_link
 
@@ -111,7 +111,7 @@ class Decisions(ModelAdmin):
         for run in self.get_queryset(request).filter(pk__in=request.POST.getlist(ACTION_CHECKBOX_NAME)):
             try:
                 logged, said = decide(run)
-            except enqueue.RunRefused as refused:
+            except Refused as refused:
                 self.message_user(request, f"{run}: {refused}", messages.WARNING)
                 continue
             self.log_change(request, run, logged)

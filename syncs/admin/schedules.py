@@ -15,6 +15,7 @@ from django.utils.safestring import SafeString
 
 from integrations.entities import Entity
 from packr.admin import mark, when, when_exactly
+from packr.workspaces.errors import Refused
 from packr.workspaces.models import TRIGGER_SYNC
 
 from ..models import REMOVAL_LIMIT_HELP, EntitySchedule, Mode, Trigger
@@ -198,7 +199,7 @@ class EntityScheduleAdmin(OfConnection):
                     trigger=Trigger.SUPPORT,
                     person=request.user,
                 )
-            except enqueue.RunRefused as refused:
+            except Refused as refused:
                 self.message_user(request, f"{schedule}: {refused}", messages.WARNING)
                 continue
             outcome = "was under way already" if requested.attached else "is queued"

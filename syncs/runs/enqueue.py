@@ -10,6 +10,7 @@ from django.utils.timezone import now
 
 from integrations.entities import Entity
 from integrations.models import Connection
+from packr.workspaces.errors import Refused
 
 from ..models import ACTIVE, EntitySchedule, Lane, Mode, State, SyncRun, Trigger
 from ..process import wakeups
@@ -18,10 +19,6 @@ from .planner import lanes_of
 
 # A person's run begins before all that is queued, however late that is; once it has begun, this much before the clock.
 URGENCY_OF_PEOPLE, PERSON_KEEPS_LEAD = timedelta(days=3650), timedelta(minutes=5)
-
-
-class RunRefused(Exception):
-    """A request for a sync that can't be met; the text says why, for the person who asked."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +56,7 @@ def request_runs(
     disconnected, for an entity its WMS does not offer, and for a window that can't be read.
     """
     if not connection.is_live:
-        raise RunRefused(f"{connection.name} is disconnected, so nothing can be synced. Connect it again first.")
+        raise Refused(f"{connection.name} is disconnected, so nothing can be synced. Connect it again first.")
     wanted = list(dict.fromkeys(_schedulable(connection, entity) for entity in entities))
     if mode == Mode.WINDOW:
         _check_window(connection, wanted, window)
@@ -74,18 +71,18 @@ def request_runs(
 
 def _check_window(connection: Connection, wanted: Iterable[Entity], window: tuple[datetime, datetime] | None) -> None:
     if window is None or window[0] >= window[1]:
-        raise RunRefused("A date window needs a beginning and a later end.")
+        raise Refused("A date window needs a beginning and a later end.")
     for entity in wanted:
         if not entity.is_history:
-            raise RunRefused(f"{entity.label} has no dates to choose from. Read it in full instead.")
+            raise Refused(f"{entity.label} has no dates to choose from. Read it in full instead.")
         if _was_never_synced(connection, entity):
-            raise RunRefused(f"{entity.label} was never synced. The first sync comes first, and reads everything.")
+            raise Refused(f"{entity.label} was never synced. The first sync comes first, and reads everything.")
 
 
 def _schedulable(connection: Connection, entity: Entity) -> Entity:
     connector = connection.connector
     if entity not in connector.entities():
-        raise RunRefused(f"{connector.label} does not offer {entity.label.lower()}.")
+        raise Refused(f"{connector.label} does not offer {entity.label.lower()}.")
     return connector.read_with.get(entity, entity)
 
 
@@ -93,7 +90,7 @@ def entities_of_group(connection: Connection, name: str, members: Iterable[Entit
     """The entities of a group that this connection's WMS offers; Refused when it is none of them."""
     offered = [entity for entity in members if entity in connection.connector.entities()]
     if not offered:
-        raise RunRefused(f"{connection.connector.label} offers nothing of “{name}”.")
+        raise Refused(f"{connection.connector.label} offers nothing of “{name}”.")
     return offered
 
 
@@ -106,7 +103,7 @@ def _request(connection: Connection, lane: Lane, entity: Entity, wish: RunReques
         except IntegrityError:  # somebody else was faster; theirs is the run, unless it has ended by now
             continue
     if wish.mode == Mode.WINDOW and not _may_read_a_window(found):
-        raise RunRefused(f"{entity.label} is being synced just now. Ask for the dates again when that has ended.")
+        raise Refused(f"{entity.label} is being synced just now. Ask for the dates again when that has ended.")
     if found.state == State.QUEUED:
         return _promote(found, wish)
     if wish.mode == Mode.FULL and found.mode != Mode.FULL:
@@ -186,7 +183,7 @@ def _backfill(connection: Connection, lane: Lane, entity: Entity, wish: RunReque
         if not _was_never_synced(connection, entity):
             _request(connection, lane, entity, wish)
             return
-    except RunRefused:
+    except Refused:
         pass
     active = SyncRun.objects.filter(connection=connection, entity=entity, state__in=ACTIVE)
     for run in active.select_for_update():

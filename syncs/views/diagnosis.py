@@ -13,6 +13,7 @@ from django.views.decorators.http import require_GET, require_POST
 from integrations.entities import Entity
 from integrations.models import Connection
 from packr.workspaces import access
+from packr.workspaces.errors import Refused
 from packr.workspaces.formatting import named
 from packr.workspaces.models import TRIGGER_SYNC, VIEW_BILLS
 from packr.workspaces.request_context import request_context
@@ -22,7 +23,6 @@ from .. import sync_requests
 from ..diagnosis.checklist import steps
 from ..diagnosis.diagnose import diagnose
 from ..models import SyncRequest
-from ..runs.enqueue import RunRefused
 
 
 @signed_in
@@ -53,7 +53,7 @@ def ask(request: HttpRequest, pk: int) -> HttpResponse:
         return _back(request)
     try:
         asked, is_new = sync_requests.ask(connection, entity, person=request.user, note=request.POST.get("note", ""))
-    except RunRefused as refused:
+    except Refused as refused:
         messages.error(request, str(refused))
         return _back(request)
     what = asked.get_entity_display().lower()
@@ -85,7 +85,7 @@ def _decide(request: HttpRequest, pk: int, decision: Callable[..., SyncRequest])
     what = asked.get_entity_display().lower()
     try:
         decided = decision(asked, person=request.user)
-    except RunRefused as refused:
+    except Refused as refused:
         messages.error(request, str(refused))
         return _back(request)
     if decided.run_id:

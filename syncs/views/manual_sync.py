@@ -12,6 +12,8 @@ from django.views.decorators.http import require_GET, require_http_methods
 
 from integrations.entities import GROUPS, Entity
 from integrations.models import Connection
+from packr.workspaces.api_errors import refusal
+from packr.workspaces.errors import Refused
 from packr.workspaces.models import TRIGGER_SYNC
 from packr.workspaces.views import by_htmx, signed_in
 
@@ -67,8 +69,8 @@ def confirm(request: HttpRequest, pk: int) -> HttpResponse:
         return redirect("sync_window", pk)
     try:
         form = forms.parse(request.GET, connection)
-    except forms.InvalidForm as invalid:
-        return _refuse(request, connection, invalid)
+    except Refused as refused:
+        return _refuse(request, connection, refused)
     costs = _costs(request, connection, form)
     context = {
         "connection": connection,
@@ -99,8 +101,8 @@ def _start(request: HttpRequest, connection: Connection) -> HttpResponse:
     try:
         form = forms.parse(request.POST, connection)
         queued = forms.submit(connection, form, trigger=Trigger.MANUAL, person=request.user)
-    except forms.InvalidForm as invalid:
-        return _refuse(request, connection, invalid)
+    except Refused as refused:
+        return _refuse(request, connection, refused)
     if _wants_json(request):
         return JsonResponse({"runs": [_as_json(one.run, one.attached) for one in queued]}, status=202)
     query = [("run", one.run.pk) for one in queued]
@@ -112,14 +114,17 @@ def _wants_json(request: HttpRequest) -> bool:
     return request.get_preferred_type(["text/html", "application/json"]) == "application/json"
 
 
-def _refuse(request: HttpRequest, connection: Connection, invalid: forms.InvalidForm) -> HttpResponse:
+def _refuse(request: HttpRequest, connection: Connection, refused: Refused) -> HttpResponse:
     """Show the window again, with the error in the section that was submitted."""
     data = request.POST if request.method == "POST" else request.GET
-    field, message = invalid.field, str(invalid)
     if _wants_json(request):
-        error = {"code": "invalid", "message": message, "origin": "packr", "fields": {field: [message]}}
-        return JsonResponse({"error": error}, status=400)
-    more: dict[str, Any] = {"section": _section(data), "field": field, "message": message, "given": data.dict()}
+        return JsonResponse(refusal(refused), status=refused.status)
+    more: dict[str, Any] = {
+        "section": _section(data),
+        "field": refused.field,
+        "message": str(refused),
+        "given": data.dict(),
+    }
     return _window(request, connection, estimates(connection), status=400, **more)
 
 

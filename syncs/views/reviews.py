@@ -8,12 +8,13 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from integrations.entities import Entity
 from integrations.models import Connection
+from packr.workspaces.errors import Refused
 from packr.workspaces.models import TRIGGER_SYNC
 from packr.workspaces.views import signed_in
 
 from .. import removal_reviews
 from ..models import RejectedRecord, SyncRun
-from ..runs import enqueue, rejected_records
+from ..runs import rejected_records
 from ..status.freshness import undecided
 from .shortcuts import connection_of, entity_of, parse_key, runs_of
 
@@ -69,7 +70,7 @@ def _decide(request: HttpRequest, connection: Connection, found: SyncRun) -> Htt
             removal_reviews.reject(found, person=request.user)
             messages.success(request, "Rejected. The records stay; the next full read looks again.")
             return HttpResponseRedirect(reverse("run", args=[connection.pk, found.pk]), status=303)
-    except enqueue.RunRefused as refused:
+    except Refused as refused:
         messages.warning(request, str(refused))
     return HttpResponseRedirect(here, status=303)
 

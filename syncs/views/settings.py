@@ -12,9 +12,10 @@ from django.views.decorators.http import require_http_methods
 from integrations.entities import Entity
 from integrations.forms import lookback_field
 from integrations.models import Connection
-from integrations.services import Refused, change_lookback
+from integrations.services import change_lookback
 from integrations.views.overview import admins_of
 from packr.workspaces import access
+from packr.workspaces.errors import Refused
 from packr.workspaces.models import MANAGE_CONNECTIONS
 from packr.workspaces.views import sent, signed_in
 

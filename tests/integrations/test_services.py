@@ -9,8 +9,9 @@ from integrations.entities import Entity
 from integrations.errors import ConnectorError, Kind
 from integrations.http.client import Client
 from integrations.models import Connection, Status
-from integrations.services import Account, Refused, connect, disconnect, refresh, set_status
+from integrations.services import Account, connect, disconnect, refresh, set_status
 from packr.warehouse.models import Customer
+from packr.workspaces.errors import Refused
 from syncs.models import EntitySchedule, Lane, SyncRun
 from tests.kit.model_wms import customer
 from tests.kit.running import drain, sync

@@ -9,10 +9,11 @@ from django.utils.timezone import now
 from integrations.entities import GROUPS, Entity
 from integrations.models import Connection
 from integrations.services import disconnect
+from packr.workspaces.errors import Refused
 from syncs.engine import runner
 from syncs.models import EntitySchedule, Mode, State, SyncRun, Trigger
 from syncs.runs.claims import claim
-from syncs.runs.enqueue import RunRefused, entities_of_group, request_runs
+from syncs.runs.enqueue import entities_of_group, request_runs
 from syncs.runs.lifecycle import cancel
 from syncs.runs.planner import queue_due
 from syncs.status.freshness import sync_state
@@ -109,14 +110,14 @@ def test_a_request_while_a_run_waits_attaches(clock, wms, connection):
 
 
 def test_an_entity_the_wms_does_not_offer(connection):
-    with pytest.raises(RunRefused, match="Model WMS does not offer bills"):
+    with pytest.raises(Refused, match="Model WMS does not offer bills"):
         ask(connection, Entity.BILLS)
     assert not SyncRun.objects.exists()
 
 
 def test_a_disconnected_connection(wms, connection):
     disconnect(connection)
-    with pytest.raises(RunRefused, match="is disconnected"):
+    with pytest.raises(Refused, match="is disconnected"):
         ask(Connection.objects.get(pk=connection.pk))
 
 
@@ -133,7 +134,7 @@ def test_groups(connection):
     """T3: a group is what of it the WMS offers."""
     assert entities_of_group(connection, "variants", GROUPS["variants"]) == [Entity.PRODUCTS, INVENTORY]
     assert entities_of_group(connection, "purchase-orders", GROUPS["purchase-orders"]) == [Entity.INBOUND_SHIPMENTS]
-    with pytest.raises(RunRefused, match="offers nothing of “bills”"):
+    with pytest.raises(Refused, match="offers nothing of “bills”"):
         entities_of_group(connection, "bills", [Entity.BILLS])
 
 

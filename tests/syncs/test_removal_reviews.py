@@ -8,11 +8,11 @@ from django.utils.timezone import now
 from integrations.entities import Entity
 from integrations.errors import ConnectorError, Kind
 from packr.warehouse.models import Order
+from packr.workspaces.errors import Refused
 from syncs import removal_reviews
 from syncs.models import EntitySchedule, Mode, RejectedRecord, Review, SeenPage, State, SyncRun
 from syncs.runs import rejected_records
 from syncs.runs.cadence import NIGHTLY_OVERLAP
-from syncs.runs.enqueue import RunRefused
 from tests.kit.model_wms import customer, order
 from tests.kit.running import drain, present, sync
 
@@ -60,7 +60,7 @@ def test_rejected_removals_keep_the_records(clock, wms, connection, admin_user):
     assert len(present(connection, CUSTOMERS)) == 60
     run.refresh_from_db()
     assert removal_reviews.held(run) == []
-    with pytest.raises(RunRefused, match="decided already"):
+    with pytest.raises(Refused, match="decided already"):
         removal_reviews.release(run, person=admin_user)
 
 
@@ -68,7 +68,7 @@ def test_only_the_newest_held_run_can_be_decided(clock, wms, connection, admin_u
     run = held_run(clock, wms, connection)
     newer = sync(connection, CUSTOMERS, Mode.FULL)
     assert newer.state == State.NEEDS_REVIEW
-    with pytest.raises(RunRefused, match="newer full read"):
+    with pytest.raises(Refused, match="newer full read"):
         removal_reviews.release(run, person=admin_user)
     run.refresh_from_db()
     assert run.review == ""
@@ -77,7 +77,7 @@ def test_only_the_newest_held_run_can_be_decided(clock, wms, connection, admin_u
 
 def test_a_run_that_holds_nothing_back_has_nothing_to_decide(wms, connection, admin_user):
     wms.put(CUSTOMERS, customer("c1"))
-    with pytest.raises(RunRefused, match="holds no removals back"):
+    with pytest.raises(Refused, match="holds no removals back"):
         removal_reviews.reject(sync(connection, CUSTOMERS), person=admin_user)
 
 

@@ -9,12 +9,12 @@ from django.utils.timezone import now
 from integrations.entities import Entity
 from integrations.models import Event
 from integrations.services import LONGEST_LOOKBACK, change_lookback
-from integrations.services import Refused as ConnectionRefused
 from packr.warehouse.models import Order
+from packr.workspaces.errors import Refused
 from syncs.engine import runner
 from syncs.models import EntitySchedule, Mode, State, SyncRun, Trigger
 from syncs.runs.claims import claim
-from syncs.runs.enqueue import RunRefused, request_runs
+from syncs.runs.enqueue import request_runs
 from tests.kit.model_wms import order
 from tests.kit.running import drain, last_run, sync
 
@@ -89,7 +89,7 @@ def test_what_the_clock_has_planned_makes_room_for_it(synced):
 def test_it_starts_beside_no_run_that_a_person_waits_for(synced, django_user_model):
     person = django_user_model.objects.get(username="ada")
     request_runs(synced, [ORDERS], trigger=Trigger.MANUAL, person=person)
-    with pytest.raises(RunRefused, match="being synced just now"):
+    with pytest.raises(Refused, match="being synced just now"):
         window(synced, now() - timedelta(days=50), now() - timedelta(days=40))
 
 
@@ -118,7 +118,7 @@ def test_a_full_read_takes_the_place_of_one_that_waits(synced):
     ],
 )
 def test_what_can_not_be_read_by_dates_is_refused(synced, start, end, entity, words):
-    with pytest.raises(RunRefused, match=words):
+    with pytest.raises(Refused, match=words):
         window(synced, now() - timedelta(days=start), now() - timedelta(days=end), [entity])
     assert not SyncRun.objects.filter(mode=Mode.WINDOW).exists()
 
@@ -172,7 +172,7 @@ def test_what_never_ran_or_is_off_is_not_started_by_it(synced):
 
 @pytest.mark.parametrize("days", [29, 0, LONGEST_LOOKBACK + 1])
 def test_a_lookback_only_grows(synced, days):
-    with pytest.raises(ConnectionRefused, match="from 30 to 3650"):
+    with pytest.raises(Refused, match="from 30 to 3650"):
         change_lookback(synced, days)
     synced.refresh_from_db()
     assert synced.lookback_days == 30

@@ -6,7 +6,8 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from integrations.management.base import workspace_named
-from integrations.services import Account, Refused, connect
+from integrations.services import Account, connect
+from packr.workspaces.errors import Refused
 
 
 class Command(BaseCommand):

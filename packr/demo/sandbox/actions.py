@@ -5,7 +5,7 @@ from collections.abc import Callable
 from . import stock
 from .account import Account
 from .entities import ADDRESS11, MEASUREMENTS, blank
-from .http_types import Answer, Refused, Request, body_object, invalid, refusal
+from .http_types import Answer, Request, RequestRejected, body_object, invalid, refusal
 from .idempotency import once
 from .orders import needs, order_id, put_in_state
 from .schemas import (
@@ -25,7 +25,7 @@ from .store import Record
 from .validation import Schema, checked
 
 
-def _refused_by_wms(error: str) -> Refused:
+def _refused_by_wms(error: str) -> RequestRejected:
     # The status of a refusal by the WMS isn't documented; 400 keeps it apart from Trackstar's own 422.
     return refusal(400, error, "integration")
 

@@ -79,7 +79,7 @@ class Api:
         return int(match[1]) if match else None
 
     def answer(self, request: Request, struck: list[Fault]) -> Answer:
-        """The answer to a request; raises Refused for what is not allowed."""
+        """The answer to a request; raises RequestRejected for what is not allowed."""
         rotated = self.faults.state("rotate")
         if request.headers.get("x-trackstar-api-key") != (rotated.params.get("api_key") if rotated else API_KEY):
             raise refusal(401, "Invalid API key")

@@ -58,7 +58,7 @@ class Answer:
         return b'{"data":[' + b",".join(self.rows) + tail
 
 
-class Refused(Exception):
+class RequestRejected(Exception):
     """The request ends here with this answer."""
 
     def __init__(self, answer: Answer) -> None:
@@ -66,15 +66,15 @@ class Refused(Exception):
         self.answer = answer
 
 
-def refusal(status: int, error: str, origin: str | None = "trackstar", **more: Any) -> Refused:
+def refusal(status: int, error: str, origin: str | None = "trackstar", **more: Any) -> RequestRejected:
     """An error as Trackstar words it; the documented 501 has no origin."""
     value: Record = {"error": error}
     if origin:
         value["origin"] = origin
-    return Refused(Answer(status, value | more))
+    return RequestRejected(Answer(status, value | more))
 
 
-def invalid(location: str, fields: Record) -> Refused:
+def invalid(location: str, fields: Record) -> RequestRejected:
     """422: `detail` maps location to field to messages."""
     return refusal(422, "Validation error", detail={location: fields})
 

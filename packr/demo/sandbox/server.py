@@ -21,7 +21,7 @@ from typing import Self
 from .api import Api
 from .control import Control, Log, change
 from .faults import REFUSALS, Fault, Faults, reshape
-from .http_types import Answer, Refused, Request
+from .http_types import Answer, Request, RequestRejected
 from .simulation import tick
 from .store import Record
 from .world import World
@@ -125,7 +125,7 @@ class Sandbox:
             struck = self.faults.strike(request)
             entry["faults"] = [fault.name for fault in struck]
             return self._api_answer(request, struck), struck
-        except Refused as refused:
+        except RequestRejected as refused:
             return refused.answer, struck
         except Exception:  # an error of ours is a 500, and told
             traceback.print_exc(file=sys.stderr)

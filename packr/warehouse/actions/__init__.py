@@ -5,7 +5,7 @@
 
 from .availability import available_actions, fields
 from .reconciliation import is_any_due, prune, settle
-from .service import KeyTaken, Unavailable, act
+from .service import KeyTaken, act
 from .status import Mark, MarkState, mark_of, marks
 from .validation import Invalid
 
@@ -14,7 +14,6 @@ __all__ = [
     "KeyTaken",
     "Mark",
     "MarkState",
-    "Unavailable",
     "act",
     "available_actions",
     "fields",

@@ -3,6 +3,7 @@
 import secrets
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
+from http import HTTPStatus
 from typing import Any
 
 from django.core.exceptions import PermissionDenied
@@ -13,6 +14,7 @@ from integrations import action_sender
 from integrations.connectors.actions import ActionKind
 from integrations.models import Action, Connection, Through
 from packr.workspaces import access
+from packr.workspaces.errors import Refused
 from packr.workspaces.models import ACT
 
 from ..mirror import sql
@@ -37,12 +39,11 @@ KEY_OR_UNSETTLED = f"""
     WHERE connection_id = %s AND (key = %s OR kind = %s AND state IN (%s, %s) AND settle_at IS NOT NULL)"""
 
 
-class Unavailable(Exception):
-    """An action that the connection does not offer; the text says why and what to do."""
+class KeyTaken(Refused):
+    """The refusal of a key that was used for another change before."""
 
-
-class KeyTaken(Exception):
-    """A key that was used for something else before."""
+    def __init__(self) -> None:
+        super().__init__("This key was used for another change before. Use a new one.", status=HTTPStatus.CONFLICT)
 
 
 def act(
@@ -58,7 +59,7 @@ def act(
     """Send a change to the WMS and show it in the mirror. What came of it is the returned action's `state`.
 
     `row` is what is changed. The same `key` again returns the same action, and nothing is sent. Raises
-    PermissionDenied, Unavailable, Invalid and KeyTaken, and then nothing was sent; never for what the WMS says. Must
+    PermissionDenied, Refused, Invalid and KeyTaken, and then nothing was sent; never for what the WMS says. Must
     not be called inside a transaction: the action has to be on record before the request leaves.
     """
     if not access.allows(person, ACT, connection.workspace):
@@ -67,7 +68,7 @@ def act(
     reason = available_actions(connection)[kind]
     # What was sent before the connection broke is still told.
     if reason and not Action.objects.filter(connection=connection, key=key).exists():
-        raise Unavailable(reason)
+        raise Refused(reason, status=HTTPStatus.CONFLICT)
     found = checked(values, fields(connection, kind, row))
     action, is_new = _on_record(connection, kind, found, person, key, row, through)
     if is_new:
@@ -120,7 +121,7 @@ def _on_record(
     except IntegrityError:
         known = Action.objects.get(connection=connection, key=key)
     if not _is_same(known, new):
-        raise KeyTaken("This key was used for another change before. Use a new one.")
+        raise KeyTaken
     return known, False
 
 

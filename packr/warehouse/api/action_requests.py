@@ -17,7 +17,7 @@ from integrations.entities import Entity
 from integrations.errors import Kind
 from integrations.models import Action, ActionState, Connection
 from packr.workspaces import access
-from packr.workspaces.api_errors import Conflict, Error, body
+from packr.workspaces.api_errors import Error, body
 from packr.workspaces.models import ACT, Scope
 
 from .. import actions
@@ -91,8 +91,6 @@ class ActionEndpoint(APIView):
             raise serializers.ValidationError(
                 {name or "request": said for name, said in error.fields.items()}
             ) from None
-        except (actions.KeyTaken, actions.Unavailable) as error:
-            raise Conflict(str(error)) from None
         precheck.keep(found, action)
         return _answer(request, action)
 

@@ -14,6 +14,7 @@ from django.views.decorators.http import require_http_methods
 from integrations.connectors.actions import ActionKind, Field
 from integrations.models import Action, ActionState, Connection
 from packr.workspaces import access
+from packr.workspaces.errors import Refused
 from packr.workspaces.models import ACT, Workspace
 from packr.workspaces.request_context import RequestContext, request_context
 from packr.workspaces.views import signed_in
@@ -162,7 +163,7 @@ def _submit(request: HttpRequest, task: Task, form: ActionForm, context: dict[st
     except actions.KeyTaken:
         form.errors = {"": [SENT_BEFORE]}
         return render(request, "actions/form.html", context, status=400)
-    except actions.Unavailable as error:
+    except Refused as error:
         form.errors = {"": [str(error)]}
         return render(request, "actions/form.html", {**context, "key": key}, status=400)
     precheck.keep(found, action)

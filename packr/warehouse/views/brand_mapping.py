@@ -8,6 +8,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from integrations.models import BrandMapping
 from packr.workspaces import access
+from packr.workspaces.errors import Refused
 from packr.workspaces.formatting import listed
 from packr.workspaces.models import MANAGE_CONNECTIONS, Brand, Workspace
 from packr.workspaces.request_context import request_context
@@ -27,7 +28,7 @@ def brands(request: HttpRequest) -> HttpResponse:
         name = request.POST.get("name", "")
         try:
             made = brand_mapping.add_brand(workspace, name)
-        except brand_mapping.MappingRefused as error:
+        except Refused as error:
             refused = str(error)
         else:
             messages.success(request, f"{made} was added. Link its warehouse account next.")
@@ -77,7 +78,7 @@ def link(request: HttpRequest, pk: int) -> HttpResponse:
     try:
         account = brand_mapping.find(known, request.POST.get("account", ""))
         brand_mapping.link(found, account, person=request.user)
-    except brand_mapping.MappingRefused as error:
+    except Refused as error:
         messages.error(request, str(error))
     else:
         others = known.taken_by(account, but=found)

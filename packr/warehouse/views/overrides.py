@@ -16,6 +16,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from integrations.entities import Entity
 from packr.workspaces import access
+from packr.workspaces.errors import Refused
 from packr.workspaces.models import ACT
 from packr.workspaces.request_context import RequestContext, request_context
 from packr.workspaces.views import sent, signed_in
@@ -84,7 +85,7 @@ def _make(form: OverrideForm, row: Mirrored, entity: Entity, here: RequestContex
             expires_at=until,
             person=person,
         )
-    except overrides.OverrideRefused as refused:
+    except Refused as refused:
         form.add_error(refused.field or None, str(refused))
         return False
     return True

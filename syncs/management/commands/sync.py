@@ -10,11 +10,12 @@ from integrations.entities import GROUPS, Entity
 from integrations.management.base import connection_named, entity_named
 from integrations.models import Connection
 from packr.workspaces import access
+from packr.workspaces.errors import Refused
 from packr.workspaces.models import TRIGGER_SYNC
 from syncs.engine import runner
 from syncs.models import SCHEDULED_MODES, Mode, State, SyncRun, Trigger
 from syncs.runs.claims import claim
-from syncs.runs.enqueue import RunRefused, entities_of_group, request_runs
+from syncs.runs.enqueue import entities_of_group, request_runs
 
 ACCEPTED, FAILED, INCOMPLETE, TIMED_OUT = 0, 1, 3, 4
 LOOKS_EVERY = 0.2  # seconds
@@ -49,7 +50,7 @@ class Command(BaseCommand):
                     found, wanted, mode=Mode(options["mode"]), trigger=Trigger.MANUAL, person=person
                 )
             ]
-        except RunRefused as error:
+        except Refused as error:
             raise CommandError(str(error)) from None
         if not options["wait"]:
             for run in runs:

@@ -13,9 +13,9 @@ from django.utils.timezone import now
 from integrations.connectors.trackstar import Trackstar
 from integrations.entities import Entity
 from integrations.models import Status
+from packr.workspaces.errors import Refused
 from packr.workspaces.models import Role
 from syncs.models import State, SyncRequest, SyncRun, Trigger
-from syncs.runs.enqueue import RunRefused
 from syncs.sync_requests import approve, ask
 from tests.kit import factories as make
 
@@ -210,7 +210,7 @@ def test_of_two_admins_who_approve_at_once_one_starts_it(workspace: Any, admin_u
         barrier.wait()
         try:
             approve(asked, person=admin_user)
-        except RunRefused as error:
+        except Refused as error:
             refused.append(str(error))
         finally:
             database.close()

@@ -12,10 +12,10 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 
 from integrations.entities import Entity
-from integrations.services import Refused
 from packr.demo import seed
 from packr.demo.environment import SANDBOX
 from packr.demo.processes import Child
+from packr.workspaces.errors import Refused
 from syncs.process import shutdown
 
 FIRST_DATA_WITHIN = 120.0  # seconds
