@@ -1,8 +1,9 @@
 """Tryton, an open-source ERP and warehouse server, 8.0 and later, over its JSON-RPC.
 
-Facts: Tryton 8.2 as it installs from the package index (November 2026), its source, and docs.tryton.org. No rate limit
-but on wrong logins, no webhooks. A stamp is its transaction's start and can become visible a minute later or more;
-every incremental reaches far further back than that. Deletions leave nothing behind: only a full pass finds them.
+Facts: Tryton 8.2 as it installs from the package index (November 2026), its source, and docs.tryton.org. There are no
+webhooks and no rate limit, except on wrong logins. A stamp is the start of its transaction and can become visible a
+minute later or more, but every incremental run reads back much further. Deletions leave no trace: only a full pass
+finds them.
 """
 
 from ...entities import Entity
@@ -14,7 +15,7 @@ from . import actions, inbound, orders, reference_data, rpc, stock
 class Tryton(Connector):
     slug, label = "tryton", "Tryton"
     credentials = (
-        Credential("database", "Database", help="The name that Tryton's own client asks for", secret=False),
+        Credential("database", "Database", help="The name to choose in Tryton's own client", secret=False),
         Credential("login", "Login", help="A user with the groups for sales, purchases and stock", secret=False),
         Credential("password", "Password"),
     )
@@ -34,7 +35,7 @@ class Tryton(Connector):
 
     @classmethod
     def check(cls, client: Client, *, connecting: bool = False) -> ConnectionHealth:
-        """Ask what the login works with; when connecting, first the server's version, and with the password anew."""
+        """Load the company of the login. When connecting, check the version first, and sign in with the password."""
         if connecting:
             rpc.check_version(client)
         answer = rpc.sign_in(client) if connecting else rpc.load_context(client)

@@ -6,7 +6,8 @@ from decimal import Decimal
 from typing import Any
 
 from ...http.client import Client
-from ..actions import ActionRejected, ActionRequest, before_sending
+from ..actions import ActionRejected, ActionRequest, ActionResult, before_sending
+from ..base import Page
 from .resources import BY_ID, Domain
 from .rpc import call
 
@@ -30,6 +31,11 @@ def target_id(request: ActionRequest) -> int:
     if not text.isdecimal():
         raise ActionRejected("Tryton does not know this id.")
     return int(text)
+
+
+def result_from(page: Page, external_id: str) -> ActionResult:
+    """Return a changed record as it is in Tryton now."""
+    return ActionResult(external_id, next(iter(page.records), None), clock=page.clock)
 
 
 def field_error(field: str, message: str) -> ActionRejected:
