@@ -203,7 +203,7 @@ shapes = st.builds(
     has_clock=st.sampled_from([True, True, False]),
     whole_inventory=st.booleans(),
     slice_seconds=st.sampled_from([0, 60]),
-    handful=st.sampled_from([sql.COPY_FROM_ROWS, 1]),
+    handful=st.sampled_from([sql.COPY_THRESHOLD, 1]),
 )
 modes = st.sampled_from([Mode.INCREMENTAL, Mode.INCREMENTAL, Mode.FULL])
 statements = st.integers(1, 60)
@@ -275,7 +275,7 @@ def world(
 ) -> World:
     """The connection under test, and beside it one of another account with the same ids."""
     monkeypatch.setattr(wakeups, "wake", lambda: None)
-    monkeypatch.setattr(sql, "COPY_FROM_ROWS", sql.COPY_FROM_ROWS)
+    monkeypatch.setattr(sql, "COPY_THRESHOLD", sql.COPY_THRESHOLD)
     settings.SLICE_SECONDS = 0
     other = factories.connection(connection.workspace, "Other")
     EntitySchedule.objects.filter(connection=other).update(enabled=False)

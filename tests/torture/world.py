@@ -52,7 +52,7 @@ class Shape:
     has_clock: bool = True
     whole_inventory: bool = False
     slice_seconds: float = 0
-    handful: int = sql.COPY_FROM_ROWS
+    handful: int = sql.COPY_THRESHOLD
 
 
 class World:
@@ -67,7 +67,7 @@ class World:
         whole = [Entity.INVENTORY] if shape.whole_inventory else []
         CONNECTORS["model"] = connector_for(self.source, whole=whole)
         settings.SLICE_SECONDS = shape.slice_seconds
-        sql.COPY_FROM_ROWS = shape.handful
+        sql.COPY_THRESHOLD = shape.handful
         wipe(self.connection)
         self.checked: set[int] = set()
         self.walked: set[int] = set()

@@ -382,7 +382,7 @@ def test_another_door_between_reading_and_writing(connection, monkeypatch):
 @pytest.mark.parametrize("handful", [50, 1])
 def test_a_row_that_moved_since_it_was_compared_rolls_the_page_back(connection, monkeypatch, handful):
     """Trap 3.15: compared in the statement itself, and the page is read again rather than half written."""
-    monkeypatch.setattr(sql, "COPY_FROM_ROWS", handful)
+    monkeypatch.setattr(sql, "COPY_THRESHOLD", handful)
     apply(connection, ORDERS, order("o1", THEN), order("o2", THEN))
     real = sql.update
 

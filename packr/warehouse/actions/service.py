@@ -17,7 +17,6 @@ from packr.workspaces import access
 from packr.workspaces.errors import Refused
 from packr.workspaces.models import ACT
 
-from ..mirror import sql
 from ..mirror.schema import TABLES
 from ..models import InventoryItem, Mirrored
 from . import outcomes
@@ -111,7 +110,7 @@ def _on_record(
     try:
         with transaction.atomic(durable=True):
             # In a row: of two wishes for the same thing the second sees the first.
-            sql.wait_for_turn(connection.pk)
+            Connection.objects.select_for_update().values_list("pk").get(pk=connection.pk)
             found = list(Action.objects.raw(KEY_OR_UNSETTLED, [connection.pk, key, kind, *OPEN_STATES]))
             known = next((one for one in found if one.key == key), None)
             if known is None:

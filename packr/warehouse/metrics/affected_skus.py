@@ -13,8 +13,8 @@ from django.db.models import Q, QuerySet
 from integrations.entities import Entity
 from integrations.models import Connection
 
-from ..mirror import sql
 from ..models import InboundShipment, InventoryItem, KitPart, Order, Product, RecordChange, SkuMetrics
+from . import dialect
 from .sources import present_of_sku
 
 # Where the SKUs of an entity's records are.
@@ -98,8 +98,8 @@ def with_parts(connection: Connection, skus: Iterable[str]) -> set[str]:
         return wanted
     parts = {"kit": (Product, present_of_sku("kit", "asked")), "part": (KitPart, "part.product_id = kit.id")}
     statement = f"""
-        WITH asked (sku) AS ({sql.listed("%(skus)s")})
-        SELECT DISTINCT part.sku FROM asked CROSS JOIN {sql.join_in_order(parts)}"""
+        WITH asked (sku) AS ({dialect.listed("%(skus)s")})
+        SELECT DISTINCT part.sku FROM asked CROSS JOIN {dialect.join_in_order(parts)}"""
     return wanted | {
-        sku for (sku,) in sql.select(statement, {"connection": connection.pk, "skus": sql.as_list(wanted)})
+        sku for (sku,) in dialect.select(statement, {"connection": connection.pk, "skus": dialect.as_list(wanted)})
     }

@@ -7,8 +7,8 @@ from zoneinfo import ZoneInfo
 
 from integrations.models import Connection
 
-from ..mirror import sql
 from ..models import SkuMetrics
+from . import dialect
 from .sources import COUNTERS, SOLD, WINDOWS, Source, sources
 
 METRICS = SkuMetrics._meta.db_table
@@ -40,10 +40,10 @@ def compute(connection: Connection, skus: Iterable[str], *, day: date, now: date
     wanted = {sku for sku in skus if sku}
     if wanted:
         zone = ZoneInfo(connection.workspace.timezone)
-        values = {"connection": connection.pk, "skus": sql.as_list(wanted), "day": day, "now": now}
+        values = {"connection": connection.pk, "skus": dialect.as_list(wanted), "day": day, "now": now}
         values |= {f"since_{days}": _midnight(day - timedelta(days=days - 1), zone) for days in WINDOWS}
-        sql.execute(_forget(), values)
-        sql.execute(_renew(), values)
+        dialect.execute(_forget(), values)
+        dialect.execute(_renew(), values)
     return len(wanted)
 
 
@@ -58,8 +58,8 @@ def _forget() -> str:
     stored = {"asked": (SkuMetrics, "asked.connection_id = %(connection)s AND asked.sku = wanted.sku")}
     return f"""
         DELETE FROM {METRICS} WHERE id IN (
-            WITH wanted (sku) AS ({sql.listed("%(skus)s")})
-            SELECT asked.id FROM wanted CROSS JOIN {sql.join_in_order(stored, f"NOT EXISTS ({knows})")})"""
+            WITH wanted (sku) AS ({dialect.listed("%(skus)s")})
+            SELECT asked.id FROM wanted CROSS JOIN {dialect.join_in_order(stored, f"NOT EXISTS ({knows})")})"""
 
 
 @cache
@@ -72,16 +72,16 @@ def _renew() -> str:
     compared = changing[:-1]  # all but the moment
     return f"""
         INSERT INTO {METRICS} ({", ".join(COLUMNS)})
-        WITH asked (sku) AS ({sql.listed("%(skus)s")}),
+        WITH asked (sku) AS ({dialect.listed("%(skus)s")}),
             summed AS (SELECT sku, customer, {sums} FROM ({told}) AS told GROUP BY sku, customer),
             fresh AS (
                 SELECT %(connection)s AS connection_id, summed.*, {COVER} AS cover, %(day)s AS day,
                     %(now)s AS worked_out_at
                 FROM summed),
-            known AS (SELECT known.* FROM asked CROSS JOIN {sql.join_in_order(stored)})
+            known AS (SELECT known.* FROM asked CROSS JOIN {dialect.join_in_order(stored)})
         SELECT {_columns("fresh", COLUMNS)}
         FROM fresh LEFT JOIN known ON known.sku = fresh.sku AND known.customer = fresh.customer
-        WHERE known.id IS NULL OR NOT {sql.same(_columns("known", compared), _columns("fresh", compared))}
+        WHERE known.id IS NULL OR NOT {dialect.same(_columns("known", compared), _columns("fresh", compared))}
         ON CONFLICT ({", ".join(KEY)}) DO UPDATE SET {", ".join(f"{name} = excluded.{name}" for name in changing)}"""
 
 

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..mirror import sql
 from ..models import InboundLine, InboundShipment, InventoryItem, KitPart, Order, OrderLine, Product
+from . import dialect
 
 WINDOWS = (7, 30, 90)  # days
 COUNTERS = ("onhand", "fulfillable", "committed", "awaiting")
@@ -30,7 +30,7 @@ class Source:
 
     def rows(self) -> str:
         """The tables and the condition, as they stand after FROM."""
-        return sql.join_in_order(self.found, self.counts)
+        return dialect.join_in_order(self.found, self.counts)
 
 
 def sources() -> tuple[Source, ...]:
@@ -93,7 +93,7 @@ def present_of_sku(name: str, other: str) -> str:
 
 
 def _of_sku(name: str, other: str) -> str:
-    return f"{name}.connection_id = %(connection)s AND {sql.same_sku(name, other)}"
+    return f"{name}.connection_id = %(connection)s AND {dialect.same_sku(name, other)}"
 
 
 def _is_ours(name: str) -> str:

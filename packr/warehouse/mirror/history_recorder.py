@@ -9,7 +9,6 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from django.db import connection as database
 
 from integrations.entities import Entity
 
@@ -116,13 +115,6 @@ def differences(history: History, before: Mapping[str, Any], after: Mapping[str,
 
 def write_removed(change: Change, model: type[Mirrored], row_ids: Sequence[int]) -> None:
     """Keep that these rows are no longer in the WMS: those of them which this very change removed."""
-    marks = ", ".join(["%s"] * len(row_ids))
-    values = ", ".join("%s" if column != "row_id" else "id" for column in COLUMNS)
-    row = change.row(0, What.REMOVED, "[]", None)
-    given = tuple(value for column, value in zip(COLUMNS, row, strict=True) if column != "row_id")
-    with database.cursor() as cursor:
-        cursor.execute(
-            f"INSERT INTO {RecordChange._meta.db_table} ({', '.join(COLUMNS)}) SELECT {values}"
-            f" FROM {model._meta.db_table} WHERE id IN ({marks}) AND change_no = %s AND removed_at IS NOT NULL",
-            [*sql.plain(given), *row_ids, change.change_no],
-        )
+    removed = model.objects.filter(id__in=row_ids, change_no=change.change_no, removed_at__isnull=False)
+    rows = [change.row(row_id, What.REMOVED, "[]", None) for row_id in removed.values_list("id", flat=True)]
+    sql.insert_rows(RecordChange._meta.db_table, COLUMNS, len(rows), rows)

@@ -12,7 +12,8 @@ from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from django.db.models import Max
+from django.db.models import DateTimeField, F, Max, Value
+from django.db.models.functions import Coalesce, Greatest
 
 from integrations.connectors.actions import ENTITIES, ActionKind, is_held
 from integrations.entities import Entity
@@ -20,7 +21,6 @@ from integrations.models import Action, ActionState, Connection
 from integrations.records import Record
 
 from ..models import Mirrored
-from . import sql
 from .digests import Stamps
 
 PROTECTED_ENTITIES = frozenset(ENTITIES.values())
@@ -105,9 +105,16 @@ def exclude_protected(
 
 
 def protect(action: Action, until: datetime) -> None:
-    """Shield what an accepted action changed; inside the caller's transaction, which saves the action."""
+    """Protect what an accepted action changed, in the caller's transaction, which also saves the action.
+
+    The connection's protection is extended if needed. Its new change number makes pages that were already compared
+    with the stored rows compare again.
+    """
     action.shielded_until = until
-    sql.extend_protection(action.connection_id, until)
+    moment = Value(until, output_field=DateTimeField())
+    Connection.objects.filter(pk=action.connection_id).update(
+        change_no=F("change_no") + 1, shielded_until=Greatest(Coalesce("shielded_until", moment), moment)
+    )
 
 
 def expire(now: datetime) -> None:

@@ -9,10 +9,12 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from integrations import records
 from integrations.connectors.decoding import SOURCE_BYTES
 from integrations.entities import Entity
-from integrations.records import Order, OrderShipment, Record
+from integrations.records import Record
 
+from ..models import Order
 from ..models.change_causes import UNKNOWN_CAUSE, Cause
 from . import history_recorder as history
 from . import sql, write_protection
@@ -36,7 +38,7 @@ MAX_FUTURE_STAMP = timedelta(hours=1)
 def apply(
     connection_id: int,
     entity: Entity,
-    records: Iterable[Record],
+    found: Iterable[Record],
     *,
     now: datetime,
     clock: datetime | None = None,
@@ -44,7 +46,7 @@ def apply(
     cause: Cause = UNKNOWN_CAUSE,
 ) -> WriteResult:
     """Write records as `plan` and `write` do, in one step."""
-    return write(plan(connection_id, entity, make_drafts(records), now=now, clock=clock, policy=policy, cause=cause))
+    return write(plan(connection_id, entity, make_drafts(found), now=now, clock=clock, policy=policy, cause=cause))
 
 
 def plan(
@@ -105,7 +107,9 @@ def _write_changes(plan: WritePlan) -> None:
     if table.entity == Entity.ORDERS:
         shipment_ids = _write_shipments(context, changes, plan.change_no)
         updated = [change.external_id for change, _ in old if _shipments(change.record) is not None]
-        gone = sql.remove_other_shipments(context.connection_id, updated, shipment_ids, plan.change_no, context.now)
+        gone = sql.remove_shipments_of(
+            context.connection_id, updated, plan.change_no, context.now, kept=set(shipment_ids)
+        )
         _record_removed(context, Entity.ORDER_SHIPMENTS, gone, plan.change_no)
     _record_history(plan, before)
 
@@ -175,9 +179,9 @@ def _write_shipments(context: WriteContext, orders: Sequence[RowChange], change_
     return [draft.external_id for draft in drafts]
 
 
-def _shipments(order: Record) -> list[OrderShipment] | None:
+def _shipments(order: Record) -> list[records.OrderShipment] | None:
     """Return the set of an order's shipments; None if the WMS did not send it."""
-    return order.shipments if isinstance(order, Order) and isinstance(order.shipments, list) else None
+    return order.shipments if isinstance(order, records.Order) and isinstance(order.shipments, list) else None
 
 
 def remove(
@@ -202,7 +206,8 @@ def remove(
     if asked is not None:
         row_ids = sql.unchanged_since(model, row_ids, asked)
     if entity == Entity.ORDERS:
-        shipments = sql.remove_shipments_of(connection_id, row_ids, change_no, now)
+        order_ids = list(Order.objects.filter(id__in=row_ids).values_list("external_id", flat=True))
+        shipments = sql.remove_shipments_of(connection_id, order_ids, change_no, now)
         _record_removed(context, Entity.ORDER_SHIPMENTS, shipments, change_no)
     removed = sql.remove(model, row_ids, change_no, now)
     if removed:
