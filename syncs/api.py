@@ -16,16 +16,19 @@ from rest_framework.views import APIView
 
 from integrations.entities import GROUPS, Entity
 from integrations.models import Connection
+from integrations.permissions import may_view_bills, view_permission
 from packr.workspaces import access
 from packr.workspaces.api_errors import Conflict, Error
 from packr.workspaces.models import MANAGE_CONNECTIONS, TRIGGER_SYNC, Scope
 
-from . import forms, permissions
+from . import forms
 from .entity_switches import set_enabled
 from .models import ENTITIES, EntitySchedule, Mode, Reread, State, SyncRun, Trigger
 from .runs import enqueue, lifecycle
 from .runs.cadence import is_read_with
-from .status.freshness import EntityState, Freshness, sync_state
+from .status.entity_state import EntityState, sync_state
+from .status.freshness import Freshness
+from .status.run_states import visible_runs
 from .status.serializers import COUNTS, serialize_state
 
 ENABLED_ONLY = (
@@ -213,7 +216,7 @@ class Sync(APIView):
 
 
 def _states(connection: Connection, request: Request) -> dict[Entity, EntityState]:
-    bills = permissions.may_see_bills(request.user, connection)
+    bills = may_view_bills(request.user, connection)
     return {state.entity: state for state in sync_state(connection, bills=bills)}
 
 
@@ -320,7 +323,7 @@ def _connection(request: Request, pk: int, permission: str = "") -> Connection:
 
 def _schedule(request: Request, pk: int, entity: str, permission: str = "") -> EntitySchedule:
     connection = _connection(request, pk, permission)
-    hidden = entity == Entity.BILLS and not permissions.may_see_bills(request.user, connection)
+    hidden = view_permission(entity) and not may_view_bills(request.user, connection)
     found = None if hidden else connection.schedules.filter(entity=entity).first()
     if found is None:
         raise Http404(f"{connection.name} has no schedule for “{entity}”.")
@@ -329,7 +332,7 @@ def _schedule(request: Request, pk: int, entity: str, permission: str = "") -> E
 
 
 def _runs(request: Request) -> QuerySet[SyncRun]:
-    return permissions.visible_runs(request.user).select_related("requested_by", "cancelled_by")
+    return visible_runs(request.user).select_related("requested_by", "cancelled_by")
 
 
 urlpatterns = [

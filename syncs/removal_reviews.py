@@ -15,7 +15,7 @@ from .models import ACTIVE, Mode, Review, State, SyncRun, Trigger
 from .process import wakeups
 from .runs import seen_keys
 from .runs.enqueue import request_runs
-from .status.freshness import superseded
+from .status.run_states import superseded
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 from integrations.entities import Entity
 from integrations.models import Status
+from integrations.permissions import visible_entities
 from packr.workspaces.models import Workspace
 from syncs.models import EntitySchedule
 from syncs.runs.cadence import DEFAULT_INTERVALS
@@ -58,8 +59,7 @@ def table(workspace: Workspace, *, bills: bool) -> list[Row]:
     shown = [*USUAL, *(entity for entity in OTHERS if entity in found)]
     return [
         _row(entity, [_leading(one, every) for one in found.get(entity, ())])
-        for entity in shown
-        if bills or entity != Entity.BILLS
+        for entity in visible_entities(shown, bills=bills)
     ]
 
 

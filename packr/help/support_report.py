@@ -11,12 +11,14 @@ from django.utils.timezone import now
 
 from integrations.entities import Entity
 from integrations.models import Connection
+from integrations.permissions import hidden_entities
 from packr.warehouse.mirror.export import stamp
 from packr.workspaces.request_context import RequestContext
 from syncs.diagnosis.diagnose import overview
 from syncs.models import Incident, SyncRun
 from syncs.process import heartbeats
-from syncs.status.freshness import EntityState, displayed_state, sync_states
+from syncs.status.entity_state import EntityState, sync_states
+from syncs.status.run_states import displayed_state
 
 LATEST_RUNS = 10
 
@@ -68,7 +70,7 @@ def _reasons(place: RequestContext) -> Iterator[str]:
     if found:
         yield "\nWhy data is not newer"
     for one in found:
-        yield f"  {one.entity.label}: {one.top.words}"
+        yield f"  {one.entity.label}: {one.top.message}"
 
 
 def _incidents(connections: list[Connection]) -> Iterator[str]:
@@ -80,8 +82,7 @@ def _incidents(connections: list[Connection]) -> Iterator[str]:
 
 def _runs(connections: list[Connection], place: RequestContext) -> Iterator[str]:
     runs = SyncRun.objects.filter(connection__in=connections).exclude(started_at=None)
-    if not place.may_view_bills:
-        runs = runs.exclude(entity=Entity.BILLS)
+    runs = runs.exclude(entity__in=hidden_entities(bills=place.may_view_bills))
     yield "\nLatest runs"
     for run in runs.select_related("lane").order_by("-id")[:LATEST_RUNS]:
         counts = f"{run.seen} read, {run.created} created, {run.updated} updated, {run.rejected} rejected"

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from dataclasses import dataclass
-from typing import TypeVar, cast
+from typing import TypeVar
 
 from django.db.models import Exists, Model, OuterRef, Q, QuerySet
 
@@ -54,7 +54,7 @@ def connections(place: RequestContext) -> QuerySet[Connection]:
 
 
 def known_connections(place: RequestContext) -> list[Connection]:
-    """The same by name, read once for the place."""
+    """Return the visible connections by name, read once per request."""
     return [connection for connection, _ in _mapped(place)]
 
 
@@ -71,17 +71,13 @@ def parts(place: RequestContext, model: type[Mirrored] = Order) -> list[Part]:
 
 
 def _mapped(place: RequestContext) -> list[tuple[Connection, tuple[str, ...]]]:
-    """Each connection by name with the customers the place sees of it; none: it sees all of it."""
-    if "mapped" not in place.known:
-        place.known["mapped"] = _of_brand(place) if place.brand else _of_workspace(place)
-    return cast("list[tuple[Connection, tuple[str, ...]]]", place.known["mapped"])
+    """Return each visible connection, by name, with the customers visible there; no customers: all of them."""
+    return place.shared(_load_mapped)
 
 
-def _of_workspace(place: RequestContext) -> list[tuple[Connection, tuple[str, ...]]]:
-    return [(connection, ()) for connection in place.workspace.connections.order_by("name")]
-
-
-def _of_brand(place: RequestContext) -> list[tuple[Connection, tuple[str, ...]]]:
+def _load_mapped(place: RequestContext) -> list[tuple[Connection, tuple[str, ...]]]:
+    if place.brand is None:
+        return [(connection, ()) for connection in place.workspace.connections.order_by("name")]
     mappings = BrandMapping.objects.filter(brand=place.brand, connection__workspace=place.workspace)
     seen: dict[Connection, set[str]] = defaultdict(set)
     for mapping in mappings.select_related("connection__workspace").order_by("connection__name"):

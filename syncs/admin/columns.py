@@ -10,7 +10,7 @@ from django.utils.safestring import SafeString
 from packr.admin import ModelAdmin, mark
 
 from ..models import SyncRun
-from ..status.freshness import displayed_state
+from ..status.run_states import displayed_state
 from ..templatetags.syncs import RUN_STATES
 
 

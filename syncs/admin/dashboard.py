@@ -11,12 +11,11 @@ from packr.admin import Fact, Tone, now_panel, when, when_exactly
 from packr.warehouse.models import ProcessingMark
 
 from ..models import ACTIVE, Beat, EntitySchedule, Incident, Problem, State, SyncRun
-from ..monitoring.repairs import live
 from ..monitoring.stale_data import MAX_AGE
 from ..process.heartbeats import PROCESSES
 from ..runs import sql
-from ..status.freshness import Freshness, undecided
-from .freshness import LATE_NOW, as_fresh_as
+from ..status.freshness import BEHIND, Freshness, freshness_filter, is_live
+from ..status.run_states import undecided
 from .incidents import MILD
 from .removal_reviews import UNDECIDED
 
@@ -43,8 +42,8 @@ def incidents_now() -> Fact:
 def freshness_now() -> Fact:
     """How many entities are behind their cadence."""
     moment = timezone.now()
-    behind = as_fresh_as(EntitySchedule.objects.all(), LATE_NOW, moment).count()
-    stale = as_fresh_as(EntitySchedule.objects.all(), [Freshness.STALE], moment).count() if behind else 0
+    behind = EntitySchedule.objects.filter(freshness_filter(BEHIND, moment)).count()
+    stale = EntitySchedule.objects.filter(freshness_filter([Freshness.STALE], moment)).count() if behind else 0
     url = reverse("admin:syncs_entityschedule_changelist")
     if not behind:
         return Fact("Freshness", "Nothing is late", "positive", url)
@@ -57,7 +56,7 @@ def freshness_now() -> Fact:
 def metrics_now() -> Fact:
     """How old units sold and days of cover are, over all connections that have any."""
     moment = timezone.now()
-    marks = ProcessingMark.objects.filter(live(), rolled_at__isnull=False)
+    marks = ProcessingMark.objects.filter(is_live(), rolled_at__isnull=False)
     ages = [moment - at for at in marks.values_list("rolled_at", flat=True) if at]
     if not ages:
         return Fact("Stock and sales figures", "None were worked out yet", "neutral")

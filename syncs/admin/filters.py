@@ -13,8 +13,7 @@ from integrations.entities import Entity
 
 from ..models import EntitySchedule
 from ..runs.cadence import DEFAULT_INTERVALS, is_default
-from ..status.freshness import Freshness
-from .freshness import LATE_NOW, as_fresh_as
+from ..status.freshness import BEHIND, Freshness, freshness_filter
 
 RARELY_CHANGES = (
     Entity.PRODUCTS,
@@ -39,10 +38,10 @@ class FreshnessFilter(admin.SimpleListFilter):
         return [("late_now", "Late now (late or stale)"), *states]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        asked = self.value()
-        if asked == "late_now":
-            return as_fresh_as(queryset, LATE_NOW, timezone.now())
-        return as_fresh_as(queryset, [asked], timezone.now()) if asked in Freshness.values else queryset
+        value = self.value()
+        if value != "late_now" and value not in Freshness.values:
+            return queryset
+        return queryset.filter(freshness_filter(BEHIND if value == "late_now" else [value], timezone.now()))
 
 
 class CadenceFilter(admin.SimpleListFilter):

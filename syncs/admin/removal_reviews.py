@@ -18,7 +18,7 @@ from packr.workspaces.errors import Refused
 
 from .. import removal_reviews
 from ..models import Review, State, SyncRun
-from ..status.freshness import superseded, undecided
+from ..status.run_states import superseded, undecided
 from .columns import run_link
 
 UNDECIDED = "undecided"

@@ -15,7 +15,6 @@ from packr.workspaces.formatting import exact, span
 from ..models import COMPLETE, EntitySchedule, Mode, SyncRun
 from ..runs.planner import upcoming
 from ..status.freshness import fresh_for
-from .freshness import DAY
 
 LONGEST_CADENCE = timedelta(days=7)
 
@@ -83,7 +82,7 @@ def plan(schedule: EntitySchedule) -> Plan | None:
     if not schedule.connection.is_live or not schedule.enabled or not has_cadence or schedule.every_seconds == 0:
         return None
     zone = schedule.connection.workspace.timezone
-    runs_a_day = DAY / schedule.cadence
+    runs_a_day = timedelta(days=1) / schedule.cadence
     pages = _usual_pages(schedule)
     return Plan(
         moments=[exact(moment, ZoneInfo(zone)) for moment in upcoming(schedule, timezone.now(), 5)],

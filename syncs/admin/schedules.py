@@ -1,6 +1,6 @@
 """Cadences and how fresh they keep the data."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.contrib import admin, messages
@@ -22,11 +22,11 @@ from ..models import REMOVAL_LIMIT_HELP, EntitySchedule, Mode, Trigger
 from ..runs import enqueue
 from ..runs.cadence import is_default, is_read_with
 from ..runs.planner import EDITABLE_FIELDS, reschedule
-from ..status.freshness import EntityState, Freshness
+from ..status.entity_state import EntityState, sync_state, sync_states
+from ..status.freshness import Freshness
 from ..templatetags.syncs import FRESHNESS, cadence
 from .columns import OfConnection, run_link, run_mark
 from .filters import CadenceFilter, FreshnessFilter, KindFilter
-from .freshness import DAY, states_of
 from .schedule_forms import ScheduleForm, plan
 
 
@@ -36,9 +36,10 @@ class ScheduleList(ChangeList):
     def get_results(self, request: HttpRequest) -> None:
         super().get_results(request)
         rows = list(self.result_list)
-        states = states_of(rows)
+        connections = {row.connection_id: row.connection for row in rows}
+        states = sync_states(list(connections.values()), bills=True)
         for row in rows:
-            row.shown_state = states[row.pk]
+            row.shown_state = _own(row, states[row.connection_id])
         self.result_list = rows
 
 
@@ -208,7 +209,7 @@ class EntityScheduleAdmin(OfConnection):
 
     @admin.action(description="Pause for a day", permissions=["change"])
     def pause(self, request: HttpRequest, queryset: QuerySet[EntitySchedule]) -> None:
-        until = timezone.now() + DAY
+        until = timezone.now() + timedelta(days=1)
         self._pause(request, queryset, until, f"Paused until {when_exactly(until)}.")
 
     @admin.action(description="Resume", permissions=["change"])
@@ -242,7 +243,11 @@ def _state(schedule: EntitySchedule) -> EntityState:
 
 def entity_state_of(schedule: EntitySchedule) -> EntityState:
     """The state of one schedule's entity, as it is stored."""
-    return states_of([schedule])[schedule.pk]
+    return _own(schedule, sync_state(schedule.connection, bills=True))
+
+
+def _own(schedule: EntitySchedule, states: list[EntityState]) -> EntityState:
+    return next(state for state in states if state.entity == schedule.entity)
 
 
 def _said(value: Any) -> str:

@@ -1,4 +1,4 @@
-"""The words of a diagnosis: what can keep data from being newer, what leads out of it, and one finding."""
+"""The vocabulary of a diagnosis: causes, remedies, and a finding with its message."""
 
 from dataclasses import dataclass
 from enum import Enum, StrEnum, auto
@@ -6,12 +6,11 @@ from enum import Enum, StrEnum, auto
 from integrations.entities import Entity
 from integrations.models import Connection
 
-from ..models import SyncRun
-from ..status.freshness import EntityState
+from ..status.entity_state import EntityState
 
 
 class Cause(Enum):
-    """What keeps data from being newer, from what stands in the way of everything to what is as it should be."""
+    """Why data is not newer. Of several causes of one entity, the one that comes first here is reported first."""
 
     UNMAPPED = auto()
     NOT_CONNECTED = auto()
@@ -42,11 +41,12 @@ class Cause(Enum):
     UNKNOWN = auto()
 
 
+# Problems of Packr itself. A diagnosis reports each once, not once per connection.
 INTERNAL_CAUSES = (Cause.NO_WORKER, Cause.NO_PLAN)
 
 
 class Remedy(StrEnum):
-    """What leads out of it; `syncs.diagnosis.remedies` knows the way for each person."""
+    """What resolves a cause; `remedies.call_to_action` turns it into a button for each person."""
 
     CONNECT = "connect"
     MAP = "map"
@@ -62,23 +62,22 @@ class Remedy(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One cause, in words: what happened, what it means for the person, what happens next by itself."""
+    """One cause and its message: what happened, what it means for the person, what happens next automatically."""
 
     cause: Cause
-    cure: Remedy
+    remedy: Remedy
     happened: str
-    means: str = ""
-    goes_on: str = ""
-    entity: Entity | None = None
-    connection: Connection | None = None
-    run: SyncRun | None = None
-    state: EntityState | None = None
+    meaning: str
+    next_step: str
+    entity: Entity
+    connection: Connection | None
+    state: EntityState | None
 
     @property
-    def words(self) -> str:
-        return " ".join(filter(None, (self.happened, self.means, self.goes_on)))
+    def message(self) -> str:
+        return " ".join(filter(None, (self.happened, self.meaning, self.next_step)))
 
     @property
     def is_expected(self) -> bool:
-        """Whether all is as it should be: newer data is simply not due yet."""
+        """Whether nothing is wrong: newer data is simply not due yet."""
         return self.cause == Cause.NOT_DUE

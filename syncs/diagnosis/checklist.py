@@ -1,109 +1,112 @@
-"""Data looks out of date: the steps to work through, each of them looked at already."""
+"""The steps of the help page “Data looks out of date”, each with what Packr found."""
 
 from dataclasses import dataclass
+from enum import StrEnum
 from zoneinfo import ZoneInfo
 
 from django.urls import reverse
+from django.utils.timezone import now
 
 from integrations.entities import Entity
 from integrations.models import Connection, Status
+from packr.workspaces.formatting import listed
 from packr.workspaces.request_context import RequestContext
 
-from ..status.page_status import PageStatus, page_status
+from ..status.page_status import page_status
 from .causes import Cause
-from .diagnose import Diagnosis, first_due
+from .diagnose import Diagnosis
 from .remedies import CallToAction
 
-WELL, LOOK, OPEN = "well", "look", "open"
+
+class Verdict(StrEnum):
+    """The result of a step: nothing to do, something to do, or a question that only the person can answer."""
+
+    OK = "ok"
+    PROBLEM = "problem"
+    OPEN = "open"
 
 
 @dataclass(frozen=True, slots=True)
 class ChecklistStep:
-    """One step: what is asked, what Packr found, and where to go. `verdict`: well, look (there is something to do), or
-    open (for the person to say). `connection`: of which a sync is asked for."""
+    """One step: its title, what Packr found and where to go. `connection`: the one to request a sync of."""
 
     title: str
-    verdict: str
+    verdict: Verdict
     found: str
-    way: CallToAction | None = None
+    action: CallToAction | None = None
     connection: Connection | None = None
 
 
-def steps(place: RequestContext, entity: Entity, diagnosis: Diagnosis) -> list[ChecklistStep]:
-    """The seed's steps for the entity, in its order."""
-    around = page_status(place)
+def steps(context: RequestContext, entity: Entity, diagnosis: Diagnosis) -> list[ChecklistStep]:
+    """Return the steps for `entity`, in the order of the help page."""
+    contact = CallToAction("", "Contact support", f"{reverse('help_contact')}?entity={entity}")
+    verify = f"Look up one of the {entity.label.lower()} in your WMS. If it shows the same there, Packr is up to date."
     return [
-        _connection(place, around),
-        _mapping(place, around, diagnosis),
-        _source(entity),
-        _sync(place, around, entity),
+        _connection(context),
+        _mapping(context, diagnosis),
+        ChecklistStep("Verify the source", Verdict.OPEN, verify),
+        _sync(context, entity),
         ChecklistStep(
-            "If it’s still stale, contact support",
-            OPEN,
-            "Support gets what is known about this with your words.",
-            CallToAction("", "Contact support", f"{reverse('help_contact')}?entity={entity}"),
+            "If it’s still stale, contact support", Verdict.OPEN, "Packr adds what it found to your message.", contact
         ),
     ]
 
 
-def _connection(place: RequestContext, around: PageStatus) -> ChecklistStep:
-    title = "Check the connection"
+def _connection(context: RequestContext) -> ChecklistStep:
+    title, status = "Check the connection", page_status(context)
     see = CallToAction("", "See Integrations", reverse("integrations"))
-    if not around.live:
-        if place.brand and not around.connections:
-            return ChecklistStep(title, OPEN, f"No account is linked to {place.brand}; its link is the next step.", see)
-        connect = CallToAction("", "Connect your WMS", reverse("catalogue")) if place.may_manage else see
-        return ChecklistStep(title, LOOK, "Your WMS isn’t connected.", connect)
-    for one in around.troubled:
-        word = Status(one.status).label.lower()
-        return ChecklistStep(title, LOOK, f"{one.name}: {word}. {one.status_message}".strip(), see)
-    names = " and ".join(one.name for one in around.live)
-    return ChecklistStep(title, WELL, f"{names}: connected.", see)
+    if context.brand and not status.connections:
+        found = f"No account is linked to {context.brand}. The next step links one."
+        return ChecklistStep(title, Verdict.OPEN, found, see)
+    if not status.live:
+        connect = CallToAction("", "Connect your WMS", reverse("catalogue")) if context.may_manage else see
+        return ChecklistStep(title, Verdict.PROBLEM, "Your WMS isn’t connected.", connect)
+    for connection in status.troubled:
+        word = Status(connection.status).label.lower()
+        found = f"{connection.name}: {word}. {connection.status_message}".strip()
+        return ChecklistStep(title, Verdict.PROBLEM, found, see)
+    return ChecklistStep(title, Verdict.OK, f"{_names(status.live)}: connected.", see)
 
 
-def _mapping(place: RequestContext, around: PageStatus, diagnosis: Diagnosis) -> ChecklistStep:
+def _mapping(context: RequestContext, diagnosis: Diagnosis) -> ChecklistStep:
     title = "Confirm the brand you’re viewing is mapped to the right warehouse account"
-    brands = CallToAction("", "Open mapping", reverse("brands"))
-    if place.brand is None:
-        return ChecklistStep(title, WELL, "You are viewing all brands, so no mapping narrows what you see.", brands)
-    mine = CallToAction("", "Open mapping", reverse("brand", args=[place.brand.pk]))
-    if not around.connections:
-        return ChecklistStep(title, LOOK, f"No warehouse account is linked to {place.brand}.", mine)
-    for reason in diagnosis.reasons:
-        if reason.cause == Cause.OTHER_ACCOUNT:
-            return ChecklistStep(title, LOOK, reason.words, mine)
-    names = " and ".join(one.name for one in around.connections)
-    return ChecklistStep(
-        title, OPEN, f"{place.brand} is linked to {names}. Compare the sample records there with yours.", mine
-    )
+    if context.brand is None:
+        see = CallToAction("", "Open mapping", reverse("brands"))
+        return ChecklistStep(title, Verdict.OK, "You are viewing all brands, so no mapping limits what you see.", see)
+    edit = CallToAction("", "Open mapping", reverse("brand", args=[context.brand.pk]))
+    connections = page_status(context).connections
+    if not connections:
+        return ChecklistStep(title, Verdict.PROBLEM, f"No warehouse account is linked to {context.brand}.", edit)
+    for finding in diagnosis.findings:
+        if finding.cause == Cause.OTHER_ACCOUNT:
+            return ChecklistStep(title, Verdict.PROBLEM, finding.message, edit)
+    found = f"{context.brand} is linked to {_names(connections)}. Compare the sample records there with yours."
+    return ChecklistStep(title, Verdict.OPEN, found, edit)
 
 
-def _source(entity: Entity) -> ChecklistStep:
-    return ChecklistStep(
-        "Verify the source",
-        OPEN,
-        f"Look one of the {entity.label.lower()} up in your WMS: if it says the same there, Packr is up to date.",
-    )
-
-
-def _sync(place: RequestContext, around: PageStatus, entity: Entity) -> ChecklistStep:
-    """What runs, or when the next one does, in place of a general “wait”."""
-    title = "Trigger a manual sync, then wait about a minute and reload the screen"
-    states = around.of(entity)
+def _sync(context: RequestContext, entity: Entity) -> ChecklistStep:
+    """Return the step that says whether a sync is running or when the next one starts."""
+    title, status = "Trigger a manual sync, then wait about a minute and reload the screen", page_status(context)
+    states = status.of(entity)
     if not states:
-        return ChecklistStep(title, OPEN, f"There is no sync of {entity.label.lower()} here.")
-    running = next((state for state in states if state.run and state.run.is_active), None)
-    due = first_due(around, entity)
-    if running:
-        found = "A sync is under way; when it ends the screen shows the new data."
+        return ChecklistStep(title, Verdict.OPEN, f"There is no sync of {entity.label.lower()} here.")
+    due = min((one.expected_run for one in states if one.expected_run and one.expected_run > now()), default=None)
+    if any(state.run and state.run.is_active for state in states):
+        found = "A sync is running. When it ends, the screen shows the new data."
     elif due:
-        found = f"By itself the next sync begins about {due.astimezone(ZoneInfo(place.workspace.timezone)):%H:%M}."
+        found = (
+            f"The next sync starts automatically at about {due.astimezone(ZoneInfo(context.workspace.timezone)):%H:%M}."
+        )
     else:
-        found = "No sync is planned at the moment."
-    offering = [around.connection(state) for state in states]
-    target = next((one for one in offering if one not in around.troubled), offering[0])
-    if not place.may_sync:
-        asks = CallToAction("", "Ask an admin", "", asks=True)
-        return ChecklistStep(title, OPEN, f"{found} Only admins may start one.", asks, target)
-    way = CallToAction("", "Sync now", f"{reverse('sync_window', args=[target.pk])}?entity={entity}")
-    return ChecklistStep(title, OPEN, found, way, target)
+        found = "No sync is scheduled at the moment."
+    connections = [state.connection for state in states]
+    target = next((one for one in connections if one not in status.troubled), connections[0])
+    if not context.may_sync:
+        ask = CallToAction("", "Ask an admin", "", asks_admin=True)
+        return ChecklistStep(title, Verdict.OPEN, f"{found} Only admins can start one.", ask, target)
+    action = CallToAction("", "Sync now", f"{reverse('sync_window', args=[target.pk])}?entity={entity}")
+    return ChecklistStep(title, Verdict.OPEN, found, action, target)
+
+
+def _names(connections: list[Connection]) -> str:
+    return listed([connection.name for connection in connections])

@@ -1,4 +1,4 @@
-"""The way out of each cause, for the person who reads it: what they can do, and where the button leads."""
+"""The call to action for each remedy: what a person can do, and where the button leads with their permissions."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,104 +13,98 @@ from .causes import Cause, Finding, Remedy
 
 @dataclass(frozen=True, slots=True)
 class CallToAction:
-    """What a person can do: a sentence, and the button that leads there. `asks`: it asks an admin, where they are."""
+    """An advice, and the label and address of its button. `asks_admin`: the button asks an admin for a sync."""
 
     advice: str
     label: str
     url: str
-    asks: bool = False
+    asks_admin: bool = False
 
 
-def call_to_action(reason: Finding, place: RequestContext) -> CallToAction:
-    """The way out of a reason for whoever is in the place: their rights decide where it leads."""
-    return CALLS_TO_ACTION[reason.cure](reason, place)
+def call_to_action(finding: Finding, context: RequestContext) -> CallToAction:
+    """Return what the person can do about a finding."""
+    return CALLS_TO_ACTION[finding.remedy](finding, context)
 
 
-def _connect(reason: Finding, place: RequestContext) -> CallToAction:
-    if not place.may_manage:
-        return CallToAction(
-            "An admin of this workspace can connect it.", "See who can connect it", reverse("integrations")
-        )
-    if reason.connection:
-        return CallToAction(
-            "Connect it again to go on.", "Connect again", reverse("reconnect", args=[reason.connection.pk])
-        )
+def _connect(finding: Finding, context: RequestContext) -> CallToAction:
+    if not context.may_manage:
+        advice = "An admin of this workspace can connect it."
+        return CallToAction(advice, "See who can connect it", reverse("integrations"))
+    if finding.connection:
+        url = reverse("reconnect", args=[finding.connection.pk])
+        return CallToAction("Connect it again to resume syncing.", "Connect again", url)
     return CallToAction("Connect your WMS.", "Connect your WMS", reverse("catalogue"))
 
 
-def _map(reason: Finding, place: RequestContext) -> CallToAction:
-    if not place.may_manage:
-        advice = "An admin can link it." if reason.cause == Cause.UNMAPPED else "An admin can change that."
-        return CallToAction(advice, "Open mapping", reverse("brands"))
-    advice = "Link the account that is its own."
-    return CallToAction(
-        advice, "Open mapping", reverse("brand", args=[place.brand.pk]) if place.brand else reverse("brands")
-    )
+def _map(finding: Finding, context: RequestContext) -> CallToAction:
+    if not context.may_manage:
+        verb = "link it" if finding.cause == Cause.UNMAPPED else "change the mapping"
+        return CallToAction(f"An admin can {verb}.", "Open mapping", reverse("brands"))
+    url = reverse("brand", args=[context.brand.pk]) if context.brand else reverse("brands")
+    return CallToAction("Link the brand’s own account.", "Open mapping", url)
 
 
-def _reconnect(reason: Finding, place: RequestContext) -> CallToAction:
-    if not place.may_manage or not reason.connection:
-        return CallToAction("A workspace admin can reconnect.", "See the connection", _connection(reason))
-    return CallToAction(
-        "Reconnect with a login that works.", "Reconnect", reverse("reconnect", args=[reason.connection.pk])
-    )
+def _reconnect(finding: Finding, context: RequestContext) -> CallToAction:
+    if not context.may_manage or not finding.connection:
+        return CallToAction("A workspace admin can reconnect.", "See the connection", _status_url(finding))
+    url = reverse("reconnect", args=[finding.connection.pk])
+    return CallToAction("Reconnect with a working login.", "Reconnect", url)
 
 
-def _switch_on(reason: Finding, place: RequestContext) -> CallToAction:
-    if not place.may_manage or not reason.connection:
-        return CallToAction(
-            "A workspace admin can change that in Sync Settings.", "See the connection", _connection(reason)
-        )
-    return CallToAction(
-        "Change that in Sync Settings.", "Open Sync Settings", reverse("sync_settings", args=[reason.connection.pk])
-    )
+def _switch_on(finding: Finding, context: RequestContext) -> CallToAction:
+    if not context.may_manage or not finding.connection:
+        advice = "A workspace admin can change it in Sync Settings."
+        return CallToAction(advice, "See the connection", _status_url(finding))
+    url = reverse("sync_settings", args=[finding.connection.pk])
+    return CallToAction("Change it in Sync Settings.", "Open Sync Settings", url)
 
 
-def _sync(reason: Finding, place: RequestContext) -> CallToAction:
-    if not place.may_sync or not reason.connection or not reason.entity:
-        return CallToAction("An admin can sync it now.", "Ask an admin", "", asks=True)
-    entity = urlencode({"entity": reason.entity})
-    url = f"{reverse('sync_window', args=[reason.connection.pk])}?{entity}"
-    return CallToAction("You can sync it now.", "Sync now", url)
+def _sync(finding: Finding, context: RequestContext) -> CallToAction:
+    if not context.may_sync or not finding.connection:
+        return CallToAction("An admin can sync it now.", "Ask an admin", "", asks_admin=True)
+    return CallToAction("You can sync it now.", "Sync now", _sync_url(finding, entity=finding.entity))
 
 
-def _watch(reason: Finding, place: RequestContext) -> CallToAction:
-    if not place.may_sync or not reason.connection or not reason.run:
-        return CallToAction("There is nothing to do but wait.", "See the sync state", _connection(reason))
-    url = f"{reverse('sync_window', args=[reason.connection.pk])}?run={reason.run.pk}"
-    return CallToAction("There is nothing to do but wait.", "Watch it", url)
+def _watch(finding: Finding, context: RequestContext) -> CallToAction:
+    advice = "You don’t need to do anything."
+    if not context.may_sync or not finding.state or not finding.state.run:
+        return CallToAction(advice, "See the sync state", _status_url(finding))
+    return CallToAction(advice, "Watch it", _sync_url(finding, run=finding.state.run.pk))
 
 
-def _review(reason: Finding, place: RequestContext) -> CallToAction:
-    if not place.may_sync or not reason.connection or not reason.run:
-        return CallToAction("An admin can release or reject the removals.", "See the sync state", _connection(reason))
-    url = reverse("held", args=[reason.connection.pk, reason.run.pk])
-    return CallToAction("Look at the list, then release or reject the removals.", "See the list", url)
+def _review(finding: Finding, context: RequestContext) -> CallToAction:
+    if not context.may_sync or not finding.state or not finding.state.run_to_review:
+        advice = "An admin can release or reject the removals."
+        return CallToAction(advice, "See the sync state", _status_url(finding))
+    url = reverse("held", args=[finding.state.connection.pk, finding.state.run_to_review.pk])
+    return CallToAction("Review the list, then release or reject the removals.", "See the list", url)
 
 
-def _rejected(reason: Finding, place: RequestContext) -> CallToAction:
-    if not reason.connection or not reason.run:
-        return _support(reason, place)
-    url = reverse("entity", args=[reason.connection.pk, reason.run.entity])
-    return CallToAction("See which, and why.", "See the records", f"{url}#rejected")
+def _see_rejected(finding: Finding, context: RequestContext) -> CallToAction:
+    if not finding.state:
+        return _contact_support(finding, context)
+    url = reverse("entity", args=[finding.state.connection.pk, finding.state.schedule.entity])
+    return CallToAction("See which records, and why.", "See the records", f"{url}#rejected")
 
 
-def _see(reason: Finding, place: RequestContext) -> CallToAction:
-    return CallToAction(
-        "See how the connection is; Refresh there checks it now.", "See the connection", _connection(reason)
-    )
+def _see_connection(finding: Finding, context: RequestContext) -> CallToAction:
+    advice = "See the state of the connection. Refresh checks it again."
+    return CallToAction(advice, "See the connection", _status_url(finding))
 
 
-def _support(reason: Finding, place: RequestContext) -> CallToAction:
-    url = reverse("help_contact")
-    entity = f"?{urlencode({'entity': reason.entity})}" if reason.entity else ""
-    return CallToAction(
-        "If it lasts, contact support; what is known is filled in for you.", "Contact support", url + entity
-    )
+def _contact_support(finding: Finding, context: RequestContext) -> CallToAction:
+    url = f"{reverse('help_contact')}?{urlencode({'entity': finding.entity})}"
+    return CallToAction("If it lasts, contact support. Packr fills in what it found.", "Contact support", url)
 
 
-def _connection(reason: Finding) -> str:
-    anchor = f"#connection-{reason.connection.pk}" if reason.connection and reason.connection.is_live else ""
+def _sync_url(finding: Finding, **query: object) -> str:
+    assert finding.connection is not None
+    return f"{reverse('sync_window', args=[finding.connection.pk])}?{urlencode(query)}"
+
+
+def _status_url(finding: Finding) -> str:
+    connection = finding.connection
+    anchor = f"#connection-{connection.pk}" if connection and connection.is_live else ""
     return reverse("integrations") + anchor
 
 
@@ -122,7 +116,7 @@ CALLS_TO_ACTION: dict[Remedy, Callable[[Finding, RequestContext], CallToAction]]
     Remedy.SYNC: _sync,
     Remedy.WATCH: _watch,
     Remedy.REVIEW: _review,
-    Remedy.REJECTED: _rejected,
-    Remedy.CONNECTION: _see,
-    Remedy.SUPPORT: _support,
+    Remedy.REJECTED: _see_rejected,
+    Remedy.CONNECTION: _see_connection,
+    Remedy.SUPPORT: _contact_support,
 }

@@ -18,6 +18,7 @@ from integrations.models import Connection, Status
 from ..models import ACTIVE, EntitySchedule, Lane, Problem, Reread, State, SyncRun
 from ..runs.cadence import default_schedule, is_read_with, next_due, next_reread
 from ..runs.lifecycle import end_runs_of
+from ..status.freshness import by_cadence, has_own_runs, is_live
 from .incidents import Finding
 
 log = logging.getLogger(__name__)
@@ -26,20 +27,6 @@ DAY = timedelta(days=1)
 # So much later than a cadence from now nothing can be planned: a day may have an hour more.
 DUE_TOLERANCE = timedelta(hours=3)
 WEEK = timedelta(days=8)  # the first weekly re-read falls on any day of the week that begins tomorrow
-
-
-def live() -> Q:
-    """For a query of what belongs to a connection: the connection was not ended."""
-    return ~Q(connection__status=Status.DISCONNECTED)
-
-
-def of_its_own() -> Q:
-    """For a query of schedules: the WMS offers the entity, and it is not read with another one."""
-    plans = [
-        Q(connection__wms=slug, entity__in=[one for one in connector.entities() if one not in connector.read_with])
-        for slug, connector in CONNECTORS.items()
-    ]
-    return reduce(or_, plans)
 
 
 def repair(now: datetime) -> Iterator[Finding]:
@@ -90,7 +77,7 @@ def _new(connection: Connection, entity: Entity, now: datetime) -> EntitySchedul
 
 def _plan_again(now: datetime) -> Iterator[Finding]:
     """A schedule that has lost its next moment, or has one that is too far away, gets one by its cadence."""
-    wanted = Q(enabled=True) & live() & of_its_own()
+    wanted = Q(enabled=True) & is_live() & has_own_runs()
     lost = Q(next_due_at=None) | _too_far(now) | _lost_reread(now)
     found = EntitySchedule.objects.filter(wanted & lost).values_list("pk", flat=True)
     pks = list(found)
@@ -112,15 +99,8 @@ def _plan_again(now: datetime) -> Iterator[Finding]:
 
 
 def _too_far(now: datetime) -> Q:
-    """A due moment that no cadence explains."""
-    lengths = {seconds: timedelta(seconds=seconds or 86_400) for seconds in cadences()}
-    far = [Q(every_seconds=seconds, next_due_at__gt=now + one + DUE_TOLERANCE) for seconds, one in lengths.items()]
-    return reduce(or_, far, Q(pk__in=[]))
-
-
-def cadences() -> set[int | None]:
-    """The intervals that are in use, in seconds; None stands for a time of day."""
-    return set(EntitySchedule.objects.order_by().values_list("every_seconds", flat=True).distinct())
+    """Return the condition for schedules that are due later than their cadence explains."""
+    return by_cadence(lambda cadence: Q(next_due_at__gt=now + cadence + DUE_TOLERANCE))
 
 
 def _lost_reread(now: datetime) -> Q:

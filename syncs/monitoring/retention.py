@@ -17,7 +17,7 @@ from packr.warehouse.history import retention
 from ..engine import response_cache
 from ..models import ACTIVE, Beat, DailyTally, Incident, RejectedRecord, State, SyncRun
 from ..process import heartbeats, shutdown
-from ..status.timeline import found_nothing
+from ..status.run_states import is_idle
 
 IDLE_KEPT, RUNS_KEPT = timedelta(days=2), timedelta(days=90)
 BEATS_KEPT = timedelta(days=1)
@@ -89,7 +89,7 @@ def _prunable(now: datetime) -> "QuerySet[SyncRun, SyncRun]":
     """Runs past their time that nothing refers to. The last ones of each entity stay, and what is undecided."""
     same = SyncRun.objects.filter(connection=OuterRef("connection"), entity=OuterRef("entity"))
     oldest_kept = same.order_by("-pk").values("pk")[LAST_KEPT - 1 : LAST_KEPT]
-    old = Q(completed_at__lt=now - RUNS_KEPT) | Q(completed_at__lt=now - IDLE_KEPT) & found_nothing()
+    old = Q(completed_at__lt=now - RUNS_KEPT) | Q(completed_at__lt=now - IDLE_KEPT) & is_idle()
     undecided = Q(state=State.NEEDS_REVIEW, review="")
     return (
         SyncRun.objects.filter(old, pk__lt=Subquery(oldest_kept))

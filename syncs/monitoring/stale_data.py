@@ -3,8 +3,6 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import reduce
-from operator import or_
 from typing import Any
 
 from django.conf import settings
@@ -16,8 +14,7 @@ from integrations.entities import Entity
 from packr.warehouse.models import ProcessingMark
 
 from ..models import ACTIVE, COMPLETE, EntitySchedule, State, SyncRun
-from ..status.freshness import fresh_for, late_for
-from .repairs import cadences, live, of_its_own
+from ..status.freshness import by_cadence, fresh_for, has_own_runs, is_live, late_for
 
 # No data may be older than this, whatever the reason.
 MAX_AGE = timedelta(hours=48)
@@ -68,7 +65,7 @@ def stale_metrics(now: datetime) -> "QuerySet[Any, Any]":
     on = EntitySchedule.objects.filter(
         connection=OuterRef("connection"), entity=Entity.ORDERS, enabled=True, paused_until=None
     )
-    marks = ProcessingMark.objects.filter(Exists(on), live(), entity=Entity.ORDERS, rolled_at__lt=now - MAX_AGE)
+    marks = ProcessingMark.objects.filter(Exists(on), is_live(), entity=Entity.ORDERS, rolled_at__lt=now - MAX_AGE)
     return marks.select_related("connection").order_by("pk")
 
 
@@ -98,16 +95,14 @@ def stale_data(now: datetime, settles: timedelta) -> Iterator[StaleData]:
 
 
 def _schedules(now: datetime, settles: timedelta) -> "QuerySet[Any, Any]":
-    lengths = {seconds: timedelta(seconds=seconds or 86_400) for seconds in cadences()}
-    old = [Q(every_seconds=seconds, since__lt=now - max_age_for(one)) for seconds, one in lengths.items()]
     awake = Q(paused_until=None) | Q(paused_until__lte=now - settles)
     runs = SyncRun.objects.filter(connection=OuterRef("connection"), entity=OuterRef("entity"))
     ended = runs.exclude(state__in=ACTIVE).order_by("-pk")
     silent = now - 2 * timedelta(seconds=settings.LEASE_SECONDS)
     return (
-        EntitySchedule.objects.filter(live() & of_its_own() & awake, enabled=True)
+        EntitySchedule.objects.filter(is_live() & has_own_runs() & awake, enabled=True)
         .annotate(since=Coalesce("as_of", F("connection__connected_at")))
-        .filter(reduce(or_, old, Q(pk__in=[])))
+        .filter(by_cadence(lambda cadence: Q(since__lt=now - max_age_for(cadence))))
         .annotate(
             read_at=Subquery(ended.filter(state__in=COMPLETE).values("started_at")[:1]),
             failed=Subquery(ended.values("failure")[:1]),

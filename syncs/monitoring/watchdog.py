@@ -22,9 +22,10 @@ from ..models import ACTIVE, Beat, EntitySchedule, Incident, Problem, State, Syn
 from ..process import heartbeats, wakeups
 from ..process.tick_schedule import ensure
 from ..runs import sql
-from ..status.freshness import undecided
+from ..status.freshness import has_own_runs, is_live
+from ..status.run_states import undecided
 from .incidents import Finding, IncidentRegister, open_incidents
-from .repairs import live, of_its_own, repair
+from .repairs import repair
 from .stale_data import stale_data, stale_metrics
 
 CHECK_INTERVAL = timedelta(seconds=10)
@@ -138,7 +139,7 @@ class _Inspection:
             )
 
     def _reviews(self) -> Iterator[Finding]:
-        for run in undecided().filter(live()).select_related("connection").order_by("pk"):
+        for run in undecided().filter(is_live()).select_related("connection").order_by("pk"):
             entity = Entity(run.entity)
             yield Finding(
                 Problem.REVIEW,
@@ -153,7 +154,7 @@ class _Inspection:
         yield from repair(self.now)
         off = Q(enabled=False, off_reason="")
         overdue = Q(enabled=True, next_due_at__lt=self.now - OVERDUE_AFTER) & self._awake() & ~_active()
-        schedules = EntitySchedule.objects.filter(live() & of_its_own() & (off | overdue))
+        schedules = EntitySchedule.objects.filter(is_live() & has_own_runs() & (off | overdue))
         for schedule in schedules.select_related("connection").order_by():
             yield self._overdue(schedule) if schedule.enabled else _switched_off(schedule)
 

@@ -1,22 +1,25 @@
-"""How fresh each entity is, and what its latest run did: what every page, command and API answer is made from."""
+"""Freshness: how the age of the data compares with its cadence, for one schedule or as a database filter."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
+from functools import reduce
+from operator import or_
 
 from django.db import models
-from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
-from django.utils.timezone import now
+from django.db.models import Q
 
-from integrations.entities import Entity
-from integrations.models import Connection
+from integrations.connectors.registry import CONNECTORS
+from integrations.models import Status
 
-from ..models import COMPLETE, EntitySchedule, Mode, State, SyncRequest, SyncRun
-from ..process import heartbeats
-from ..runs.cadence import default_schedule
+from ..models import EntitySchedule
+
+MIN_GRACE = timedelta(seconds=60)
+GRACE_SHARE = 0.2  # of the cadence
 
 
 class Freshness(models.TextChoices):
+    """The freshness of an entity. Independent of whether its last run succeeded."""
+
     FRESH = "fresh", "Fresh"
     NEVER = "never", "Never synced"
     LATE = "late", "Late"
@@ -26,7 +29,6 @@ class Freshness(models.TextChoices):
     NOT_OFFERED = "not_offered", "Not offered"
 
 
-# From what is worst to what is of no concern.
 WORST_FIRST = (
     Freshness.STALE,
     Freshness.LATE,
@@ -36,117 +38,11 @@ WORST_FIRST = (
     Freshness.OFF,
     Freshness.NOT_OFFERED,
 )
-
-
-@dataclass(frozen=True)
-class EntityState:
-    """One entity of one connection. `run` is its latest; for an entity that is read with another, that one's.
-
-    `held`: the run whose removals wait for a person's decision. `is_asked_for`: so does somebody's request for a sync.
-    """
-
-    entity: Entity
-    schedule: EntitySchedule
-    freshness: Freshness
-    as_of: datetime | None
-    cadence: timedelta
-    next_run: datetime | None
-    run: SyncRun | None
-    read_with: Entity | None
-    held: SyncRun | None = None
-    is_asked_for: bool = False
-
-
-def sync_state(connection: Connection, *, bills: bool = False) -> list[EntityState]:
-    """One state per entity that the connection's WMS offers, never-run ones included, in Entity's order.
-
-    `bills`: with those, for who may see them.
-    """
-    return sync_states([connection], bills=bills)[connection.pk]
-
-
-def sync_states(connections: Sequence[Connection], *, bills: bool = False) -> dict[int, list[EntityState]]:
-    """The same of several connections by their keys, in two statements however many they are."""
-    moment = now()
-    schedules: dict[int, dict[Entity, EntitySchedule]] = {connection.pk: {} for connection in connections}
-    for one in _with_runs(list(schedules), moment):
-        schedules[one.connection_id][Entity(one.entity)] = one
-    runs = _runs([one for each in schedules.values() for one in each.values()])
-    found = {connection.pk: _states(connection, schedules[connection.pk], runs, moment) for connection in connections}
-    if bills:
-        return found
-    return {pk: [state for state in states if state.entity != Entity.BILLS] for pk, states in found.items()}
-
-
-def _states(
-    connection: Connection, schedules: dict[Entity, EntitySchedule], runs: dict[int, SyncRun], moment: datetime
-) -> list[EntityState]:
-    states = []
-    for entity in connection.connector.entities():
-        if entity not in schedules:  # deleted behind the product's back: the row must not vanish with it
-            schedules[entity] = default_schedule(connection, entity, moment)
-        parent = connection.connector.read_with.get(entity)
-        leading = schedules.get(parent, schedules[entity]) if parent else schedules[entity]
-        states.append(_state(connection, entity, leading, runs, parent, moment))
-    return states
-
-
-def entity_state(connection: Connection, entity: Entity) -> EntityState | None:
-    """The state of one entity; None when the WMS does not offer it."""
-    return next((state for state in sync_state(connection, bills=True) if state.entity == entity), None)
-
-
-def _with_runs(connections: list[int], moment: datetime) -> QuerySet[EntitySchedule]:
-    """Their schedules, each with its latest run that began or is on its way at a person's word, when it runs next, and
-    what waits for a person: removals that are held back, and somebody's request. With them, for who shows all that on a
-    page, the last signs of life of Packr's own processes.
-
-    Looked up for each schedule by an index: a connection has thousands of runs.
-    """
-    ours = {"connection": OuterRef("connection"), "entity": OuterRef("entity")}
-    runs = SyncRun.objects.filter(connection=OuterRef("connection"), entity=OuterRef("entity"))
-    planned = Q(state=State.QUEUED, due_at__gt=moment)
-    return EntitySchedule.objects.filter(connection__in=connections).annotate(
-        latest_run=Subquery(runs.exclude(planned).order_by("-pk").values("pk")[:1]),
-        planned_at=Subquery(runs.filter(planned).values("due_at")[:1]),
-        held_run=Subquery(undecided().filter(**ours).order_by("-pk").values("pk")[:1]),
-        is_asked_for=Exists(SyncRequest.objects.filter(**ours, decision="")),
-        **heartbeats.columns(),
-    )
-
-
-def _runs(schedules: list[EntitySchedule]) -> dict[int, SyncRun]:
-    """The runs that the schedules name, by their keys."""
-    named = {getattr(one, name, None) for one in schedules for name in ("latest_run", "held_run")} - {None}
-    return SyncRun.objects.select_related("requested_by", "lane", "cancelled_by").in_bulk(named)
-
-
-def _state(
-    connection: Connection,
-    entity: Entity,
-    schedule: EntitySchedule,
-    runs: dict[int, SyncRun],
-    parent: Entity | None,
-    moment: datetime,
-) -> EntityState:
-    is_on = schedule.enabled and connection.is_live
-    planned = getattr(schedule, "planned_at", None)
-    return EntityState(
-        entity=entity,
-        schedule=schedule,
-        freshness=freshness(schedule, moment),
-        as_of=schedule.as_of,
-        cadence=schedule.cadence,
-        next_run=(planned or schedule.next_due_at) if is_on else None,
-        run=runs.get(getattr(schedule, "latest_run", 0)),
-        read_with=parent,
-        held=runs.get(getattr(schedule, "held_run", 0)),
-        is_asked_for=getattr(schedule, "is_asked_for", False),
-    )
+BEHIND = (Freshness.LATE, Freshness.STALE)
 
 
 def freshness(schedule: EntitySchedule, moment: datetime) -> Freshness:
-    """How the age of the data compares with its cadence."""
+    """Return the freshness of a schedule's data at `moment`. `freshness_filter` is the same rule in the database."""
     if not schedule.enabled:
         return Freshness.OFF if schedule.offered or schedule.as_of else Freshness.NOT_OFFERED
     if schedule.paused_until and schedule.paused_until > moment:
@@ -160,39 +56,57 @@ def freshness(schedule: EntitySchedule, moment: datetime) -> Freshness:
 
 
 def fresh_for(cadence: timedelta) -> timedelta:
-    """How old data of this cadence may be and still be called fresh: the cadence and some grace."""
-    return cadence + max(timedelta(seconds=60), cadence * 0.2)
+    """Return the age up to which data with this cadence is fresh: the cadence plus some grace."""
+    return cadence + max(MIN_GRACE, cadence * GRACE_SHARE)
 
 
 def late_for(cadence: timedelta) -> timedelta:
-    """How old data of this cadence may be and still be called late; older than that it is stale."""
+    """Return the age up to which data with this cadence is late; older data is stale."""
     return max(2 * cadence, fresh_for(cadence))
 
 
-def superseded() -> Exists:
-    """For a query of runs: whether a newer full run read the same data to its end, and so looked at it anew."""
-    newer = SyncRun.objects.filter(
-        connection=OuterRef("connection"),
-        entity=OuterRef("entity"),
-        pk__gt=OuterRef("pk"),
-        mode=Mode.FULL,
-        state__in=COMPLETE,
-    )
-    return Exists(newer)
+def freshness_filter(wanted: Iterable[str], moment: datetime) -> Q:
+    """Return the condition for schedules with one of these freshness states at `moment`.
+
+    Only live connections count, and only entities with runs of their own: the others have their parent's freshness.
+    """
+    off = Q(enabled=False)
+    paused = Q(enabled=True, paused_until__gt=moment)
+    active = Q(enabled=True) & (Q(paused_until=None) | Q(paused_until__lte=moment))
+    behind = by_cadence(lambda cadence: Q(as_of__lt=moment - fresh_for(cadence)))
+    stale = by_cadence(lambda cadence: Q(as_of__lt=moment - late_for(cadence)))
+    conditions = {
+        Freshness.NOT_OFFERED: off & Q(offered=False, as_of=None),
+        Freshness.OFF: off & (Q(offered=True) | Q(as_of__isnull=False)),
+        Freshness.PAUSED: paused,
+        Freshness.NEVER: active & Q(as_of=None),
+        Freshness.FRESH: active & Q(as_of__isnull=False) & ~behind,
+        Freshness.LATE: active & behind & ~stale,
+        Freshness.STALE: active & stale,
+    }
+    matches = reduce(or_, (conditions[Freshness(state)] for state in wanted))
+    return matches & is_live() & has_own_runs()
 
 
-def undecided() -> QuerySet[SyncRun]:
-    """The runs that hold removals back until a person decides about them."""
-    return SyncRun.objects.filter(~superseded(), state=State.NEEDS_REVIEW, review="")
+def by_cadence(condition: Callable[[timedelta], Q]) -> Q:
+    """Return the condition for schedules that meet `condition` of their own cadence.
+
+    Few different cadences are in use, so each gets its own comparison and an index can serve it.
+    """
+    intervals = EntitySchedule.objects.order_by().values_list("every_seconds", flat=True).distinct()
+    matches = (Q(every_seconds=one) & condition(EntitySchedule(every_seconds=one).cadence) for one in intervals)
+    return reduce(or_, matches, Q(pk__in=()))
 
 
-def worst(states: Iterable[EntityState]) -> Freshness:
-    """The state of a screen that uses all of these."""
-    found = {state.freshness for state in states}
-    return next((one for one in WORST_FIRST if one in found), Freshness.NEVER)
+def is_live() -> Q:
+    """Return the condition for rows whose connection is not disconnected."""
+    return ~Q(connection__status=Status.DISCONNECTED)
 
 
-def displayed_state(run: SyncRun) -> str:
-    """The run's state for a person: a running one whose worker is gone is *interrupted*."""
-    lapsed = run.lane.leased_until is not None and run.lane.leased_until < now()
-    return "interrupted" if run.state == State.RUNNING and lapsed else run.state
+def has_own_runs() -> Q:
+    """Return the condition for schedules of entities that the WMS offers and that are not read with another entity."""
+    own = [
+        Q(connection__wms=slug, entity__in=set(connector.entities()) - set(connector.read_with))
+        for slug, connector in CONNECTORS.items()
+    ]
+    return reduce(or_, own)

@@ -1,23 +1,43 @@
-"""What a request's place sees of the syncs, read once however many parts of the page ask."""
+"""The sync status that the parts of one page share: read once per request, on first use."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, cast
+from functools import cached_property
 
 from integrations.models import Connection, Status
 from packr.warehouse.visibility import known_connections
 from packr.workspaces.request_context import RequestContext
 
 from ..process import heartbeats
-from .freshness import EntityState, sync_states
+from .entity_state import EntityState, sync_states
+from .recent_runs import Row, state_rows
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass
 class PageStatus:
-    """The connections a place sees, each with the state of its entities (none once disconnected)."""
+    """The connections visible in a request, with the state of their entities."""
 
-    connections: list[Connection]
-    states: dict[int, list[EntityState]]
+    context: RequestContext
+
+    @cached_property
+    def connections(self) -> list[Connection]:
+        """The visible connections by name, disconnected ones included."""
+        return known_connections(self.context)
+
+    @cached_property
+    def states(self) -> dict[int, list[EntityState]]:
+        """The entity states of each live connection, by its primary key."""
+        return sync_states(self.live, bills=self.context.may_view_bills)
+
+    @cached_property
+    def rows(self) -> dict[int, list[Row]]:
+        """The states with the latest runs of each entity, by the connection's primary key."""
+        return state_rows(self.states)
+
+    @cached_property
+    def signs_of_life(self) -> heartbeats.SignsOfLife:
+        """The last heartbeats of Packr's own processes, from the query for the states where there was one."""
+        loaded = (heartbeats.read(state.schedule) for state in self.all_states)
+        return next(filter(None, loaded), None) or heartbeats.signs()
 
     @property
     def live(self) -> list[Connection]:
@@ -31,42 +51,20 @@ class PageStatus:
     def troubled(self) -> list[Connection]:
         return [connection for connection in self.live if connection.status != Status.CONNECTED]
 
+    @property
+    def all_states(self) -> list[EntityState]:
+        """The states of all live connections."""
+        return [state for states in self.states.values() for state in states]
+
     def of(self, *entities: str, connection_id: int | None = None) -> list[EntityState]:
-        """The states of these entities, of one connection if it is given."""
+        """Return the states of these entities, of one connection if it is given."""
         return [
             state
-            for key, states in self.states.items()
-            for state in states
-            if state.entity in entities and connection_id in (None, key)
+            for state in self.all_states
+            if state.entity in entities and connection_id in (None, state.connection.pk)
         ]
 
-    def connection(self, state: EntityState) -> Connection:
-        """The connection whose state this is."""
-        return next(one for one in self.connections if one.pk == state.schedule.connection_id)
 
-
-def page_status(place: RequestContext) -> PageStatus:
-    """The same for everything that is made for the place."""
-    return cast(PageStatus, request_cache(place, "syncs", lambda: _here(place)))
-
-
-def _here(place: RequestContext) -> PageStatus:
-    ours = known_connections(place)
-    return PageStatus(ours, sync_states([one for one in ours if one.is_live], bills=place.may_view_bills))
-
-
-def signs_of_life(place: RequestContext) -> heartbeats.SignsOfLife:
-    """When Packr's own processes last showed themselves."""
-    return cast(heartbeats.SignsOfLife, request_cache(place, "signs", lambda: _signs(page_status(place))))
-
-
-def _signs(around: PageStatus) -> heartbeats.SignsOfLife:
-    read_before = (heartbeats.read(state.schedule) for states in around.states.values() for state in states)
-    return next(filter(None, read_before), None) or heartbeats.signs()
-
-
-def request_cache(place: RequestContext, name: str, read: Callable[[], Any]) -> Any:
-    """What `read` gives, asked for once for the place."""
-    if name not in place.known:
-        place.known[name] = read()
-    return place.known[name]
+def page_status(context: RequestContext) -> PageStatus:
+    """Return the sync status of a request, the same object for all parts of its page."""
+    return context.shared(PageStatus)

@@ -1,4 +1,4 @@
-"""What earlier runs tell: the last twenty of each entity, and what another one is likely to cost."""
+"""The latest runs of each entity, and estimates of the next run based on them."""
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -7,7 +7,7 @@ from datetime import timedelta
 from statistics import median_low
 from typing import Any
 
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from django.utils.timezone import now
 
 from integrations.entities import Entity
@@ -16,59 +16,60 @@ from packr.warehouse.lists.keyset import ids
 
 from ..models import EntitySchedule, Mode, State, SyncRun
 from ..runs.cadence import DEFAULT_INTERVALS
-from .freshness import EntityState
+from .entity_state import EntityState
+from .run_states import is_planned
 
 RUNS_SHOWN = 20
-RUNS_FOR_ESTIMATE = 5  # runs of a kind by which the next one is judged
-MIN_RUNS_FOR_ESTIMATE = 3  # so many of them must be known before anything is said about the time that is left
+RUNS_FOR_ESTIMATE = 5
+MIN_RUNS_FOR_ESTIMATE = 3  # before the remaining time of a run is estimated
 
-# So many lists are read by one statement: SQLite takes no more than 500 of them together.
+# SQLite allows at most 500 terms in a compound SELECT.
 MAX_UNION_TERMS = 400
 
 Runs = QuerySet[SyncRun, SyncRun]
-Kept = tuple[int, Entity]  # an entity of a connection, by its key
+EntityKey = tuple[int, Entity]  # a connection's primary key, and one of its entities
 
 
 def started_runs(runs: Runs) -> Runs:
-    """Without those that are only planned for a moment to come."""
-    return runs.exclude(Q(state=State.QUEUED, due_at__gt=now()))
+    """Return `runs` without those that are planned for later."""
+    return runs.exclude(is_planned(now()))
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One line of “latest run per table”: the entity's state, and its last runs, the newest first."""
+    """A row of the table “latest run per table”: an entity's state and its latest runs, newest first."""
 
     state: EntityState
     recent: list[SyncRun]
 
 
 def state_rows(states: Mapping[int, Sequence[EntityState]]) -> dict[int, list[Row]]:
-    """A row for each of the states, by their connection's key, in as few statements however many there are."""
+    """Return a row for each state, by the connection's primary key, in one statement for up to 400 entities."""
     runs = recent_runs({(key, state.read_with or state.entity) for key, each in states.items() for state in each})
     return {key: [Row(one, runs[key, one.read_with or one.entity]) for one in each] for key, each in states.items()}
 
 
-def recent_runs(wanted: Collection[Kept]) -> dict[Kept, list[SyncRun]]:
-    """The last runs of each entity of a connection, the newest first, in one statement that reads no others."""
-    found: dict[Kept, list[SyncRun]] = defaultdict(list)
-    for some in batched(sorted(wanted), MAX_UNION_TERMS):
-        each = [SyncRun.objects.filter(connection=connection, entity=entity) for connection, entity in some]
+def recent_runs(wanted: Collection[EntityKey]) -> dict[EntityKey, list[SyncRun]]:
+    """Return the latest `RUNS_SHOWN` runs of each entity, newest first, reading no other runs."""
+    found: dict[EntityKey, list[SyncRun]] = defaultdict(list)
+    for batch in batched(sorted(wanted), MAX_UNION_TERMS):
+        each = [SyncRun.objects.filter(connection=connection, entity=entity) for connection, entity in batch]
         newest = [started_runs(runs).order_by("-pk").values("pk")[:RUNS_SHOWN] for runs in each]
-        for run in _found(newest).select_related("lane").defer("message", "detail"):
+        for run in _runs_in(newest).select_related("lane").defer("message", "detail"):
             found[run.connection_id, Entity(run.entity)].append(run)
     return found
 
 
-def batched(items: Sequence[Kept], size: int) -> Iterator[Sequence[Kept]]:
-    """The items, so many at a time."""
+def batched(items: Sequence[EntityKey], size: int) -> Iterator[Sequence[EntityKey]]:
+    """Yield the items in batches of at most `size`."""
     return (items[start : start + size] for start in range(0, len(items), size))
 
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """What runs of one kind took lately: the middle one of them. `steady`: they took about the same.
+    """The median cost of recent runs of one kind. `steady`: they took about the same time.
 
-    `requests` is 0 where nobody counted them; then the pages have to do.
+    `requests` is 0 if they were not counted; `pages` always are.
     """
 
     took: timedelta
@@ -86,34 +87,34 @@ Estimates = dict[tuple[Entity, Mode], Estimate]
 
 
 def estimates(connection: Connection, entities: Iterable[Entity] | None = None) -> Estimates:
-    """What a run of each entity in each mode is likely to cost, as far as earlier ones tell, in one statement."""
+    """Return the estimates by entity and mode, for those with recent successful runs, in one statement."""
     wanted = connection.connector.entities() if entities is None else set(entities)
     done = SyncRun.objects.filter(connection=connection, state__in=(State.SUCCEEDED, State.PARTIAL))
-    pieces = [
+    newest = [
         done.filter(entity=entity, mode=mode, started_at__isnull=False).order_by("-pk").values("pk")[:RUNS_FOR_ESTIMATE]
         for entity in wanted
         for mode in (Mode.INCREMENTAL, Mode.FULL)
     ]
     groups: dict[tuple[Entity, Mode], list[SyncRun]] = defaultdict(list)
-    for run in _found(pieces).defer("message", "detail"):
+    for run in _runs_in(newest).defer("message", "detail"):
         groups[Entity(run.entity), Mode(run.mode)].append(run)
     return {kind: _estimate(runs) for kind, runs in groups.items()}
 
 
 def estimate_of(run: SyncRun) -> Estimate | None:
-    """What a run of this kind usually costs."""
+    """Return the estimate for a run of the same entity and mode as `run`."""
     entity = Entity(run.entity)
     return estimates(run.connection, [entity]).get((entity, Mode(run.mode)))
 
 
 def likely_mode(schedule: EntitySchedule, mode: Mode) -> Mode:
-    """The mode in which a request is met: what was never read, or is read daily, is read in full."""
-    never = schedule.watermark is None or schedule.entity not in DEFAULT_INTERVALS
-    return Mode.FULL if mode == Mode.INCREMENTAL and never else mode
+    """Return the mode a requested run will use: full for an entity that was never read or is read daily."""
+    needs_full = schedule.watermark is None or schedule.entity not in DEFAULT_INTERVALS
+    return Mode.FULL if mode == Mode.INCREMENTAL and needs_full else mode
 
 
 def total_of(found: Sequence[Estimate | None]) -> Estimate | None:
-    """What several cost one after the other; None when one of them is not known."""
+    """Return the cost of runs that follow each other, or None if one of them has no estimate."""
     total: Estimate | None = None
     for one in found:
         if one is None:
@@ -133,5 +134,5 @@ def _estimate(runs: list[SyncRun]) -> Estimate:
     )
 
 
-def _found(pieces: "list[QuerySet[Any, Any]]") -> Runs:
-    return SyncRun.objects.filter(pk__in=ids(pieces)).order_by("-pk")
+def _runs_in(keys: "list[QuerySet[Any, Any]]") -> Runs:
+    return SyncRun.objects.filter(pk__in=ids(keys)).order_by("-pk")

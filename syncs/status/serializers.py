@@ -5,7 +5,7 @@ from typing import Any
 from packr.warehouse.mirror.export import stamp
 
 from ..models import SyncRun
-from .freshness import EntityState
+from .entity_state import EntityState
 
 COUNTS = ("seen", "created", "updated", "unchanged", "stale", "rejected", "removed")
 

@@ -11,14 +11,16 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.db.models import Q, QuerySet
+from django.utils.timezone import now
 
 from integrations.entities import Entity
 from integrations.models import Connection, Event
+from integrations.permissions import hidden_entities
 from packr.warehouse.lists.keyset import LARGEST_ID, ids
 
-from ..models import Incident, Mode, State, SyncRun, Trigger
+from ..models import Incident, State, SyncRun, Trigger
 from ..runs.cadence import local_moment
-from .recent_runs import started_runs
+from .run_states import is_idle, is_planned
 
 PAGE_SIZE = 50
 KINDS = {"run": "Syncs", "event": "Changes", "incident": "Incidents"}
@@ -117,7 +119,7 @@ def page(
     """
     begin = start or Position()
     span = _span(wanted, zone)
-    hidden = Q(entity=Entity.BILLS) & ~Q(connection__in=bills)
+    hidden = Q(entity__in=hidden_entities(bills=False)) & ~Q(connection__in=bills)
     ahead = {
         kind: read(connections, wanted, span, hidden, getattr(begin, kind)) if kind in wanted.kinds else []
         for kind, read in READ.items()
@@ -139,12 +141,10 @@ def _runs(
     connections: Sequence[Connection], wanted: TimelineFilter, span: "Span", hidden: Q, newest: int
 ) -> list[tuple[datetime, Any]]:
     fields = {"state": wanted.state, "trigger": wanted.trigger, "entity": wanted.entity}
-    runs = started_runs(
-        SyncRun.objects.filter(pk__lte=newest, **{name: value for name, value in fields.items() if value})
-    )
-    runs = span.of(runs, "created_at").exclude(hidden)
+    runs = SyncRun.objects.filter(pk__lte=newest, **{name: value for name, value in fields.items() if value})
+    runs = span.of(runs.exclude(is_planned(now())), "created_at").exclude(hidden)
     if not wanted.idle:
-        runs = runs.exclude(found_nothing())
+        runs = runs.exclude(is_idle())
     entities = [Entity(wanted.entity)] if wanted.entity else list(Entity)
     lists = [runs.filter(connection=one, entity=entity) for one in connections for entity in entities]
     if len(lists) > MAX_UNION_TERMS:
@@ -211,9 +211,3 @@ def _day(text: str) -> date | None:
     except ValueError:
         return None
     return day if 1990 <= day.year <= 9000 else None
-
-
-def found_nothing() -> Q:
-    """Nobody asked for it, and it changed nothing. Full ones are few, and later ones are judged by them."""
-    nothing = Q(created=0, updated=0, removed=0, rejected=0)
-    return nothing & Q(trigger=Trigger.SCHEDULE, mode=Mode.INCREMENTAL, state=State.SUCCEEDED)

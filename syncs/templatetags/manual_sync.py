@@ -10,7 +10,7 @@ from integrations.entities import GROUPS
 from packr.workspaces.formatting import day, listed, span, zone_of
 from syncs.forms import ManualSyncForm
 from syncs.models import Mode
-from syncs.status.freshness import EntityState
+from syncs.status.entity_state import EntityState
 from syncs.status.recent_runs import Estimate, Estimates, likely_mode, total_of
 
 from .syncs import starter

@@ -15,8 +15,8 @@ from integrations.entities import Entity
 from packr.warehouse.metrics.pipeline import STEPS
 from packr.workspaces.formatting import listed, span
 from syncs.models import Incident, Mode, Phase, Problem, State, SyncRun
-from syncs.status.freshness import displayed_state
 from syncs.status.recent_runs import RUNS_SHOWN, Estimate, Row
+from syncs.status.run_states import displayed_state
 from syncs.status.timeline import Entry
 
 from .syncs import RUN_STATES, starter

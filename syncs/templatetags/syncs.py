@@ -16,16 +16,19 @@ from django.utils import timezone
 
 from integrations.entities import GROUPS, Entity
 from integrations.models import Connection, Status
+from integrations.permissions import visible_entities
 from packr.workspaces.formatting import span
 from packr.workspaces.request_context import RequestContext
 from syncs.diagnosis.causes import Cause, Finding
 from syncs.diagnosis.diagnose import Diagnosis, diagnose
 from syncs.diagnosis.remedies import CallToAction, call_to_action
 from syncs.models import ACTIVE, EntitySchedule, SyncRequest, SyncRun, Trigger
-from syncs.status.freshness import EntityState, Freshness, displayed_state, sync_state, worst
-from syncs.status.page_status import PageStatus, page_status, request_cache, signs_of_life
+from syncs.status.entity_state import EntityState, sync_state, worst
+from syncs.status.freshness import BEHIND, Freshness
+from syncs.status.page_status import PageStatus, page_status
 from syncs.status.recent_runs import Row, state_rows
-from syncs.sync_requests import open_requests, recent
+from syncs.status.run_states import displayed_state
+from syncs.sync_requests import recent_requests, requests_to_decide
 
 register = template.Library()
 
@@ -50,7 +53,6 @@ FRESHNESS = {
     Freshness.OFF: ("no-symbol", "neutral"),
     Freshness.NOT_OFFERED: ("minus-circle", "neutral"),
 }
-BEHIND = (Freshness.LATE, Freshness.STALE)
 GRAVE = (Cause.CREDENTIALS, Cause.NO_WORKER)
 UPCOMING = 3
 RUN_LABELS = {
@@ -91,7 +93,7 @@ class ScreenState:
         if not self.here.live:
             return None
         troubled = any(self.connection_id in (None, one.pk) for one in self.here.troubled)
-        if self.is_behind or troubled or signs_of_life(self.place).no_worker_since(timezone.now()):
+        if self.is_behind or troubled or self.here.signs_of_life.no_worker_since(timezone.now()):
             return diagnose(self.place, self.entity, self.connection_id)
         return None
 
@@ -149,7 +151,7 @@ def sync_widget(context: Context) -> Widget:
     """What the sync widget of every page shows."""
     place = context["place"]
     around = page_status(place)
-    states = [state for each in around.states.values() for state in each]
+    states = around.all_states
     moments = [state.as_of for state in states if state.as_of]
     last = max(moments) if moments else None
     freshness = worst(states) if states else Freshness.NEVER
@@ -165,38 +167,20 @@ def sync_widget(context: Context) -> Widget:
         about=lagging.entity.label if lagging else "Updated",
         at=lagging.as_of if lagging else last,
         last_update=last,
-        stopped=signs_of_life(place).no_worker_since(timezone.now()) if around.live else None,
+        stopped=around.signs_of_life.no_worker_since(timezone.now()) if around.live else None,
         running=[state for state in states if state.run and state.run.is_active and state.read_with is None],
         behind=behind,
-        upcoming=_upcoming(around, states),
-        held=[state.held for state in states if state.held and state.read_with is None],
-        requests=_requests(place) if place.may_sync else [],
+        upcoming=_upcoming(states),
+        held=[state.run_to_review for state in states if state.run_to_review and state.read_with is None],
+        requests=requests_to_decide(place),
     )
 
 
-def _upcoming(around: PageStatus, states: list[EntityState]) -> list[EntityState]:
+def _upcoming(states: list[EntityState]) -> list[EntityState]:
     """What is due next, each kind of data once, of connections that can be read."""
-    working = {connection.pk for connection in around.live if connection.status != Status.NEEDS_ATTENTION}
     moment = timezone.now()
-    due = [
-        state
-        for state in states
-        if state.schedule.connection_id in working
-        and state.read_with is None
-        and state.freshness != Freshness.PAUSED
-        and state.next_run
-        and state.next_run > moment
-    ]
-    return sorted(due, key=lambda state: state.next_run or moment)[:UPCOMING]
-
-
-def _requests(place: RequestContext) -> list[SyncRequest]:
-    """What waits for an admin; asked for only where something does."""
-    around = page_status(place)
-    if not any(state.is_asked_for for states in around.states.values() for state in states):
-        return []
-    found: list[SyncRequest] = request_cache(place, "requests", lambda: list(open_requests(around.connections)))
-    return found
+    due = [state for state in states if state.read_with is None and state.expected_run and state.expected_run > moment]
+    return sorted(due, key=lambda state: state.expected_run or moment)[:UPCOMING]
 
 
 @register.filter
@@ -206,16 +190,16 @@ def groups(connection: Connection) -> list[tuple[str, str]]:
     return [(name, label) for name, label in RUN_LABELS.items() if offered & set(GROUPS[name])]
 
 
-@register.simple_tag(takes_context=True)
-def cure(context: Context, reason: Finding) -> CallToAction:
-    """What the person who reads it can do about a reason."""
-    return call_to_action(reason, context["place"])
+@register.simple_tag(takes_context=True, name="call_to_action")
+def finding_call_to_action(context: Context, finding: Finding) -> CallToAction:
+    """Return what the person can do about a finding."""
+    return call_to_action(finding, context["place"])
 
 
 @register.filter
-def tone(reason: Finding, state: ScreenState) -> str:
-    """How loud a banner is: old data and what nobody but a person can mend, or less."""
-    return "critical" if state.freshness == Freshness.STALE or reason.cause in GRAVE else "warning"
+def tone(finding: Finding, state: ScreenState) -> str:
+    """Return the tone of a banner: critical for stale data and for causes that only a person can fix."""
+    return "critical" if state.freshness == Freshness.STALE or finding.cause in GRAVE else "warning"
 
 
 @register.filter
@@ -231,13 +215,13 @@ def back(request: HttpRequest) -> str:
 def ask_admin(context: Context, connection: Connection, entity: str = "") -> dict[str, Any]:
     """The button “Ask an admin” for people who may not sync: for one entity, or with a choice of them and a note."""
     place: RequestContext = context["place"]
-    asked: list[SyncRequest] = request_cache(place, "asked", lambda: list(recent(page_status(place).connections)))
+    asked = recent_requests(place)
     target = connection.connector.read_with.get(Entity(entity), entity) if entity else ""
     mine = [one for one in asked if one.connection_id == connection.pk and (not target or one.entity == target)]
     return {
         "connection": connection,
         "entity": entity,
-        "entities": [one for one in connection.connector.entities() if place.may_view_bills or one != Entity.BILLS],
+        "entities": visible_entities(connection.connector.entities(), bills=place.may_view_bills),
         "open": [one for one in mine if not one.decision],
         "settled": [one for one in mine if one.decision and one.asked_by_id == context["request"].user.pk][:1],
         "place": place,
@@ -251,7 +235,7 @@ def sync_requests(context: Context) -> dict[str, Any]:
     """What people ask the admins for, with a button to grant it; nothing for those who may not."""
     place: RequestContext = context["place"]
     return {
-        "requests": _requests(place) if place.may_sync else [],
+        "requests": requests_to_decide(place),
         "place": place,
         "request": context["request"],
         "csrf_token": context.get("csrf_token"),
@@ -274,7 +258,7 @@ def sync_state_table(context: Context, connection: Connection) -> dict[str, Any]
 
 def _rows(place: RequestContext, connection: Connection) -> list[Row]:
     """Its rows, read with those of all that the place sees; those of another one by themselves."""
-    rows: dict[int, list[Row]] = request_cache(place, "rows", lambda: state_rows(page_status(place).states))
+    rows = page_status(place).rows
     if connection.pk in rows:
         return rows[connection.pk]
     return state_rows({connection.pk: sync_state(connection, bills=place.may_view_bills)})[connection.pk]
@@ -292,12 +276,6 @@ def run_state(run: SyncRun) -> dict[str, str]:
     """The state of a run as people see it."""
     icon, word, tone = RUN_STATES[displayed_state(run)]
     return {"icon": icon, "word": word, "tone": tone}
-
-
-@register.filter
-def connection_name(state: EntityState, around: PageStatus) -> str:
-    """The name of the connection whose state this is."""
-    return around.connection(state).name
 
 
 @register.filter
@@ -330,9 +308,9 @@ def waits_for(state: EntityState, connection: Connection) -> str:
         return "–" if state.read_with is None else f"with {state.read_with.label.lower()}"
     if connection.status == Status.NEEDS_ATTENTION:
         return "when reconnected"
-    if state.freshness == Freshness.PAUSED:
+    if state.expected_run is None:
         return "after the pause"
-    return "due now" if state.next_run <= timezone.now() else ""
+    return "due now" if state.expected_run <= timezone.now() else ""
 
 
 @register.filter

@@ -13,8 +13,9 @@ from packr.workspaces.views import signed_in
 
 from ..models import Mode, RejectedRecord, SyncRun
 from ..runs.cadence import DEFAULT_INTERVALS
-from ..status.freshness import EntityState, undecided
+from ..status.entity_state import EntityState
 from ..status.recent_runs import estimates, recent_runs, started_runs
+from ..status.run_states import undecided
 from .shortcuts import connection_of, may_sync, parse_key, rows_of, states_of, with_people
 
 RUNS_SHOWN = 20

@@ -12,10 +12,11 @@ from django.views.decorators.http import require_GET, require_POST
 
 from integrations.entities import Entity
 from integrations.models import Connection
+from integrations.permissions import may_view_bills, visible_entities
 from packr.workspaces import access
 from packr.workspaces.errors import Refused
 from packr.workspaces.formatting import named
-from packr.workspaces.models import TRIGGER_SYNC, VIEW_BILLS
+from packr.workspaces.models import TRIGGER_SYNC
 from packr.workspaces.request_context import request_context
 from packr.workspaces.views import signed_in
 
@@ -33,7 +34,7 @@ def why(request: HttpRequest, entity: str) -> HttpResponse:
     wanted = _entity(entity, bills=here.may_view_bills)
     if wanted is None:
         raise Http404("There is no such data.")
-    diagnosis = diagnose(here, wanted, thoroughly=True)
+    diagnosis = diagnose(here, wanted, thorough=True)
     return render(
         request,
         "syncs/why.html",
@@ -46,13 +47,15 @@ def why(request: HttpRequest, entity: str) -> HttpResponse:
 def ask(request: HttpRequest, pk: int) -> HttpResponse:
     """Ask the admins of a connection's workspace for a sync; for everybody in it."""
     connection = access.get(request.user, Connection.objects.select_related("workspace"), pk)
-    bills = access.allows(request.user, VIEW_BILLS, connection.workspace)
+    bills = may_view_bills(request.user, connection)
     entity = _entity(request.POST.get("entity", ""), bills=bills)
     if entity is None:
         messages.error(request, "Nobody was asked: choose the data that looks out of date.")
         return _back(request)
     try:
-        asked, is_new = sync_requests.ask(connection, entity, person=request.user, note=request.POST.get("note", ""))
+        asked, is_new = sync_requests.request_sync(
+            connection, entity, person=request.user, note=request.POST.get("note", "")
+        )
     except Refused as refused:
         messages.error(request, str(refused))
         return _back(request)
@@ -97,8 +100,7 @@ def _decide(request: HttpRequest, pk: int, decision: Callable[..., SyncRequest])
 
 def _entity(name: str, *, bills: bool) -> Entity | None:
     """The entity by its name; None when there is none, or none for this person."""
-    known = {one.value: one for one in Entity if bills or one != Entity.BILLS}
-    return known.get(name)
+    return {one.value: one for one in visible_entities(Entity, bills=bills)}.get(name)
 
 
 def _asker(asked: SyncRequest) -> str:

@@ -10,10 +10,10 @@ from django.views.decorators.http import require_GET
 
 from integrations.entities import Entity
 from integrations.models import Connection
+from integrations.permissions import may_view_bills, visible_entities
 from packr.workspaces.request_context import request_context
 from packr.workspaces.views import signed_in
 
-from .. import permissions
 from ..models import State, Trigger
 from ..status import timeline
 from .shortcuts import connection_of
@@ -42,11 +42,10 @@ def _history(
 ) -> HttpResponse:
     asked = timeline.parse_filter(request.GET)
     start = timeline.position(request.GET.get("at", ""))
-    with_bills = {one.pk for one in connections if permissions.may_see_bills(request.user, one)}
+    with_bills = {one.pk for one in connections if may_view_bills(request.user, one)}
     offered = {entity for one in connections for entity in one.connector.entities()}
-    told = offered if with_bills else offered - {Entity.BILLS}
     choices = {
-        "entities": [entity for entity in Entity if entity in told],
+        "entities": [one for one in visible_entities(Entity, bills=bool(with_bills)) if one in offered],
         "states": State.choices,
         "triggers": Trigger.choices,
         "kinds": timeline.KINDS.items(),

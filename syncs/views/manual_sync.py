@@ -19,7 +19,7 @@ from packr.workspaces.views import by_htmx, signed_in
 
 from .. import forms
 from ..models import Mode, SyncRun, Trigger
-from ..status.freshness import EntityState
+from ..status.entity_state import EntityState
 from ..status.recent_runs import Estimate, Estimates, estimates, likely_mode, total_of
 from .shortcuts import connection_of, parse_keys, rows_of, runs_of, states_of
 

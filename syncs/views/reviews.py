@@ -15,7 +15,7 @@ from packr.workspaces.views import signed_in
 from .. import removal_reviews
 from ..models import RejectedRecord, SyncRun
 from ..runs import rejected_records
-from ..status.freshness import undecided
+from ..status.run_states import undecided
 from .shortcuts import connection_of, entity_of, parse_key, runs_of
 
 LISTED = 100

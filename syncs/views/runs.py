@@ -14,8 +14,8 @@ from packr.workspaces.views import by_htmx, signed_in
 
 from ..models import RejectedRecord, SyncRun
 from ..runs import lifecycle
-from ..status.freshness import undecided
 from ..status.recent_runs import estimate_of
+from ..status.run_states import undecided
 from .manual_sync import Watched
 from .shortcuts import connection_of, may_sync, runs_of
 

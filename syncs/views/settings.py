@@ -12,6 +12,7 @@ from django.views.decorators.http import require_http_methods
 from integrations.entities import Entity
 from integrations.forms import lookback_field
 from integrations.models import Connection
+from integrations.permissions import may_view_bills
 from integrations.services import change_lookback
 from integrations.views.overview import admins_of
 from packr.workspaces import access
@@ -19,9 +20,8 @@ from packr.workspaces.errors import Refused
 from packr.workspaces.models import MANAGE_CONNECTIONS
 from packr.workspaces.views import sent, signed_in
 
-from .. import permissions
 from ..entity_switches import set_enabled_entities
-from ..status.freshness import EntityState, sync_state
+from ..status.entity_state import EntityState, sync_state
 
 LOOKBACK_HELP = (
     "How far back orders, shipments and returns are read, counted from when the WMS was connected; up to 3,650. With "
@@ -58,7 +58,7 @@ def sync_settings(request: HttpRequest, pk: int) -> HttpResponse:
     """How far back and how often each entity is read, for everybody to see; admins change it by POST."""
     needed = MANAGE_CONNECTIONS if request.method == "POST" else ""
     connection = access.get(request.user, Connection.objects.select_related("workspace"), pk, needed)
-    states = sync_state(connection, bills=permissions.may_see_bills(request.user, connection))
+    states = sync_state(connection, bills=may_view_bills(request.user, connection))
     form = SettingsForm(connection, states, sent(request))
     status = 200
     if request.method == "POST":

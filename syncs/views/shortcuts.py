@@ -5,12 +5,12 @@ from django.http import Http404, HttpRequest
 
 from integrations.entities import Entity
 from integrations.models import Connection
+from integrations.permissions import hidden_entities, may_view_bills
 from packr.workspaces import access
 from packr.workspaces.models import TRIGGER_SYNC
 
-from .. import permissions
 from ..models import SyncRun
-from ..status.freshness import EntityState, sync_state
+from ..status.entity_state import EntityState, sync_state
 from ..status.recent_runs import Row, state_rows
 
 LARGEST_KEY = 2**63 - 1
@@ -23,7 +23,7 @@ def connection_of(request: HttpRequest, pk: int, permission: str = "") -> Connec
 
 def states_of(request: HttpRequest, connection: Connection) -> list[EntityState]:
     """The state of each entity that the person may know of."""
-    return sync_state(connection, bills=permissions.may_see_bills(request.user, connection))
+    return sync_state(connection, bills=may_view_bills(request.user, connection))
 
 
 def rows_of(request: HttpRequest, connection: Connection) -> list[Row]:
@@ -34,7 +34,7 @@ def rows_of(request: HttpRequest, connection: Connection) -> list[Row]:
 def runs_of(request: HttpRequest, connection: Connection) -> "QuerySet[SyncRun, SyncRun]":
     """The connection's runs that the person may know of, with what a page says of them."""
     runs = with_people(SyncRun.objects.filter(connection=connection))
-    return runs if permissions.may_see_bills(request.user, connection) else runs.exclude(entity=Entity.BILLS)
+    return runs.exclude(entity__in=hidden_entities(bills=may_view_bills(request.user, connection)))
 
 
 def with_people(runs: "QuerySet[SyncRun, SyncRun]") -> "QuerySet[SyncRun, SyncRun]":

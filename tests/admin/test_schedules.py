@@ -14,10 +14,10 @@ from django.utils.timezone import now
 
 from integrations.entities import Entity
 from integrations.models import Connection
-from syncs.admin.freshness import as_fresh_as, states_of
 from syncs.models import EntitySchedule, Mode, Reread, State, SyncRun, Trigger
 from syncs.runs.planner import queue_due
-from syncs.status.freshness import Freshness, freshness, sync_state
+from syncs.status.entity_state import sync_state
+from syncs.status.freshness import Freshness, freshness, freshness_filter
 from tests.kit import factories
 
 LIST = "/admin/syncs/entityschedule/"
@@ -276,8 +276,7 @@ def test_the_list_says_what_the_pages_say(desk: Client, orders: EntitySchedule) 
     factories.run(orders.connection, state=State.FAILED)
     planned = factories.run(orders.connection, Entity.INVENTORY, state=State.QUEUED)
     SyncRun.objects.filter(pk=planned.pk).update(due_at=now() + timedelta(seconds=50))
-    shown = states_of(listed(desk))
-    by_entity = {state.entity: state for state in shown.values()}
+    by_entity = {row.entity: row.shown_state for row in listed(desk)}
     expected = sync_state(orders.connection, bills=True)
     assert len(by_entity) == len(expected)
     for state in expected:
@@ -352,7 +351,7 @@ def test_the_freshness_filter_and_the_pages_agree(connection: Connection, every:
         seen.add(expected)
         one = EntitySchedule.objects.filter(pk=schedule.pk)
         for state in Freshness:
-            assert as_fresh_as(one, [state], moment).exists() == (state == expected), (age, state)
+            assert one.filter(freshness_filter([state], moment)).exists() == (state == expected), (age, state)
     # A minute's cadence has a minute's grace, which leaves no room for being late before being stale.
     assert seen == {Freshness.NEVER, Freshness.FRESH, Freshness.STALE} | ({Freshness.LATE} if every != 60 else set())
 
@@ -373,7 +372,7 @@ def test_the_freshness_filter_knows_what_is_off_or_paused(connection: Connection
     one = EntitySchedule.objects.filter(connection=connection, entity=Entity.INVENTORY)
     one.update(**fields)
     expected = freshness(one.get(), moment)
-    assert [state for state in Freshness if as_fresh_as(one, [state], moment).exists()] == [expected]
+    assert [state for state in Freshness if one.filter(freshness_filter([state], moment)).exists()] == [expected]
 
 
 def test_late_now_lists_late_and_stale_of_live_connections(desk: Client, connection: Connection) -> None:

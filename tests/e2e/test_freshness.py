@@ -58,7 +58,7 @@ def test_from_a_stale_screen_to_the_sync_of_its_data(visit: Visit, built: Simple
     page.goto("/inbound-shipments/")
     page.get_by_role("link", name="Why is this stale?").click()
     expect(page.get_by_role("heading", name="Why is this stale?")).to_be_visible()
-    expect(page.locator(".reason")).to_contain_text("Trackstar (Overflow) refused the login.")
+    expect(page.locator(".reason")).to_contain_text("Trackstar (Overflow) rejected the login.")
     expect(page.locator(".reasons")).to_contain_text("The WMS sent a web page instead of data.")
     page.get_by_role("listitem").filter(has_text="Trigger a manual sync").get_by_role("link", name="Sync now").click()
     expect(page.get_by_role("heading", name="Manual sync")).to_be_visible()
@@ -109,9 +109,9 @@ def test_answering_in_the_widget_leads_back_to_the_page(visit: Visit, built: Sim
 
 def make_request(built: SimpleNamespace) -> Any:
     from integrations.entities import Entity
-    from syncs.sync_requests import ask
+    from syncs.sync_requests import request_sync
 
-    return ask(built.busy, Entity.PRODUCTS, person=built.member)
+    return request_sync(built.busy, Entity.PRODUCTS, person=built.member)
 
 
 @SCRIPTS

@@ -16,7 +16,7 @@ from syncs.runs.claims import claim
 from syncs.runs.enqueue import entities_of_group, request_runs
 from syncs.runs.lifecycle import cancel
 from syncs.runs.planner import queue_due
-from syncs.status.freshness import sync_state
+from syncs.status.entity_state import sync_state
 from tests.kit.model_wms import order
 from tests.kit.running import drain, sync
 

@@ -16,8 +16,9 @@ from django.db.models import Q, QuerySet
 
 from integrations.entities import Entity
 from integrations.models import Connection
+from integrations.permissions import view_permission, workspaces_with_bills
 from packr.workspaces import access
-from packr.workspaces.models import VIEW_BILLS, Brand
+from packr.workspaces.models import Brand
 from packr.workspaces.request_context import RequestContext
 
 from ..mirror.schema import TABLES
@@ -66,9 +67,7 @@ class Sight:
 def connections(user: Any, entity: Entity) -> QuerySet[Connection]:
     """The connections whose records of an entity a person may read: bills only where they may see bills."""
     ours = access.visible(user, Connection.objects.select_related("workspace")).order_by("pk")
-    if entity != Entity.BILLS:
-        return ours
-    return ours.filter(workspace__in=access.workspaces(user).filter(access.holds(user, VIEW_BILLS)))
+    return ours.filter(workspace__in=workspaces_with_bills(user)) if view_permission(entity) else ours
 
 
 def listed(sight: Sight, after: Position, size: int) -> Found:

@@ -12,11 +12,12 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from integrations.entities import Entity
+from integrations.permissions import view_permission
 from integrations.records import Record
 from packr.workspaces import access
 from packr.workspaces.api_auth import Pages
 from packr.workspaces.api_errors import Error
-from packr.workspaces.models import VIEW_BILLS, Brand
+from packr.workspaces.models import Brand
 
 from ..mirror.export import exported, stamp
 from ..mirror.schema import TABLES
@@ -84,8 +85,7 @@ class OneRecord(APIView):
     entity = Entity.ORDERS
 
     def get(self, request: Request, pk: int) -> Response:
-        permission = VIEW_BILLS if self.entity == Entity.BILLS else ""
-        row = access.get(request.user, TABLES[self.entity].model, pk, permission)
+        row = access.get(request.user, TABLES[self.entity].model, pk, view_permission(self.entity))
         return Response(serialize_record(request, self.entity, row))
 
 
@@ -104,7 +104,7 @@ def serialize_record(request: Request, entity: Entity, row: Mirrored) -> dict[st
 def _sight(request: Request, entity: Entity, asked: dict[str, Any]) -> change_feed.Sight:
     """What the person sees of an entity, narrowed to what was asked for."""
     found = list(change_feed.connections(request.user, entity))
-    if not found and entity == Entity.BILLS and access.workspaces(request.user).exists():
+    if not found and view_permission(entity) and access.workspaces(request.user).exists():
         raise PermissionDenied(NO_BILLS)
     if "connection" in asked:
         found = [one for one in found if one.pk == asked["connection"]]
@@ -137,7 +137,7 @@ def _next(request: Request, found: change_feed.Found) -> str | None:
 def _urlpatterns_for(entity: Entity) -> list[Any]:
     """The addresses of one entity, each described in the schema as its own."""
     record_type: type[Record] = TABLES[entity].record_type
-    refused = {400: Error, 401: Error, 403: Error} if entity == Entity.BILLS else {400: Error, 401: Error}
+    refused = {400: Error, 401: Error, 403: Error} if view_permission(entity) else {400: Error, 401: Error}
     many = extend_schema(
         operation_id=f"{entity.replace('-', '_')}_list",
         summary=entity.label,

@@ -96,7 +96,6 @@ class Screen:
     levels: bool = False
     about: str = ""
     currency: str = ""
-    bills: bool = False
 
     @property
     def title(self) -> str:

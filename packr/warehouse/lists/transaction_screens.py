@@ -229,5 +229,4 @@ BILLS = Screen(
     filters=(CUSTOMER,),
     about="A charge appears here when the warehouse bills it. Some WMSs send bills only once support enabled it.",
     currency="currency_code",
-    bills=True,
 )

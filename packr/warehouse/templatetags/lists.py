@@ -7,6 +7,7 @@ from django.template import Context
 from django.urls import reverse
 from django.utils.http import urlencode
 
+from integrations.permissions import is_visible
 from packr.warehouse.lists.listing import ListPage, ListQuery, View
 from packr.warehouse.lists.screens import BY_NAME, Column, Filter, Screen, Sort
 
@@ -56,7 +57,7 @@ def rail(context: Context) -> list[dict[str, Any]]:
     return [
         _section(icon, [BY_NAME[name] for name in names], path)
         for icon, names in SECTIONS
-        if here.may_view_bills or not BY_NAME[names[0]].bills
+        if is_visible(BY_NAME[names[0]].entity, bills=here.may_view_bills)
     ]
 
 

@@ -5,6 +5,7 @@ from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
+from integrations.permissions import is_visible
 from packr.workspaces.request_context import RequestContext, request_context
 from packr.workspaces.views import signed_in
 
@@ -39,6 +40,6 @@ def export(request: HttpRequest, screen: Screen) -> StreamingHttpResponse:
 def _seen(request: HttpRequest, screen: Screen) -> RequestContext:
     """The place that looks at a screen; PermissionDenied for bills that the person may not see."""
     here = request_context(request)
-    if screen.bills and not here.may_view_bills:
+    if not is_visible(screen.entity, bills=here.may_view_bills):
         raise PermissionDenied("Only people who may see the WMS’s bills may do this.")
     return here

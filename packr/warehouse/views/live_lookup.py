@@ -10,6 +10,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST
 
 from integrations.entities import Entity
+from integrations.permissions import is_visible
 from packr.workspaces.request_context import request_context
 from packr.workspaces.views import signed_in
 
@@ -75,7 +76,7 @@ def _row(request: HttpRequest, entity: str, pk: int) -> tuple[Entity, Mirrored]:
     kind = Entity(entity)
     rows: Any = TABLES[kind].model._default_manager.select_related("connection__workspace")
     row: Mirrored = get_object_or_404(seen_by(rows, here), pk=pk)
-    if kind == Entity.BILLS and not here.may_view_bills:
+    if not is_visible(kind, bills=here.may_view_bills):
         raise PermissionDenied("Only people who may see the WMS’s bills may do this.")
     return kind, row
 

@@ -12,6 +12,7 @@ from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST
 
+from integrations.permissions import is_visible
 from packr.workspaces.request_context import RequestContext, request_context
 from packr.workspaces.views import sent, signed_in
 
@@ -101,7 +102,7 @@ def _screen(request: HttpRequest, name: str) -> Screen:
     screen = BY_NAME.get(name)
     if screen is None:
         raise Http404("There is no such list.")
-    if screen.bills and not request_context(request).may_view_bills:
+    if not is_visible(screen.entity, bills=request_context(request).may_view_bills):
         raise PermissionDenied("Only people who may see the WMS’s bills may do this.")
     return screen
 

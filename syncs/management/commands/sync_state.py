@@ -4,7 +4,7 @@ from typing import Any
 from django.core.management.base import BaseCommand
 
 from integrations.management.base import connection_named, print_table
-from syncs.status.freshness import sync_state
+from syncs.status.entity_state import sync_state
 from syncs.status.serializers import serialize_state
 
 COLUMNS = ("entity", "state", "as_of", "cadence_seconds", "next_run", "last_run", "started", "completed")

@@ -22,7 +22,8 @@ from integrations.models import Connection
 from integrations.services import Account, connect, disconnect
 from packr.workspaces.models import Role
 from syncs.models import EntitySchedule, Mode, State, SyncRun, Trigger
-from syncs.status.freshness import Freshness, sync_state
+from syncs.status.entity_state import sync_state
+from syncs.status.freshness import Freshness
 from tests.kit import factories as make
 from tests.kit.model_wms import ENTITIES, ModelWms
 

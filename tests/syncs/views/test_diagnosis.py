@@ -190,29 +190,29 @@ ALONE: list[tuple[Seed, Cause, str, str]] = [
     (not_connected, Cause.NOT_CONNECTED, "No WMS is connected.", "Connect your WMS"),
     (disconnected, Cause.DISCONNECTED, "Sandbox was disconnected", "Connect again"),
     (not_offered, Cause.NOT_OFFERED, "The WMS has no orders.", "Open Sync Settings"),
-    (switched_off, Cause.OFF, "switched off: Not needed.", "Open Sync Settings"),
-    (refused, Cause.CREDENTIALS, "Trackstar refused the login at", "Reconnect"),
-    (no_worker, Cause.NO_WORKER, "Packr itself has not run any sync since", "Contact support"),
-    (no_plan, Cause.NO_PLAN, "has not planned any sync since", "Sync now"),
+    (switched_off, Cause.OFF, "switched off. Not needed.", "Open Sync Settings"),
+    (refused, Cause.CREDENTIALS, "Trackstar rejected the login at", "Reconnect"),
+    (no_worker, Cause.NO_WORKER, "Packr has not run any syncs since", "Contact support"),
+    (no_plan, Cause.NO_PLAN, "has not scheduled any syncs since", "Sync now"),
     (paused, Cause.PAUSED, "is paused until", "Sync now"),
     (forbidden, Cause.FORBIDDEN, "The account may not read orders.", "Open Sync Settings"),
-    (held, Cause.REVIEW, "40 orders are missing in the WMS", "See the list"),
+    (held, Cause.REVIEW, "40 orders are missing in Trackstar", "See the list"),
     (limited, Cause.LIMITED, "Trackstar is limiting requests.", "Watch it"),
-    (unreachable, Cause.UNREACHABLE, "Trackstar does not answer.", "See the connection"),
-    (unreachable_and_waiting, Cause.UNREACHABLE, "Trackstar does not answer.", "See the connection"),
-    (stuck, Cause.STUCK, "stands still", "Contact support"),
+    (unreachable, Cause.UNREACHABLE, "Trackstar does not respond.", "See the connection"),
+    (unreachable_and_waiting, Cause.UNREACHABLE, "Trackstar does not respond.", "See the connection"),
+    (stuck, Cause.STUCK, "was interrupted: its worker stopped at", "Contact support"),
     (first_sync, Cause.FIRST_SYNC, "The first sync of orders started", "Watch it"),
     (running, Cause.RUNNING, "Dana started a sync of orders", "Watch it"),
-    (queued, Cause.QUEUED, "waits for its turn behind products", "Watch it"),
+    (queued, Cause.QUEUED, "is queued behind products", "Watch it"),
     (contract, Cause.FAILED, "sent a web page instead of data", "Sync now"),
-    (ours, Cause.OURS, "a fault of Packr’s own", "Contact support"),
+    (ours, Cause.OURS, "because of an error in Packr", "Contact support"),
     (empty_list, Cause.EMPTY_LIST, "sent an empty list of orders", "Sync now"),
     (cancelled, Cause.CANCELLED, "was cancelled by Dana", "Sync now"),
-    (overdue, Cause.OVERDUE, "and has not begun", "Sync now"),
-    (source, Cause.SOURCE, "what Trackstar gives is itself as of", "See the connection"),
-    (rejected, Cause.REJECTED, "3 records of the last sync", "See the records"),
+    (overdue, Cause.OVERDUE, "and has not started", "Sync now"),
+    (source, Cause.SOURCE, "but Trackstar provided data as of", "See the connection"),
+    (rejected, Cause.REJECTED, "Packr rejected 3 of 1,215 records in the last sync", "See the records"),
     (not_due, Cause.NOT_DUE, "read everything as of", "Sync now"),
-    (nothing_known, Cause.UNKNOWN, "Packr knows of no reason", "Sync now"),
+    (nothing_known, Cause.UNKNOWN, "Packr found no reason", "Sync now"),
 ]
 TOGETHER: list[tuple[Seed, Seed, Cause]] = [
     (refused, contract, Cause.CREDENTIALS),
@@ -247,12 +247,12 @@ def test_the_top_cause_is_right_and_its_button_leads_to_the_cure(
     """M3, P57."""
     seed(world)
     place = world.place()
-    top = diagnose(place, ORDERS, thoroughly=True).top
+    top = diagnose(place, ORDERS, thorough=True).top
     assert top.cause == cause
-    assert words in top.words
+    assert words in top.message
     found = call_to_action(top, place)
     assert found.label == label
-    assert not found.asks
+    assert not found.asks_admin
     assert leads(admin, found)
     if label == "Sync now":
         assert "entity=orders" in found.url
@@ -266,16 +266,16 @@ def test_a_member_reads_the_same_cause_and_is_led_where_they_may_go(
     """D1, D2: instead of a trigger they ask an admin."""
     seed(world)
     place = world.place(admin=False)
-    top = diagnose(place, ORDERS, thoroughly=True).top
+    top = diagnose(place, ORDERS, thorough=True).top
     assert top.cause == cause
     found = call_to_action(top, place)
-    assert found.asks == (label == "Sync now")
-    if not found.asks:
+    assert found.asks_admin == (label == "Sync now")
+    if not found.asks_admin:
         assert leads(member, found)
     address = f"/settings/integrations/why/orders/?brand={world.brand.slug if world.brand else ''}"
     page = member.get(address).content.decode()
     assert words in " ".join(page.replace("\n", " ").split())
-    assert ("Ask an admin" in page.split('<h2 id="steps"')[0].split("<main")[1]) == found.asks
+    assert ("Ask an admin" in page.split('<h2 id="steps"')[0].split("<main")[1]) == found.asks_admin
 
 
 @pytest.mark.parametrize(
@@ -297,8 +297,8 @@ def test_of_several_connections_the_one_whose_data_is_worst_comes_first(world: W
     contract(world)
     make.connection(world.workspace, "Old", status=Status.DISCONNECTED, disconnected_at=ago(days=9))
     found = diagnose(world.place(), ORDERS)
-    assert [reason.cause for reason in found.reasons] == [Cause.FAILED, Cause.UNREACHABLE, Cause.DISCONNECTED]
-    assert "Trackstar (Other) does not answer." in found.others[0].words
+    assert [finding.cause for finding in found.findings] == [Cause.FAILED, Cause.UNREACHABLE, Cause.DISCONNECTED]
+    assert "Trackstar (Other) does not respond." in found.others[0].message
     assert diagnose(world.place(), ORDERS, other.pk).top.cause == Cause.UNREACHABLE
 
 
@@ -344,13 +344,13 @@ def test_the_steps_are_looked_at(admin: Client, member: Client, world: World) ->
         "Confirm the brand you’re viewing is mapped to the right warehouse account",
         "Verify the source",
         "Trigger a manual sync, then wait about a minute and reload the screen",
-        "By itself the next sync begins about",
+        "The next sync starts automatically at about",
         f'href="/settings/integrations/{world.connection.pk}/sync/?entity=orders">Sync now</a>',
         "If it’s still stale, contact support",
     ):
         assert words in page, words
     theirs = flat(member, "/settings/integrations/why/orders/")
-    assert "Only admins may start one." in theirs
+    assert "Only admins can start one." in theirs
     assert "Sync now" not in theirs
     refused(world)
     assert "Sandbox: needs attention. The WMS refused the login." in flat(member, "/settings/integrations/why/orders/")
@@ -409,12 +409,12 @@ def test_a_banner_only_when_there_is_something_to_know(member: Client, world: Wo
 
 def test_no_worker_is_told_while_the_data_is_still_fresh(member: Client, world: World) -> None:
     not_due(world)
-    assert "has not run any sync" not in banner(member)
+    assert "has not run any syncs" not in banner(member)
     no_worker(world)
-    assert "Packr itself has not run any sync since" in banner(member)
+    assert "Packr has not run any syncs since" in banner(member)
     assert "Syncs stand still" in member.get("/products/").content.decode()
     Beat.objects.update(at=now())
-    assert "has not run any sync" not in banner(member)
+    assert "has not run any syncs" not in banner(member)
 
 
 def test_a_records_page_tells_it_too_and_only_of_its_own_connection(member: Client, world: World) -> None:

@@ -12,7 +12,8 @@ from integrations.entities import Entity
 from integrations.models import Connection, Event, EventKind, Status
 from packr.workspaces.models import VIEW_BILLS
 from syncs.models import EntitySchedule, Mode, State, SyncRun, Trigger
-from syncs.status.freshness import Freshness, entity_state
+from syncs.status.entity_state import entity_state
+from syncs.status.freshness import Freshness
 from tests.kit import factories as make
 
 from ...integrations.views.test_overview import page, words

@@ -16,7 +16,7 @@ from integrations.models import Status
 from packr.workspaces.errors import Refused
 from packr.workspaces.models import Role
 from syncs.models import State, SyncRequest, SyncRun, Trigger
-from syncs.sync_requests import approve, ask
+from syncs.sync_requests import approve, request_sync
 from tests.kit import factories as make
 
 INTEGRATIONS = "/settings/integrations/"
@@ -98,7 +98,7 @@ def test_declining_tells_the_person_who_asked(admin: Client, member: Client, sta
     page = flat(member.get("/orders/"))
     assert "Dana declined the sync of orders that you asked for" in page
     assert "Ask an admin" in page, "one may ask again"
-    assert "This was declined already by Dana." in flat(
+    assert "This request was already declined by Dana." in flat(
         admin.post(f"{INTEGRATIONS}asked/{asked.pk}/approve/", follow=True)
     )
     assert SyncRun.objects.filter(trigger=Trigger.MANUAL).count() == 0
@@ -193,17 +193,17 @@ def test_requests_cost_the_same_however_many_there_are(admin: Client, workspace:
         return len(asked)
 
     person = make.person("ann", in_=workspace, role=Role.MEMBER)
-    ask(stale, ORDERS, person=person)
+    request_sync(stale, ORDERS, person=person)
     few = cost()
     for entity in ("products", "inventory", "customers"):
-        ask(stale, Entity(entity), person=person)
+        request_sync(stale, Entity(entity), person=person)
     assert cost() == few
 
 
 @pytest.mark.django_db(transaction=True)
 def test_of_two_admins_who_approve_at_once_one_starts_it(workspace: Any, admin_user: Any, member_user: Any) -> None:
     connection = make.connection(workspace)
-    asked, _ = ask(connection, ORDERS, person=member_user)
+    asked, _ = request_sync(connection, ORDERS, person=member_user)
     barrier, refused = Barrier(2), []
 
     def click() -> None:

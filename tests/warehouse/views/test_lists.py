@@ -285,7 +285,7 @@ def test_a_screen_says_itself_that_it_is_behind(admin: Client, member: Client, c
 
 def test_a_refused_login_is_told_on_the_screens(member: Client, connection: Any) -> None:
     type(connection).objects.update(status=Status.NEEDS_ATTENTION, status_message="Trackstar refused the login.")
-    assert "Trackstar refused the login." in text(member.get("/orders/"))
+    assert "Trackstar rejected the login." in text(member.get("/orders/"))
 
 
 @pytest.mark.parametrize(
