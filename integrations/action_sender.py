@@ -16,7 +16,9 @@ from . import services
 from .connectors.actions import ActionKind, ActionRejected, ActionRequest, ActionResult, Operation, OutcomeUnknown
 from .connectors.parsing import clean
 from .errors import ConnectorError, Kind
-from .http.client import Client, Exchange
+from .http.client import Client
+from .http.pacing import Pacing
+from .http.recording import Exchange, ExchangeRecording
 from .models import Action, ActionState, Status
 from .records import Record
 
@@ -186,15 +188,16 @@ def _client(action: Action) -> Iterator[Client]:
     except ConnectorError as error:
         error.sent = False
         raise
-    client.per_second = None
-    client.until = time.monotonic() + ANSWER_TIMEOUT.total_seconds()
-    client.exchanges = []
+    client.pacing = Pacing()
+    client.transport.deadline = time.monotonic() + ANSWER_TIMEOUT.total_seconds()
+    recording = ExchangeRecording()
     try:
-        yield client
+        with client.recorded_by(recording):
+            yield client
     finally:
         client.close()
         secrets = _secrets(action, client)
-        kept = [_told(one, secrets) for one in client.exchanges]
+        kept = [_told(one, secrets) for one in recording.exchanges]
         all_ = [*action.exchanges, *kept]
         # The first ones are what the action is about; of what was looked up later the last ones tell most.
         action.exchanges = all_[:FIRST_EXCHANGES] + all_[FIRST_EXCHANGES:][-MOST_EXCHANGES:]

@@ -47,10 +47,10 @@ def client_for(
     """A client for an account; ConnectorError(contract) for an address Packr must not talk to."""
     client = Client(
         base_url or connector.base_url,
-        credentials=dict(credentials),
-        learned=dict(learned or {}),
-        deadline=timedelta(seconds=min(settings.LEASE_SECONDS / 2, LONGEST_REQUEST)),
-        per_second=connector.reads_per_second,
+        credentials=credentials,
+        learned=learned,
+        timeout=timedelta(seconds=min(settings.LEASE_SECONDS / 2, LONGEST_REQUEST)),
+        reads_per_second=connector.reads_per_second,
         private_hosts=settings.PRIVATE_WMS_HOSTS,
     )
     connector.sign(client)

@@ -1,1 +1,1 @@
-"""The one door to the network."""
+"""HTTP requests to a WMS. No other package talks to the network."""

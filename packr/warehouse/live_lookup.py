@@ -90,7 +90,7 @@ def _ask(asked: Look, resource: Resource) -> None:
 def read_live(connection: Connection, resource: Resource, ids: Sequence[str]) -> Page:
     """These records as the WMS has them now, in one call; a person waits, so it is not paced. Raises ConnectorError."""
     client = open_client(connection)
-    client.deadline = min(client.deadline, TIMEOUT)
+    client.transport.timeout = min(client.transport.timeout, TIMEOUT)
     try:
         return _read(client, resource, ids)
     finally:

@@ -11,7 +11,8 @@ from threading import Event
 from typing import Self
 
 from integrations.connectors.base import Cursor, Page
-from integrations.http.client import Client, RecordedResponses
+from integrations.http.client import Client
+from integrations.http.recording import RecordedResponses, ResponseRecording
 from packr.warehouse.mirror.write_plan import Draft, make_drafts
 
 from ..models import Mode, Phase
@@ -67,7 +68,6 @@ class PagePrefetcher:
         self._has_time.set()
         for pool in (self._reader, self._asker):
             pool.shutdown(cancel_futures=True)
-        self._client.recall({})
         for place in self._kept:
             response_cache.drop(self._turn.run, place)
 
@@ -164,15 +164,11 @@ class PagePrefetcher:
         recalled = response_cache.take(self._turn.run, place)
         if recalled:
             self._kept.append(place)
-        self._client.recall(recalled)
-        told = self._client.told = RecordedResponses()
-        self._client.on_sent = is_asked.set if is_asked else None
-        try:
+        recording = ResponseRecording(recalled, on_sent=is_asked.set if is_asked else None)
+        with self._client.recorded_by(recording):
             page = self._turn.resource.fetch(self._client, self._turn.ask, place)
-        finally:
-            self._client.told = self._client.on_sent = None
         self._client.learned |= page.learned
-        return _FetchedPage(place, page, told)
+        return _FetchedPage(place, page, recording.responses)
 
     def _drop(self, place: Cursor | None) -> None:
         """Forget what is kept of a page that is written."""

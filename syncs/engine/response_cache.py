@@ -16,7 +16,8 @@ from typing import Any
 import msgspec
 from django.conf import settings
 
-from integrations.http.client import Answer, RecordedResponses
+from integrations.http.recording import RecordedResponses
+from integrations.http.responses import Answer
 
 from ..models import SyncRun
 

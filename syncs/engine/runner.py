@@ -94,8 +94,8 @@ def _begin(turn: RunSlice, client: Client) -> None:
         wide_at = turn.schedule.next_wide_at
         is_wide = wide_at is not None and wide_at <= now()
         run.since = _since(turn, is_wide=is_wide)
-        if run.since and not is_wide and client.ahead is not None:
-            run.until = now() + client.ahead + CLOCK_LEEWAY
+        if run.since and not is_wide and client.clock_ahead is not None:
+            run.until = now() + client.clock_ahead + CLOCK_LEEWAY
 
 
 def _since(turn: RunSlice, *, is_wide: bool) -> datetime | None:

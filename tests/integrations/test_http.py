@@ -19,8 +19,10 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from requests import adapters, certs
 
 from integrations.errors import ConnectorError, Kind
-from integrations.http import ssrf
-from integrations.http.client import Answer, Client, explain, retry_after
+from integrations.http import transport
+from integrations.http.client import Client
+from integrations.http.recording import ExchangeRecording, ResponseRecording
+from integrations.http.responses import Answer, explain, retry_after
 from integrations.http.ssrf import PrivateAddress, check_address, is_public, resolve
 from tests.kit.server import Call, Reply, Server
 
@@ -265,7 +267,7 @@ def test_a_status_that_is_expected_is_no_error(server: Server, connect: Callable
 
 
 def test_reads_are_paced(connect: Callable[..., Client]) -> None:
-    client = connect(per_second=20)
+    client = connect(reads_per_second=20)
     begun = time.monotonic()
     for _ in range(5):
         client.get("/")
@@ -283,7 +285,7 @@ def test_a_client_shows_no_secret(connect: Callable[..., Client]) -> None:
 def test_a_body_over_the_limit_is_not_read(
     server: Server, connect: Callable[..., Client], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("integrations.http.client.MAX_BODY_BYTES", 200_000)
+    monkeypatch.setattr("integrations.http.transport.MAX_BODY_BYTES", 200_000)
     packed = gzip.compress(b" " * 50_000_000)
     assert len(packed) < 200_000
     for reply in (Reply(b" " * 300_000), Reply(packed, headers={"Content-Encoding": "gzip"})):
@@ -301,7 +303,7 @@ def test_a_body_that_cannot_be_unpacked_is_said_to_be(server: Server, connect: C
 
 def test_the_deadline_begins_anew_with_each_request(server: Server, connect: Callable[..., Client]) -> None:
     server.answer = lambda call: Reply(b" " * 10, drip=0.02)
-    client = connect(deadline=timedelta(seconds=0.5))
+    client = connect(timeout=timedelta(seconds=0.5))
     for _ in range(4):
         assert client.get("/").body == b" " * 10
 
@@ -310,8 +312,9 @@ def test_it_is_told_when_a_question_has_left(server: Server, connect: Callable[.
     """And not only when it is answered."""
     sent = threading.Event()
     server.answer = lambda call: Reply(b"told" if sent.wait(20) else b"not told")
-    client = connect(on_sent=sent.set)
-    assert client.get("/").body == b"told"
+    client = connect()
+    with client.recorded_by(ResponseRecording(on_sent=sent.set)):
+        assert client.get("/").body == b"told"
 
 
 @pytest.fixture
@@ -319,15 +322,15 @@ def believed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """The file of the only certificate that is believed, that of `_DrippingTls`."""
     monkeypatch.setattr(certs, "where", lambda: str(tmp_path / "cert.pem"))
     monkeypatch.setattr(adapters, "DEFAULT_CA_BUNDLE_PATH", str(tmp_path / "cert.pem"))
-    ssrf.trusted.cache_clear()
+    transport.tls_context.cache_clear()
     yield tmp_path / "cert.pem"
-    ssrf.trusted.cache_clear()
+    transport.tls_context.cache_clear()
 
 
 def test_the_deadline_holds_over_tls(connect: Callable[..., Client], believed: Path) -> None:
     with _DrippingTls(believed.parent) as port:
         host = f"127.0.0.1:{port}"
-        client = connect(f"https://{host}", private_hosts=frozenset({host}), deadline=timedelta(seconds=0.4))
+        client = connect(f"https://{host}", private_hosts=frozenset({host}), timeout=timedelta(seconds=0.4))
         begun = time.monotonic()
         with pytest.raises(ConnectorError, match="in time") as caught:
             client.get("/")
@@ -366,7 +369,7 @@ def test_what_fails_before_anything_was_sent_says_so(connect: Callable[..., Clie
     for reply in (Reply(b"{}", announced=9), Reply(b"", 500), Reply(b"{}", slow_head=0.2)):
         server.answer = lambda call, reply=reply: reply  # type: ignore[misc]
         with pytest.raises(ConnectorError) as caught:
-            connect(deadline=timedelta(seconds=0.5)).request("POST", "/", payload={})
+            connect(timeout=timedelta(seconds=0.5)).request("POST", "/", payload={})
         assert caught.value.sent
 
 
@@ -374,23 +377,25 @@ def test_a_moment_that_all_requests_have_to_end_by(server: Server, connect: Call
     """However long a single one may take, and what comes after it is not even sent."""
     server.answer = lambda call: Reply(b" " * 100, drip=0.02)
     client = connect()
-    client.until = time.monotonic() + 0.3
+    client.transport.deadline = time.monotonic() + 0.3
     with pytest.raises(ConnectorError, match="in time") as first:
         client.request("POST", "/")
     with pytest.raises(ConnectorError) as second:
         client.request("POST", "/")
     assert (first.value.sent, second.value.sent) == (True, False)
-    assert time.monotonic() - client.until < 1
+    assert time.monotonic() - client.transport.deadline < 1
 
 
 def test_exchanges_are_noted_without_headers(server: Server, connect: Callable[..., Client]) -> None:
     """T23; the answer to a private one, and what was asked in it, is left out."""
     server.answer = lambda call: Reply(b'{"token": "t"}')
     client = connect()
-    client.exchanges = []
-    client.request("POST", "/a", params={"b": "c d"}, payload={"e": 1})
-    client.request("POST", "/login", payload={"password": "p"}, private=True)
-    first, second = client.exchanges
+    recording = ExchangeRecording()
+    with client.recorded_by(recording):
+        client.request("POST", "/a", params={"b": "c d"}, payload={"e": 1})
+        client.request("POST", "/login", payload={"password": "p"}, private=True)
+    client.get("/")
+    first, second = recording.exchanges
     assert (first.method, first.path, first.body, first.status) == ("POST", "/a?b=c+d", {"e": 1}, 200)
     assert (first.answer, second.body, second.answer) == (b'{"token": "t"}', None, b"")
 

@@ -215,7 +215,7 @@ class ConnectorContract(ABC):
         client = connect()
         self.serve(server, [])
         walk(self.connector, client, self.entity, FetchRequest())  # signed in, where that takes a request
-        client.deadline = timedelta(seconds=0.4)
+        client.transport.timeout = timedelta(seconds=0.4)
         self.trouble(server, reply)
         begun = time.monotonic()
         error = self.fails(client)

@@ -131,7 +131,7 @@ def connector_for(wms: ModelWms, *, whole: Sequence[Entity] = (), **attributes: 
         client.requests_made += 1
         page = wms.fetch(entity, ask, cursor)
         if page.clock:
-            client.ahead = page.clock - datetime.now(UTC)
+            client.clock_ahead = page.clock - datetime.now(UTC)
         return page
 
     def lookup(entity: Entity, client: Client, ids: Sequence[str]) -> Page:

@@ -9,7 +9,8 @@ import pytest
 from django.utils.timezone import now
 
 from integrations.entities import Entity
-from integrations.http.client import Answer
+from integrations.http.recording import ResponseRecording
+from integrations.http.responses import Answer
 from packr.warehouse.mirror import writer
 from packr.warehouse.models import Order
 from syncs import tasks
@@ -152,9 +153,10 @@ def test_nobody_else_may_read_the_spool(run):
 def test_no_secret_and_no_error_is_noted(sandbox, run):
     """Only usable answers to questions that are not private lie in the spool."""
     client = client_pool.take(run.connection)
-    client.told = {}
-    client.request("GET", "/wms/orders", params={"limit": "1"})
-    client.request("GET", "/wms/orders", params={"limit": "2"}, private=True)
-    client.request("GET", "/wms/nothing", ok=range(300, 600))
-    assert len(client.told) == 1
+    recording = ResponseRecording()
+    with client.recorded_by(recording):
+        client.request("GET", "/wms/orders", params={"limit": "1"})
+        client.request("GET", "/wms/orders", params={"limit": "2"}, private=True)
+        client.request("GET", "/wms/nothing", ok=range(300, 600))
+    assert len(recording.responses) == 1
     assert SyncRun.objects.get().pages == 0
