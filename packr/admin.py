@@ -1,4 +1,4 @@
-"""The admin's own frame: what support staff see first, and what every part of their tool shares."""
+"""The frame of the admin: its site, read-only tables and the “Now” panel."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -36,17 +36,17 @@ ICONS = {"positive": "yes", "info": "clock", "neutral": "unknown", "warning": "a
 
 
 def mark(tone: str, word: str) -> SafeString:
-    """A state as icon and word, in the admin's own icons."""
+    """Return a state as icon and word, with the admin's own icons."""
     return format_html('<img src="{}" alt=""> {}', static(f"admin/img/icon-{ICONS[tone]}.svg"), word)
 
 
 def when(moment: datetime | None) -> str:
-    """A moment for a column: relative, or its day once it is more than a month away."""
+    """Return a relative time for a column, or the date if it is more than a month away."""
     return (ago(moment, timezone.now()) or day(moment, UTC)) if moment else "–"
 
 
 def when_exactly(moment: datetime | None) -> str:
-    """A moment in full, in UTC, with how far away it is."""
+    """Return the exact time in UTC, with the relative time."""
     if moment is None:
         return "–"
     near = ago(moment, timezone.now())
@@ -54,7 +54,7 @@ def when_exactly(moment: datetime | None) -> str:
 
 
 class ReadOnly:
-    """Nothing may be added, changed or deleted, not even by superusers. Actions have permissions of their own."""
+    """Forbids adding, changing and deleting, even for superusers. Actions have permissions of their own."""
 
     def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False
@@ -71,7 +71,7 @@ class ReadOnlyAdmin(ReadOnly, ModelAdmin):
 
 
 class ReadOnlyInline(ReadOnly, TabularInline):
-    """The rows that belong to an object, to look at."""
+    """Read-only rows that belong to an object."""
 
     extra = 0
     show_change_link = False
@@ -79,7 +79,7 @@ class ReadOnlyInline(ReadOnly, TabularInline):
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """One line of the panel “Now”: what it is about, how it stands, and where to look closer."""
+    """One line of the “Now” panel: its subject, state, and a link to details."""
 
     label: str
     value: str
@@ -88,7 +88,7 @@ class Fact:
 
     @property
     def state(self) -> SafeString:
-        """How it stands, with the icon of its tone."""
+        """The state with the icon of its tone."""
         return mark(self.tone, self.value)
 
 
@@ -96,7 +96,7 @@ FACTS: list[tuple[str, Callable[[], Fact]]] = []
 
 
 def now_panel(permission: str) -> Callable[[Callable[[], Fact]], Callable[[], Fact]]:
-    """Show what the function finds in the panel “Now”, to those who hold the permission."""
+    """Show the function's fact in the “Now” panel, to users with the permission."""
 
     def add(fact: Callable[[], Fact]) -> Callable[[], Fact]:
         FACTS.append((permission, fact))
@@ -111,15 +111,15 @@ class PackrAdminSite(admin.AdminSite):
     index_title = "Connections, schedules and runs"
 
     def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
-        """Problems first, models below."""
+        """Show problems first, models below."""
         facts = [fact() for permission, fact in FACTS if request.user.has_perm(permission)]
         return super().index(request, {**(extra_context or {}), "now": facts})
 
     @method_decorator(never_cache)
     def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        """To the one sign-in page, which limits failed attempts; who is signed in but not staff is refused."""
+        """Redirect to the sign-in page, which limits failed attempts. Refuse users who are signed in but not staff."""
         if self.has_permission(request):
             return redirect("admin:index")
         if request.user.is_authenticated:
-            raise PermissionDenied("The admin is for Packr's support staff.")
+            raise PermissionDenied("The admin is for Packr support staff only.")
         return redirect_to_login(request.GET.get("next") or reverse("admin:index"), settings.LOGIN_URL)

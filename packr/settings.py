@@ -1,7 +1,7 @@
-"""Packr's settings, all of them from the environment.
+"""Packr's settings, all from the environment.
 
-`PACKR_DEBUG=1` is for a developer's own machine: it fills in the secrets and talks openly about errors.
-Without it a missing secret is an error at start: Packr does not run half configured.
+`PACKR_DEBUG=1` is for development: it provides fixed secrets and detailed error pages. Without it, a missing secret is
+an error at start.
 """
 
 from datetime import timedelta
@@ -24,12 +24,12 @@ def secret(name: str, for_developers: str) -> str:
     """Return the secret `name` from the environment; in debug mode a missing one has a fixed default."""
     value = str(env.str(name, default=for_developers if DEBUG else ""))
     if not value:
-        raise ImproperlyConfigured(f"{name} is not set. Packr does not start without it; see README.md, Settings.")
+        raise ImproperlyConfigured(f"{name} is not set. Packr does not start without it; see Settings in README.md.")
     return value
 
 
 SECRET_KEY = secret("PACKR_SECRET_KEY", "only-for-developers-0123456789-abcdefghijklmnopqrst")
-# Fernet keys, comma-separated: the first encrypts, all decrypt. Never made from SECRET_KEY.
+# Fernet keys, comma-separated: the first encrypts, all decrypt. Never derived from SECRET_KEY.
 CREDENTIAL_KEYS = secret("PACKR_CREDENTIAL_KEYS", "cGFja3ItZGV2ZWxvcGVycy1hbmQtdGVzdHMtb25seSE=").split(",")
 
 ALLOWED_HOSTS = env.list("PACKR_ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
@@ -37,13 +37,13 @@ BASE_URL = env.str("PACKR_BASE_URL", default="http://localhost:8000").rstrip("/"
 CSRF_TRUSTED_ORIGINS = [BASE_URL]
 SECURE = BASE_URL.startswith("https://")
 
-# --- Packr's own figures -------------------------------------------------------------------------
+# --- Syncs ---------------------------------------------------------------------------------------
 SLICE_SECONDS = env.float("PACKR_SLICE_SECONDS", default=2)
 LEASE_SECONDS = env.float("PACKR_LEASE_SECONDS", default=60)
 LANES = env.int("PACKR_LANES", default=8)
 # How often a web request triggers the watchdog; None switches it off.
 WEB_WATCHES_EVERY = timedelta(minutes=1)
-# host:port pairs that may be private and plain http, for instance a WMS in the same rack.
+# host:port pairs of WMSes that may have a private address and plain http.
 PRIVATE_WMS_HOSTS = frozenset(env.list("PACKR_PRIVATE_WMS_HOSTS", default=[]))
 
 # --- Apps ----------------------------------------------------------------------------------------
@@ -61,7 +61,7 @@ INSTALLED_APPS = [
     "packr.workspaces",
     "integrations",
     "packr.warehouse",
-    "syncs",  # before django_q: its qcluster command is the supervised one
+    "syncs",  # before django_q, so that its qcluster command is the supervised one
     "packr.help",
     "packr.demo",
     "django_q",
@@ -113,9 +113,9 @@ if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
         },
     }
 else:
-    # JIT costs more than it gives on the small merges of a page. A process that stands still in the middle of a
-    # transaction holds its lane's row, and whoever wants the lane waits for it: after a lease the server rolls it back.
-    # Statements are planned once and not each time: half of what a small one costs there is its plan.
+    # JIT costs more than it saves on a page's small merges. A process frozen inside a transaction would keep its lane's
+    # row locked, so the server rolls it back after the time of a lease. Statements are prepared, since planning is half
+    # the cost of a small one.
     IDLE_MILLISECONDS = int(max(LEASE_SECONDS, 5) * 1000)
     DATABASES["default"] |= {"CONN_MAX_AGE": 60, "CONN_HEALTH_CHECKS": True}
     DATABASES["default"]["OPTIONS"] = {
@@ -138,7 +138,7 @@ Q_CLUSTER = {
     "timeout": WAKE_UP_TIMEOUT,
     "retry": 240,  # more than three timeouts, since waiting inside the cluster counts
     "ack_failures": True,
-    "max_attempts": 1,  # the SyncRun row decides on retries
+    "max_attempts": 1,  # the SyncRun row controls retries
     "save_limit": -1,
     "catch_up": False,
     "poll": 0.2,
@@ -162,7 +162,7 @@ AUTH_PASSWORD_VALIDATORS = [
 ]
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE
 SECURE_SSL_REDIRECT = SECURE
-# Asked from inside, in plain http.
+# Monitoring requests these from inside, in plain http.
 SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]
 SECURE_HSTS_SECONDS = 31_536_000 if SECURE else 0
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if SECURE else None
@@ -182,7 +182,7 @@ CONTENT_SECURITY_POLICY = {
 # --- REST API ------------------------------------------------------------------------------------
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
-        "packr.workspaces.api_auth.TokenAuthentication",  # the first one says how a stranger is to sign in
+        "packr.workspaces.api_auth.TokenAuthentication",  # the first one names the scheme in 401 responses
         "rest_framework.authentication.SessionAuthentication",
     ],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated", "packr.workspaces.api_auth.HasScope"],
@@ -216,7 +216,7 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_SETTINGS": {"deepLinking": True, "persistAuthorization": False},
 }
 
-# --- Words and files -----------------------------------------------------------------------------
+# --- Language and files -----------------------------------------------------------------------------
 LANGUAGE_CODE = "en-gb"
 TIME_ZONE = "UTC"
 USE_TZ = True
@@ -224,14 +224,14 @@ STATIC_URL = "static/"
 STATIC_ROOT = DATA_DIR / "static"
 STATIC_ROOT.mkdir(exist_ok=True)
 STATICFILES_DIRS = [BASE_DIR / "packr" / "static"]
-# Served by the finders: no collectstatic step between a change and what people see.
+# Static files are served from where they are written, without a collectstatic step.
 WHITENOISE_USE_FINDERS = True
 WHITENOISE_AUTOREFRESH = DEBUG
 
 EMAIL_CONFIG = env.email_url_config(env.str("EMAIL_URL", default="") or "consolemail://")
 vars().update(EMAIL_CONFIG)
-EMAIL_TIMEOUT = 10  # seconds; a person waits
-# Where people's requests go. Empty: they are in the admin alone.
+EMAIL_TIMEOUT = 10  # seconds, since a person waits
+# Receives people's requests. Empty: they appear only in the admin.
 SUPPORT_EMAIL = env.str("PACKR_SUPPORT_EMAIL", default="")
 DEFAULT_FROM_EMAIL = SUPPORT_EMAIL or "packr@localhost"
 

@@ -1,4 +1,4 @@
-"""What the demo puts into its environment before the settings are read, so that it needs none of the reader's."""
+"""Sets the demo's environment before the settings are read, so that the user need not."""
 
 import json
 import os
@@ -9,12 +9,12 @@ from pathlib import Path
 from cryptography.fernet import Fernet
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-SANDBOX = "PACKR_DEMO_SANDBOX"  # host:port of the sandbox, for the demo's own use
+SANDBOX = "PACKR_DEMO_SANDBOX"  # host:port of the sandbox
 USUAL_PORT = 8765
 
 
 def prepare() -> None:
-    """Keys made once and kept beside the data, the sandbox allowed as a WMS on this machine."""
+    """Create keys once, stored beside the data, and allow the sandbox as a private WMS host."""
     data = Path(os.environ.setdefault("PACKR_DATA_DIR", str(ROOT / "var")))
     data.mkdir(parents=True, exist_ok=True)
     for name, value in _keys(data / "demo-keys.json").items():
@@ -25,7 +25,7 @@ def prepare() -> None:
 
 
 def _free_port() -> int:
-    """The usual port, or any other while that one is taken."""
+    """Return the usual port, or any free one if that is taken."""
     for port in (USUAL_PORT, 0):
         with socket.socket() as found:
             found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -1,4 +1,4 @@
-"""The demo's processes: each in a session of its own, ended by its pid, started anew when it fails."""
+"""The demo's processes: each in its own session, stopped by pid, restarted when it fails."""
 
 import ctypes
 import signal
@@ -10,14 +10,14 @@ from typing import IO
 
 from django.conf import settings
 
-ENDS_WITHIN = 45.0  # seconds; a page in hand is written first
+STOP_TIMEOUT = 45.0  # seconds; a worker finishes its page first
 PR_SET_PDEATHSIG = 1
 
 libc = ctypes.CDLL(None)
 
 
 class Child:
-    """One process of the demo. What it prints goes to its log file."""
+    """One process of the demo. Its output goes to its log file."""
 
     def __init__(self, name: str, command: Sequence[str], logs: Path) -> None:
         self.name = name
@@ -36,7 +36,7 @@ class Child:
             stdout=log,
             stderr=log,
             cwd=settings.BASE_DIR,
-            start_new_session=True,  # Ctrl-C in the terminal reaches only the demo itself
+            start_new_session=True,  # so that Ctrl-C in the terminal reaches only the demo itself
             preexec_fn=_die_with_parent,
         )
 
@@ -48,10 +48,10 @@ class Child:
             self.process.send_signal(signal.SIGTERM)
 
     def end(self) -> None:
-        """Wait until it has ended; what does not is killed."""
+        """Wait until the process has ended; kill it after a timeout."""
         if self.process:
             try:
-                self.process.wait(ENDS_WITHIN)
+                self.process.wait(STOP_TIMEOUT)
             except subprocess.TimeoutExpired:
                 self.process.kill()
                 self.process.wait()

@@ -1,4 +1,4 @@
-"""What the demo shows: a workspace with two brands, a person for each role, and a WMS that lives."""
+"""The demo's data: a workspace with two brands, a person per role, and a live sandbox WMS."""
 
 from datetime import timedelta
 from typing import Any
@@ -18,7 +18,7 @@ from syncs.models import EntitySchedule
 
 PASSWORD = "packr-demo"
 SUPPORT = "Support"
-# Shorter than the defaults, so that a change shows while one looks.
+# Shorter than the defaults, so that changes appear while you watch.
 CADENCES = {
     Entity.ORDERS: 10,
     Entity.ORDER_SHIPMENTS: 10,
@@ -31,7 +31,7 @@ BRANDS = {"northbay-goods": "Northbay Goods", "harbor-and-pine": "Harbor & Pine"
 
 
 def people() -> Workspace:
-    """The workspace and its people: `admin` and `member` in it, `support` beside it."""
+    """Create the workspace and its people: `admin` and `member`, and `support` outside it. Return the workspace."""
     workspace = save_workspace(
         "demo", name="Demo workspace", timezone="America/New_York", admins=["admin"], members=["member"]
     )
@@ -50,17 +50,17 @@ def people() -> Workspace:
 
 
 def credentials() -> dict[str, str]:
-    """What opens the sandbox's first account."""
+    """Return the credentials of the sandbox's first account."""
     return {"api_key": "sandbox", "access_token": "sandbox-1", "connection_id": connection_id(1)}
 
 
 def connection(workspace: Workspace, address: str, credentials: dict[str, str]) -> Connection:
-    """The workspace's connection to the sandbox, made through the same service as every other."""
+    """Return the workspace's connection to the sandbox, created by the same service as any other."""
     found = Connection.objects.filter(workspace=workspace, name="Sandbox").first()
     if found is None:
         found = connect(workspace, Account("trackstar", "Sandbox", credentials, base_url=address), person=_admin())
-        _quicken(found)
-    elif found.base_url != address:  # the sandbox's usual port was taken this time, or the last
+        _shorten_cadences(found)
+    elif found.base_url != address:  # the sandbox got another port than last time
         found.base_url = address
         found.save(update_fields=["base_url"])
     return found
@@ -70,7 +70,7 @@ def _admin() -> Any:
     return get_user_model().objects.get(username="admin")
 
 
-def _quicken(connection: Connection) -> None:
+def _shorten_cadences(connection: Connection) -> None:
     for entity, seconds in CADENCES.items():
         schedules = EntitySchedule.objects.filter(connection=connection, entity=entity)
         schedules.update(every_seconds=seconds)
@@ -78,12 +78,12 @@ def _quicken(connection: Connection) -> None:
 
 
 def is_filled(connection: Connection) -> bool:
-    """Whether every entity has had its first complete run."""
+    """Return whether every entity has had its first complete run."""
     return not EntitySchedule.objects.filter(connection=connection, enabled=True, as_of=None).exists()
 
 
 def map_brands(connection: Connection) -> None:
-    """Each brand to the warehouse account of its name, once those are known."""
+    """Map each brand to the warehouse account with its name, once those are known."""
     for brand in Brand.objects.filter(workspace=connection.workspace, name__in=BRANDS.values()):
         account = Customer.objects.present().filter(connection=connection, name=brand.name).first()
         if account:

@@ -1,4 +1,4 @@
-"""How often each type of data is refreshed, in a workspace's own figures."""
+"""The cadence table of the help, from the workspace's own schedules."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -12,8 +12,8 @@ from syncs.models import EntitySchedule
 from syncs.runs.cadence import DEFAULT_INTERVALS
 
 DAY = timedelta(days=1)
-# The usual ones first, whether or not a connected WMS offers them; the rest only where one does.
-USUAL = {
+# These always come first; the others follow where a connected WMS offers them.
+STANDARD_ENTITIES = {
     Entity.ORDERS: "Orders list and order details",
     Entity.INVENTORY: "Stock levels and order stock checks",
     Entity.INBOUND_SHIPMENTS: "Inbound Shipments page",
@@ -22,7 +22,7 @@ USUAL = {
     Entity.SHIPPING_METHODS: "Shipping configuration",
     Entity.WAREHOUSES: "Warehouse configuration",
 }
-OTHERS = {
+OTHER_ENTITIES = {
     Entity.ORDER_SHIPMENTS: "Shipments on order details",
     Entity.RETURNS: "Returns",
     Entity.WAREHOUSE_LOCATIONS: "Places inside a warehouse",
@@ -35,7 +35,7 @@ CONFIGURATION = (Entity.PRODUCTS, Entity.CUSTOMERS, Entity.SHIPPING_METHODS, Ent
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A line of the cadence table. `default` is told where it is another than `every`."""
+    """A row of the cadence table. `default` is set where it differs from `every`."""
 
     entity: Entity
     every: str
@@ -48,7 +48,7 @@ class Row:
 
 
 def table(workspace: Workspace, *, bills: bool) -> list[Row]:
-    """The cadences of a workspace's live connections; the defaults while it has none. One statement."""
+    """Return the cadences of a workspace's live connections, or the defaults if it has none. Runs one query."""
     live = EntitySchedule.objects.filter(connection__workspace=workspace).exclude(
         connection__status=Status.DISCONNECTED
     )
@@ -56,7 +56,7 @@ def table(workspace: Workspace, *, bills: bool) -> list[Row]:
     for schedule in live.select_related("connection").order_by("connection__name"):
         found.setdefault(Entity(schedule.entity), []).append(schedule)
     every = {(one.connection_id, Entity(one.entity)): one for each in found.values() for one in each}
-    shown = [*USUAL, *(entity for entity in OTHERS if entity in found)]
+    shown = [*STANDARD_ENTITIES, *(entity for entity in OTHER_ENTITIES if entity in found)]
     return [
         _row(entity, [_leading(one, every) for one in found.get(entity, ())])
         for entity in visible_entities(shown, bills=bills)
@@ -64,7 +64,7 @@ def table(workspace: Workspace, *, bills: bool) -> list[Row]:
 
 
 def _leading(schedule: EntitySchedule, every: dict[tuple[int, Entity], EntitySchedule]) -> EntitySchedule:
-    """The schedule that counts: for what is read with another entity, that one's."""
+    """Return the schedule that applies: the parent's, for an entity that is read with another."""
     parent = schedule.connection.connector.read_with.get(Entity(schedule.entity))
     return every.get((schedule.connection_id, parent), schedule) if parent else schedule
 
@@ -73,11 +73,13 @@ def _row(entity: Entity, schedules: Sequence[EntitySchedule]) -> Row:
     leading = Entity(schedules[0].entity) if schedules else entity
     default = words(timedelta(seconds=DEFAULT_INTERVALS.get(leading, DAY.total_seconds())))
     every = _together(schedules) or default
-    return Row(entity, every, "" if every == default else default, USUAL.get(entity) or OTHERS[entity])
+    return Row(
+        entity, every, "" if every == default else default, STANDARD_ENTITIES.get(entity) or OTHER_ENTITIES[entity]
+    )
 
 
 def _together(schedules: Iterable[EntitySchedule]) -> str:
-    """`5 minutes`, or `5 minutes (East), 10 minutes (West)` where connections differ."""
+    """Return `5 minutes`, or `5 minutes (East), 10 minutes (West)` if connections differ."""
     by_words: dict[str, list[str]] = {}
     for one in schedules:
         by_words.setdefault(words(one.cadence) if one.enabled else "switched off", []).append(one.connection.name)
@@ -87,7 +89,7 @@ def _together(schedules: Iterable[EntitySchedule]) -> str:
 
 
 def words(cadence: timedelta) -> str:
-    """A cadence as people say it: `5 minutes`, `1 hour`, `24 hours`."""
+    """Return a cadence as text: `5 minutes`, `1 hour`, `24 hours`."""
     seconds = int(cadence.total_seconds())
     for size, noun in ((3600, "hour"), (60, "minute"), (1, "second")):
         if seconds % size == 0:

@@ -1,4 +1,4 @@
-"""What a person says to support."""
+"""The contact form."""
 
 from django import forms
 
@@ -8,10 +8,10 @@ class ContactForm(forms.Form):
         label="What is wrong, or what do you need?",
         max_length=5000,
         widget=forms.Textarea(attrs={"rows": 5}),
-        error_messages={"required": "Say in a sentence what is wrong. Support sees the rest below."},
+        error_messages={"required": "Describe the problem in a sentence. Support sees the report below."},
     )
     reply_to = forms.EmailField(
-        label="Where to answer",
+        label="Reply to",
         required=False,
         help_text="Your e-mail address.",
         widget=forms.EmailInput(attrs={"autocomplete": "email"}),

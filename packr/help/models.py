@@ -1,4 +1,4 @@
-"""What people ask support."""
+"""Support requests."""
 
 from django.conf import settings
 from django.db import models
@@ -12,7 +12,7 @@ class Status(models.TextChoices):
 
 
 class SupportRequest(models.Model):
-    """A person's words to support, with the state of their syncs as it was when they asked."""
+    """A person's message to support, with the state of their syncs when they sent it."""
 
     workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="support_requests")
     person = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")

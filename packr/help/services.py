@@ -1,4 +1,4 @@
-"""Passing people's questions on to support."""
+"""Stores support requests and mails them to support."""
 
 import logging
 from datetime import timedelta
@@ -26,7 +26,7 @@ def ask(workspace: Workspace, person: Any, *, message: str, diagnosis: str, repl
     """
     recent = SupportRequest.objects.filter(person=person, created_at__gt=now() - timedelta(hours=1))
     if recent.count() >= MAX_PER_HOUR:
-        raise Refused(f"You have sent {MAX_PER_HOUR} requests within the hour; support has them. Wait a little.")
+        raise Refused(f"You have sent {MAX_PER_HOUR} requests within an hour. Support has them; try again later.")
     request = SupportRequest.objects.create(
         workspace=workspace, person=person, message=message, diagnosis=diagnosis, reply_to=reply_to
     )
@@ -47,12 +47,12 @@ def _mail(request: SupportRequest) -> None:
     )
     try:
         mail.send()
-    except Exception:  # whatever a mail server does, the person has been heard
-        log.exception("Request %s could not be mailed to support; it waits in the admin.", request.pk)
+    except Exception:  # any failure of the mail server; the request is stored
+        log.exception("Could not mail request %s to support; it is in the admin.", request.pk)
         return
     SupportRequest.objects.filter(pk=request.pk).update(mailed_at=now())
 
 
 def answered(requests: QuerySet[SupportRequest], *, person: Any) -> int:
-    """Mark new requests as answered; how many those were."""
+    """Mark new requests as answered. Return how many."""
     return requests.filter(status=Status.NEW).update(status=Status.ANSWERED, answered_at=now(), answered_by=person)

@@ -1,4 +1,4 @@
-"""What support needs to know to answer at once: how a workspace's connections and syncs are. No secrets, no data."""
+"""The support report: the state of a workspace's connections and syncs, without secrets or data."""
 
 import platform
 from collections.abc import Iterator
@@ -24,7 +24,7 @@ LATEST_RUNS = 10
 
 
 def diagnosis(place: RequestContext, *, about: Entity | None = None) -> str:
-    """The state of the place's workspace as plain text, a line a fact; times are UTC."""
+    """Return the state of the workspace as plain text, one fact per line, times in UTC."""
     return "\n".join(_lines(place, about))
 
 
@@ -36,10 +36,10 @@ def _lines(place: RequestContext, about: Entity | None) -> Iterator[str]:
     yield f"Brand: {place.brand or 'all'}"
     if about:
         yield f"About: {about.label}"
-    yield f"Taken: {_time(moment)}"
+    yield f"Created: {_time(moment)}"
     python = platform.python_version()
     yield f"Packr {settings.VERSION}, Django {django.__version__}, Python {python}, {database.vendor}"
-    yield f"Workers: {'alive' if heartbeats.is_any_alive(moment) else 'none alive within the last minute'}"
+    yield f"Workers: {'alive' if heartbeats.is_any_alive(moment) else 'none seen within the last minute'}"
     if not connections:
         yield "\nNo WMS is connected."
     for connection in connections:
@@ -65,10 +65,10 @@ def _connection(connection: Connection, states: list[EntityState]) -> Iterator[s
 
 
 def _reasons(place: RequestContext) -> Iterator[str]:
-    """Why each type of data is not newer, where that is not simply because it is not due yet."""
+    """Yield why each type of data is not newer, unless its next sync is simply not due yet."""
     found = [one for one in overview(place) if not one.top.is_expected]
     if found:
-        yield "\nWhy data is not newer"
+        yield "\nWhy data is stale"
     for one in found:
         yield f"  {one.entity.label}: {one.top.message}"
 

@@ -1,4 +1,4 @@
-"""Help in the product, and the way to support."""
+"""The help pages and the contact form."""
 
 from dataclasses import dataclass
 
@@ -20,7 +20,7 @@ from .support_report import diagnosis
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A page of the help: its address, what it is called, and what it is for."""
+    """A help page: its path, title and summary."""
 
     path: str
     title: str
@@ -46,11 +46,9 @@ SYNCING = Page(
 )
 PAGES = (
     SYNCING,
-    Page("connecting", "Connecting your WMS", "What you need, what happens then, and how to disconnect or reconnect."),
-    Page(
-        "mapping", "Brand WMS mapping", "Which warehouse account a brand sees, and what to do when it is the wrong one."
-    ),
-    Page("troubleshooting", "Troubleshooting", "What Packr says when something is wrong, and the next step for each."),
+    Page("connecting", "Connecting your WMS", "What you need, what happens next, and how to disconnect or reconnect."),
+    Page("mapping", "Brand WMS mapping", "Which warehouse account a brand sees, and how to change it."),
+    Page("troubleshooting", "Troubleshooting", "What each problem means, and the next step."),
     Page("getting-help", "Getting help", "Who can do what, and how to reach support."),
 )
 
@@ -58,7 +56,7 @@ PAGES = (
 @signed_in
 @require_safe
 def index(request: HttpRequest) -> HttpResponse:
-    """Every page of the help."""
+    """Show the list of help pages."""
     request_context(request)
     return render(request, "help/index.html", {"pages": PAGES})
 
@@ -66,7 +64,7 @@ def index(request: HttpRequest) -> HttpResponse:
 @signed_in
 @require_safe
 def page(request: HttpRequest, page: Page) -> HttpResponse:
-    """One page of the help; the cadences in it are the workspace's own."""
+    """Show one help page; the cadences on it are the workspace's own."""
     here = request_context(request)
     rows = cadences.table(here.workspace, bills=here.may_view_bills) if page == SYNCING else []
     return render(request, page.template, {"page": page, "pages": PAGES, "cadences": rows})
@@ -75,7 +73,7 @@ def page(request: HttpRequest, page: Page) -> HttpResponse:
 @signed_in
 @require_http_methods(["GET", "POST"])
 def contact(request: HttpRequest) -> HttpResponse:
-    """Contact support: a form, and under it everything that support gets to see. `?entity=` says what it is about."""
+    """Show the contact form with the report that support will see. `?entity=` names the type of data it is about."""
     here = request_context(request)
     about = _entity(request.GET.get("entity", ""))
     shown = diagnosis(here, about=about)
@@ -97,8 +95,8 @@ def contact(request: HttpRequest) -> HttpResponse:
 
 
 def _thanks(number: int, reply_to: str) -> str:
-    where = f"Support answers to {reply_to}." if reply_to else "You gave no e-mail address, so keep the number."
-    return f"Sent. Your request has the number {number}. {where}"
+    where = f"Support will reply to {reply_to}." if reply_to else "You gave no e-mail address, so note this number."
+    return f"Sent. Your request number is {number}. {where}"
 
 
 def _entity(name: str) -> Entity | None:

@@ -1,6 +1,6 @@
-"""The one gate to objects: what a person may see, and what they may do there.
+"""Access to objects: what a person may see, and what they may do with it.
 
-Objects of other workspaces do not exist for a person (404); what is there but not allowed is refused (403).
+Another workspace's object does not exist for a person (404). What exists but is not allowed is refused (403).
 """
 
 from typing import Any, TypeVar
@@ -15,19 +15,22 @@ Found = TypeVar("Found", bound=Model)
 
 
 def workspaces(user: Any) -> QuerySet[Workspace]:
-    """The workspaces a person belongs to."""
+    """Return the workspaces that `user` belongs to."""
     if not getattr(user, "is_active", False):
         return Workspace.objects.none()
     return Workspace.objects.filter(memberships__user=user)
 
 
 def visible(user: Any, queryset: QuerySet[Found]) -> QuerySet[Found]:
-    """The rows of a queryset that lie in the person's workspaces. The model names its way there: `workspace_path`."""
+    """Return the rows of `queryset` in the person's workspaces. The model's `workspace_path` leads to the workspace."""
     return queryset.filter(**{f"{_path(queryset.model)}__in": workspaces(user)})
 
 
 def get(user: Any, model: type[Found] | QuerySet[Found], pk: Any, permission: str = "") -> Found:
-    """One object by its key. Http404 when it is not the person's; PermissionDenied without the permission."""
+    """Return the object with this key.
+
+    Raises Http404 if it is not in the person's workspaces, PermissionDenied if they lack `permission` there.
+    """
     queryset = model if isinstance(model, QuerySet) else model._default_manager.all()
     found = visible(user, queryset).filter(pk=pk).first()
     if found is None:
@@ -38,36 +41,40 @@ def get(user: Any, model: type[Found] | QuerySet[Found], pk: Any, permission: st
 
 
 def allows(user: Any, permission: str, workspace: Workspace) -> bool:
-    """Whether the person holds an object permission on the workspace."""
+    """Return whether `user` holds an object permission on `workspace`."""
     if not getattr(user, "is_active", False):
         return False
     if user.is_superuser:
         return bool(workspaces(user).filter(pk=workspace.pk).exists())
-    here = {"content_object": workspace, "content_object__memberships__user": user, "permission__codename": permission}
-    # Nearly all have it by a group; then the other question is not asked.
+    grants = {
+        "content_object": workspace,
+        "content_object__memberships__user": user,
+        "permission__codename": permission,
+    }
+    # Most hold it through a group, which saves the second query.
     return bool(
-        WorkspaceGroupObjectPermission.objects.filter(group__user=user, **here).exists()
-        or WorkspaceUserObjectPermission.objects.filter(user=user, **here).exists()
+        WorkspaceGroupObjectPermission.objects.filter(group__user=user, **grants).exists()
+        or WorkspaceUserObjectPermission.objects.filter(user=user, **grants).exists()
     )
 
 
 def holds(user: Any, permission: str) -> Q | Value:
-    """For a query of the person's workspaces: whether they hold an object permission there."""
+    """Return a condition for a query of the person's workspaces: whether they hold an object permission there."""
     if user.is_superuser:
         return Value(True)
-    here = {"content_object": OuterRef("pk"), "permission__codename": permission}
-    own = WorkspaceUserObjectPermission.objects.filter(user=user, **here)
-    return Exists(own) | Exists(WorkspaceGroupObjectPermission.objects.filter(group__user=user, **here))
+    grants = {"content_object": OuterRef("pk"), "permission__codename": permission}
+    own = WorkspaceUserObjectPermission.objects.filter(user=user, **grants)
+    return Exists(own) | Exists(WorkspaceGroupObjectPermission.objects.filter(group__user=user, **grants))
 
 
 def workspace_of(found: Model) -> Workspace:
-    """The workspace an object lies in."""
-    here: Any = found
+    """Return the workspace that an object belongs to."""
+    owner: Any = found
     path = _path(type(found))
     for step in path.split("__") if path != "pk" else ():
-        here = getattr(here, step)
-    assert isinstance(here, Workspace)
-    return here
+        owner = getattr(owner, step)
+    assert isinstance(owner, Workspace)
+    return owner
 
 
 def _path(model: type[Model]) -> str:

@@ -1,4 +1,4 @@
-"""Workspaces, their people and their brands, for support; accounts and the audit trail to look at."""
+"""Admin of workspaces, their people and brands; user accounts, API tokens and the audit log."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -18,9 +18,9 @@ from .models import Brand, Membership, Role, Token, Workspace
 
 
 class MembershipForm(ModelForm):
-    """A person's role. Who it is stays: another person is another membership."""
+    """A person's role and bills permission. The person can't be changed: another person is another membership."""
 
-    bills = forms.BooleanField(label="Sees bills", required=False, help_text="Admins see them anyway.")
+    bills = forms.BooleanField(label="Sees bills", required=False, help_text="Admins always see them.")
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -58,8 +58,8 @@ class WorkspaceAdmin(ModelAdmin):
             "Time",
             {
                 "fields": ["timezone"],
-                "description": "Daily syncs and re-reads follow this clock. A name such as Europe/Berlin. Daily syncs "
-                "move to a new clock at once; a re-read that is planned keeps its moment, and the next one moves.",
+                "description": "A name such as Europe/Berlin. Daily syncs follow a change immediately; a full refresh "
+                "that is already planned keeps its time, and the next one follows.",
             },
         ),
     ]
@@ -74,14 +74,14 @@ class WorkspaceAdmin(ModelAdmin):
         return int(workspace.people)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Model | None = None) -> list[str]:
-        """The slug names a workspace in commands, so it stays."""
+        """Keep the slug, which names the workspace in commands."""
         return ["slug"] if obj else []
 
     def get_prepopulated_fields(self, request: HttpRequest, obj: Model | None = None) -> dict[str, Sequence[str]]:
         return {} if obj else {"slug": ["name"]}
 
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        """A workspace is never deleted by a click: all its data would go with it."""
+        """Refuse: deleting a workspace would delete all of its data."""
         return False
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
@@ -91,7 +91,7 @@ class WorkspaceAdmin(ModelAdmin):
         obj._state.adding = False
 
     def save_formset(self, request: HttpRequest, form: Any, formset: Any, change: bool) -> None:
-        """Memberships go through the services, so that the groups which hold the rights stay in step."""
+        """Save memberships through the services, which also maintain the groups that hold the permissions."""
         if formset.model is not Membership:
             super().save_formset(request, form, formset, change)
             return
@@ -116,7 +116,7 @@ class BrandAdmin(ModelAdmin):
     fields = ["workspace", "name", "slug"]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Model | None = None) -> list[str]:
-        """A brand stays in its workspace: its mappings lie there."""
+        """Keep a brand in its workspace, since its mappings are there."""
         return ["workspace"] if obj else []
 
     def get_prepopulated_fields(self, request: HttpRequest, obj: Model | None = None) -> dict[str, Sequence[str]]:
@@ -124,7 +124,7 @@ class BrandAdmin(ModelAdmin):
 
 
 class PersonAdmin(UserAdmin):  # type: ignore[type-arg]
-    """Accounts are the superusers' business; support look people up, without their password or its hash."""
+    """User accounts: superusers edit them, support can look them up, without the password hash."""
 
     LOOK_UP = (
         (None, {"fields": ("username", "first_name", "last_name", "email")}),
@@ -150,19 +150,19 @@ admin.site.register(get_user_model(), PersonAdmin)
 
 @admin.register(Token)
 class TokenAdmin(ReadOnlyAdmin):
-    """API tokens: whose they are and when they were used, never what they are. Made by `manage.py token`."""
+    """API tokens: whose they are and when they were used, never the secret. `manage.py token` creates them."""
 
-    list_display = ["name", "user", "scope_words", "made", "used", "revoked"]
+    list_display = ["name", "user", "scope_words", "created", "used", "revoked"]
     list_select_related = ["user"]
     list_filter = [("revoked_at", admin.EmptyFieldListFilter)]
     search_fields = ["user__username", "ending"]
     search_help_text = "Person, or the last four characters of the token"
     show_full_result_count = False
     actions = ["revoke"]
-    fields = ["name", "user", "scope_words", "made_exactly", "used_exactly", "revoked_exactly"]
+    fields = ["name", "user", "scope_words", "created_exactly", "used_exactly", "revoked_exactly"]
 
     def has_revoke_permission(self, request: HttpRequest) -> bool:
-        """Whether the person may revoke tokens."""
+        """Return whether the user may revoke tokens."""
         return request.user.has_perm("workspaces.change_token")
 
     @admin.display(description="token", ordering="ending")
@@ -173,8 +173,8 @@ class TokenAdmin(ReadOnlyAdmin):
     def scope_words(self, token: Token) -> str:
         return ", ".join(token.scopes)
 
-    @admin.display(description="made", ordering="created_at")
-    def made(self, token: Token) -> str:
+    @admin.display(description="created", ordering="created_at")
+    def created(self, token: Token) -> str:
         return when(token.created_at)
 
     @admin.display(description="last used", ordering="last_used_at")
@@ -185,8 +185,8 @@ class TokenAdmin(ReadOnlyAdmin):
     def revoked(self, token: Token) -> str:
         return when(token.revoked_at)
 
-    @admin.display(description="made")
-    def made_exactly(self, token: Token) -> str:
+    @admin.display(description="created")
+    def created_exactly(self, token: Token) -> str:
         return when_exactly(token.created_at)
 
     @admin.display(description="last used")
@@ -197,7 +197,7 @@ class TokenAdmin(ReadOnlyAdmin):
     def revoked_exactly(self, token: Token) -> str:
         return when_exactly(token.revoked_at)
 
-    @admin.action(description="Revoke: the token opens nothing any more", permissions=["revoke"])
+    @admin.action(description="Revoke selected tokens", permissions=["revoke"])
     def revoke(self, request: HttpRequest, queryset: QuerySet[Token]) -> None:
         for token in queryset.filter(revoked_at=None):
             self.log_change(request, token, "Revoked.")
@@ -206,18 +206,18 @@ class TokenAdmin(ReadOnlyAdmin):
 
 @admin.register(LogEntry)
 class AuditAdmin(ReadOnlyAdmin):
-    """Who changed what in the admin, when and why."""
+    """The audit log of the admin: who changed what, when and why."""
 
-    list_display = ["action_time", "user", "content_type", "object_repr", "what"]
+    list_display = ["action_time", "user", "content_type", "object_repr", "change"]
     list_display_links = ["action_time", "object_repr"]
     list_select_related = ["user", "content_type"]
     list_filter = ["action_flag", ("content_type", admin.RelatedOnlyFieldListFilter)]
     search_fields = ["object_repr", "change_message", "user__username"]
-    search_help_text = "Object, person, or words of the change"
+    search_help_text = "Object, person, or text of the change"
     date_hierarchy = "action_time"
     show_full_result_count = False
-    fields = ["action_time", "user", "content_type", "object_id", "object_repr", "what"]
+    fields = ["action_time", "user", "content_type", "object_id", "object_repr", "change"]
 
     @admin.display(description="what changed")
-    def what(self, entry: LogEntry) -> str:
+    def change(self, entry: LogEntry) -> str:
         return entry.get_change_message()

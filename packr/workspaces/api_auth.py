@@ -1,4 +1,4 @@
-"""Who asks the REST API, what they may use it for, how often, and in which form. Named in the settings."""
+"""Authentication, scopes, throttling, parsing and paging of the REST API. The settings name these classes."""
 
 import json
 from collections.abc import Mapping
@@ -16,16 +16,16 @@ from rest_framework.throttling import SimpleRateThrottle
 from . import tokens
 from .models import Scope, Token
 
-if TYPE_CHECKING:  # its module asks the settings for what is in here
+if TYPE_CHECKING:  # it imports the settings' classes, which are defined here
     from rest_framework.views import APIView
 
-LARGEST_BODY = 64 * 1024
+MAX_BODY_BYTES = 64 * 1024
 
 
 class TokenAuthentication(BaseAuthentication):
-    """`Authorization: Bearer packr_…`: the program acts as the token's person."""
+    """Authenticates `Authorization: Bearer packr_…` as the token's user."""
 
-    UNKNOWN = "This token is unknown, or it was revoked. Ask support for a new one."
+    UNKNOWN = "This token is unknown or was revoked. Ask support for a new one."
 
     def authenticate(self, request: Request) -> tuple[Any, Token] | None:
         kind, _, secret = get_authorization_header(request).decode("latin-1").partition(" ")
@@ -41,19 +41,19 @@ class TokenAuthentication(BaseAuthentication):
 
 
 class HasScope(BasePermission):
-    """A token may be used for its scopes alone: reading, or what the view says it does (`scope`)."""
+    """Allows a token only what its scopes cover: reading, or the view's `scope`."""
 
     def has_permission(self, request: Request, view: "APIView") -> bool:
         token = request.auth
         if not isinstance(token, Token):
             return True
         needed = Scope.READ if request.method in SAFE_METHODS else getattr(view, "scope", Scope.READ)
-        self.message = f"This token was not made for this: it lacks the scope “{needed}”."
+        self.message = f"This token lacks the scope “{needed}”. Create a token that has it."
         return needed in token.scopes
 
 
 class Throttle(SimpleRateThrottle):
-    """So many requests per token, or per person for a session."""
+    """Limits requests per token, or per user of a session."""
 
     scope = "api"
 
@@ -64,32 +64,32 @@ class Throttle(SimpleRateThrottle):
 
 
 class JsonParser(BaseParser):
-    """JSON of a reasonable size and depth."""
+    """Parses JSON of limited size and depth."""
 
     media_type = "application/json"
-    UNREADABLE = 'The request is no JSON that Packr can read, such as {"entity": "orders"}.'
+    UNREADABLE = 'The request is not valid JSON. Send an object such as {"entity": "orders"}.'
 
     def parse(self, stream: Any, media_type: str | None = None, parser_context: Mapping[str, Any] | None = None) -> Any:
-        body = stream.read(LARGEST_BODY + 1)
-        if len(body) > LARGEST_BODY:
-            raise exceptions.ParseError(f"The request is too large: at most {LARGEST_BODY // 1024} KiB.")
+        body = stream.read(MAX_BODY_BYTES + 1)
+        if len(body) > MAX_BODY_BYTES:
+            raise exceptions.ParseError(f"The request is too large: at most {MAX_BODY_BYTES // 1024} KiB.")
         try:
             found = json.loads(body)
-            json.dumps(found, ensure_ascii=False).encode()  # half a character could not be told back
+            json.dumps(found, ensure_ascii=False).encode()  # rejects half a surrogate pair
         except (ValueError, RecursionError):
             raise exceptions.ParseError(self.UNREADABLE) from None
         return found
 
 
 class Json(DefaultContentNegotiation):
-    """Packr answers in JSON, whatever a client says it would rather have."""
+    """Answers in JSON whatever the client accepts."""
 
     def select_renderer(self, request: Any, renderers: Any, format_suffix: str | None = None) -> Any:
         return renderers[0], renderers[0].media_type
 
 
 class Pages(CursorPagination):
-    """{next, previous, results}: pages that neither repeat nor miss a row while others come and go."""
+    """{next, previous, results}: cursor pages that neither repeat nor miss a row while rows change."""
 
     page_size = 50
     page_size_query_param = "limit"

@@ -1,4 +1,4 @@
-"""What every part of the REST API answers alike: errors, and addresses that are none of its own."""
+"""The error format of the REST API, and its answer to unknown URLs."""
 
 from collections.abc import Mapping
 from http import HTTPStatus
@@ -15,12 +15,12 @@ from . import views
 from .errors import Refused
 
 ROOT = "/api/"
-SIGN_IN = "Sign in, or send a token that is valid: Authorization: Bearer packr_…"
-BROKEN = "Packr could not answer this. It is on our side, and was logged; try again in a moment."
+SIGN_IN = "Sign in, or send a valid token: Authorization: Bearer packr_…"
+BROKEN = "Packr could not answer this request. The problem is on our side and was logged. Try again in a moment."
 
 
 class TokenInSchema(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]  # its own hook has no types
-    """How the schema tells of tokens."""
+    """Describes token authentication in the OpenAPI schema."""
 
     target_class = "packr.workspaces.api_auth.TokenAuthentication"
     name = "token"
@@ -30,14 +30,13 @@ class TokenInSchema(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-
 
 
 class ErrorDetail(serializers.Serializer[Any]):
-    code = serializers.CharField(help_text="a word for programs, such as `not_found`")
+    code = serializers.CharField(help_text="a code for programs, such as `not_found`")
     message = serializers.CharField(help_text="what happened and what to do, for people")
     origin = serializers.CharField(
-        help_text="whose words these are: `packr`, or `wms` for what the WMS itself said, or `trackstar` for what the "
-        "service in between did"
+        help_text="who the message is from: `packr`, `wms`, or `trackstar` for the service in between"
     )
     fields = serializers.DictField(  # type: ignore[assignment]  # the name is the API's
-        child=serializers.ListField(child=serializers.CharField()), help_text="what is wrong with which field sent"
+        child=serializers.ListField(child=serializers.CharField()), help_text="error messages by field"
     )
 
 
@@ -46,7 +45,7 @@ class Error(serializers.Serializer[Any]):
 
 
 class Conflict(exceptions.APIException):
-    """What was asked for does not fit how things stand by now."""
+    """A request that contradicts the current state."""
 
     status_code = status.HTTP_409_CONFLICT
     default_code = "conflict"
@@ -55,7 +54,7 @@ class Conflict(exceptions.APIException):
 def body(
     code: str, message: str, fields: Mapping[str, list[str]] | None = None, *, origin: str = "packr"
 ) -> dict[str, Any]:
-    """The one form of an error."""
+    """Return an error in the API's format."""
     return {"error": {"code": code, "message": message, "origin": origin, "fields": dict(fields or {})}}
 
 
@@ -66,7 +65,7 @@ def refusal(error: Refused) -> dict[str, Any]:
 
 
 def answer_error(error: Exception, context: dict[str, Any]) -> Response | None:
-    """Every refusal in the one form; None for what is no refusal but a fault, which Django logs."""
+    """Return any refusal in the API's format. Return None for an unexpected exception, which Django logs."""
     if isinstance(error, Refused):
         return Response(refusal(error), status=error.status)
     response = exception_handler(error, context)
@@ -82,7 +81,7 @@ def answer_error(error: Exception, context: dict[str, Any]) -> Response | None:
 
 
 def _fields(detail: Any) -> dict[str, list[str]]:
-    """What is wrong with which field, flat; what is wrong with all of it under `request`."""
+    """Return the messages by field name, flat; those about the whole request under `request`."""
     named = detail if isinstance(detail, dict) else {"request": detail}
     return {
         "request" if name == "non_field_errors" else str(name): [str(one) for one in _each(each)]
@@ -112,15 +111,15 @@ def _message(error: Exception, response: Response) -> str:
 
 
 class Missing(APIView):
-    """Any address that is none of the API's."""
+    """Answers 404 to any API URL that does not exist."""
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
-        raise exceptions.NotFound("There is no such address. See /api/v1/docs/ for those there are.")
+        raise exceptions.NotFound("This URL doesn't exist. See /api/v1/docs/ for the endpoints.")
 
 
 def broken(request: HttpRequest) -> HttpResponse:
-    """A fault of ours: in the API's form to those who asked the API, else the page."""
+    """Answer 500: in the API's format under the API's path, otherwise as a page."""
     if request.path.startswith(ROOT):
         return JsonResponse(body("error", BROKEN), status=500)
     return views.broken(request)

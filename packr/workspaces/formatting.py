@@ -1,4 +1,4 @@
-"""How Packr writes moments, durations, numbers and names, the same everywhere: pages, API, admin, mail."""
+"""Texts for times, durations, numbers and names, the same on pages and in the API, admin and mails."""
 
 from datetime import UTC, datetime, timedelta, tzinfo
 from decimal import Decimal
@@ -18,13 +18,13 @@ STEPS = (
 
 
 def zone_of(context: Context) -> tzinfo:
-    """The time zone of the workspace that the page is about; UTC where there is none."""
+    """Return the time zone of the page's workspace; UTC without one."""
     place = context.get("place")
     return ZoneInfo(place.workspace.timezone) if place else UTC
 
 
 def ago(value: datetime, now: datetime) -> str:
-    """A moment as people scan it: `just now`, `2 days ago`, `in 3 min`. Empty when it is a month away or more."""
+    """Return a relative time: `just now`, `2 days ago`, `in 3 min`. Empty for a month or more."""
     gap = abs(now - value)
     if gap >= MONTH:
         return ""
@@ -39,13 +39,13 @@ def ago(value: datetime, now: datetime) -> str:
 
 
 def day(value: datetime, zone: tzinfo) -> str:
-    """`21 Nov 2026`, in the zone."""
+    """Return the date in the zone: `21 Nov 2026`."""
     local = value.astimezone(zone)
     return f"{local.day} {local:%b %Y}"
 
 
 def exact(value: datetime, zone: tzinfo) -> str:
-    """`21 Nov 2026, 14:05:09 CET (13:05 UTC)`: the zone's clock, its name, and the same moment in UTC."""
+    """Return local time, zone and UTC: `21 Nov 2026, 14:05:09 CET (13:05 UTC)`."""
     local, world = value.astimezone(zone), value.astimezone(UTC)
     name = local.tzname() or "UTC"
     if name[0] in "+-":
@@ -58,7 +58,7 @@ def exact(value: datetime, zone: tzinfo) -> str:
 
 
 def span(length: timedelta) -> str:
-    """A duration: `8 s`, `1 min 20 s`, `2 h 5 min`, `3 days`."""
+    """Return a duration: `8 s`, `1 min 20 s`, `2 h 5 min`, `3 days`."""
     seconds = max(0, int(length.total_seconds()))
     if seconds < 60:
         return f"{seconds} s"
@@ -72,7 +72,7 @@ def span(length: timedelta) -> str:
 
 
 def quantity(value: Decimal | int | str | None) -> str:
-    """A number of units without needless zeros, with thousands: `1,240`, `0.5`; nothing for an unknown one."""
+    """Return a number of units with thousands separators and no trailing zeros: `1,240`, `0.5`. Empty for None."""
     if value is None or value == "":
         return ""
     text = f"{Decimal(value):,f}"
@@ -80,14 +80,14 @@ def quantity(value: Decimal | int | str | None) -> str:
 
 
 def whole_days(count: Decimal | None) -> str:
-    """A number of days as people say it: whole ones, and `under 1` for the last; nothing for an unknown one."""
+    """Return a number of whole days, or `under 1`. Empty for None."""
     if count is None:
         return ""
     return f"{int(count):,}" if count >= 1 or count == 0 else "under 1"
 
 
 def money(value: Decimal | str | None, currency: str | None = None) -> str:
-    """An amount with at least two decimals and its currency: `58.40 USD`; nothing for an unknown one."""
+    """Return an amount with at least two decimals and its currency: `58.40 USD`. Empty for None."""
     if value is None or value == "":
         return ""
     whole, _, part = f"{Decimal(value):,f}".partition(".")
@@ -95,13 +95,13 @@ def money(value: Decimal | str | None, currency: str | None = None) -> str:
 
 
 def named(person: Any) -> str:
-    """A person as others call them; one whose account is gone is somebody."""
+    """Return a person's full name or user name; `Somebody` if the account was deleted."""
     if person is None:
         return "Somebody"
     return str(person.get_full_name() or person.get_username())
 
 
 def listed(names: list[str]) -> str:
-    """Names in a sentence: `Dana`, `Dana and Lee`, `Dana, Lee and Kim`."""
+    """Return names as part of a sentence: `Dana`, `Dana and Lee`, `Dana, Lee and Kim`."""
     *most, last = names or [""]
     return f"{', '.join(most)} and {last}" if most else last

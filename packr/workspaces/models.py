@@ -1,4 +1,4 @@
-"""Tenants: workspaces, the people in them and their brands."""
+"""Tenants: workspaces, their people and brands, and API tokens."""
 
 from functools import cache
 from zoneinfo import available_timezones
@@ -22,16 +22,16 @@ class Role(models.TextChoices):
     MEMBER = "member", "Member"
 
 
-known_timezones = cache(available_timezones)  # which opens hundreds of files
+known_timezones = cache(available_timezones)  # it opens hundreds of files
 
 
 def known_timezone(name: str) -> None:
     if name not in known_timezones():
-        raise ValidationError(f"“{name}” is no time zone. Use a name such as Europe/Berlin or America/New_York.")
+        raise ValidationError(f"“{name}” is not a time zone. Use a name such as Europe/Berlin or America/New_York.")
 
 
 class Workspace(models.Model):  # type: ignore[django-manager-missing]
-    """A tenant. Its admins' rights are object permissions held by the `admins` group."""
+    """A tenant. The group `admins` holds its admins' rights as object permissions."""
 
     slug = models.SlugField(unique=True)
     name = models.CharField(max_length=200)
@@ -59,7 +59,7 @@ class Workspace(models.Model):  # type: ignore[django-manager-missing]
 
 
 class WorkspaceUserObjectPermission(UserObjectPermissionBase):  # type: ignore[misc]  # guardian has no types
-    """Guardian's permissions as direct foreign keys: they go when the workspace goes."""
+    """Guardian's permissions with a direct foreign key, so that they are deleted with the workspace."""
 
     content_object = models.ForeignKey(Workspace, on_delete=models.CASCADE)
 
@@ -69,7 +69,7 @@ class WorkspaceGroupObjectPermission(GroupObjectPermissionBase):  # type: ignore
 
 
 class Membership(models.Model):
-    """A person in a workspace. Saved through `services.set_role`, which keeps the groups in step."""
+    """A person in a workspace. Save it with `services.set_role`, which also maintains the groups."""
 
     workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="memberships")
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="memberships")
@@ -98,7 +98,7 @@ class Brand(models.Model):
 
 
 class Scope(models.TextChoices):
-    """What a token may be used for; its person's rights bound it anyway."""
+    """What a token may be used for, within its user's permissions."""
 
     READ = "read", "Read"
     SYNC = "sync", "Start and cancel syncs"
@@ -107,7 +107,7 @@ class Scope(models.TextChoices):
 
 
 class Token(models.Model):
-    """Lets a program act as a person, within its scopes, until it is revoked. Kept as a digest: nobody can read it."""
+    """Lets a program act as a user, within its scopes, until revoked. Only a digest of the secret is stored."""
 
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="tokens")
     digest = models.CharField(max_length=64, unique=True, editable=False)

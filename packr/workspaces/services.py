@@ -1,4 +1,4 @@
-"""Making and amending workspaces."""
+"""Creates and changes workspaces, their people and their roles."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -22,10 +22,10 @@ def save_workspace(
     members: Iterable[str] = (),
     bills: Iterable[str] = (),
 ) -> Workspace:
-    """Make the workspace, or amend it: what is None stays. People are named by user name and made if missing.
+    """Create or update the workspace and return it. None leaves a value unchanged; missing users are created.
 
-    `bills`: who of its people sees the WMS's bills, beside its admins. Raises ValidationError for a slug, a name or a
-    time zone that won't do, and for a viewer of bills who is not in the workspace.
+    `bills`: members who may see the WMS's bills, besides the admins. Raises ValidationError for an invalid slug,
+    name or time zone, and for a bills viewer who is not in the workspace.
     """
     workspace = Workspace.objects.filter(slug=slug).first() or Workspace(slug=slug, name=slug)
     workspace.name = name or workspace.name
@@ -47,7 +47,7 @@ def save_workspace(
 
 @transaction.atomic
 def set_role(workspace: Workspace, user: Any, role: Role) -> Membership:
-    """Put a person into the workspace with this role, or change their role; their groups follow."""
+    """Add a person to the workspace with this role, or change their role, and update their groups."""
     membership, _ = Membership.objects.update_or_create(workspace=workspace, user=user, defaults={"role": role})
     groups = {Role.ADMIN: workspace.admins, Role.MEMBER: workspace.members}
     user.groups.remove(*(group for other, group in groups.items() if other != role))
@@ -57,13 +57,13 @@ def set_role(workspace: Workspace, user: Any, role: Role) -> Membership:
 
 @transaction.atomic
 def show_bills(membership: Membership, shown: bool) -> None:
-    """Let a person see the WMS's bills, or take that back. Admins see them anyway."""
+    """Grant or withdraw the permission to see the WMS's bills. Admins have it anyway."""
     change = assign_perm if shown else remove_perm
     change(VIEW_BILLS, membership.user, membership.workspace)
 
 
 def views_bills(membership: Membership) -> bool:
-    """Whether a person was let to see the bills on their own; an admin's right is not asked about."""
+    """Return whether the person was granted the bills permission themselves, regardless of an admin's right."""
     granted = WorkspaceUserObjectPermission.objects.filter(
         user=membership.user_id, content_object=membership.workspace_id, permission__codename=VIEW_BILLS
     )
@@ -72,7 +72,7 @@ def views_bills(membership: Membership) -> bool:
 
 @transaction.atomic
 def remove_member(membership: Membership) -> None:
-    """Take a person out of the workspace, with every right they had there."""
+    """Remove a person from the workspace, with all their permissions there."""
     workspace = membership.workspace
     membership.user.groups.remove(workspace.admins, workspace.members)
     WorkspaceUserObjectPermission.objects.filter(user=membership.user, content_object=workspace).delete()
@@ -82,7 +82,7 @@ def remove_member(membership: Membership) -> None:
 def _member(workspace: Workspace, username: str) -> Membership:
     found = Membership.objects.filter(workspace=workspace, user__username=username).select_related("user").first()
     if found is None:
-        raise ValidationError(f"“{username}” is not in this workspace. Make them a member first: --member {username}")
+        raise ValidationError(f"“{username}” is not in this workspace. Add them first: --member {username}")
     return found
 
 

@@ -1,4 +1,4 @@
-"""API tokens: made once and shown once, known again by their digest, revoked for good."""
+"""API tokens: created and shown once, recognised by their digest, revoked permanently."""
 
 import secrets
 from collections.abc import Iterable
@@ -12,12 +12,12 @@ from django.utils.timezone import now
 from .models import Scope, Token
 
 PREFIX = "packr_"
-# A token in use would otherwise be written to with every request.
-NOTED_EVERY = timedelta(minutes=1)
+# Otherwise each request would write to its token.
+USE_RECORDED_EVERY = timedelta(minutes=1)
 
 
 def create(user: Any, scopes: Iterable[Scope] = ()) -> str:
-    """A new token for a person, with these scopes or all of them. Nobody can read it again."""
+    """Create a token for a user with these scopes, or with all. Return its secret, which can't be read again."""
     secret = PREFIX + secrets.token_urlsafe(32)
     wanted = set(scopes)
     granted = [scope.value for scope in Scope if not wanted or scope in wanted]
@@ -26,25 +26,25 @@ def create(user: Any, scopes: Iterable[Scope] = ()) -> str:
 
 
 def find(secret: str) -> Token | None:
-    """The token this is, its use noted; None for one that is unknown or revoked, or whose person was switched off."""
+    """Return the token with this secret and record its use; None if unknown, revoked or of an inactive user."""
     valid = Token.objects.filter(revoked_at=None, user__is_active=True)
     found = valid.select_related("user").filter(digest=_digest(secret)).first()
     if found is not None:
-        _note(found)
+        _record_use(found)
     return found
 
 
 def revoke(tokens: Any) -> int:
-    """Revoke the tokens of a queryset that are not revoked yet; how many those were."""
+    """Revoke the tokens that are not revoked yet. Return how many."""
     return int(tokens.filter(revoked_at=None).update(revoked_at=now()))
 
 
-def _note(token: Token) -> None:
+def _record_use(token: Token) -> None:
     moment = now()
-    stale = Q(last_used_at=None) | Q(last_used_at__lt=moment - NOTED_EVERY)
+    stale = Q(last_used_at=None) | Q(last_used_at__lt=moment - USE_RECORDED_EVERY)
     Token.objects.filter(stale, pk=token.pk).update(last_used_at=moment)
 
 
 def _digest(secret: str) -> str:
-    """The secret has 256 random bits: a plain digest can't be turned back, and finds its row by an index."""
+    """Return the digest that identifies a secret. With 256 random bits, a plain SHA-256 can't be reversed."""
     return sha256(secret.encode(errors="surrogatepass")).hexdigest()

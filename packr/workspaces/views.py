@@ -1,4 +1,4 @@
-"""Signing in, and the way home."""
+"""Sign-in, the home page and the error page; helpers that all views share."""
 
 from collections.abc import Callable
 from functools import wraps
@@ -17,26 +17,26 @@ from django.views.decorators.http import require_safe
 
 from . import access
 
-ATTEMPTS = 10
-LOCKED_FOR = 15 * 60  # seconds
-TOO_MANY = "Too many attempts. Wait 15 minutes, then sign in again, or ask an admin for a new password."
+MAX_ATTEMPTS = 10
+LOCKOUT_SECONDS = 15 * 60
+TOO_MANY_ATTEMPTS = "Too many attempts. Wait 15 minutes, then sign in again, or ask an admin for a new password."
 
 Rest = ParamSpec("Rest")
 View = Callable[Concatenate[HttpRequest, Rest], HttpResponseBase]
 
 
 def by_htmx(request: HttpRequest) -> bool:
-    """Whether the page itself asks for a part of it."""
+    """Return whether htmx requested a fragment."""
     return request.headers.get("HX-Request") == "true"
 
 
 def sent(request: HttpRequest) -> QueryDict | None:
-    """What a form was filled in with, be it nothing; None for one that is only looked at."""
+    """Return the data of a submitted form, even if empty; None if the form is only shown."""
     return request.POST if request.method == "POST" else None
 
 
 def signed_in(view: View[Rest]) -> View[Rest]:
-    """For people who signed in; others go to the sign-in page and come back. A part of a page sends its page there."""
+    """Send people who are not signed in to the sign-in page; a fragment request sends its whole page there."""
 
     @wraps(view)
     def guarded(request: HttpRequest, /, *args: Rest.args, **kwargs: Rest.kwargs) -> HttpResponseBase:
@@ -54,31 +54,31 @@ def signed_in(view: View[Rest]) -> View[Rest]:
 @signed_in
 @require_safe
 def home(request: HttpRequest) -> HttpResponse:
-    """To the screen people start with; support, who are in no workspace, go to the admin."""
+    """Redirect to Orders; support staff without a workspace to the admin."""
     if request.user.is_staff and not access.workspaces(request.user).exists():
         return redirect("admin:index")
     return redirect("orders")
 
 
 def broken(request: HttpRequest) -> HttpResponse:
-    """A fault of Packr's own, as a page of the place the person is in; a bare one where that breaks too."""
+    """Answer 500 with a page in the person's workspace, or a bare page if rendering that fails too."""
     try:
         page = render_to_string("500.html", request=request)
-    except Exception:  # what broke the page they asked for may break every other
+    except Exception:  # the cause may affect every page
         page = render_to_string("500.html")
     return HttpResponse(page, status=500)
 
 
 class SignIn(LoginView):
-    """Sign in, with a limit on failed attempts per user name and address."""
+    """Signs in, with a limit on failed attempts per user name and address."""
 
     template_name = "workspaces/login.html"
     redirect_authenticated_user = True
 
     def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        if cache.get(self._key(), 0) >= ATTEMPTS:
+        if cache.get(self._key(), 0) >= MAX_ATTEMPTS:
             unread = self.get_form_class()(request)
-            return self.render_to_response(self.get_context_data(form=unread, refused=TOO_MANY), status=429)
+            return self.render_to_response(self.get_context_data(form=unread, refused=TOO_MANY_ATTEMPTS), status=429)
         return super().post(request, *args, **kwargs)
 
     def form_valid(self, form: AuthenticationForm) -> HttpResponse:
@@ -86,7 +86,7 @@ class SignIn(LoginView):
         return super().form_valid(form)
 
     def form_invalid(self, form: AuthenticationForm) -> HttpResponse:
-        cache.set(self._key(), cache.get(self._key(), 0) + 1, LOCKED_FOR)
+        cache.set(self._key(), cache.get(self._key(), 0) + 1, LOCKOUT_SECONDS)
         return super().form_invalid(form)
 
     def _key(self) -> str:

@@ -25,7 +25,7 @@ def test_a_request_is_read_and_answered(desk: Client, connection: Connection) ->
     asked = SupportRequest.objects.create(
         workspace=connection.workspace, message="SKU-1 says <4>.", diagnosis="Orders: <b>stale</b>"
     )
-    assert "1 waits for an answer" in desk.get("/admin/").content.decode()
+    assert "1 waiting for an answer" in desk.get("/admin/").content.decode()
     page = desk.get(f"{REQUESTS}{asked.pk}/change/").content.decode()
     assert "SKU-1 says &lt;4&gt;." in page
     assert "<pre>Orders: &lt;b&gt;stale&lt;/b&gt;</pre>" in page

@@ -77,7 +77,7 @@ def _again(person: User) -> User:
 def test_a_time_zone_must_exist_and_a_slug_stays(desk: Client, connection: Connection) -> None:
     workspace = connection.workspace
     answer = change(desk, workspace, timezone="Mars/Olympus")
-    assert "is no time zone" in " ".join(str(error) for error in answer.context["errors"])
+    assert "is not a time zone" in " ".join(str(error) for error in answer.context["errors"])
     assert change(desk, workspace, timezone="America/New_York", name="North", slug="other").status_code == 302
     workspace.refresh_from_db()
     assert (workspace.timezone, workspace.name, workspace.slug) == ("America/New_York", "North", "northbay")

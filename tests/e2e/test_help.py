@@ -78,6 +78,6 @@ def test_contact_support_by_keyboard_and_without_scripts(visit: Visit, built: Si
     page.keyboard.press("Tab")
     page.keyboard.type("lee@northbay.example")
     page.keyboard.press("Enter")
-    expect(page.locator(".notices")).to_contain_text("Support answers to lee@northbay.example.")
+    expect(page.locator(".notices")).to_contain_text("Support will reply to lee@northbay.example.")
     asked = SupportRequest.objects.get()
     assert (asked.message, asked.person) == ("Orders of this morning are missing.", built.member)

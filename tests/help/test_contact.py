@@ -52,7 +52,7 @@ def test_the_form_holds_the_diagnosis(member: Client, connection: Any) -> None:
         "Workspace: Northbay (northbay), Europe/Berlin",
         "About: Products",
         f"Packr {django_settings.VERSION}, Django 5.2",
-        "Workers: none alive",
+        "Workers: none seen",
         f"Connection {connection.pk}: Trackstar · Sandbox",
         "Unreachable. It does not answer.",
         "Orders: fresh, as of 20",
@@ -107,7 +107,7 @@ def test_a_request_is_kept_and_mailed(member: Client, connection: Any, desk: Non
     answer = member.post("/help/contact/", sent, follow=True)
     assert answer.redirect_chain == [("/help/contact/", 303)]
     asked = SupportRequest.objects.get()
-    assert f"Your request has the number {asked.pk}. Support answers to lee@example.com." in answer.content.decode()
+    assert f"Your request number is {asked.pk}. Support will reply to lee@example.com." in answer.content.decode()
     assert (asked.message, asked.person.username, asked.workspace.slug) == ("SKU-1 says 4.", "lee", "northbay")
     assert "Connection" in asked.diagnosis
     assert asked.diagnosis != "mine", "what a browser sends is not what is kept"
@@ -127,7 +127,7 @@ def test_a_mail_that_fails_loses_nothing(
     assert answer.status_code == 303
     asked = SupportRequest.objects.get()
     assert asked.mailed_at is None
-    assert f"Request {asked.pk} could not be mailed" in caplog.text
+    assert f"Could not mail request {asked.pk}" in caplog.text
 
 
 def test_without_an_address_of_supports_nothing_is_mailed(member: Client, connection: Any) -> None:
@@ -139,7 +139,7 @@ def test_without_an_address_of_supports_nothing_is_mailed(member: Client, connec
 @pytest.mark.parametrize(
     ("sent", "words"),
     [
-        ({"message": "  "}, "Say in a sentence what is wrong."),
+        ({"message": "  "}, "Describe the problem in a sentence."),
         ({"message": "x" * 5001}, "at most 5000 characters"),
         ({"message": "Help.", "reply_to": "lee@"}, "valid email"),
         ({"message": "Help.", "reply_to": "a@example.com\nBcc: b@example.com"}, "valid email"),

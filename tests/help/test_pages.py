@@ -12,7 +12,7 @@ from django.utils.timezone import now
 
 from integrations.entities import Entity
 from integrations.models import Status
-from packr.help.cadences import USUAL, words
+from packr.help.cadences import STANDARD_ENTITIES, words
 from packr.help.views import PAGES
 from packr.workspaces.models import Role
 from syncs.models import EntitySchedule
@@ -112,7 +112,7 @@ def test_the_cadence_table_shows_the_defaults(member: Client, workspace: Any) ->
         "Shipping methods": "24 hours",
         "Warehouses": "24 hours",
     }
-    assert [words(timedelta(seconds=DEFAULT_INTERVALS.get(entity, 86400))) for entity in USUAL] == list(
+    assert [words(timedelta(seconds=DEFAULT_INTERVALS.get(entity, 86400))) for entity in STANDARD_ENTITIES] == list(
         cadences(member).values()
     )
 

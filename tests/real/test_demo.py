@@ -76,7 +76,7 @@ def test_the_demo_shows_packr_with_data_ends_cleanly_and_goes_on(demo: Demo, tmp
     assert demo.rows("SELECT count(*) FROM integrations_brandmapping") == [(2,)]
     demo.process.signal(signal.SIGINT)
     assert demo.process.ends(60) == 0
-    assert "Packr has ended." in demo.process.said()
+    assert "Packr has stopped." in demo.process.said()
 
     before = demo.rows("SELECT count(*) FROM warehouse_order")
     runs = demo.rows("SELECT count(*) FROM syncs_syncrun WHERE \"trigger\" = 'first'")

@@ -1,4 +1,4 @@
-"""Moments, durations and states on pages; the words are `packr.workspaces.formatting`'s."""
+"""Tags and filters that show times, durations and states; `packr.workspaces.formatting` has the texts."""
 
 import secrets
 from datetime import datetime, timedelta
@@ -16,13 +16,13 @@ register = template.Library()
 
 
 def _written(template: str, **context: Any) -> str:
-    """A fragment for the middle of a sentence: no space before what follows it."""
+    """Render a fragment for the middle of a sentence, without trailing space."""
     return mark_safe(render_to_string(f"components/{template}.html", context).strip())
 
 
 @register.simple_tag(takes_context=True)
 def moment(context: Context, value: datetime | None, empty: str = "–") -> str:
-    """A moment as a relative time, with its exact date and time by hover, keyboard focus and touch."""
+    """Show a relative time whose exact date and time appears on hover, keyboard focus and touch."""
     zone = zone_of(context)
     relative = ago(value, timezone.now()) if value else ""
     return _written(
@@ -38,7 +38,7 @@ def moment(context: Context, value: datetime | None, empty: str = "–") -> str:
 
 @register.simple_tag(takes_context=True)
 def stamp(context: Context, value: datetime | None, only_day: bool = False) -> str:
-    """A moment for a column of many: always absolute, to the minute, on the workspace's clock."""
+    """Show an absolute time to the minute on the workspace's clock, for columns of many."""
     local = value.astimezone(zone_of(context)) if value else None
     text = f"{local.day} {local:%b %Y}" + ("" if only_day else f", {local:%H:%M}") if local else ""
     return _written("_stamp", value=value, text=text)
@@ -46,13 +46,13 @@ def stamp(context: Context, value: datetime | None, only_day: bool = False) -> s
 
 @register.simple_tag(takes_context=True)
 def exactly(context: Context, value: datetime) -> str:
-    """The exact date and time, in words."""
+    """Return the exact date and time as text."""
     return exact(value, zone_of(context))
 
 
 @register.simple_tag
 def elapsed(start: datetime | None, end: datetime | None = None) -> str:
-    """How long something took, or has taken so far: then it ticks."""
+    """Show how long something took; without `end`, the time so far, which ticks."""
     until = end or timezone.now()
     ticks = start is not None and end is None
     return _written("_elapsed", start=start, ticks=ticks, text=span(until - start) if start else "–")
@@ -60,25 +60,25 @@ def elapsed(start: datetime | None, end: datetime | None = None) -> str:
 
 @register.filter
 def lasting(length: timedelta | None) -> str:
-    """A duration in words."""
+    """Return a duration as text."""
     return "" if length is None else span(length)
 
 
 @register.inclusion_tag("components/_badge.html")
 def badge(icon: str, word: str, tone: str) -> dict[str, str]:
-    """A state: icon, word and tone (neutral, info, positive, warning, critical)."""
+    """Show a state as icon, word and tone (neutral, info, positive, warning, critical)."""
     return {"icon": icon, "word": word, "tone": tone}
 
 
 @register.filter
 def under(path: str, section: str) -> bool:
-    """Whether an address lies in a section of the pages."""
+    """Return whether a path is in a section of the site."""
     return path.startswith(section)
 
 
 @register.simple_tag(takes_context=True)
 def age(context: Context, value: datetime) -> str:
-    """A relative time inside something that already opens to the exact one."""
+    """Show a relative time inside an element that already shows the exact one."""
     relative = ago(value, timezone.now())
     return _written("_age", value=value, text=relative or day(value, zone_of(context)), ticks=bool(relative))
 

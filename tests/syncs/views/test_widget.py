@@ -92,7 +92,7 @@ def test_a_fault_is_told_even_when_the_page_of_it_breaks(member: Client, monkeyp
     member.raise_request_exception = False
     response = member.get("/orders/")
     assert response.status_code == 500
-    assert "Something broke on our side" in response.content.decode()
+    assert "Something went wrong on our side" in response.content.decode()
 
 
 def test_strangers_have_none(client: Client, db: None) -> None:

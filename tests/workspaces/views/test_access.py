@@ -127,7 +127,7 @@ def test_a_part_of_a_page_sends_a_stranger_to_sign_in(client: Client, db: None) 
 
 def test_pages_of_errors_speak_plainly(admin: Client, member: Client, connection: Any) -> None:
     missing = admin.get("/orders/987654321/").content.decode()
-    assert "There is nothing here" in missing
+    assert "Page not found" in missing
     assert "WMS" not in missing.split("<main")[1]
     forbidden = member.get(f"/settings/integrations/{connection.pk}/sync/").content.decode()
     assert "Only an admin of this workspace may do this." in forbidden

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.test import Client
 
-from packr.workspaces.views import ATTEMPTS
+from packr.workspaces.views import MAX_ATTEMPTS
 from tests.kit import factories as make
 
 
@@ -24,7 +24,7 @@ def test_another_site_is_no_place_to_go(client: Client, admin_user: Any) -> None
 
 def test_wrong_passwords_are_limited_per_name_and_address(client: Client, admin_user: Any) -> None:
     wrong = {"username": "dana", "password": "no"}
-    for _ in range(ATTEMPTS):
+    for _ in range(MAX_ATTEMPTS):
         response = client.post("/accounts/login/", wrong)
         assert response.status_code == 200
     assert "don’t match an account" in response.content.decode()
@@ -39,7 +39,7 @@ def test_wrong_passwords_are_limited_per_name_and_address(client: Client, admin_
 
 def test_a_success_forgets_the_failures(client: Client, admin_user: Any) -> None:
     for _ in range(2):
-        for _ in range(ATTEMPTS - 1):
+        for _ in range(MAX_ATTEMPTS - 1):
             client.post("/accounts/login/", {"username": "dana", "password": "no"})
         assert client.post("/accounts/login/", {"username": "dana", "password": make.PASSWORD}).status_code == 302
         client.post("/accounts/logout/")

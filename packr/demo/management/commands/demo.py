@@ -18,12 +18,12 @@ from packr.demo.processes import Child
 from packr.workspaces.errors import Refused
 from syncs.process import shutdown
 
-FIRST_DATA_WITHIN = 120.0  # seconds
+FIRST_DATA_TIMEOUT = 120.0  # seconds
 MANAGE = str(settings.BASE_DIR / "manage.py")
 
 
 class Command(BaseCommand):
-    help = "Show Packr with data: a sandbox WMS, workers and the web, in one go. Ctrl-C ends all of it."
+    help = "Run Packr with data: a sandbox WMS, workers and the web server. Ctrl-C stops everything."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--port", type=int, default=8000)
@@ -42,10 +42,10 @@ class Command(BaseCommand):
                 child.ask_to_end()
             for child in reversed(children):
                 child.end()
-        self.stdout.write("Packr has ended.")
+        self.stdout.write("Packr has stopped.")
 
     def _show(self, port: int, children: list[Child]) -> None:
-        self.stdout.write("Packr is getting ready; the first data takes a few seconds.")
+        self.stdout.write("Packr is starting; the first data takes a few seconds.")
         call_command("migrate", verbosity=0)
         workspace = seed.people()
         for child in children:
@@ -55,9 +55,9 @@ class Command(BaseCommand):
         try:
             connection = seed.connection(workspace, f"http://{self.sandbox}", seed.credentials())
         except Refused as error:
-            raise CommandError(f"The sandbox can't be connected. {error}") from None
+            raise CommandError(f"Could not connect the sandbox. {error}") from None
         self._wait_for(f"http://127.0.0.1:{port}/accounts/login/", web)
-        until = time.monotonic() + FIRST_DATA_WITHIN
+        until = time.monotonic() + FIRST_DATA_TIMEOUT
         while not seed.is_filled(connection) and time.monotonic() < until and not shutdown.is_requested():
             _revive(children)
             time.sleep(0.2)
@@ -79,19 +79,19 @@ class Command(BaseCommand):
                 return
             except OSError:
                 if child.has_failed() or time.monotonic() > until:
-                    raise CommandError(f"The {child.name} did not start; {child.log} says why.") from None
+                    raise CommandError(f"The {child.name} did not start. See {child.log}.") from None
                 time.sleep(0.1)
 
     def _welcome(self, port: int) -> None:
         self.stdout.write(
             f"\nPackr is ready at http://localhost:{port}\n\n"
-            f"  Sign in as   admin    may sync by hand\n"
-            f"               member   sees everything, starts nothing\n"
+            f"  Sign in as   admin    may sync manually\n"
+            f"               member   sees everything, changes nothing\n"
             f"               support  edits schedules at http://localhost:{port}/admin/\n"
             f"  Password     {seed.PASSWORD}\n\n"
-            f"The warehouse lives: orders arrive and ship, stock moves. In the demo orders and inventory are\n"
-            f"synced every {seed.CADENCES[Entity.ORDERS]} seconds. Ctrl-C ends everything; the next start "
-            f"goes on from here.\n"
+            f"The warehouse never stands still: orders arrive and ship, stock moves. Orders and inventory sync\n"
+            f"every {seed.CADENCES[Entity.ORDERS]} seconds. Ctrl-C stops everything; the next start "
+            f"continues from there.\n"
         )
         self.stdout.flush()
 
@@ -110,7 +110,7 @@ def _children(port: int, sandbox: str, logs: Path) -> list[Child]:
 
 
 def _revive(children: list[Child]) -> None:
-    """Start anew what has failed; its log tells why."""
+    """Restart processes that have failed; their log says why."""
     for child in children:
         if child.has_failed():
             child.start()

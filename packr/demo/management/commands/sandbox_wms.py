@@ -1,4 +1,4 @@
-"""`manage.py sandbox_wms`: a WMS of our own that speaks the Trackstar API and lives."""
+"""`manage.py sandbox_wms`: a live sandbox WMS with the Trackstar API."""
 
 from typing import Any
 
@@ -10,17 +10,13 @@ OPTIONS = ("port", "seed", "orders", "still", "no_limit", "keep")
 
 
 class Command(BaseCommand):
-    """Serves until it is told to end."""
-
-    help = "A WMS that speaks the Trackstar API and lives: api_key sandbox, access_token sandbox-1, sandbox-2, …"
+    help = "Run a live sandbox WMS with the Trackstar API: api_key sandbox, access_token sandbox-1, sandbox-2, …"
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Declare the options."""
         add_arguments(parser)
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Serve."""
         try:
             serve(**{name: options[name] for name in OPTIONS})
         except ValueError as error:

@@ -9,7 +9,7 @@ from packr.workspaces.models import Scope
 
 
 class Command(BaseCommand):
-    help = "Make an API token for a person. It is printed once, alone on its line; support revokes it in the admin."
+    help = "Create an API token for a user. It is printed once, alone on its line; support can revoke it in the admin."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("user")
@@ -18,13 +18,13 @@ class Command(BaseCommand):
             action="append",
             default=[],
             choices=Scope.values,
-            help="what it may be used for; without any: everything its person may do",
+            help="what the token may be used for; without any, everything its user may do",
         )
 
     def handle(self, *args: Any, user: str, scope: list[str], **options: Any) -> None:
         person = get_user_model().objects.filter(username=user).first()
         if person is None:
-            raise CommandError(f"There is no person “{user}”.")
+            raise CommandError(f"There is no user “{user}”.")
         if not person.is_active:
-            raise CommandError(f"{user} was switched off, so a token of theirs would open nothing.")
+            raise CommandError(f"{user} is inactive, so a token of theirs would not work.")
         self.stdout.write(tokens.create(person, [Scope(one) for one in scope]))

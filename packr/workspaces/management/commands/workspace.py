@@ -8,7 +8,7 @@ from packr.workspaces.services import save_workspace
 
 
 class Command(BaseCommand):
-    help = "Make a workspace, or amend it. People who do not exist yet are made, without a password."
+    help = "Create or update a workspace. Users who don't exist are created, without a password."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("slug")
