@@ -17,6 +17,7 @@ from integrations import action_sender
 from integrations.action_sender import SendOutcome
 from integrations.connectors.actions import ActionKind, RetryPolicy
 from integrations.connectors.base import Connector
+from integrations.connectors.registry import CONNECTORS
 from integrations.encryption import encrypt
 from integrations.errors import Kind
 from integrations.models import Action, ActionState, Connection
@@ -62,7 +63,8 @@ class ActionContract(ABC):
             yield server
 
     @pytest.fixture(autouse=True)
-    def connection(self, server: Server, db: None, settings: Any) -> Connection:
+    def connection(self, server: Server, db: None, settings: Any, monkeypatch: pytest.MonkeyPatch) -> Connection:
+        monkeypatch.setitem(CONNECTORS, self.connector.slug, self.connector)  # type: ignore[arg-type]
         settings.PRIVATE_WMS_HOSTS = frozenset({server.host})
         made = factories.connection(factories.workspace())
         made.wms, made.base_url = self.connector.slug, server.url

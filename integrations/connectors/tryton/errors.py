@@ -11,7 +11,7 @@ from typing import Any
 from ...errors import ConnectorError, Kind
 from ...http.client import Answer
 from ..actions import ActionRejected
-from ..parsing import clean
+from ..wms_text import safe_line
 
 # Python's KeyError, a quoted word and nothing else: a model or a field of a module that is not active.
 KEY_ERROR = re.compile(r"'([a-z0-9_.]{1,60})'")
@@ -21,16 +21,10 @@ def _name_and_words(error: Any) -> tuple[Any, Any]:
     return (error[0], error[1]) if isinstance(error, list) and len(error) == 2 else ("", error)
 
 
-def _without(secrets: Sequence[str], text: str) -> str:
-    for secret in filter(None, secrets):
-        text = text.replace(secret, "(secret)")
-    return text
-
-
 def read_error(error: Any, secrets: Sequence[str] = ()) -> ConnectorError:
     """Return the error of a call that reads. Tryton's words are only in its detail."""
     name, words = _name_and_words(error)
-    detail = _without(secrets, f"{name}: {words}")[:300]
+    detail = safe_line(f"{name}: {words}", secrets)[:300]
     kind, fact, advice = Kind.UNREACHABLE, "Tryton reported an internal error.", ""
     if name == "UserError":
         kind, fact = Kind.FORBIDDEN, "Tryton does not let this login read this type of data."
@@ -57,8 +51,7 @@ def change_error(error: Any, secrets: Sequence[str] = ()) -> Exception:
     if name == "UserWarning":
         texts = texts[1:]  # the first is the warning's name
     text = " ".join(str(text) for text in texts[:2] if text) or f"Tryton failed with an error of its own: {name}"
-    printable = (sign if sign.isprintable() else " " for sign in clean(_without(secrets, text)[:2000]))
-    line = " ".join("".join(printable).split())
+    line = safe_line(text, secrets)
     return ActionRejected(f"Tryton asks for a confirmation there: {line}" if name == "UserWarning" else line)
 
 
