@@ -29,7 +29,7 @@ def test_a_request_is_read_and_answered(desk: Client, connection: Connection) ->
     page = desk.get(f"{REQUESTS}{asked.pk}/change/").content.decode()
     assert "SKU-1 says &lt;4&gt;." in page
     assert "<pre>Orders: &lt;b&gt;stale&lt;/b&gt;</pre>" in page
-    assert "Not mailed: it is only here" in page
+    assert "Not mailed; it is only in this list" in page
     sent = {"action": "mark_answered", "_selected_action": [asked.pk]}
     for words in ("1 marked as answered", "0 marked as answered"):
         assert words in desk.post(REQUESTS, sent, follow=True).content.decode()

@@ -61,7 +61,7 @@ def test_the_form_holds_the_diagnosis(member: Client, connection: Any) -> None:
         f"{failed.pk} Products, incremental, schedule: failed",
         "The WMS did not answer.",
         "Orders are old.",
-        "Why data is not newer\n",
+        "Why data is stale\n",
         "  Products: ",
     ):
         assert fact in shown, fact
