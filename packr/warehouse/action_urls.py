@@ -2,7 +2,7 @@ from django.urls import path
 
 from integrations.connectors.actions import ActionKind
 
-from .views import action_fragments, action_log, actions
+from .views import action_log, actions
 
 urlpatterns = [
     path("orders/new/", actions.create, {"kind": ActionKind.CREATE_ORDER}, name="new_order"),
@@ -23,9 +23,9 @@ urlpatterns = [
     ),
     path("inventory/<int:pk>/adjust/", actions.change, {"kind": ActionKind.ADJUST_INVENTORY}, name="adjust_inventory"),
     path("products/<int:pk>/edit/", actions.change, {"kind": ActionKind.UPDATE_PRODUCT}, name="edit_product"),
-    path("actions/", action_log.listing, name="actions"),
+    path("actions/", action_log.list_page, name="actions"),
     path("actions/export.csv", action_log.export, name="actions_export"),
-    path("actions/marks/", action_fragments.marks, name="action_marks"),
-    path("actions/skus/<int:pk>/", action_fragments.skus, name="action_skus"),
+    path("actions/marks/", action_log.marks, name="action_marks"),
+    path("actions/skus/<int:pk>/", action_log.skus, name="action_skus"),
     path("actions/<int:pk>/", action_log.action, name="action"),
 ]

@@ -1,7 +1,7 @@
-"""Values that people put over the WMS's own for a while, where the WMS can't be told.
+"""Overrides: values that Packr shows in place of the WMS's for a while, because the WMS does not accept the change.
 
-An override is shown beside what the WMS says and leaves the mirror alone. The next version of the record that a sync
-brings replaces it; so does its own end. Nothing of it is written to the WMS or exported as the WMS's.
+An override is shown beside the WMS's value and does not change the mirror. It ends when it expires, or when a sync
+brings a newer version of the record. Nothing of it is written to the WMS, or exported as the WMS's value.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -28,9 +28,11 @@ from .models import Mirrored, Override
 from .models.overrides import OverrideState
 
 MAX_DURATION = timedelta(days=90)
-KEPT = timedelta(days=90)
-SHOWN_AFTER = timedelta(days=7)
-MOST_UNITS = Decimal(10) ** 12
+RETENTION = timedelta(days=90)
+SHOWN_AFTER_END = timedelta(days=7)  # on the record's page
+MAX_UNITS = Decimal(10) ** 12
+MAX_TEXT_LENGTH = 200
+NO_REASON = "Enter a reason, so that others understand the value."
 
 
 def _units(text: str) -> str:
@@ -38,28 +40,28 @@ def _units(text: str) -> str:
         number = Decimal(text)
     except InvalidOperation:
         raise Refused("Enter a number of units, such as 12.", "value") from None
-    if not number.is_finite() or not 0 <= number < MOST_UNITS:
-        raise Refused("Enter a number of units that is not below zero.", "value")
+    if not number.is_finite() or not 0 <= number < MAX_UNITS:
+        raise Refused("Enter a number of units, 0 or more.", "value")
     return f"{number.normalize():f}"
 
 
 def _text(text: str) -> str:
-    if not text or len(text) > 200 or not text.isprintable():
-        raise Refused("Enter a text of at most 200 characters.", "value")
+    if not text or len(text) > MAX_TEXT_LENGTH or not text.isprintable():
+        raise Refused(f"Enter a text of at most {MAX_TEXT_LENGTH} characters.", "value")
     return text
 
 
 @dataclass(frozen=True, slots=True)
 class Overridable:
-    """A field that can be overridden: the words for it, how a value is read, and the action that sets it at a WMS."""
+    """A field that can be overridden: its label, the parser of its values, and the action that sets it in a WMS."""
 
     label: str
-    read: Callable[[str], str]
+    parse: Callable[[str], str]
     action: ActionKind | None = None
 
     @property
     def is_number(self) -> bool:
-        return self.read is _units
+        return self.parse is _units
 
 
 FIELDS: Mapping[Entity, Mapping[str, Overridable]] = {
@@ -76,8 +78,42 @@ FIELDS: Mapping[Entity, Mapping[str, Overridable]] = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class OverrideEntry:
+    """An override of `with_rows` as pages show it, with its state at one moment."""
+
+    override: Override
+    state: OverrideState
+
+    @property
+    def label(self) -> str:
+        """The label of the overridden field."""
+        return _field(self.override).label
+
+    @property
+    def is_active(self) -> bool:
+        return self.state == OverrideState.ACTIVE
+
+    @property
+    def is_replaced(self) -> bool:
+        return self.state == OverrideState.REPLACED
+
+    @property
+    def ended_at(self) -> datetime:
+        """When the override ended: by a person, by a newer version from the WMS, or by expiring."""
+        if self.override.ended_at:
+            return self.override.ended_at
+        row_changed_at: datetime | None = getattr(self.override, "row_changed_at", None)
+        return row_changed_at if self.is_replaced and row_changed_at else self.override.expires_at
+
+
+def entry_of(override: Override) -> OverrideEntry:
+    """Return an override of `with_rows` with its present state."""
+    return OverrideEntry(override, override.state())
+
+
 def choices(connection: Connection, entity: Entity) -> dict[str, str]:
-    """The fields that can be overridden, each with its label: those that can't be changed in the WMS itself."""
+    """Return the labels of the fields that can be overridden: those that can't be changed in the WMS itself."""
     return {
         name: field.label
         for name, field in FIELDS.get(entity, {}).items()
@@ -86,7 +122,7 @@ def choices(connection: Connection, entity: Entity) -> dict[str, str]:
 
 
 def _is_sent(connection: Connection, name: str, action: ActionKind | None) -> bool:
-    """Whether the WMS takes changes of a field."""
+    """Return whether the WMS accepts changes of a field."""
     if action is None or available_actions(connection)[action]:
         return False
     return action == ActionKind.ADJUST_INVENTORY or name in {one.name for one in action_fields(connection, action)}
@@ -95,22 +131,22 @@ def _is_sent(connection: Connection, name: str, action: ActionKind | None) -> bo
 def create(
     row: Mirrored, entity: Entity, name: str, *, value: str, reason: str, expires_at: datetime, person: Any
 ) -> Override:
-    """Put a value over the WMS's own until it expires. Raises Refused, and PermissionDenied without the right to act.
+    """Override a field until `expires_at`; an open override of the same field ends.
 
-    An override of the same field that is still open ends with it.
+    Raises Refused, and PermissionDenied if the person may not act.
     """
-    _allow(person, row.connection)
+    _check_permission(person, row.connection)
     field = FIELDS.get(entity, {}).get(name)
     if field is None or name not in choices(row.connection, entity):
-        raise Refused("This value is changed in the WMS itself: send the change there.", "field")
-    read, reason = field.read(value.strip()), reason.strip()
+        raise Refused("Packr can change this value in the WMS: send the change there.", "field")
+    parsed, reason = field.parse(value.strip()), reason.strip()
     if not reason:
-        raise Refused("Say why, so that others understand the value.", "reason")
+        raise Refused(NO_REASON, "reason")
     moment = now()
     if not moment < expires_at <= moment + MAX_DURATION:
-        raise Refused("Choose a day from today to 90 days from now.", "expires_on")
+        raise Refused(f"Choose a day from today to {MAX_DURATION.days} days from now.", "expires_on")
     with transaction.atomic():
-        Connection.objects.select_for_update().get(pk=row.connection_id)  # nobody writes the row meanwhile
+        Connection.objects.select_for_update().get(pk=row.connection_id)  # keeps syncs from writing the row
         row.refresh_from_db(fields=[name, "change_no", "removed_at"])
         _open(entity, [row.pk]).filter(field=name).update(ended_at=moment, ended_by=person)
         before = getattr(row, name)
@@ -121,7 +157,7 @@ def create(
             external_id=row.external_id,
             name=str(row)[:200],
             field=name,
-            value=read,
+            value=parsed,
             before=None if before is None else f"{before.normalize():f}" if field.is_number else str(before),
             reason=reason[:500],
             author=person,
@@ -129,28 +165,31 @@ def create(
             expires_at=expires_at,
             change_no=row.change_no,
         )
-        _note(made, f"{field.label} of {made.name} is shown as {read}: {made.reason}", person)
+        _record_event(made, f"{field.label} of {made.name} was overridden with {parsed}: {made.reason}", person)
     return made
 
 
 def end(override: Override, person: Any) -> bool:
-    """Show what the WMS says again, at a person's word; whether it was still open."""
-    _allow(person, override.connection)
+    """End an override, so that the WMS's value shows again. Return whether it was still active."""
+    _check_permission(person, override.connection)
     with transaction.atomic():
         ended = Override.objects.filter(pk=override.pk, ended_at=None).update(ended_at=now(), ended_by=person)
         if ended:
-            label = FIELDS[Entity(override.entity)][override.field].label
-            _note(override, f"{label} of {override.name} is shown as the WMS says again.", person)
+            _record_event(override, f"{_field(override).label} of {override.name}: the override ended.", person)
     return bool(ended)
 
 
-def _allow(person: Any, connection: Connection) -> None:
+def _check_permission(person: Any, connection: Connection) -> None:
     if not access.allows(person, ACT, connection.workspace):
         raise PermissionDenied("Only an admin of this workspace may do this.")
 
 
-def _note(override: Override, text: str, person: Any) -> None:
+def _record_event(override: Override, text: str, person: Any) -> None:
     events.record_event(override.connection, EventKind.CONFIGURATION, text, person=person)
+
+
+def _field(override: Override) -> Overridable:
+    return FIELDS[Entity(override.entity)][override.field]
 
 
 def _open(entity: Entity, row_ids: Iterable[int]) -> Any:
@@ -158,8 +197,8 @@ def _open(entity: Entity, row_ids: Iterable[int]) -> Any:
 
 
 def current(entity: Entity, rows: Sequence[Mirrored]) -> dict[int, dict[str, Override]]:
-    """The overrides that hold for these rows, by the row's key and the field. One statement, or none."""
-    # A list's rows know already whether there is any.
+    """Return the active overrides of these rows, by row key and field, in one query or none."""
+    # Rows of a list carry `is_overridden`: only overridden ones are looked up.
     by_key = {row.pk: row for row in rows if getattr(row, "is_overridden", True)}
     if entity not in FIELDS or not by_key:
         return {}
@@ -170,31 +209,15 @@ def current(entity: Entity, rows: Sequence[Mirrored]) -> dict[int, dict[str, Ove
     return found
 
 
-def of_record(row: Mirrored, entity: Entity) -> list[Override]:
-    """What there is to tell on a record's page: what holds, and what was replaced or expired in the last week."""
+def of_record(row: Mirrored, entity: Entity) -> list[OverrideEntry]:
+    """Return a record's active overrides, and those replaced or expired in the last week."""
     if entity not in FIELDS:
         return []
-    lately = now() - SHOWN_AFTER
     found = Override.objects.with_rows().filter(entity=entity, row_id=row.pk, ended_at=None)
-    return [
-        one for one in found.select_related("author") if one.state() == OverrideState.ACTIVE or ended_at(one) > lately
-    ]
-
-
-def ended_at(override: Any) -> datetime:
-    """When an override of `with_rows` was over: ended, replaced by the WMS's newer version, or expired."""
-    if override.ended_at:
-        return override.ended_at  # type: ignore[no-any-return]
-    if override.state() == OverrideState.REPLACED and override.row_changed_at:
-        return override.row_changed_at  # type: ignore[no-any-return]
-    return override.expires_at  # type: ignore[no-any-return]
-
-
-def label(override: Override) -> str:
-    """The words for what is overridden."""
-    return FIELDS[Entity(override.entity)][override.field].label
+    entries = [entry_of(override) for override in found.select_related("author")]
+    return [one for one in entries if one.is_active or one.ended_at > now() - SHOWN_AFTER_END]
 
 
 def prune(moment: datetime) -> None:
-    """Forget overrides that expired long ago."""
-    Override.objects.filter(expires_at__lt=moment - KEPT).delete()
+    """Delete overrides that expired more than RETENTION ago."""
+    Override.objects.filter(expires_at__lt=moment - RETENTION).delete()

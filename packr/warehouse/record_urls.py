@@ -1,31 +1,31 @@
-"""Where records are shown."""
+"""Addresses of the pages of records."""
 
-from django.urls import NoReverseMatch, reverse
+from django.urls import reverse
 
 from integrations.entities import Entity
 
-from .mirror.schema import TABLES
+from .lists.screens import SCREENS
 from .models import Mirrored
 
-ENTITIES = {table.model: entity for entity, table in TABLES.items()}
-# The pages of one record.
-DETAILS = {
-    Entity.ORDERS: "order",
-    Entity.INBOUND_SHIPMENTS: "inbound_shipment",
-    Entity.INVENTORY: "inventory_item",
-    Entity.PRODUCTS: "product",
-}
+SCREEN_OF = {screen.model: screen for screen in SCREENS}
 
 
-def list_page(entity: Entity) -> str:
-    """The address of an entity's list."""
+def entity_of(row: Mirrored) -> Entity:
+    """Return the entity of a mirrored row."""
+    return SCREEN_OF[type(row)].entity
+
+
+def list_url(entity: Entity) -> str:
+    """Return the address of an entity's list."""
     return reverse(entity.replace("-", "_"))
 
 
-def page_of(row: Mirrored) -> str:
-    """The address of the record's own page; of its list where it has none."""
-    entity = ENTITIES[type(row)]
-    try:
-        return reverse(DETAILS[entity], args=[row.pk])
-    except NoReverseMatch:
-        return list_page(entity)
+def record_url(row: Mirrored, *, is_removed: bool = False) -> str:
+    """Return the address of a record's page; of its list if it has no page or is removed."""
+    screen = SCREEN_OF[type(row)]
+    return reverse(screen.detail, args=[row.pk]) if screen.detail and not is_removed else reverse(screen.name)
+
+
+def history_url(row: Mirrored) -> str:
+    """Return the address of a record's history. Only some entities have one: see `history_urls`."""
+    return reverse(f"{entity_of(row)}_history".replace("-", "_"), args=[row.pk])

@@ -6,7 +6,7 @@ from .views import brand_mapping, lists, live_lookup, overrides, records, saved_
 SCREENS = screens.SCREENS
 
 urlpatterns = [
-    *(path(f"{screen.path}/", lists.listing, {"screen": screen}, name=screen.name) for screen in SCREENS),
+    *(path(f"{screen.path}/", lists.list_page, {"screen": screen}, name=screen.name) for screen in SCREENS),
     *(path(f"{screen.path}/export.csv", lists.export, {"screen": screen}, name=screen.export) for screen in SCREENS),
     path("", include("packr.warehouse.action_urls")),
     path("orders/<int:pk>/", records.order, name="order"),
@@ -18,11 +18,11 @@ urlpatterns = [
     path("views/<int:pk>/delete/", saved_views.delete, name="delete_view"),
     path("inbound-shipments/<int:pk>/", records.inbound_shipment, name="inbound_shipment"),
     path("<slug:entity>/<int:pk>/override/", overrides.new, name="override"),
-    path("overrides/", overrides.listing, name="overrides"),
+    path("overrides/", overrides.list_page, name="overrides"),
     path("overrides/<int:pk>/end/", overrides.end, name="end_override"),
     path("orders/<int:pk>/stock/", stock.check_order, name="check_stock"),
     path("<slug:entity>/<int:pk>/check/", live_lookup.check, name="check_record"),
-    path("<slug:entity>/<int:pk>/check/take/", live_lookup.take, name="take_over"),
+    path("<slug:entity>/<int:pk>/check/take/", live_lookup.accept, name="take_over"),
     path("", include("packr.warehouse.history_urls")),
     path("settings/stock/", stock_settings.stock_settings, name="stock_settings"),
     path("settings/brands/", brand_mapping.brands, name="brands"),

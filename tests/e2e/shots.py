@@ -152,7 +152,7 @@ def changing(page: Page, address: str) -> Iterator[str]:
     page.get_by_role("button", name="Add a line").click()
     page.get_by_role("button", name="Remove line 2").wait_for()
     page.get_by_role("button", name="Create order").last.click()
-    page.get_by_text("Not sent yet").wait_for()
+    page.get_by_text("to continue").wait_for()
     yield "new-order-missing"
     page.goto(f"{address}/orders/")
     page.locator("tr", has_text="We are checking").locator("a.code").click()

@@ -36,8 +36,8 @@ def test_a_record_is_checked_and_taken_over(
     problems += _problems(page, "compared")
     row = page.get_by_role("row").filter(has_text="Status").first
     assert "cancelled" in row.inner_text()
-    page.get_by_role("button", name="Take over").click()
-    page.get_by_text("Taken over: this is what the WMS says now.").wait_for()
+    page.get_by_role("button", name="Accept").click()
+    page.get_by_text("Packr now shows the WMS’s values.").wait_for()
     assert problems == []
     order.refresh_from_db()
     assert order.status == "cancelled"
@@ -60,7 +60,7 @@ def test_a_value_is_overridden_and_put_back(visit: Visit, built: SimpleNamespace
     page.goto("/overrides/")
     problems += _problems(page, "list")
     page.get_by_role("button", name="End").click()
-    page.get_by_text("is shown as the WMS says again").wait_for()
+    page.get_by_text("shows the WMS’s value again").wait_for()
     assert problems == []
 
 

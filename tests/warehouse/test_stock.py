@@ -164,11 +164,11 @@ def test_a_wms_that_is_down_leaves_the_choice(wms: ModelWms, counted: Connection
     stale(counted)
     wms.faults.append(ConnectorError(Kind.UNREACHABLE, "The WMS did not answer in time."))
     found = check(counted, want(("MUG", 5)))
-    assert (found.is_enough, found.needs_choice, found.was_read) == (True, True, False)
+    assert (found.is_enough, found.needs_confirmation, found.was_read) == (True, True, False)
     assert "did not answer in time" in found.trouble
-    assert found.kept()["numbers_are_old"] is True
+    assert found.as_json()["numbers_are_old"] is True
     chosen = check(counted, want(("MUG", 5)), live=False)
-    assert (chosen.is_old, chosen.needs_choice, len(wms.calls)) == (True, False, 1)
+    assert (chosen.is_old, chosen.needs_confirmation, len(wms.calls)) == (True, False, 1)
 
 
 def test_it_costs_the_same_for_many_lines(depot: Connection, django_assert_num_queries: Any) -> None:

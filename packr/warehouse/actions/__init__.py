@@ -1,25 +1,27 @@
-"""Changes that people make at their WMS through Packr: offered, checked, sent at once, shown in the mirror, settled.
+"""Actions: changes that people send to their WMS through Packr, from the offer to the confirmation.
 
-`act` is the one way in, for pages and the API alike.
+Pages and the API send them with `act`, or with `prepare` and `send` to look at the values in between.
 """
 
 from .availability import available_actions, fields
 from .reconciliation import is_any_due, prune, settle
-from .service import KeyTaken, act
-from .status import Mark, MarkState, mark_of, marks
+from .service import KeyTaken, act, prepare, send
+from .status import ActionStatus, Mark, mark_of, marks
 from .validation import Invalid
 
 __all__ = [
+    "ActionStatus",
     "Invalid",
     "KeyTaken",
     "Mark",
-    "MarkState",
     "act",
     "available_actions",
     "fields",
     "is_any_due",
     "mark_of",
     "marks",
+    "prepare",
     "prune",
+    "send",
     "settle",
 ]

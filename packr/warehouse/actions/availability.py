@@ -1,4 +1,4 @@
-"""Which actions a connection offers, and what each asks for."""
+"""Availability: the actions that a connection offers, and the fields of each."""
 
 from dataclasses import replace
 
@@ -9,38 +9,37 @@ from ..models import InboundShipment, Mirrored
 
 
 def available_actions(connection: Connection) -> dict[ActionKind, str]:
-    """Every kind of action: nothing when it can be done at the connection, else why it can't, in a sentence."""
-    return {kind: _why_not(connection, kind) for kind in ActionKind}
+    """Return every kind of action with the reason why it is unavailable at the connection; "" if it is available."""
+    return {kind: _unavailable_reason(connection, kind) for kind in ActionKind}
 
 
-def _why_not(connection: Connection, kind: ActionKind) -> str:
+def _unavailable_reason(connection: Connection, kind: ActionKind) -> str:
     connector = connection.connector
     operation = connector.actions.get(kind)
     if operation is None:
-        return f"{connector.label} can't do this through Packr."
+        return f"{connector.label} can’t do this through Packr."
     if not connection.is_live:
         return "The connection is disconnected. Connect it again first."
     if connection.status == Status.NEEDS_ATTENTION:
-        return "The WMS refuses the login. An admin has to enter working credentials first."
+        return f"{connector.label} rejected the login. An admin needs to reconnect."
     return operation.lacks(connection.learned)
 
 
 def fields(connection: Connection, kind: ActionKind, row: Mirrored | None = None) -> tuple[Field, ...]:
-    """The fields of an action's form; for what exists already (`row`), with what can be chosen there."""
+    """Return the fields of an action's form; lines of an existing inbound shipment offer the SKUs that `row` has."""
     operation = connection.connector.actions.get(kind)
     if operation is None:
         return ()
     if isinstance(row, InboundShipment) and kind == ActionKind.UPDATE_INBOUND_SHIPMENT:
-        return tuple(_for_lines_of(row, field) for field in operation.fields)
+        return tuple(_with_own_skus(field, row) for field in operation.fields)
     return operation.fields
 
 
-def _for_lines_of(inbound: InboundShipment, field: Field) -> Field:
-    """Lines of an inbound shipment are chosen among those that it has."""
+def _with_own_skus(field: Field, inbound: InboundShipment) -> Field:
     if field.kind != "lines":
         return field
     skus = tuple((line.sku, line.sku) for line in inbound.lines.all() if line.sku)
-    inner = tuple(
-        replace(one, kind="choice", choices=skus) if one.kind == "sku" and skus else one for one in field.fields
-    )
-    return replace(field, fields=inner)
+    if not skus:
+        return field
+    line_fields = (replace(one, kind="choice", choices=skus) if one.kind == "sku" else one for one in field.fields)
+    return replace(field, fields=tuple(line_fields))

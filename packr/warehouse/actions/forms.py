@@ -1,7 +1,7 @@
-"""A form made from the fields by which a connector describes an action.
+"""Form of an action, built from the fields that its connector describes.
 
-Inputs are named by the path of their value, such as `line_items.0.sku`, which is how the WMS's errors name them too.
-What was typed stays as it was typed until it is understood.
+Inputs are named by the path of their value, such as `line_items.0.sku`; errors of the WMS use the same paths. The form
+keeps what was typed as text; `validation` turns it into values.
 """
 
 import re
@@ -13,15 +13,16 @@ from django.http import QueryDict
 
 from integrations.connectors.actions import Field
 
-Typed = dict[str, Any]  # by the names of fields: texts, for an address a dict of texts, for lines a list of these
-LONGEST = 2000
-MOST_LINES = 200
-WHOLE = re.compile(r"[+-]?\d{1,18}")
+from .validation import FieldErrors, is_empty
+
+Typed = dict[str, Any]  # by field name: a text, for an address a dict of texts, for lines a list of such dicts
+# Fields whose values may be too many to list, or new to the WMS: people type, with suggestions.
+SUGGESTED_KINDS = ("sku", "supplier", "location")
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """One thing to choose: what is sent, and what people read."""
+    """One choice of a select: the value sent and the label shown."""
 
     value: str
     label: str
@@ -29,7 +30,10 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Input:
-    """One input as the page shows it. An address has `inputs`, lines have `lines` of them."""
+    """One input of the form. An address has `inputs`, lines have `lines`.
+
+    `has_focus`: the input to focus when the page opens. `is_fixed`: shown, but not editable.
+    """
 
     field: Field
     name: str
@@ -38,8 +42,8 @@ class Input:
     choices: Sequence[Choice] = ()
     inputs: Sequence["Input"] = ()
     lines: Sequence["Line"] = ()
-    fresh: bool = False
-    fixed: bool = False
+    has_focus: bool = False
+    is_fixed: bool = False
 
     @property
     def id(self) -> str:
@@ -47,30 +51,29 @@ class Input:
 
     @property
     def widget(self) -> str:
-        """How it is written: the name of what the template draws."""
+        """The widget that the template draws."""
         if self.field.kind in ("lines", "address", "flag", "day"):
             return self.field.kind
-        if self.fixed:
-            return "text"
-        if self.choices and self.field.kind not in SUGGESTED:
+        if self.choices and not self.is_fixed and self.field.kind not in SUGGESTED_KINDS:
             return "select"
         return "text"
 
     @property
     def list_id(self) -> str:
-        """The suggestions it shares with others of its kind."""
-        return f"known-{self.field.kind}" if self.field.kind in SUGGESTED else ""
+        """The id of the suggestions, shared by all inputs of one kind."""
+        return f"known-{self.field.kind}" if self.field.kind in SUGGESTED_KINDS else ""
 
     @property
-    def mode(self) -> str:
-        """Which keyboard a phone shows."""
+    def inputmode(self) -> str:
+        """The keyboard that a phone shows."""
         return {"integer": "numeric", "decimal": "decimal"}.get(self.field.kind, "")
 
     @property
     def described_by(self) -> str:
-        """The ids of what describes it: its help and its errors."""
+        """The ids of the input's help and errors."""
         help_id = [f"{self.id}_help"] if self.field.help else []
-        return " ".join([*help_id, *([f"{self.id}_error"] if self.errors else [])])
+        error_id = [f"{self.id}_error"] if self.errors else []
+        return " ".join([*help_id, *error_id])
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,33 +88,29 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One error in the summary on top of a form, with the input it is about, if the form has it."""
+    """One error in the summary above a form, with the label and id of its input if there is one."""
 
     text: str
     label: str = ""
     input_id: str = ""
 
 
-# Where the WMS knows more than can be listed, or takes what it does not know yet: type, with suggestions.
-SUGGESTED = ("sku", "supplier", "location")
-
-
 @dataclass
 class ActionForm:
-    """The inputs of an action's form with what was typed into them, and what was found wrong with it.
+    """Form of an action, with typed texts and errors.
 
-    `choices` are those that the mirror has, by the kind of field. `theirs`: the errors are the WMS's own words.
-    `fixed`: its lines are those that the record has, none is added or taken away. `fresh` is the path of the line that
-    was just added, or of the lines of which one was taken away: where the person goes on.
+    `choices` come from the mirror, by the kind of field. `errors_are_wms`: the errors are the WMS's own words.
+    `is_edit`: its lines are those of the record; none can be added or removed. `focus` is the path of the line that
+    was just added, or of the lines after one was removed.
     """
 
     fields: Sequence[Field]
     typed: Typed = field(default_factory=dict)
     choices: Mapping[str, Sequence[Choice]] = field(default_factory=dict)
     errors: Mapping[str, Sequence[str]] = field(default_factory=dict)
-    theirs: bool = False
-    fixed: bool = False
-    fresh: str = ""
+    errors_are_wms: bool = False
+    is_edit: bool = False
+    focus: str = ""
 
     @property
     def inputs(self) -> list[Input]:
@@ -119,19 +118,24 @@ class ActionForm:
 
     @property
     def suggestions(self) -> list[tuple[str, Sequence[Choice]]]:
-        """The lists that inputs suggest from."""
-        kinds = {one.field.kind for one in _all(self.inputs)} & set(SUGGESTED)
+        """The suggestion lists by their ids."""
+        kinds = {one.field.kind for one in _with_nested(self.inputs)} & set(SUGGESTED_KINDS)
         return [(f"known-{kind}", self.choices.get(kind, ())) for kind in sorted(kinds)]
 
     @property
     def problems(self) -> list[Problem]:
-        """Every error, each with the way to its input."""
-        inputs = {one.name: one for one in _all(self.inputs)}
-        found = []
-        for name, texts in self.errors.items():
-            one = inputs.get(name)
-            found += [Problem(text, _label(one, name), one.id if one else "") for text in texts]
-        return found
+        """Every error, with a link to its input."""
+        inputs = {one.name: one for one in _with_nested(self.inputs)}
+        return [
+            Problem(text, _label(inputs.get(name), name), inputs[name].id if name in inputs else "")
+            for name, texts in self.errors.items()
+            for text in texts
+        ]
+
+    @property
+    def fields_to_fix(self) -> int:
+        """How many fields have errors."""
+        return sum(1 for name in self.errors if name)
 
     def _input(self, one: Field, name: str, value: Any) -> Input:
         made = Input(
@@ -140,103 +144,91 @@ class ActionForm:
             value=value if isinstance(value, str) else "",
             errors=self.errors.get(name, ()),
             choices=self._choices(one, value),
-            fresh=name == self.fresh,
-            fixed=self.fixed and one.name == "sku",
+            has_focus=name == self.focus,
+            is_fixed=self.is_edit and one.name == "sku",
         )
         if one.kind == "address":
-            typed = value if isinstance(value, dict) else {}
-            return replace(made, inputs=self._inside(one, name, typed))
+            return replace(made, inputs=self._nested(one, name, value if isinstance(value, dict) else {}))
         if one.kind == "lines":
             lines = value if isinstance(value, list) and value else [{}]
-            return replace(made, lines=[self._line(one, name, place, typed) for place, typed in enumerate(lines)])
+            return replace(made, lines=[self._line(one, name, index, line) for index, line in enumerate(lines)])
         return made
 
-    def _inside(self, one: Field, name: str, typed: Typed) -> list[Input]:
+    def _nested(self, one: Field, name: str, typed: Typed) -> list[Input]:
         return [self._input(each, f"{name}.{each.name}", typed.get(each.name)) for each in one.fields]
 
-    def _line(self, one: Field, name: str, place: int, typed: Typed) -> Line:
-        path = f"{name}.{place}"
-        first, *others = self._inside(one, path, typed)
-        first = replace(first, fresh=path == self.fresh)
-        return Line(place + 1, path, [first, *others], self.errors.get(path, ()))
+    def _line(self, one: Field, name: str, index: int, typed: Typed) -> Line:
+        path = f"{name}.{index}"
+        first, *others = self._nested(one, path, typed)
+        first = replace(first, has_focus=path == self.focus)
+        return Line(index + 1, path, [first, *others], self.errors.get(path, ()))
 
     def _choices(self, one: Field, value: Any) -> Sequence[Choice]:
         known = [Choice(*pair) for pair in one.choices] or self.choices.get(one.kind, ())
-        if one.kind in SUGGESTED or not value or not known or value in {choice.value for choice in known}:
+        if one.kind in SUGGESTED_KINDS or not value or not known or value in {choice.value for choice in known}:
             return known
         return [*known, Choice(str(value), str(value))]
 
 
-def _all(inputs: Sequence[Input]) -> Iterator[Input]:
+def _with_nested(inputs: Sequence[Input]) -> Iterator[Input]:
     for one in inputs:
         yield one
-        yield from _all(one.inputs)
+        yield from _with_nested(one.inputs)
         for line in one.lines:
-            yield from _all(line.inputs)
+            yield from _with_nested(line.inputs)
 
 
 def _label(one: Input | None, name: str) -> str:
-    """What an input is called in the summary: the line it is in, and its label."""
+    """Return the label of an input in the summary, such as `Line 2, SKU`."""
     if one is None:
         return name.rsplit(".", 1)[-1].replace("_", " ")
-    *_, place, _ = ("", "", *name.split("."))
-    return f"Line {int(place) + 1}, {one.field.label}" if place.isdecimal() else one.field.label
+    *_, index, _ = ("", "", *name.split("."))
+    return f"Line {int(index) + 1}, {one.field.label}" if index.isdecimal() else one.field.label
 
 
-def typed(fields: Sequence[Field], sent: QueryDict) -> Typed:
-    """What was typed into the inputs, as it was typed."""
-    return {one.name: _typed(one, one.name, sent) for one in fields}
+def typed_values(fields: Sequence[Field], data: QueryDict) -> Typed:
+    """Return the typed texts by field."""
+    return {one.name: _typed(one, one.name, data) for one in fields}
 
 
-def _typed(one: Field, name: str, sent: QueryDict) -> Any:
+def _typed(one: Field, name: str, data: QueryDict) -> Any:
     if one.kind == "address":
-        return {each.name: _typed(each, f"{name}.{each.name}", sent) for each in one.fields}
+        return {each.name: _typed(each, f"{name}.{each.name}", data) for each in one.fields}
     if one.kind == "lines":
-        line = re.compile(rf"{re.escape(name)}\.(\d{{1,4}})\.")
-        places = sorted({int(found[1]) for key in sent if (found := line.match(key))})[:MOST_LINES]
+        pattern = re.compile(rf"{re.escape(name)}\.(\d{{1,4}})\.")
+        indexes = sorted({int(found[1]) for key in data if (found := pattern.match(key))})
         return [
-            {each.name: _typed(each, f"{name}.{place}.{each.name}", sent) for each in one.fields} for place in places
+            {each.name: _typed(each, f"{name}.{index}.{each.name}", data) for each in one.fields} for index in indexes
         ]
-    return sent.get(name, "").replace("\0", "").strip()[:LONGEST]
+    return data.get(name, "").replace("\0", "").strip()
 
 
-def without_blanks(fields: Sequence[Field], typed: Typed) -> Typed:
-    """The same without the lines that nothing was typed into."""
-    lines = {one.name for one in fields if one.kind == "lines"}
+def without_empty_lines(typed: Typed) -> Typed:
+    """Return the typed texts without lines that are empty."""
     return {
-        name: [line for line in value if any(line.values())] if name in lines else value
+        name: [line for line in value if any(line.values())] if isinstance(value, list) else value
         for name, value in typed.items()
     }
 
 
-def values(fields: Sequence[Field], typed: Typed) -> dict[str, Any]:
-    """What was typed as values of the fields; what was left empty is left out, what can't be read stays a text."""
-    found = {one.name: _value(one, typed.get(one.name)) for one in fields}
-    return {name: value for name, value in found.items() if value not in (None, "", [], {})}
+def filled(typed: Any) -> Any:
+    """Return the typed texts without empty inputs."""
+    if isinstance(typed, dict):
+        nested = {name: filled(value) for name, value in typed.items()}
+        return {name: value for name, value in nested.items() if not is_empty(value)}
+    return [filled(line) for line in typed] if isinstance(typed, list) else typed
 
 
-def _value(one: Field, typed: Any) -> Any:
+def typed_record(fields: Sequence[Field], record: Mapping[str, Any]) -> Typed:
+    """Return a record's values as texts, to be edited."""
+    return {one.name: _typed_value(one, record.get(one.name)) for one in fields}
+
+
+def _typed_value(one: Field, value: Any) -> Any:
     if one.kind == "address":
-        return values(one.fields, typed)
+        return typed_record(one.fields, value if isinstance(value, Mapping) else {})
     if one.kind == "lines":
-        return [values(one.fields, line) for line in typed]
-    if one.kind == "integer" and WHOLE.fullmatch(typed):
-        return int(typed)
-    if one.kind == "flag":
-        return True if typed else None
-    return typed
-
-
-def started(fields: Sequence[Field], record: Mapping[str, Any]) -> Typed:
-    """What the inputs start with when a record is edited: what it has."""
-    return {one.name: _started(one, record.get(one.name)) for one in fields}
-
-
-def _started(one: Field, value: Any) -> Any:
-    if one.kind == "address":
-        return started(one.fields, value if isinstance(value, Mapping) else {})
-    if one.kind == "lines":
-        return [started(one.fields, line) for line in value or () if isinstance(line, Mapping)]
+        return [typed_record(one.fields, line) for line in value or () if isinstance(line, Mapping)]
     if one.kind == "flag":
         return "on" if value else ""
     if value is None:
@@ -244,49 +236,49 @@ def _started(one: Field, value: Any) -> Any:
     return str(value)[:10] if one.kind == "day" else str(value)
 
 
-def pinned(fields: Sequence[Field], typed: Typed, errors: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
-    """Errors where they can be mended: what is missing of an empty address or list, at each input that is needed."""
-    found: dict[str, list[str]] = {}
-    whole = {one.name: one for one in fields if one.kind in ("address", "lines")}
-    for name, said in errors.items():
-        one = whole.get(name)
-        if one is None or any(value for _, _, value in _flat([one], typed)):
-            found[name] = list(said)
+def at_inputs(fields: Sequence[Field], typed: Typed, errors: Mapping[str, Sequence[str]]) -> FieldErrors:
+    """Return the errors by input: a missing address or list is reported at each of its required inputs."""
+    found: FieldErrors = {}
+    groups = {one.name: one for one in fields if one.kind in ("address", "lines")}
+    for name, texts in errors.items():
+        group = groups.get(name)
+        if group is None or any(value for _, _, value in _flat([group], typed)):
+            found[name] = list(texts)
             continue
-        path = f"{name}.0" if one.kind == "lines" else name
-        found |= {f"{path}.{each.name}": list(said) for each in one.fields if each.required}
+        path = f"{name}.0" if group.kind == "lines" else name
+        found |= {f"{path}.{each.name}": list(texts) for each in group.fields if each.required}
     return found
 
 
-def meant(fields: Sequence[Field], typed: Typed, message: str) -> dict[str, list[str]]:
-    """The inputs that a refusal without fields is about: those whose SKU or number it names."""
-    found: dict[str, list[str]] = {}
+def inputs_in_message(fields: Sequence[Field], typed: Typed, message: str) -> FieldErrors:
+    """Return the message as an error of each input whose SKU or number it mentions."""
+    found: FieldErrors = {}
     for name, one, value in _flat(fields, typed):
-        names_it = one.kind == "sku" or one.name.endswith("number")
-        if names_it and value and re.search(rf"(?<![\w-]){re.escape(value)}(?![\w-])", message):
+        is_identifier = one.kind == "sku" or one.name.endswith("number")
+        if is_identifier and value and re.search(rf"(?<![\w-]){re.escape(value)}(?![\w-])", message):
             found[name] = [message]
     return found
 
 
-def _flat(fields: Sequence[Field], typed: Typed, path: str = "") -> Iterator[tuple[str, Field, str]]:
-    """Every input's name, field and text."""
+def _flat(fields: Sequence[Field], typed: Typed, prefix: str = "") -> Iterator[tuple[str, Field, str]]:
+    """Yield the name, field and text of every input."""
     for one in fields:
-        name, value = f"{path}{one.name}", typed.get(one.name)
+        name, value = f"{prefix}{one.name}", typed.get(one.name)
         if isinstance(value, list):
-            for place, line in enumerate(value):
-                yield from _flat(one.fields, line, f"{name}.{place}.")
+            for index, line in enumerate(value):
+                yield from _flat(one.fields, line, f"{name}.{index}.")
         elif isinstance(value, dict):
             yield from _flat(one.fields, value, f"{name}.")
         else:
             yield name, one, str(value or "")
 
 
-def rearranged(typed: Typed, *, add: str = "", remove: str = "") -> Typed:
-    """The same with an empty line more, or without one: `line_items`, or `line_items.2`."""
-    name, _, place = remove.rpartition(".")
+def with_line_changes(typed: Typed, *, add: str = "", remove: str = "") -> Typed:
+    """Return the typed texts with an empty line added to `line_items`, or without the line `line_items.2`."""
+    name, _, index = remove.rpartition(".")
     made = dict(typed)
     if add and isinstance(typed.get(add), list):
-        made[add] = [*typed[add], {}][:MOST_LINES]
-    if place.isdecimal() and isinstance(typed.get(name), list):
-        made[name] = [line for number, line in enumerate(typed[name]) if number != int(place)]
+        made[add] = [*typed[add], {}]
+    if index.isdecimal() and isinstance(typed.get(name), list):
+        made[name] = [line for position, line in enumerate(typed[name]) if position != int(index)]
     return made

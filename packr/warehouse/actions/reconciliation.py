@@ -1,7 +1,7 @@
-"""What became of an action whose answer was lost, and whether the WMS shows one that it accepted."""
+"""Reconciliation: finds the outcome of actions whose answer was lost, and confirms accepted ones in the WMS's data."""
 
 import time
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.db import transaction
 from django.db.models import F
@@ -16,72 +16,78 @@ from integrations.records import Record
 
 from ..mirror import write_protection, writer
 from . import outcomes
-from .outcomes import LEASE, LONGEST_DOUBT, REPEATS_FOR
+from .outcomes import MAX_DOUBT
 
-BATCH = 500
-STILL_RUNNING = 409  # the first attempt with the same key; the key is known
-THREADS = 20  # actions looked after in one go
+DELETE_BATCH_SIZE = 500
+MAX_ACTIONS = 20  # settled in one call
+STILL_RUNNING = 409  # the WMS's status while the first request with the same key is still running
+# An action that is safe to repeat is sent again for this long; a later repeat would surprise people.
+RESEND_PERIOD = timedelta(minutes=15)
+# One process has this long to settle an action before another may try.
+LEASE = timedelta(minutes=2)
 NOT_MADE = (
     "The WMS's answer was lost, and the WMS does not show the change: it was not made. Send it again if it is still "
-    "wanted."
+    "needed."
 )
-NEVER_KNOWN = (
-    "The WMS's answer was lost, and a day of looking did not show whether the change was made. Look at the WMS itself "
-    "before it is sent again."
+STILL_UNKNOWN = (
+    "The WMS's answer was lost, and Packr could not find out within a day whether the change was made. Check in the "
+    "WMS before you send it again."
 )
-GONE = "The connection was ended before it was known whether the WMS made this change. Look at the WMS itself."
+CONNECTION_ENDED = (
+    "The connection was disconnected before Packr could find out whether the WMS made this change. Check in the WMS."
+)
 
 
 def is_any_due(now: datetime | None = None) -> bool:
-    """Whether there is an action to look after."""
+    """Return whether an action is due for settling."""
     return Action.objects.filter(settle_at__lte=now or timezone.now()).exists()
 
 
 def settle(now: datetime | None = None, *, seconds: float = 20) -> int:
-    """Look after the actions that are due, for some seconds; how many. Several processes may do this at once."""
-    ends = time.monotonic() + seconds
+    """Settle due actions for up to `seconds`, and return how many. Several processes may do this at the same time."""
+    deadline = time.monotonic() + seconds
     count = 0
     due = Action.objects.filter(settle_at__lte=now or timezone.now()).order_by("settle_at")
-    for action in due.only("pk", "settle_at")[:THREADS]:
-        if time.monotonic() > ends:
+    for action in due.only("pk", "settle_at")[:MAX_ACTIONS]:
+        if time.monotonic() > deadline:
             break
-        count += _take_turn(action, now or timezone.now())
+        count += _settle_one(action, now or timezone.now())
     return count
 
 
-def _take_turn(seen: Action, moment: datetime) -> int:
-    """Look after one action, unless another process does already."""
-    mine = Action.objects.filter(pk=seen.pk, settle_at=seen.settle_at)
-    if not mine.update(settle_at=moment + LEASE, looks=F("looks") + 1):
+def _settle_one(due: Action, moment: datetime) -> int:
+    """Settle one action; return 0 if another process has claimed it."""
+    claimed = Action.objects.filter(pk=due.pk, settle_at=due.settle_at)
+    if not claimed.update(settle_at=moment + LEASE, looks=F("looks") + 1):
         return 0
-    action = Action.objects.select_related("connection__workspace", "person").get(pk=seen.pk)
+    action = Action.objects.select_related("connection__workspace", "person").get(pk=due.pk)
     if action.is_settled:
         _confirm(action, moment)
     else:
-        _find_out(action, moment)
+        _find_outcome(action, moment)
     return 1
 
 
-def _find_out(action: Action, moment: datetime) -> None:
+def _find_outcome(action: Action, moment: datetime) -> None:
     outcome = _outcome(action, moment)
-    if not outcomes.take(action, outcome) or action.is_settled:
+    if not outcomes.store(action, outcome) or action.is_settled:
         return
     if action.settle_at is None or not action.connection.is_live:
-        message = NEVER_KNOWN if action.connection.is_live else GONE
+        message = STILL_UNKNOWN if action.connection.is_live else CONNECTION_ENDED
         Action.objects.filter(pk=action.pk, state=ActionState.UNKNOWN).update(settle_at=None, message=message)
 
 
 def _outcome(action: Action, moment: datetime) -> SendOutcome:
-    """What the WMS shows or, where nothing can go wrong by it, what it says to the same once more."""
+    """Return what the WMS shows or, where repeating is safe, its answer to the same request."""
     operation = action_sender.operation_of(action)
-    if operation is None or not action.connection.is_live or moment - action.asked_at > LONGEST_DOUBT:
+    if operation is None or not action.connection.is_live or moment - action.asked_at > MAX_DOUBT:
         return SendOutcome(ActionState.UNKNOWN)
     found = action_sender.look(action)
     if found.state == ActionState.ACCEPTED or found.error:
         return found
-    if moment - action.asked_at < REPEATS_FOR and _may_repeat(action, operation.again):
+    if moment - action.asked_at < RESEND_PERIOD and _may_repeat(action, operation.again):
         again = action_sender.send_again(action)
-        # That this time it was not even listened to says nothing about the first time.
+        # A repeat that failed says nothing about the first request.
         return SendOutcome(ActionState.UNKNOWN, error=again.error) if again.error else again
     if found.state == ActionState.REFUSED and moment - action.asked_at > operation.seen_within:
         return SendOutcome(ActionState.REFUSED, message=NOT_MADE)
@@ -89,7 +95,10 @@ def _outcome(action: Action, moment: datetime) -> SendOutcome:
 
 
 def _may_repeat(action: Action, again: RetryPolicy) -> bool:
-    """A key is forgotten with an answer that is an error, and then the change may have been made all the same."""
+    """Return whether sending the action again is safe.
+
+    A WMS forgets the key of a request that it answered with an error, even if it made the change.
+    """
     if again == RetryPolicy.BY_KEY:
         failed = [one["status"] for one in action.exchanges if one["method"] != "GET" and (one["status"] or 0) >= 400]
         return not set(failed) - {STILL_RUNNING}
@@ -97,16 +106,16 @@ def _may_repeat(action: Action, again: RetryPolicy) -> bool:
 
 
 def _confirm(action: Action, moment: datetime) -> None:
-    """The shield of an accepted action is over: one read tells whether the WMS shows it by now."""
+    """Read the record once after the write protection of an accepted action has ended."""
     if action.confirmed_at is None and action.shielded_until and action.connection.is_live:
         read = action_sender.read(action, action.external_id)
         if read and read.record:
-            _take_read(action, read, read.record, moment)
+            _apply_read(action, read, read.record, moment)
     Action.objects.filter(pk=action.pk, state=ActionState.ACCEPTED).update(settle_at=None, exchanges=action.exchanges)
     write_protection.expire(moment)
 
 
-def _take_read(action: Action, read: ActionResult, record: Record, moment: datetime) -> None:
+def _apply_read(action: Action, read: ActionResult, record: Record, moment: datetime) -> None:
     stamps = (record.updated_at or None, record.version_at or None)
     found = write_protection.Found(record, stamps, is_same=write_protection.age_of(action, stamps) == "equal")
     with transaction.atomic():
@@ -123,11 +132,11 @@ def _take_read(action: Action, read: ActionResult, record: Record, moment: datet
 
 
 def prune(before: datetime) -> int:
-    """Remove actions that were asked for before a moment and need no more looking after; how many."""
-    removed = 0
+    """Delete settled actions requested before `before`, in batches. Return how many."""
+    deleted = 0
     while True:
         old = Action.objects.filter(asked_at__lt=before, settle_at=None).order_by("asked_at")
-        batch = list(old.values_list("pk", flat=True)[:BATCH])
-        removed += Action.objects.filter(pk__in=batch).delete()[0] if batch else 0
-        if len(batch) < BATCH:
-            return removed
+        batch = list(old.values_list("pk", flat=True)[:DELETE_BATCH_SIZE])
+        deleted += Action.objects.filter(pk__in=batch).delete()[0] if batch else 0
+        if len(batch) < DELETE_BATCH_SIZE:
+            return deleted

@@ -1,4 +1,4 @@
-"""An action from a person's word to the WMS's answer."""
+"""Actions: sending one change to the WMS and showing the answer in the mirror."""
 
 import secrets
 from collections.abc import Mapping, Sequence
@@ -22,24 +22,28 @@ from ..models import InventoryItem, Mirrored
 from . import outcomes
 from .availability import available_actions, fields
 from .outcomes import OPEN_STATES
-from .validation import Invalid, checked
+from .validation import Invalid, validated
 
-# An action that is still "sending" by then was left behind by a process that died.
-LEFT_BEHIND = action_sender.ANSWER_TIMEOUT + timedelta(seconds=20)
-ALPHABET = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"
-# By what two wishes to create something would be the same thing.
-NUMBERS = {
+# An action still "sending" after this time was abandoned by a process that died.
+ABANDONED_AFTER = action_sender.ANSWER_TIMEOUT + timedelta(seconds=20)
+REFERENCE_ALPHABET = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"
+# The value that identifies what an action creates: two requests with the same number mean the same thing.
+NUMBER_FIELDS = {
     ActionKind.CREATE_ORDER: "order_number",
     ActionKind.CREATE_INBOUND_SHIPMENT: "purchase_order_number",
 }
-# Not by the ORM, which takes longer to put this together than it takes to run.
+# Plain SQL, since the ORM takes longer to build this statement than the database takes to run it.
 KEY_OR_UNSETTLED = f"""
     SELECT * FROM {Action._meta.db_table}
     WHERE connection_id = %s AND (key = %s OR kind = %s AND state IN (%s, %s) AND settle_at IS NOT NULL)"""
+STILL_UNKNOWN = (
+    "The same change was sent before, and Packr is still checking whether the WMS made it. Wait for the result, so "
+    "that it is not made twice."
+)
 
 
 class KeyTaken(Refused):
-    """The refusal of a key that was used for another change before."""
+    """The refusal of an idempotency key that was used for a different change before."""
 
     def __init__(self) -> None:
         super().__init__("This key was used for another change before. Use a new one.", status=HTTPStatus.CONFLICT)
@@ -55,73 +59,82 @@ def act(
     row: Mirrored | None = None,
     through: str = Through.PAGE,
 ) -> Action:
-    """Send a change to the WMS and show it in the mirror. What came of it is the returned action's `state`.
+    """Prepare and send an action: see `prepare` and `send`."""
+    return send(prepare(connection, kind, values=values, person=person, key=key, row=row, through=through))
 
-    `row` is what is changed. The same `key` again returns the same action, and nothing is sent. Raises
-    PermissionDenied, Refused, Invalid and KeyTaken, and then nothing was sent; never for what the WMS says. Must
-    not be called inside a transaction: the action has to be on record before the request leaves.
+
+def prepare(
+    connection: Connection,
+    kind: ActionKind,
+    *,
+    values: Mapping[str, Any],
+    person: Any,
+    key: str,
+    row: Mirrored | None = None,
+    through: str = Through.PAGE,
+) -> Action:
+    """Return an unsaved action with validated values, ready for `send`.
+
+    `row` is the record to change; None for an action that creates one. Raises PermissionDenied, Refused if the
+    action is unavailable, and Invalid.
     """
     if not access.allows(person, ACT, connection.workspace):
         raise PermissionDenied("Only an admin of this workspace may do this.")
-    _belongs(connection, kind, row)
-    reason = available_actions(connection)[kind]
-    # What was sent before the connection broke is still told.
-    if reason and not Action.objects.filter(connection=connection, key=key).exists():
-        raise Refused(reason, status=HTTPStatus.CONFLICT)
-    found = checked(values, fields(connection, kind, row))
-    action, is_new = _on_record(connection, kind, found, person, key, row, through)
-    if is_new:
-        outcomes.take(action, action_sender.send(action))
-    return action
-
-
-def _belongs(connection: Connection, kind: ActionKind, row: Mirrored | None) -> None:
     if kind.creates == (row is not None):
         raise ValueError(f"{kind} takes {'no' if kind.creates else 'a'} row")
     if row is not None and (row.connection_id != connection.pk or not isinstance(row, TABLES[kind.entity].model)):
         raise ValueError(f"{row!r} is not of this connection, or nothing for {kind}")
-
-
-def _on_record(
-    connection: Connection,
-    kind: ActionKind,
-    values: dict[str, Any],
-    person: Any,
-    key: str,
-    row: Mirrored | None,
-    through: str,
-) -> tuple[Action, bool]:
-    """The action of this key, committed before anything is sent, and whether it is new. Raises KeyTaken, Invalid."""
-    moment = now()
-    new = Action(
+    reason = available_actions(connection)[kind]
+    # A repeated request gets its stored outcome even if the connection has broken since.
+    if reason and not Action.objects.filter(connection=connection, key=key).exists():
+        raise Refused(reason, status=HTTPStatus.CONFLICT)
+    accepted = validated(values, fields(connection, kind, row))
+    return Action(
         connection=connection,
         kind=kind,
         entity=kind.entity,
         external_id=row.external_id if row else "",
-        reference=f"packr-{''.join(secrets.choice(ALPHABET) for _ in range(12))}",
+        reference=f"packr-{''.join(secrets.choice(REFERENCE_ALPHABET) for _ in range(12))}",
         key=key,
-        values=values,
-        before=_before(kind, values, row),
+        values=accepted,
+        before=_before(kind, accepted, row),
         person=person,
         through=through,
-        asked_at=moment,
-        settle_at=moment + LEFT_BEHIND,
     )
+
+
+def send(prepared: Action) -> Action:
+    """Send a prepared action to the WMS and show an accepted one in the mirror. Return the action with its `state`.
+
+    An action with the same key that was sent before is returned instead, and nothing is sent. Raises KeyTaken and
+    Invalid, and then nothing was sent; never raises for the WMS's answer. Must not be called inside a transaction: the
+    action is committed before the request leaves.
+    """
+    action = _recorded(prepared)
+    if action is prepared:
+        outcomes.store(action, action_sender.send(action))
+    return action
+
+
+def _recorded(new: Action) -> Action:
+    """Commit the new action, or return the one recorded before under the same key. Raises KeyTaken and Invalid."""
+    new.asked_at = now()
+    new.settle_at = new.asked_at + ABANDONED_AFTER
     try:
         with transaction.atomic(durable=True):
-            # In a row: of two wishes for the same thing the second sees the first.
-            Connection.objects.select_for_update().values_list("pk").get(pk=connection.pk)
-            found = list(Action.objects.raw(KEY_OR_UNSETTLED, [connection.pk, key, kind, *OPEN_STATES]))
-            known = next((one for one in found if one.key == key), None)
+            # One at a time per connection: of two requests for the same thing, the second sees the first.
+            Connection.objects.select_for_update().values_list("pk").get(pk=new.connection_id)
+            found = list(Action.objects.raw(KEY_OR_UNSETTLED, [new.connection_id, new.key, new.kind, *OPEN_STATES]))
+            known = next((action for action in found if action.key == new.key), None)
             if known is None:
-                _refuse_twice(new, found)
+                _refuse_repeated(new, found)
                 new.save(force_insert=True)
-                return new, True
+                return new
     except IntegrityError:
-        known = Action.objects.get(connection=connection, key=key)
+        known = Action.objects.get(connection=new.connection_id, key=new.key)
     if not _is_same(known, new):
         raise KeyTaken
-    return known, False
+    return known
 
 
 def _is_same(known: Action, new: Action) -> bool:
@@ -129,27 +142,19 @@ def _is_same(known: Action, new: Action) -> bool:
     return known.kind == new.kind and known.values == new.values and same_target
 
 
-def _refuse_twice(new: Action, unsettled: Sequence[Action]) -> None:
-    """While nobody knows what became of a change, the same one is not sent by another key. Raises Invalid."""
-    kind = ActionKind(new.kind)
-    if kind.creates:
-        name = NUMBERS[kind]
-        same = name in new.values and any(one.values.get(name) == new.values[name] for one in unsettled)
+def _refuse_repeated(new: Action, unsettled: Sequence[Action]) -> None:
+    """Raise Invalid if the same change was sent under another key and its outcome is still unknown."""
+    name = NUMBER_FIELDS.get(ActionKind(new.kind), "")
+    if name:
+        is_repeated = name in new.values and any(one.values.get(name) == new.values[name] for one in unsettled)
     else:
-        name, same = "", any(one.external_id == new.external_id for one in unsettled)
-    if same:
-        raise Invalid(
-            {
-                name: [
-                    "The same change was sent already, and Packr is still finding out whether the WMS made it. Wait "
-                    "for that, so that it is not made twice."
-                ]
-            }
-        )
+        is_repeated = any(one.external_id == new.external_id for one in unsettled)
+    if is_repeated:
+        raise Invalid({name: [STILL_UNKNOWN]})
 
 
 def _before(kind: ActionKind, values: Mapping[str, Any], row: Mirrored | None) -> dict[str, Any]:
-    """What the mirror has of a count that is about to be changed: by that a lost answer can be found out."""
+    """Return the mirrored count that an adjustment is about to change; it shows later whether a lost one was made."""
     if kind != ActionKind.ADJUST_INVENTORY or not isinstance(row, InventoryItem):
         return {}
     level = row.levels.filter(warehouse_id=str(values.get("warehouse_id"))).first()

@@ -1,4 +1,4 @@
-"""What a person entered, checked by the fields of the action, in one plain form."""
+"""Validation of an action's values: from a form or from JSON to typed values, or errors by field."""
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date
@@ -8,59 +8,67 @@ from typing import Any
 from integrations.connectors.actions import Field
 from integrations.connectors.parsing import clean, number
 
-MISSING = "This is needed."
-MOST_LINES = 500
-LONGEST_TEXT = 2000
-LARGEST = 10**9
+REQUIRED = "Required."
+MAX_LINES = 500
+MAX_TEXT_LENGTH = 2000
+MAX_NUMBER = 10**9
 
-Errors = dict[str, list[str]]
+FieldErrors = dict[str, list[str]]
 
 
 class Invalid(Exception):
-    """Values that can't be sent. `fields` are messages by path, such as `line_items.0.quantity`; "" is about all."""
+    """Values that can't be sent.
 
-    def __init__(self, fields: Errors) -> None:
-        super().__init__(" ".join(f"{path}: {' '.join(said)}" for path, said in fields.items()))
+    `fields` holds messages by path, such as `line_items.0.quantity`; the path "" stands for the whole form.
+    """
+
+    def __init__(self, fields: FieldErrors) -> None:
+        super().__init__(" ".join(f"{path}: {' '.join(texts)}" for path, texts in fields.items()))
         self.fields = fields
 
 
-def checked(given: Mapping[str, Any], fields: Sequence[Field]) -> dict[str, Any]:
-    """The values as plain JSON without what is empty: days as 2026-03-01, decimals as text. Raises Invalid."""
-    errors: Errors = {}
-    found = _object(given, fields, "", errors)
+def validated(given: Mapping[str, Any], fields: Sequence[Field]) -> dict[str, Any]:
+    """Return the values as plain JSON without empty ones: days as 2026-03-01, decimals as text. Raises Invalid."""
+    errors: FieldErrors = {}
+    values = _object(given, fields, "", errors)
     if errors:
         raise Invalid(errors)
-    return found
+    return values
 
 
-def _object(given: Mapping[str, Any], fields: Sequence[Field], path: str, errors: Errors) -> dict[str, Any]:
+def is_empty(value: Any) -> bool:
+    """Return whether a value counts as not given."""
+    return value is None or value in ("", [], {})
+
+
+def _object(given: Mapping[str, Any], fields: Sequence[Field], prefix: str, errors: FieldErrors) -> dict[str, Any]:
     known = {field.name for field in fields}
     for name in given:
         if name not in known:
-            errors[f"{path}{str(name)[:100]}"] = ["There is no such field."]
-    found = {}
+            errors[f"{prefix}{str(name)[:100]}"] = ["There is no such field."]
+    values = {}
     for field in fields:
-        here = f"{path}{field.name}"
+        path = f"{prefix}{field.name}"
         value = given.get(field.name)
         if isinstance(value, str):
             value = clean(value).strip()
-        if value is None or value in ("", [], {}):
+        if is_empty(value):
             if field.required:
-                errors[here] = [MISSING]
+                errors[path] = [REQUIRED]
             continue
         try:
-            read = _value(field, value, here, errors)
+            parsed = _parsed(field, value, path, errors)
         except ValueError as error:
-            errors[here] = [str(error)]
+            errors[path] = [str(error)]
             continue
-        if read not in (None, "", [], {}):
-            found[field.name] = read
-        elif field.required and not any(one.startswith(here) for one in errors):
-            errors[here] = [MISSING]
-    return found
+        if not is_empty(parsed):
+            values[field.name] = parsed
+        elif field.required and not any(other.startswith(path) for other in errors):
+            errors[path] = [REQUIRED]
+    return values
 
 
-def _value(field: Field, value: Any, path: str, errors: Errors) -> Any:
+def _parsed(field: Field, value: Any, path: str, errors: FieldErrors) -> Any:
     if field.kind == "lines":
         return _lines(field, value, path, errors)
     if field.kind == "address":
@@ -69,30 +77,30 @@ def _value(field: Field, value: Any, path: str, errors: Errors) -> Any:
         return _object(value, field.fields, f"{path}.", errors)
     if isinstance(value, list | Mapping):
         raise ValueError("Enter one value.")
-    read: Callable[[Field, Any], Any] = READERS.get(field.kind, _text)
-    return read(field, value)
+    parse: Callable[[Field, Any], Any] = PARSERS.get(field.kind, _text)
+    return parse(field, value)
 
 
-def _lines(field: Field, value: Any, path: str, errors: Errors) -> list[dict[str, Any]]:
+def _lines(field: Field, value: Any, path: str, errors: FieldErrors) -> list[dict[str, Any]]:
     if not isinstance(value, list) or not all(isinstance(line, Mapping) for line in value):
         raise ValueError("Enter a list of lines.")
-    if len(value) > MOST_LINES:
-        raise ValueError(f"At most {MOST_LINES} lines can be sent at once.")
-    return [_object(line, field.fields, f"{path}.{place}.", errors) for place, line in enumerate(value)]
+    if len(value) > MAX_LINES:
+        raise ValueError(f"Send at most {MAX_LINES} lines.")
+    return [_object(line, field.fields, f"{path}.{index}.", errors) for index, line in enumerate(value)]
 
 
 def _text(field: Field, value: Any) -> str:
     text = str(value)
-    if isinstance(value, bool) or len(text) > LONGEST_TEXT:
-        raise ValueError(f"Enter a text of at most {LONGEST_TEXT} characters.")
+    if isinstance(value, bool) or len(text) > MAX_TEXT_LENGTH:
+        raise ValueError(f"Enter at most {MAX_TEXT_LENGTH:,} characters.")
     return text
 
 
 def _integer(field: Field, value: Any) -> int:
-    found = _number(field, value)
-    if found != found.to_integral_value():
+    parsed = _number(field, value)
+    if parsed != parsed.to_integral_value():
         raise ValueError("Enter a whole number.")
-    return int(found)
+    return int(parsed)
 
 
 def _decimal(field: Field, value: Any) -> str:
@@ -101,14 +109,14 @@ def _decimal(field: Field, value: Any) -> str:
 
 def _number(field: Field, value: Any) -> Decimal:
     try:
-        found = Decimal(str(value)) if not isinstance(value, bool) else Decimal("NaN")
+        parsed = Decimal(str(value)) if not isinstance(value, bool) else Decimal("NaN")
     except InvalidOperation:
-        found = Decimal("NaN")
-    if not found.is_finite() or abs(found) > LARGEST or found.as_tuple().exponent < -6:  # type: ignore[operator]
+        parsed = Decimal("NaN")
+    if not parsed.is_finite() or abs(parsed) > MAX_NUMBER or parsed.as_tuple().exponent < -6:  # type: ignore[operator]
         raise ValueError("Enter a number.")
-    if field.least is not None and found < field.least:
+    if field.least is not None and parsed < field.least:
         raise ValueError(f"Enter {field.least} or more.")
-    return found
+    return parsed
 
 
 def _day(field: Field, value: Any) -> str:
@@ -125,13 +133,13 @@ def _choice(field: Field, value: Any) -> str:
 
 
 def _flag(field: Field, value: Any) -> bool:
-    read = {"true": True, "on": True, "1": True, "false": False, "0": False}.get(str(value).lower())
-    if read is None:
+    parsed = {"true": True, "on": True, "1": True, "false": False, "0": False}.get(str(value).lower())
+    if parsed is None:
         raise ValueError("Choose yes or no.")
-    return read
+    return parsed
 
 
-READERS: Mapping[str, Callable[[Field, Any], Any]] = {
+PARSERS: Mapping[str, Callable[[Field, Any], Any]] = {
     "integer": _integer,
     "decimal": _decimal,
     "day": _day,

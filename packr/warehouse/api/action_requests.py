@@ -1,7 +1,6 @@
-"""Changing something at the WMS by program: the same service as the pages, with an Idempotency-Key."""
+"""API that changes something in the WMS, with an Idempotency-Key; it uses the same service as the pages."""
 
-from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any
 from uuid import uuid4
 
 from django.urls import path, reverse
@@ -15,7 +14,7 @@ from rest_framework.views import APIView
 from integrations.connectors.actions import ActionKind
 from integrations.entities import Entity
 from integrations.errors import Kind
-from integrations.models import Action, ActionState, Connection
+from integrations.models import Action, ActionState, Connection, Through
 from packr.workspaces import access
 from packr.workspaces.api_errors import Error, body
 from packr.workspaces.models import ACT, Scope
@@ -24,133 +23,91 @@ from .. import actions
 from ..mirror.schema import TABLES
 from ..models import Mirrored
 from ..stock import precheck
+from ..stock.check import StockCheck
 from .actions import ActionRow, serialize_action
 
-Method = TypeVar("Method", bound=Callable[..., Response])
-LONGEST_KEY = 255
-KEY = OpenApiParameter(
+MAX_KEY_LENGTH = 255
+KEY_PARAMETER = OpenApiParameter(
     "Idempotency-Key",
     str,
     OpenApiParameter.HEADER,
-    description="Yours, up to 255 characters, new for each change. The same key again sends nothing and answers the "
-    "same; with other content it is refused (409). Without one, a repeat is a second change.",
+    description=f"Your own key, up to {MAX_KEY_LENGTH} characters, new for each change. A request with a key that was "
+    "used before sends nothing and returns the first answer; with different content it is refused (409). Without a "
+    "key, a repeated request is a second change.",
 )
-ANSWERS = {202: ActionRow, 400: Error, 401: Error, 403: Error, 404: Error, 409: Error, 422: Error, 503: Error}
-BODY: dict[str, Any] = {
+ERROR_RESPONSES = {400: Error, 401: Error, 403: Error, 404: Error, 409: Error, 422: Error, 503: Error}
+BODY_SCHEMA: dict[str, Any] = {
     "type": "object",
     "additionalProperties": True,
-    "description": "The fields of the change, as `GET /api/v1/connections/{id}/actions/` names them.",
+    "description": "The fields of the change, as listed by `GET /api/v1/connections/{id}/actions/`.",
 }
-NEW_BODY = BODY | {
+CREATE_BODY_SCHEMA = BODY_SCHEMA | {
     "properties": {
-        "connection": {"type": "integer", "description": "where; needed when several could be meant"},
+        "connection": {"type": "integer", "description": "the connection to send it to; required if several offer it"},
         "check_stock": {
             "type": "boolean",
-            "description": "of a new order: send it only when all of it is in stock; else 409 says what is short",
+            "description": "for a new order: send it only if all of it is in stock; otherwise 409 lists what is short",
         },
     }
 }
 DESCRIPTION = (
-    "For admins. Sent to the WMS at once. {} 202: the WMS’s answer was lost, and Packr looks up what became of it; "
-    "follow it at its `url`, and don’t send it again. 422: the WMS refused it, in its own words. 503: it was not sent, "
-    "because the WMS can’t be reached or is limiting requests. `GET /api/v1/connections/{{id}}/actions/` tells the "
-    "fields."
+    "For admins. Sent to the WMS immediately. {} 202: the WMS’s answer was lost, and Packr checks whether the change "
+    "was made; follow it at its `url`, and don’t send it again. 422: the WMS refused it; the error has its own words. "
+    "503: it was not sent, because the WMS is unreachable or is limiting requests. "
+    "`GET /api/v1/connections/{{id}}/actions/` lists the fields."
 )
 
 
-def sends(kind: ActionKind) -> Callable[[Method], Method]:
-    """A method's description in the schema."""
-    first = "201: it is there." if kind.creates else "200: it is done."
-    described: Callable[[Method], Method] = extend_schema(
-        operation_id=kind.replace("-", "_"),
-        summary=kind.label,
-        description=DESCRIPTION.format(first),
-        parameters=[KEY],
-        request={"application/json": NEW_BODY if kind.creates else BODY},
-        responses={201 if kind.creates else 200: ActionRow, **ANSWERS},
-    )
-    return described
-
-
 class ActionEndpoint(APIView):
-    """What sends a change: its kind, and the row of the address unless it creates one."""
+    """View that sends a change to the WMS."""
 
     scope = Scope.ACT
 
     def send(self, request: Request, kind: ActionKind, pk: int | None = None) -> Response:
+        """Send a change of the record `pk`, or one that creates a record, and return the response."""
         values = _values(request)
         row = _row(request, kind, pk) if pk else None
         connection = row.connection if row else _connection(request, kind, values.pop("connection", None))
-        key, checks = _key(request), values.pop("check_stock", False) is True
+        key, must_check_stock = _key(request), values.pop("check_stock", False) is True
         try:
-            found = precheck.of(connection, kind, actions.fields(connection, kind), values, key) if checks else None
-            if found and not found.is_fine:
-                return _short(found)
-            action = actions.act(connection, kind, values=values, person=request.user, key=key, row=row, through="api")
+            prepared = actions.prepare(
+                connection, kind, values=values, person=request.user, key=key, row=row, through=Through.API
+            )
+            stock = precheck.check_new_order(prepared) if must_check_stock else None
+            if stock and stock.needs_confirmation:
+                return _out_of_stock(stock)
+            action = actions.send(prepared)
         except actions.Invalid as error:
-            raise serializers.ValidationError(
-                {name or "request": said for name, said in error.fields.items()}
-            ) from None
-        precheck.keep(found, action)
-        return _answer(request, action)
+            fields = {name or "request": texts for name, texts in error.fields.items()}
+            raise serializers.ValidationError(fields) from None
+        return _response(request, action)
 
 
-class CreatesOrder(ActionEndpoint):
-    @sends(ActionKind.CREATE_ORDER)
-    def post(self, request: Request) -> Response:
-        return self.send(request, ActionKind.CREATE_ORDER)
+def _endpoint(kind: ActionKind, method: str = "post") -> type[ActionEndpoint]:
+    """Return the view of one kind of action, described in the schema."""
+
+    @extend_schema(
+        operation_id=kind.replace("-", "_"),
+        summary=kind.label,
+        description=DESCRIPTION.format("201: the record was created." if kind.creates else "200: the change was made."),
+        parameters=[KEY_PARAMETER],
+        request={"application/json": CREATE_BODY_SCHEMA if kind.creates else BODY_SCHEMA},
+        responses={201 if kind.creates else 200: ActionRow, 202: ActionRow, **ERROR_RESPONSES},
+    )
+    def handle(self: ActionEndpoint, request: Request, pk: int | None = None) -> Response:
+        return self.send(request, kind, pk)
+
+    return type(kind.label.title().replace(" ", ""), (ActionEndpoint,), {method: handle})
 
 
-class CreatesInboundShipment(ActionEndpoint):
-    @sends(ActionKind.CREATE_INBOUND_SHIPMENT)
-    def post(self, request: Request) -> Response:
-        return self.send(request, ActionKind.CREATE_INBOUND_SHIPMENT)
-
-
-class UpdatesInboundShipment(ActionEndpoint):
-    @sends(ActionKind.UPDATE_INBOUND_SHIPMENT)
-    def patch(self, request: Request, pk: int) -> Response:
-        return self.send(request, ActionKind.UPDATE_INBOUND_SHIPMENT, pk)
-
-
-class UpdatesProduct(ActionEndpoint):
-    @sends(ActionKind.UPDATE_PRODUCT)
-    def patch(self, request: Request, pk: int) -> Response:
-        return self.send(request, ActionKind.UPDATE_PRODUCT, pk)
-
-
-class HoldOrder(ActionEndpoint):
-    @sends(ActionKind.HOLD_ORDER)
-    def post(self, request: Request, pk: int) -> Response:
-        return self.send(request, ActionKind.HOLD_ORDER, pk)
-
-
-class ReleaseOrder(ActionEndpoint):
-    @sends(ActionKind.RELEASE_ORDER)
-    def post(self, request: Request, pk: int) -> Response:
-        return self.send(request, ActionKind.RELEASE_ORDER, pk)
-
-
-class CancelOrder(ActionEndpoint):
-    @sends(ActionKind.CANCEL_ORDER)
-    def post(self, request: Request, pk: int) -> Response:
-        return self.send(request, ActionKind.CANCEL_ORDER, pk)
-
-
-class AdjustInventory(ActionEndpoint):
-    @sends(ActionKind.ADJUST_INVENTORY)
-    def post(self, request: Request, pk: int) -> Response:
-        return self.send(request, ActionKind.ADJUST_INVENTORY, pk)
-
-
-# What the addresses of lists and of single records take besides reading.
-ON_LISTS: dict[Entity, type[ActionEndpoint]] = {
-    Entity.ORDERS: CreatesOrder,
-    Entity.INBOUND_SHIPMENTS: CreatesInboundShipment,
+# The actions at the addresses of lists and of single records, beside reading.
+LIST_ACTIONS: dict[Entity, type[ActionEndpoint]] = {
+    Entity.ORDERS: _endpoint(ActionKind.CREATE_ORDER),
+    Entity.INBOUND_SHIPMENTS: _endpoint(ActionKind.CREATE_INBOUND_SHIPMENT),
 }
-ON_RECORDS: dict[Entity, type[ActionEndpoint]] = {
-    Entity.INBOUND_SHIPMENTS: UpdatesInboundShipment,
-    Entity.PRODUCTS: UpdatesProduct,
+RECORD_ACTIONS: dict[Entity, type[ActionEndpoint]] = {
+    Entity.INBOUND_SHIPMENTS: _endpoint(ActionKind.UPDATE_INBOUND_SHIPMENT, "patch"),
+    Entity.PRODUCTS: _endpoint(ActionKind.UPDATE_PRODUCT, "patch"),
 }
 
 
@@ -161,10 +118,10 @@ def _values(request: Request) -> dict[str, Any]:
 
 
 def _key(request: Request) -> str:
-    """The key of the header, or one that nobody used before."""
+    """Return the key from the header, or a new one."""
     given = request.headers.get("Idempotency-Key", "").strip()
-    if len(given) > LONGEST_KEY or not given.isprintable():
-        raise serializers.ValidationError({"Idempotency-Key": [f"Use at most {LONGEST_KEY} printable characters."]})
+    if len(given) > MAX_KEY_LENGTH or not given.isprintable():
+        raise serializers.ValidationError({"Idempotency-Key": [f"Use at most {MAX_KEY_LENGTH} printable characters."]})
     return given or uuid4().hex
 
 
@@ -174,31 +131,30 @@ def _row(request: Request, kind: ActionKind, pk: int) -> Mirrored:
 
 
 def _connection(request: Request, kind: ActionKind, given: Any) -> Connection:
-    """The connection that was named, or the only one that can do it."""
-    ours = access.visible(request.user, Connection.objects.select_related("workspace"))
+    """Return the connection that was named, or the only one that offers the action."""
+    visible = access.visible(request.user, Connection.objects.select_related("workspace"))
     if given is None:
-        able = [one for one in ours if one.is_live and not actions.available_actions(one)[kind]] or list(ours)
+        able = [one for one in visible if one.is_live and not actions.available_actions(one)[kind]] or list(visible)
         if len(able) != 1:
-            raise serializers.ValidationError({"connection": ["Name the connection that it is sent to."]})
+            raise serializers.ValidationError({"connection": ["Name the connection to send it to."]})
         given = able[0].pk
-    if type(given) is not int or not ours.filter(pk=given).exists():
+    if type(given) is not int or not visible.filter(pk=given).exists():
         raise serializers.ValidationError({"connection": ["There is no such connection."]})
-    return access.get(request.user, ours, given, ACT)
+    return access.get(request.user, visible, given, ACT)
 
 
-def _short(found: precheck.Found) -> Response:
-    """What is short, by line; nothing was sent."""
-    lines = found.check.lines
+def _out_of_stock(stock: StockCheck) -> Response:
+    """Return what is short, by line; nothing was sent."""
     fields = {
-        f"line_items.{place}.sku": [f"{line.sku}: {line.asked:f} asked, {line.available:f} available."]
-        for place, line in enumerate(lines)
-        if line in found.check.missing
+        f"line_items.{index}.sku": [f"{line.sku}: {line.asked:f} asked, {line.available:f} available."]
+        for index, line in enumerate(stock.lines)
+        if line in stock.missing
     }
-    return Response(body("out_of_stock", f"{found.check.sentence()} Nothing was sent.", fields), status=409)
+    return Response(body("out_of_stock", f"{stock.sentence()} Nothing was sent.", fields), status=409)
 
 
-def _answer(request: Request, action: Action) -> Response:
-    """What came of it. The address of the action is in `Location`, whatever it is."""
+def _response(request: Request, action: Action) -> Response:
+    """Return the outcome, with the address of the action in `Location`."""
     headers = {"Location": request.build_absolute_uri(reverse("api_action", args=[action.pk]))}
     if action.state == ActionState.REFUSED:
         return _refused(action, headers)
@@ -211,14 +167,14 @@ def _refused(action: Action, headers: dict[str, str]) -> Response:
     status = 503 if action.failure in (Kind.RATE_LIMITED, Kind.UNREACHABLE) else 422
     if action.retry_at:
         headers["Retry-After"] = str(max(1, round((action.retry_at - now()).total_seconds())))
-    fields = {name or "request": said for name, said in action.errors.items()}
-    told = body(action.failure or "refused", action.message, fields, origin=action.origin or "packr")
-    return Response(told, status=status, headers=headers)
+    fields = {name or "request": texts for name, texts in action.errors.items()}
+    error = body(action.failure or "refused", action.message, fields, origin=action.origin or "packr")
+    return Response(error, status=status, headers=headers)
 
 
 urlpatterns = [
-    path("orders/<int:pk>/hold/", HoldOrder.as_view(), name="api_hold_order"),
-    path("orders/<int:pk>/release/", ReleaseOrder.as_view(), name="api_release_order"),
-    path("orders/<int:pk>/cancel/", CancelOrder.as_view(), name="api_cancel_order"),
-    path("inventory/<int:pk>/adjust/", AdjustInventory.as_view(), name="api_adjust_inventory"),
+    path("orders/<int:pk>/hold/", _endpoint(ActionKind.HOLD_ORDER).as_view(), name="api_hold_order"),
+    path("orders/<int:pk>/release/", _endpoint(ActionKind.RELEASE_ORDER).as_view(), name="api_release_order"),
+    path("orders/<int:pk>/cancel/", _endpoint(ActionKind.CANCEL_ORDER).as_view(), name="api_cancel_order"),
+    path("inventory/<int:pk>/adjust/", _endpoint(ActionKind.ADJUST_INVENTORY).as_view(), name="api_adjust_inventory"),
 ]

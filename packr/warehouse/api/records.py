@@ -157,7 +157,7 @@ def _urlpatterns_for(entity: Entity) -> list[Any]:
 
 def _view(base: type[APIView], entity: Entity, described: Any) -> Any:
     """The view of one entity's lists or records, with what its address takes besides reading."""
-    writes = (action_requests.ON_LISTS if base is Records else action_requests.ON_RECORDS).get(entity)
+    writes = (action_requests.LIST_ACTIONS if base is Records else action_requests.RECORD_ACTIONS).get(entity)
     bases = (base, writes) if writes else (base,)
     view: type[APIView] = type(f"{TABLES[entity].model.__name__}{base.__name__}", bases, {"entity": entity})
     extend_schema_view(get=described)(view)

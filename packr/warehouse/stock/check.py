@@ -18,7 +18,7 @@ from . import allocation, inventory
 from .allocation import Need, Units
 from .inventory import Wanted
 
-__all__ = ["Check", "Line", "Parcel", "Verdict", "Wanted", "check"]
+__all__ = ["Line", "Parcel", "StockCheck", "Verdict", "Wanted", "check"]
 
 
 class Verdict(StrEnum):
@@ -60,7 +60,7 @@ class Parcel:
 
 
 @dataclass(frozen=True, slots=True)
-class Check:
+class StockCheck:
     """What a stock check found.
 
     `as_of`: the age of the numbers; `was_read`: they were read in the WMS for this check or shortly before; `is_old`:
@@ -89,9 +89,9 @@ class Check:
         return self.verdict == Verdict.ENOUGH
 
     @property
-    def needs_choice(self) -> bool:
-        """Whether a person has to say that numbers of long ago will do."""
-        return self.is_old and bool(self.trouble)
+    def needs_confirmation(self) -> bool:
+        """Whether a person has to confirm the order: stock is short, or its numbers are old and can't be updated."""
+        return not self.is_enough or (self.is_old and bool(self.trouble))
 
     @property
     def is_overridden(self) -> bool:
@@ -117,7 +117,7 @@ class Check:
         ]
         return f"Short: {', '.join(said)}."
 
-    def kept(self) -> dict[str, Any]:
+    def as_json(self) -> dict[str, Any]:
         """The check as plain JSON, to be kept beside what was done in spite or because of it."""
         return {
             "verdict": self.verdict,
@@ -138,7 +138,7 @@ def check(
     placed: bool = False,
     live: bool | None = None,
     moment: datetime | None = None,
-) -> Check:
+) -> StockCheck:
     """Whether these lines can be filled, from `warehouse` (its external id) or any.
 
     `customer` narrows SKUs to one account of the WMS. `placed`: it is an order that exists, so what is allocated may be
@@ -154,7 +154,7 @@ def check(
         onhand = allocation.shelves(units.items(), onhand=True).get(warehouse, {})
     able = [one for one in sorted(shelves) if allocation.complete(found.needs, shelves[one])]
     parcels = {} if able or warehouse else allocation.split(found.needs, shelves)
-    return Check(
+    return StockCheck(
         lines=tuple(_lines(found.needs, units, everywhere, onhand if placed else None)),
         as_of=found.as_of,
         was_read=found.was_read,

@@ -89,7 +89,7 @@ def _read_at(connection: Connection, items: Sequence[InventoryItem], age: data_a
 
 def _read_live(connection: Connection, ids: Sequence[str]) -> str:
     """Read these items in the WMS and update the mirror with them; why that was not possible, or nothing."""
-    trouble = live_lookup.why_not(connection, Entity.INVENTORY)
+    trouble = live_lookup.unavailable_reason(connection, Entity.INVENTORY)
     if trouble:
         return trouble
     resource = connection.connector.resources[Entity.INVENTORY]

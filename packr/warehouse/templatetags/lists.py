@@ -1,4 +1,4 @@
-"""What a list says beside its rows: sorting, filters, saved views; and the way from screen to screen."""
+"""Formatting of what surrounds a list: sorting, filters, saved views, and the navigation between screens."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ from packr.warehouse.lists.screens import BY_NAME, Column, Filter, Screen, Sort
 
 register = template.Library()
 
-# The sections of the left rail: an icon, and the screens of which the first one is the section's own.
+# The sections of the navigation: an icon, and the names of their screens, the section's own first.
 SECTIONS = (
     ("shopping-bag", ("orders", "order_shipments", "order_channels")),
     ("archive-box", ("inventory",)),
@@ -28,16 +28,16 @@ SECTIONS = (
 
 @register.simple_tag
 def heading(column: Column, sort: Sort) -> dict[str, str]:
-    """What a sortable column head needs: the `sort` its link asks for, and its present `aria` direction."""
+    """Return the `sort` that a column head links to, and its present direction for `aria-sort`."""
     descending = f"-{column.field}"
     direction = {column.field: "ascending", descending: "descending"}.get(sort.name, "")
     return {"sort": descending if direction == "ascending" else column.field, "aria": direction}
 
 
 @register.simple_tag
-def choices(filter: Filter, asked: ListQuery, page: ListPage) -> list[dict[str, Any]]:
-    """The values of a filter: what the address says, the word for it, and whether it is chosen."""
-    chosen = asked.filters.get(filter.name, "")
+def choices(filter: Filter, query: ListQuery, page: ListPage) -> list[dict[str, Any]]:
+    """Return the choices of a filter, with the chosen one even if no row has it any more."""
+    chosen = query.filters.get(filter.name, "")
     pairs = list(filter.words) if filter.options is None else page.choices.get(filter.name, [])
     if chosen and chosen not in dict(pairs):
         pairs = [*pairs, (chosen, chosen.partition(":")[2] or chosen)]
@@ -45,31 +45,30 @@ def choices(filter: Filter, asked: ListQuery, page: ListPage) -> list[dict[str, 
 
 
 @register.simple_tag
-def home_view(asked: ListQuery, page: ListPage) -> View | None:
-    """The saved view that a list shows just now, unless it is narrowed otherwise."""
-    return next((view for view in page.views if view.address == asked.address), None)
+def home_view(query: ListQuery, page: ListPage) -> View | None:
+    """Return the saved view that the list shows, if any."""
+    return next((view for view in page.views if view.address == query.address), None)
 
 
 @register.simple_tag(takes_context=True)
 def rail(context: Context) -> list[dict[str, Any]]:
-    """The sections of the left rail; the one that the page is in has its further screens below it."""
-    here, path = context["place"], context["request"].path
+    """Return the sections of the navigation; the current one includes its further screens."""
+    request_context, path = context["place"], context["request"].path
     return [
         _section(icon, [BY_NAME[name] for name in names], path)
         for icon, names in SECTIONS
-        if is_visible(BY_NAME[names[0]].entity, bills=here.may_view_bills)
+        if is_visible(BY_NAME[names[0]].entity, bills=request_context.may_view_bills)
     ]
 
 
 def _section(icon: str, screens: list[Screen], path: str) -> dict[str, Any]:
-    links = [{"label": one.title, "url": reverse(one.name), "current": False} for one in screens]
-    for link in links:
-        link["current"] = path.startswith(str(link["url"]))
+    urls = [(screen.title, reverse(screen.name)) for screen in screens]
+    links = [{"label": label, "url": url, "current": path.startswith(url)} for label, url in urls]
     inside = any(link["current"] for link in links)
     return {"icon": icon, "inside": inside, "first": links[0], "links": links if inside and len(links) > 1 else ()}
 
 
 @register.simple_tag
-def unnarrowed(asked: ListQuery) -> str:
-    """The address of the whole list, in the order it has now."""
-    return f"?{urlencode({'sort': asked.sort.name})}"
+def unnarrowed(query: ListQuery) -> str:
+    """Return the address of the whole list in its present order."""
+    return f"?{urlencode({'sort': query.sort.name})}"

@@ -1,4 +1,4 @@
-"""The words and looks of what a WMS says about its records."""
+"""Formatting of records: statuses, cells of lists and single values. No tag runs a query."""
 
 import json
 import re
@@ -20,11 +20,13 @@ from integrations.models import Connection
 from packr.warehouse.lists.screens import BY_NAME, Column
 from packr.warehouse.mirror.schema import TABLES
 from packr.warehouse.models import Mirrored, Override
+from packr.warehouse.models.overrides import OverrideState
+from packr.warehouse.stock.check import Verdict
 from packr.workspaces.formatting import day, exact, listed, money, quantity, whole_days, zone_of
 
 register = template.Library()
 
-# The unified statuses of orders, order shipments and inbound shipments: icon and tone.
+# Icon and tone of the unified statuses of orders, order shipments, inbound shipments and returns.
 STATUSES = {
     "open": ("inbox", "neutral"),
     "confirmed": ("check", "info"),
@@ -42,26 +44,52 @@ STATUSES = {
     "cancelled": ("no-symbol", "neutral"),
 }
 HOLD = {"icon": "pause-circle", "word": "On hold", "tone": "warning"}
+VERDICTS = {
+    Verdict.ENOUGH: ("check-circle", "Enough", "positive"),
+    Verdict.DEPENDS: ("lock-closed", "Allocated", "info"),
+    Verdict.SHORT: ("exclamation-triangle", "Short", "warning"),
+    Verdict.UNKNOWN: ("question-mark-circle", "Not in the inventory", "warning"),
+}
+OVERRIDE_STATES = {
+    OverrideState.ACTIVE: ("pencil-square", "info"),
+    OverrideState.REPLACED: ("arrow-path", "neutral"),
+    OverrideState.EXPIRED: ("clock", "neutral"),
+    OverrideState.ENDED: ("stop-circle", "neutral"),
+}
 
 
 @register.inclusion_tag("components/_badge.html")
 def record_status(status: str | None) -> dict[str, str]:
-    """The status of an order, an order shipment, an inbound shipment or a return."""
+    """Return the badge of a record's status."""
     icon, tone = STATUSES.get(status or "", ("question-mark-circle", "neutral"))
     return {"icon": icon, "word": worded(status) or "Unknown", "tone": tone}
 
 
+@register.inclusion_tag("components/_badge.html")
+def stock_verdict(verdict: Verdict) -> dict[str, str]:
+    """Return the badge of a stock check, or of one of its lines."""
+    icon, word, tone = VERDICTS[Verdict(verdict)]
+    return {"icon": icon, "word": word, "tone": tone}
+
+
+@register.inclusion_tag("components/_badge.html")
+def override_state(state: OverrideState) -> dict[str, str]:
+    """Return the badge of an override's state."""
+    icon, tone = OVERRIDE_STATES[state]
+    return {"icon": icon, "word": str(state.label), "tone": tone}
+
+
 @register.filter
 def worded(code: str | None) -> str:
-    """A unified code as a word: `in-transit` is `In transit`."""
+    """Return a unified code as words: `in-transit` as `In transit`."""
     return (code or "").replace("_", " ").replace("-", " ").capitalize()
 
 
 @register.simple_tag(takes_context=True)
 def cell(context: Context, row: Mirrored, column: Column) -> str:
-    """What a list's row has in a column.
+    """Return a row's cell in a column of a list.
 
-    Written here and not in a template: a page has hundreds of cells, and an include for each took most of its time.
+    This is code, not a template: a page has hundreds of cells, and an include for each took most of its time.
     """
     if column.kind == "leads":
         return _lead(row, column)
@@ -84,7 +112,7 @@ NOT_GIVEN = mark_safe('<span class="muted" aria-hidden="true">–</span><span cl
 
 
 def _lead(row: Mirrored, column: Column) -> SafeString:
-    """The way to another screen, narrowed to what belongs to the row."""
+    """Return a link to another screen, filtered by the row."""
     screen, name = column.leads
     options = BY_NAME[screen].filter(name).options
     assert options is not None
@@ -94,7 +122,7 @@ def _lead(row: Mirrored, column: Column) -> SafeString:
 
 
 def _order(row: Mirrored, text: str) -> str:
-    """The order that a row is about: the way to it, where Packr knows it."""
+    """Return the row's order, linked if it is in the mirror."""
     found: Any = row
     if not found.order_pk:
         return format_html('<span class="code">{}</span>', text)
@@ -104,7 +132,7 @@ def _order(row: Mirrored, text: str) -> str:
 
 
 def _kit(row: Mirrored, is_kit: bool) -> str:
-    """What a kit is made of, with how many of each."""
+    """Return the parts of a kit, with the units of each."""
     parts: Any = getattr(row, "made_of", None) or ()
     if not is_kit or not parts:
         return "Yes" if is_kit else "No"
@@ -113,7 +141,7 @@ def _kit(row: Mirrored, is_kit: bool) -> str:
 
 
 def _overridden(row: Mirrored, column: Column, value: Any, override: Override) -> str:
-    """What a person put over a value, with what the WMS says beside it."""
+    """Return an overridden value, with the WMS's value beside it."""
     theirs = NOT_GIVEN if value is None or value == "" else _written(row, column, value)
     return format_html(
         '<strong>{}</strong> {} <span class="muted small">WMS: {}</span>',
@@ -130,7 +158,7 @@ def _override_badge() -> SafeString:
 
 
 def _written(row: Mirrored, column: Column, value: Any) -> str:
-    """A value that is given, by its kind."""
+    """Return a value that is not empty, by the column's kind."""
     if column.kind in WRITTEN:
         return WRITTEN[column.kind](row, value)
     if column.kind == "quantity":
@@ -164,58 +192,52 @@ def _status_badge(status: str | None, held: bool) -> SafeString:
 
 
 def _time(value: datetime | None, zone: tzinfo, *, only_day: bool) -> SafeString:
-    """As the tag `stamp`."""
+    """Return a time as the tag `stamp` does."""
     if value is None:
         return mark_safe('<span class="muted">–</span>')
     clock = "" if only_day else f", {value.astimezone(zone):%H:%M}"
     return format_html('<time datetime="{}">{}{}</time>', value.isoformat(), day(value, zone), clock)
 
 
-@register.simple_tag
-def name_in(names: dict[tuple[int, str], str], row: Mirrored, external_id: str | None) -> str:
-    """The name of a warehouse or a customer of the row's connection; its id where the name is not known."""
-    return names.get((row.connection_id, external_id or ""), external_id or "")
-
-
 @register.filter
 def entry(mapping: dict[str, Any], key: str) -> Any:
-    """The value of a key that is itself a variable; nothing when it is missing."""
+    """Return the value of a key that is a variable; None if it is missing."""
     return mapping.get(key)
 
 
 @register.filter
 def instant(text: str | None) -> datetime | None:
-    """A moment as a record holds it."""
+    """Return a record's ISO 8601 text as a time."""
     return datetime.fromisoformat(text) if text else None
 
 
 @register.filter
 def several(rows: Sequence[Any]) -> Sequence[Any]:
-    """The rows when there is more than one, else none: a single part says no more than its whole."""
+    """Return the rows if there is more than one: a single part only repeats the whole."""
     return rows if len(rows) > 1 else ()
 
 
 @register.filter
 def web_address(text: str | None) -> str:
-    """The text when it is an address that is safe to follow, else nothing."""
+    """Return the text if it is an http or https address, else nothing."""
     return text if text and text.startswith(("https://", "http://")) else ""
 
 
 @register.simple_tag
 def outstanding(expected: Any, received: Any) -> Any:
-    """How many units are still to come; nothing when the expected number is not known."""
+    """Return the units that are still expected; None if the expected number is unknown."""
     return None if expected is None else max(expected - (received or 0), 0)
 
 
 @register.simple_tag
 def line_total(count: Any, price: Any) -> Any:
-    """Price times quantity; nothing when either is not known."""
+    """Return price times quantity; None if either is unknown."""
     return None if count is None or price is None else count * price
 
 
 @register.simple_tag(takes_context=True)
 def plain(context: Context, value: Any) -> str:
-    """One value of a source record, as people read it."""
+    """Return one value of a source record as readable text."""
     if value is None or value == "":
         return NOT_GIVEN
     if isinstance(value, bool):
@@ -227,7 +249,7 @@ def plain(context: Context, value: Any) -> str:
 
 @register.filter
 def written_out(record: Any) -> str:
-    """A source record as readable text."""
+    """Return a source record as indented JSON."""
     return json.dumps(record, indent=2, ensure_ascii=False, sort_keys=True)
 
 

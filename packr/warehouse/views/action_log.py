@@ -1,4 +1,4 @@
-"""Every change that was sent to a WMS: who asked for it, what was sent, what came back."""
+"""Log of changes sent to the WMS: who requested them, what was sent and what the WMS answered."""
 
 import csv
 from collections.abc import Iterator
@@ -16,21 +16,22 @@ from django.views.decorators.http import require_GET
 from integrations.connectors.actions import ActionKind
 from integrations.entities import Entity
 from integrations.models import Action
+from packr.workspaces import access
 from packr.workspaces.request_context import RequestContext, request_context
 from packr.workspaces.views import by_htmx, signed_in
 
-from ..actions.status_labels import STATUS_LABELS, ActionStatus, status_of, with_status
+from ..actions import ActionStatus, field_choices
+from ..actions.status import STATUS_LABELS, with_status
 from ..lists.csv_export import BYTE_ORDER_MARK, Lines, cell
 from ..lists.screens import PER_PAGE
 from ..mirror.schema import TABLES
-from ..models import Mirrored
-from ..record_urls import page_of
-from ..visibility import known_connections, seen_by
+from ..visibility import connections, known_connections, seen_by
+from .action_parts import RecordedAction, row_marks, with_rows
 
-LARGEST_KEY = 2**63 - 1
-CHUNK = 500
-COLUMNS = (
-    "Asked",
+MAX_KEY = 2**63 - 1
+CHUNK_SIZE = 500
+CSV_COLUMNS = (
+    "Requested",
     "Change",
     "Record",
     "Connection",
@@ -39,17 +40,17 @@ COLUMNS = (
     "State",
     "Answered",
     "Milliseconds",
-    "What the WMS said",
+    "WMS message",
     "Our reference",
 )
 
 
 @dataclass(frozen=True, slots=True)
 class ActionLogFilter:
-    """Which changes the address asks for; what makes no sense counts as not asked."""
+    """Filter of the log, from the address; values that make no sense are ignored."""
 
     kind: str = ""
-    standing: str = ""
+    status: str = ""
     person: int = 0
     connection: int = 0
     record: str = ""
@@ -57,75 +58,51 @@ class ActionLogFilter:
 
     @property
     def is_narrowed(self) -> bool:
-        return bool(self.kind or self.standing or self.person or self.connection or self.record)
+        return bool(self.kind or self.status or self.person or self.connection or self.record)
 
     def narrow(self, rows: "QuerySet[Action]") -> "QuerySet[Action]":
         conditions = Q(kind=self.kind) if self.kind else Q()
-        if self.standing:
-            conditions &= with_status(ActionStatus(self.standing), now())
+        if self.status:
+            conditions &= with_status(ActionStatus(self.status), now())
         for name, value in (("person", self.person), ("connection", self.connection), ("external_id", self.record)):
             conditions &= Q(**{name: value}) if value else Q()
         return rows.filter(conditions)
 
 
-@dataclass(frozen=True, slots=True)
-class Told:
-    """An action with the row it is about, if the mirror has it."""
-
-    action: Action
-    row: Mirrored | None
-
-    @property
-    def kind(self) -> ActionKind:
-        return ActionKind(self.action.kind)
-
-    @property
-    def standing(self) -> ActionStatus:
-        return status_of(self.action, now())
-
-    @property
-    def page(self) -> str:
-        """Where its row is shown."""
-        return page_of(self.row) if self.row else ""
-
-    @property
-    def name(self) -> str:
-        """What the record is called, as far as anybody knows."""
-        values = self.action.values
-        asked = values.get("order_number") or values.get("purchase_order_number")
-        return str(self.row or asked or self.action.external_id or "")
-
-
 @signed_in
 @require_GET
-def listing(request: HttpRequest) -> HttpResponse:
-    """The changes of the place, the newest first. The filters are in the address."""
-    here, asked = request_context(request), _asked(request.GET)
-    rows = asked.narrow(_seen(here))
-    if asked.before:
-        rows = rows.filter(pk__lt=asked.before)
+def list_page(request: HttpRequest) -> HttpResponse:
+    """List the changes of the workspace, newest first. The address holds the filters."""
+    context, query = request_context(request), _parse_filter(request.GET)
+    rows = query.narrow(_visible_actions(context))
+    if query.before:
+        rows = rows.filter(pk__lt=query.before)
     found = list(rows[: PER_PAGE + 1])
-    told = with_rows(found[:PER_PAGE], here)
-    context = {
-        "asked": asked,
-        "changes": told,
-        "older": told[-1].action.pk if len(found) > PER_PAGE else None,
-        "kinds": list(ActionKind),
-        "standings": STATUS_LABELS.items(),
-        "people": _people(here),
-        "connections": known_connections(here),
-    }
-    return render(request, "actions/list.html", context)
+    shown = with_rows(found[:PER_PAGE], context)
+    requested = Action.objects.filter(connection__workspace=context.workspace).values("person")
+    return render(
+        request,
+        "actions/list.html",
+        {
+            "query": query,
+            "changes": shown,
+            "older": shown[-1].action.pk if len(found) > PER_PAGE else None,
+            "kinds": list(ActionKind),
+            "statuses": STATUS_LABELS.items(),
+            "people": list(get_user_model().objects.filter(pk__in=requested).order_by("username")),
+            "connections": known_connections(context),
+        },
+    )
 
 
 @signed_in
 @require_GET
 def export(request: HttpRequest) -> StreamingHttpResponse:
-    """The same as a CSV file, all of it."""
-    here, asked = request_context(request), _asked(request.GET)
-    name = f"{here.workspace.slug}-changes-{now():%Y%m%dT%H%MZ}.csv"
+    """Export all changes that match the filters as a CSV file."""
+    context, query = request_context(request), _parse_filter(request.GET)
+    name = f"{context.workspace.slug}-changes-{now():%Y%m%dT%H%MZ}.csv"
     return StreamingHttpResponse(
-        _lines(here, asked),
+        _csv_lines(context, query),
         content_type="text/csv; charset=utf-8",
         headers={"Content-Disposition": f'attachment; filename="{name}"'},
     )
@@ -134,80 +111,83 @@ def export(request: HttpRequest) -> StreamingHttpResponse:
 @signed_in
 @require_GET
 def action(request: HttpRequest, pk: int) -> HttpResponse:
-    """One change: what was asked, sent and answered. Its state alone for the page itself, while it is not settled."""
-    here = request_context(request)
-    found = get_object_or_404(_seen(here), pk=pk)
-    (told,) = with_rows([found], here)
+    """Show one change; to its own page, which polls while it is not settled, only its state."""
+    context = request_context(request)
+    found = get_object_or_404(_visible_actions(context), pk=pk)
+    (recorded,) = with_rows([found], context)
     template = "actions/_state.html" if by_htmx(request) else "actions/action.html"
-    return render(request, template, {"told": told})
+    return render(request, template, {"recorded": recorded})
 
 
-def with_rows(actions: list[Action], here: RequestContext) -> list[Told]:
-    """The actions with the rows they are about, one statement an entity."""
-    rows: dict[tuple[str, int, str], Mirrored] = {}
-    for entity in {one.entity for one in actions}:
-        ids = {one.external_id for one in actions if one.entity == entity and one.external_id}
-        model = TABLES[Entity(entity)].model
-        found = model._default_manager.defer("record", "digest").filter(
-            connection__in={one.connection_id for one in actions}, external_id__in=ids
-        )
-        rows |= {(entity, row.connection_id, row.external_id): row for row in seen_by(found, here)}
-    return [Told(one, rows.get((one.entity, one.connection_id, one.external_id))) for one in actions]
+@signed_in
+@require_GET
+def marks(request: HttpRequest) -> HttpResponse:
+    """Return the marks of the rows in the address as out-of-band swaps, and the element that polls for them."""
+    context, entity = request_context(request), request.GET.get("entity", "")
+    model = TABLES[Entity(entity) if entity in TABLES else Entity.ORDERS].model
+    keys = {parse_key(text) for text in request.GET.getlist("row")[:PER_PAGE]}
+    rows = list(seen_by(model._default_manager.filter(pk__in=keys), context).order_by("pk"))
+    return render(request, "actions/marks.html", {"marks": row_marks(rows)})
 
 
-def _seen(here: RequestContext) -> "QuerySet[Action]":
-    rows = Action.objects.filter(connection__in=[one.pk for one in known_connections(here)])
+@signed_in
+@require_GET
+def skus(request: HttpRequest, pk: int) -> HttpResponse:
+    """Return the SKUs of an account that begin with the text of the input, whatever line the input is in."""
+    context = request_context(request)
+    connection = access.get(request.user, connections(context), pk)
+    typed = next((request.GET[name] for name in request.GET if name.endswith("sku")), "")
+    choices = field_choices.skus(connection, context, typed.replace("\0", "").strip())
+    return render(request, "actions/_options.html", {"choices": choices})
+
+
+def _visible_actions(context: RequestContext) -> "QuerySet[Action]":
+    rows = Action.objects.filter(connection__in=[one.pk for one in known_connections(context)])
     return rows.select_related("connection", "person").order_by("-pk")
 
 
-def _people(here: RequestContext) -> list[Any]:
-    """Who has asked for a change here."""
-    asked = Action.objects.filter(connection__workspace=here.workspace).values("person")
-    return list(get_user_model().objects.filter(pk__in=asked).order_by("username"))
-
-
-def _asked(address: QueryDict) -> ActionLogFilter:
-    kind, standing = address.get("kind", ""), address.get("state", "")
+def _parse_filter(address: QueryDict) -> ActionLogFilter:
+    kind, status = address.get("kind", ""), address.get("state", "")
     return ActionLogFilter(
         kind=kind if kind in set(ActionKind) else "",
-        standing=standing if standing in set(ActionStatus) else "",
-        person=key(address.get("person", "")),
-        connection=key(address.get("connection", "")),
+        status=status if status in set(ActionStatus) else "",
+        person=parse_key(address.get("person", "")),
+        connection=parse_key(address.get("connection", "")),
         record=address.get("record", "").replace("\0", "")[:500],
-        before=key(address.get("before", "")),
+        before=parse_key(address.get("before", "")),
     )
 
 
-def key(text: str) -> int:
-    """A key from an address; 0 for what is none."""
-    return int(text) if text.isdecimal() and len(text) < 20 and int(text) <= LARGEST_KEY else 0
+def parse_key(text: str) -> int:
+    """Return a row key from an address; 0 if it is invalid."""
+    return int(text) if text.isdecimal() and len(text) < 20 and int(text) <= MAX_KEY else 0
 
 
-def _lines(here: RequestContext, asked: ActionLogFilter) -> Iterator[str]:
-    write, zone = csv.writer(Lines()).writerow, ZoneInfo(here.workspace.timezone)
+def _csv_lines(context: RequestContext, query: ActionLogFilter) -> Iterator[str]:
+    write, zone = csv.writer(Lines()).writerow, ZoneInfo(context.workspace.timezone)
     yield BYTE_ORDER_MARK + write(
-        [f"Changes sent from {here.workspace.name} to its WMSes, as of {now().astimezone(zone):%d %b %Y, %H:%M %Z}"]
+        [f"Changes sent from {context.workspace.name} to its WMSes, as of {now().astimezone(zone):%d %b %Y, %H:%M %Z}"]
     )
-    yield write(COLUMNS)
-    rows, last = asked.narrow(_seen(here)), LARGEST_KEY
-    while chunk := list(rows.filter(pk__lt=last)[:CHUNK]):
+    yield write(CSV_COLUMNS)
+    rows, last = query.narrow(_visible_actions(context)), MAX_KEY
+    while chunk := list(rows.filter(pk__lt=last)[:CHUNK_SIZE]):
         last = chunk[-1].pk
-        for told in with_rows(chunk, here):
-            yield write([cell(value, zone) for value in _values(told)])
+        for recorded in with_rows(chunk, context):
+            yield write([cell(value, zone) for value in _csv_values(recorded)])
 
 
-def _values(told: Told) -> list[Any]:
-    one = told.action
+def _csv_values(recorded: RecordedAction) -> list[Any]:
+    action = recorded.action
     return [
-        one.asked_at,
-        told.kind.label,
-        told.name,
-        one.connection.name,
-        one.person.get_username() if one.person else "",
-        one.get_through_display(),
-        STATUS_LABELS[told.standing].word,
-        one.answered_at,
-        one.latency_ms,
-        one.message,
-        one.reference,
+        action.asked_at,
+        recorded.kind.label,
+        recorded.name,
+        action.connection.name,
+        action.person.get_username() if action.person else "",
+        action.get_through_display(),
+        recorded.status.label.word,
+        action.answered_at,
+        action.latency_ms,
+        action.message,
+        action.reference,
     ]

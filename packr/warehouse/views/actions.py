@@ -1,7 +1,8 @@
-"""Creating and changing something at the WMS: one form a kind of action, made from what the connector describes."""
+"""Forms that create or change something in the WMS, one for each kind of action."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 from uuid import uuid4
 
@@ -23,181 +24,199 @@ from .. import actions
 from ..actions import field_choices, forms
 from ..actions.forms import ActionForm, Typed
 from ..actions.texts import ACTION_TEXTS, ActionTexts
+from ..actions.validation import FieldErrors
 from ..mirror.schema import TABLES
-from ..models import Mirrored
-from ..record_urls import list_page, page_of
+from ..models import InventoryItem, Mirrored
+from ..record_urls import list_url, record_url
 from ..stock import precheck
 from ..visibility import known_connections, seen_by
 
-NOTHING_CHANGED = "Nothing was changed. Change what should be different, or go back."
-NOT_EMPTY = "This can’t be emptied in the WMS. Enter what it should be."
-SENT_BEFORE = (
-    "This form was sent before, with something else in it. To send this as well, look it over and send it again."
-)
-TOO_OLD = "This form is too old. Look it over and send it again."
+NOTHING_CHANGED = "Nothing was changed. Edit a value, or go back."
+NOT_EMPTY = "This can’t be emptied in the WMS. Enter a value."
+KEY_USED = "This form was sent before with other values. To send this as well, check it and send it again."
+FORM_EXPIRED = "This form has expired. Check it and send it again."
 
 
 @dataclass(frozen=True)
-class Task:
-    """What is being done: an action of a kind at a connection, to a row unless it creates one."""
+class ActionTask:
+    """An action that a person is about to send: its kind, connection and, unless it creates one, its record."""
 
     kind: ActionKind
     connection: Connection
-    here: RequestContext
+    context: RequestContext
     row: Mirrored | None = None
 
     @property
-    def words(self) -> ActionTexts:
+    def texts(self) -> ActionTexts:
         return ACTION_TEXTS[self.kind]
 
     @property
-    def edits(self) -> bool:
-        """Whether its form shows what the record has, to be changed."""
+    def is_edit(self) -> bool:
+        """Whether the form starts with the record's values."""
         return self.kind in (ActionKind.UPDATE_INBOUND_SHIPMENT, ActionKind.UPDATE_PRODUCT)
 
     @property
-    def list_page(self) -> str:
-        return list_page(self.kind.entity)
+    def list_url(self) -> str:
+        return list_url(self.kind.entity)
 
     @property
-    def back(self) -> str:
-        """The page people come from."""
-        return page_of(self.row) if self.row else self.list_page
+    def back_url(self) -> str:
+        """The page that people came from."""
+        return record_url(self.row) if self.row else self.list_url
 
     @property
-    def refusal(self) -> str:
-        """What did not happen."""
-        return self.words.refused.format(self.row)
+    def refused_title(self) -> str:
+        return self.texts.refused.format(self.row)
 
-    def begin(self, fields: tuple[Field, ...], choices: Mapping[str, Any]) -> Typed:
-        """What its inputs start with."""
-        if self.row and self.edits:
-            return forms.started(fields, self.row.record)
-        only = {one.name: choices.get(one.kind, ()) for one in fields if one.required or self._is_brands_own(one)}
-        return {name: known[0].value for name, known in only.items() if len(known) == 1}
-
-    def _is_brands_own(self, one: Field) -> bool:
-        return one.kind == "customer" and self.here.brand is not None
+    def initial(self, fields: tuple[Field, ...], choices: Mapping[str, Any]) -> Typed:
+        """Return the texts that the inputs start with: the record's, or the only choice there is."""
+        if self.row and self.is_edit:
+            return forms.typed_record(fields, self.row.record)
+        has_brand = self.context.brand is not None
+        offered = {
+            one.name: choices.get(one.kind, ())
+            for one in fields
+            if one.required or (one.kind == "customer" and has_brand)
+        }
+        return {name: known[0].value for name, known in offered.items() if len(known) == 1}
 
 
 @signed_in
 @require_http_methods(["GET", "POST"])
 def create(request: HttpRequest, kind: ActionKind) -> HttpResponse:
-    """Create something: in which account first, where there are several."""
-    here = _place(request)
-    accounts = [(one, actions.available_actions(one)[kind]) for one in known_connections(here) if one.is_live]
+    """Create something; with several accounts, choose one first."""
+    context = _context_to_act(request)
+    accounts = [(one, actions.available_actions(one)[kind]) for one in known_connections(context) if one.is_live]
     able = [one for one, reason in accounts if not reason]
     chosen = [one for one in able if str(one.pk) == request.GET.get("connection")] or able
     if len(chosen) != 1:
-        context = {"words": ACTION_TEXTS[kind], "kind": kind, "accounts": accounts, "back": list_page(kind.entity)}
-        return render(request, "actions/choose.html", context)
-    return _answer(request, Task(kind, chosen[0], here), others=len(able) > 1)
+        shown = {"texts": ACTION_TEXTS[kind], "kind": kind, "accounts": accounts, "back_url": list_url(kind.entity)}
+        return render(request, "actions/choose.html", shown)
+    return _form_page(request, ActionTask(kind, chosen[0], context), has_other_accounts=len(able) > 1)
 
 
 @signed_in
 @require_http_methods(["GET", "POST"])
 def change(request: HttpRequest, pk: int, kind: ActionKind) -> HttpResponse:
-    """Do something with a record."""
-    here = request_context(request)
+    """Change a record."""
     model = TABLES[kind.entity].model
-    rows = seen_by(model._default_manager.select_related("connection__workspace"), here)
+    rows = seen_by(model._default_manager.select_related("connection__workspace"), request_context(request))
     row = get_object_or_404(rows, pk=pk)
-    _place(request)
-    task = Task(kind, row.connection, here, row)
+    task = ActionTask(kind, row.connection, _context_to_act(request), row)
     reason = actions.available_actions(row.connection)[kind]
     if reason:
         return render(request, "actions/unable.html", {"task": task, "reason": reason})
-    return _answer(request, task)
+    return _form_page(request, task)
 
 
-def _place(request: HttpRequest) -> RequestContext:
-    """The request's place; PermissionDenied for who may not send changes there."""
-    here = request_context(request)
-    access.get(request.user, Workspace, here.workspace.pk, ACT)
-    return here
+def _context_to_act(request: HttpRequest) -> RequestContext:
+    """Return the request's context. Raises PermissionDenied if the person may not send changes."""
+    context = request_context(request)
+    access.get(request.user, Workspace, context.workspace.pk, ACT)
+    return context
 
 
-def _answer(request: HttpRequest, task: Task, *, others: bool = False) -> HttpResponse:
+def _form_page(request: HttpRequest, task: ActionTask, *, has_other_accounts: bool = False) -> HttpResponse:
     fields = actions.fields(task.connection, task.kind, task.row)
-    choices = field_choices.choices(task.connection, task.here, fields)
-    form = ActionForm(fields, choices=choices, fixed=task.edits)
-    context: dict[str, Any] = {"task": task, "form": form, "others": others, "key": uuid4().hex}
+    choices = field_choices.choices(task.connection, task.context, fields)
+    form = ActionForm(fields, choices=choices, is_edit=task.is_edit)
+    shown: dict[str, Any] = {
+        "task": task,
+        "form": form,
+        "has_other_accounts": has_other_accounts,
+        "levels": _levels(task.row, form),
+        "key": uuid4().hex,
+    }
     if request.method == "GET":
-        form.typed = task.begin(fields, choices)
+        form.typed = task.initial(fields, choices)
     elif {"add", "remove"} & set(request.POST):
-        _rearrange(request, form)
-        context["key"] = request.POST.get("key", "")
+        _change_lines(request, form)
+        shown["key"] = request.POST.get("key", "")
     else:
-        return _submit(request, task, form, context)
-    return render(request, "actions/form.html", context)
+        return _submit(request, task, form, shown)
+    return render(request, "actions/form.html", shown)
 
 
-def _rearrange(request: HttpRequest, form: ActionForm) -> None:
-    """A line more, or one less, and everything that was typed as it was."""
+def _levels(row: Mirrored | None, form: ActionForm) -> list[tuple[str, Decimal | None]]:
+    """Return the warehouses of an inventory item with the units on hand."""
+    if not isinstance(row, InventoryItem):
+        return []
+    names = {choice.value: choice.label for choice in form.choices.get("warehouse", ())}
+    return [(names.get(level.warehouse_id, level.warehouse_id), level.onhand) for level in row.levels.all()]
+
+
+def _change_lines(request: HttpRequest, form: ActionForm) -> None:
+    """Add or remove a line, and keep everything that was typed."""
     add, remove = request.POST.get("add", ""), request.POST.get("remove", "")
-    form.typed = forms.rearranged(forms.typed(form.fields, request.POST), add=add, remove=remove)
-    form.fresh = f"{add}.{len(form.typed[add]) - 1}" if add in form.typed else remove.rpartition(".")[0]
+    form.typed = forms.with_line_changes(forms.typed_values(form.fields, request.POST), add=add, remove=remove)
+    form.focus = f"{add}.{len(form.typed[add]) - 1}" if add in form.typed else remove.rpartition(".")[0]
 
 
-def _submit(request: HttpRequest, task: Task, form: ActionForm, context: dict[str, Any]) -> HttpResponse:
-    """Send what was typed. The form comes back with everything in it when it can't be, or when the WMS refuses."""
-    form.typed = forms.without_blanks(form.fields, forms.typed(form.fields, request.POST))
-    values = forms.values(form.fields, form.typed)
-    if task.row and task.edits:
-        values, form.errors = _changed(form, values, task.row)
+def _submit(request: HttpRequest, task: ActionTask, form: ActionForm, shown: dict[str, Any]) -> HttpResponse:
+    """Send the action, or show the form again with everything typed if it is invalid or the WMS refuses it."""
+    form.typed = forms.without_empty_lines(forms.typed_values(form.fields, request.POST))
+    values = forms.filled(form.typed)
+    if task.row and task.is_edit:
+        values, form.errors = _changed_values(form, values, task.row)
     key = request.POST.get("key", "")
     if not key:
-        form.errors = {"": [TOO_OLD]}
+        form.errors = {"": [FORM_EXPIRED]}
     if form.errors:
-        return render(request, "actions/form.html", {**context, "key": key or context["key"]}, status=400)
+        return _form_again(request, shown, key)
     try:
-        found = precheck.of(task.connection, task.kind, form.fields, values, key)
-        if found and not found.is_fine and "anyway" not in request.POST:
-            return render(request, "actions/form.html", {**context, "key": key, "stock": found.check}, status=400)
-        action = actions.act(
-            task.connection, task.kind, values=values, person=request.user, key=key, row=task.row, through="page"
+        prepared = actions.prepare(
+            task.connection, task.kind, values=values, person=request.user, key=key, row=task.row
         )
+        stock = precheck.check_new_order(prepared)
+        if stock and stock.needs_confirmation and "anyway" not in request.POST:
+            return _form_again(request, {**shown, "stock": stock}, key)
+        action = actions.send(prepared)
     except actions.Invalid as error:
-        form.errors = forms.pinned(form.fields, form.typed, error.fields)
-        return render(request, "actions/form.html", {**context, "key": key}, status=400)
+        form.errors = forms.at_inputs(form.fields, form.typed, error.fields)
+        return _form_again(request, shown, key)
     except actions.KeyTaken:
-        form.errors = {"": [SENT_BEFORE]}
-        return render(request, "actions/form.html", context, status=400)
+        form.errors = {"": [KEY_USED]}
+        return _form_again(request, shown)
     except Refused as error:
         form.errors = {"": [str(error)]}
-        return render(request, "actions/form.html", {**context, "key": key}, status=400)
-    precheck.keep(found, action)
+        return _form_again(request, shown, key)
     if action.state == ActionState.REFUSED:
-        return _refused(request, action, form, context)
+        return _refused(request, action, form, shown)
     return _sent(request, task, action)
 
 
-def _changed(form: ActionForm, values: dict[str, Any], row: Mirrored) -> tuple[dict[str, Any], dict[str, list[str]]]:
-    """The values that differ from what the record has, and what is wrong with them."""
-    before = forms.started(form.fields, row.record)
-    had = forms.values(form.fields, before)
-    changed = {name: value for name, value in values.items() if value != had.get(name)}
-    errors = {name: [NOT_EMPTY] for name in had if name not in values}
+def _form_again(request: HttpRequest, shown: dict[str, Any], key: str = "") -> HttpResponse:
+    """Show the form again, with its key unless that was used."""
+    return render(request, "actions/form.html", shown | {"key": key or shown["key"]}, status=400)
+
+
+def _changed_values(form: ActionForm, values: dict[str, Any], row: Mirrored) -> tuple[dict[str, Any], FieldErrors]:
+    """Return the values that differ from the record's, and errors for values that were emptied."""
+    before = forms.filled(forms.typed_record(form.fields, row.record))
+    changed = {name: value for name, value in values.items() if value != before.get(name)}
+    errors: FieldErrors = {name: [NOT_EMPTY] for name in before if name not in values}
     if not changed and not errors:
         errors = {"": [NOTHING_CHANGED]}
     return changed, errors
 
 
-def _refused(request: HttpRequest, action: Action, form: ActionForm, context: dict[str, Any]) -> HttpResponse:
-    form.theirs = bool(action.origin)
-    form.errors = action.errors or (forms.meant(form.fields, form.typed, action.message) if form.theirs else {})
-    return render(request, "actions/form.html", {**context, "action": action}, status=400)
+def _refused(request: HttpRequest, action: Action, form: ActionForm, shown: dict[str, Any]) -> HttpResponse:
+    form.errors_are_wms = bool(action.origin)
+    form.errors = action.errors
+    if form.errors_are_wms and not form.errors:
+        form.errors = forms.inputs_in_message(form.fields, form.typed, action.message)
+    return _form_again(request, {**shown, "action": action})
 
 
-def _sent(request: HttpRequest, task: Task, action: Action) -> HttpResponse:
-    """To the record when the WMS accepted it; to the page of the change while nobody knows."""
+def _sent(request: HttpRequest, task: ActionTask, action: Action) -> HttpResponse:
+    """Redirect to the record if the WMS accepted the change, and to the change while its outcome is unknown."""
+    action_url = reverse("action", args=[action.pk])
     if action.state != ActionState.ACCEPTED:
-        return HttpResponseRedirect(reverse("action", args=[action.pk]), status=303)
+        return HttpResponseRedirect(action_url, status=303)
     model = TABLES[task.kind.entity].model
     rows = model._default_manager.filter(connection=task.connection, external_id=action.external_id)
-    row = task.row or seen_by(rows, task.here).first()
-    name = str(row or action.values.get("order_number") or action.external_id)
-    messages.success(request, task.words.done.format(name))
+    row = task.row or seen_by(rows, task.context).first()
+    messages.success(request, task.texts.done.format(row or action.values.get("order_number") or action.external_id))
     if action.warning:
         messages.warning(request, action.warning)
-    return HttpResponseRedirect(page_of(row) if row else reverse("action", args=[action.pk]), status=303)
+    return HttpResponseRedirect(record_url(row) if row else action_url, status=303)

@@ -31,7 +31,7 @@ def brands(request: HttpRequest) -> HttpResponse:
         except Refused as error:
             refused = str(error)
         else:
-            messages.success(request, f"{made} was added. Link its warehouse account next.")
+            messages.success(request, f"{made} was added. Next, link its warehouse account.")
             return HttpResponseRedirect(reverse("brand", args=[made.pk]), status=303)
     known = brand_mapping.account_map(here.workspace)
     rows = [(brand, known.of(brand)) for brand in here.brands]
@@ -82,7 +82,7 @@ def link(request: HttpRequest, pk: int) -> HttpResponse:
         messages.error(request, str(error))
     else:
         others = known.taken_by(account, but=found)
-        also = f" Its records are shown to {listed(others)} too: check that this is meant so." if others else ""
+        also = f" Its records are also shown to {listed(others)}: check that this is intended." if others else ""
         messages.success(request, f"{found} now shows {account}.{also}")
     return HttpResponseRedirect(reverse("brand", args=[pk]), status=303)
 
@@ -94,5 +94,5 @@ def unlink(request: HttpRequest, pk: int) -> HttpResponse:
     mappings = BrandMapping.objects.select_related("brand__workspace", "connection")
     found = access.get(request.user, mappings, pk, MANAGE_CONNECTIONS)
     brand_mapping.unlink(found, person=request.user)
-    messages.success(request, f"{found.brand} no longer shows anything of that account. Its records are kept.")
+    messages.success(request, f"{found.brand} no longer shows this account. Its records are kept.")
     return HttpResponseRedirect(reverse("brand", args=[found.brand_id]), status=303)

@@ -1,11 +1,10 @@
-"""The history of one record, for everybody who sees the record."""
+"""History of one record, for everyone who sees the record."""
 
 from itertools import chain
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
-from django.urls import reverse
 from django.views.decorators.http import require_GET
 
 from integrations.entities import Entity
@@ -15,29 +14,28 @@ from packr.workspaces.views import signed_in
 from ..history import queries
 from ..mirror.schema import TABLES
 from ..models.history import CAUSES
+from ..record_urls import list_url, record_url
 from ..visibility import seen_by
 
 
 @signed_in
 @require_GET
 def history(request: HttpRequest, pk: int, entity: Entity) -> HttpResponse:
-    """What changed of one record, when and why, be it still in the WMS or not. The filters are in the address."""
-    here = request_context(request)
+    """Show the changes of a record, also of a removed one. The address holds the filters."""
+    context = request_context(request)
     rows: Any = TABLES[entity].model._default_manager.select_related("connection")
-    row = get_object_or_404(seen_by(rows, here, removed=True), pk=pk)
-    asked = queries.parse_filter(request.GET)
-    page = queries.page(row, entity, here, asked)
-    told = chain(page.values, *(entry.differences for entry in page.entries))
-    return render(
-        request,
-        "warehouse/history.html",
-        {
-            "row": row,
-            "entity": entity,
-            "asked": asked,
-            "page": page,
-            "warehouses": queries.warehouses_in(row, told, here),
-            "list": reverse(entity.value.replace("-", "_")),
-            "causes": CAUSES,
-        },
-    )
+    row = get_object_or_404(seen_by(rows, context, removed=True), pk=pk)
+    query = queries.parse_filter(request.GET)
+    page = queries.page(row, entity, context, query)
+    differences = chain(page.values, *(entry.differences for entry in page.entries))
+    shown = {
+        "row": row,
+        "row_url": record_url(row) if row.removed_at is None else "",
+        "entity": entity,
+        "query": query,
+        "page": page,
+        "warehouses": queries.warehouses_in(row, differences, context),
+        "list_url": list_url(entity),
+        "causes": CAUSES,
+    }
+    return render(request, "warehouse/history.html", shown)

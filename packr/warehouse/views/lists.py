@@ -1,4 +1,4 @@
-"""The data screens: lists of what the mirror holds, and the same as a CSV file."""
+"""Data screens: lists of the mirror's records, and the same as CSV files."""
 
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
@@ -10,36 +10,43 @@ from packr.workspaces.request_context import RequestContext, request_context
 from packr.workspaces.views import signed_in
 
 from .. import overrides
-from ..lists import csv_export
-from ..lists import listing as lists
+from ..lists import csv_export, listing
 from ..lists.screens import Screen
+from .action_parts import create_button, row_marks
 
 
 @signed_in
 @require_safe
-def listing(request: HttpRequest, screen: Screen) -> HttpResponse:
-    """One data screen. What is shown of it is in the address: see `listing.parse_query`."""
-    here, asked = _seen(request, screen), lists.parse_query(screen, request.GET)
-    page = lists.page(here, asked, request.user)
-    context = {"screen": screen, "page": page, "asked": asked, "overrides": overrides.current(screen.entity, page.rows)}
-    return render(request, "warehouse/list.html", context)
+def list_page(request: HttpRequest, screen: Screen) -> HttpResponse:
+    """Show one page of a data screen. The address holds the query: see `listing.parse_query`."""
+    context, query = _visible_context(request, screen), listing.parse_query(screen, request.GET)
+    page = listing.page(context, query, request.user)
+    shown = {
+        "screen": screen,
+        "page": page,
+        "query": query,
+        "overrides": overrides.current(screen.entity, page.rows),
+        "marks": row_marks(page.rows),
+        "button": create_button(context, screen.entity),
+    }
+    return render(request, "warehouse/list.html", shown)
 
 
 @signed_in
 @require_safe
 def export(request: HttpRequest, screen: Screen) -> StreamingHttpResponse:
-    """The whole of what a data screen shows at the same address, as a CSV file."""
-    here, asked = _seen(request, screen), lists.parse_query(screen, request.GET)
+    """Export all rows of a data screen at the same address as a CSV file."""
+    context, query = _visible_context(request, screen), listing.parse_query(screen, request.GET)
     return StreamingHttpResponse(
-        csv_export.rows(here, asked, head=csv_export.head(request, here, asked)),
+        csv_export.rows(context, query, head=csv_export.head(request, context, query)),
         content_type="text/csv; charset=utf-8",
-        headers={"Content-Disposition": f'attachment; filename="{csv_export.file_name(here, asked)}"'},
+        headers={"Content-Disposition": f'attachment; filename="{csv_export.file_name(context, query)}"'},
     )
 
 
-def _seen(request: HttpRequest, screen: Screen) -> RequestContext:
-    """The place that looks at a screen; PermissionDenied for bills that the person may not see."""
-    here = request_context(request)
-    if not is_visible(screen.entity, bills=here.may_view_bills):
+def _visible_context(request: HttpRequest, screen: Screen) -> RequestContext:
+    """Return the request's context. Raises PermissionDenied for bills if the person may not see them."""
+    context = request_context(request)
+    if not is_visible(screen.entity, bills=context.may_view_bills):
         raise PermissionDenied("Only people who may see the WMS’s bills may do this.")
-    return here
+    return context

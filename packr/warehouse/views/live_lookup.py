@@ -1,4 +1,4 @@
-"""“Check this record in the WMS now”: what the WMS says beside what Packr shows, and taking it over."""
+"""“Check this record in the WMS now”: the WMS's values beside Packr's, and accepting them."""
 
 from typing import Any
 
@@ -15,20 +15,19 @@ from packr.workspaces.request_context import request_context
 from packr.workspaces.views import signed_in
 
 from .. import live_lookup, record_diff
-from ..lists import screens
-from ..lists.screens import Screen
-from ..live_lookup import Outcome
+from ..live_lookup import LookupOutcome
 from ..mirror.schema import TABLES
 from ..models import Mirrored
+from ..record_urls import record_url
 from ..visibility import seen_by
 
-SAID = {
-    Outcome.TAKEN: "Taken over: this is what the WMS says now.",
-    Outcome.SAME: "There was nothing to take over: it already is what the WMS says.",
-    Outcome.REMOVED: "Taken over: the WMS no longer has this record, so it is hidden here. It comes back if the WMS "
+MESSAGES = {
+    LookupOutcome.ACCEPTED: "Packr now shows the WMS’s values.",
+    LookupOutcome.UNCHANGED: "Packr already shows the WMS’s values.",
+    LookupOutcome.REMOVED: "The WMS no longer has this record, so Packr hides it. It comes back if the WMS "
     "shows it again.",
-    Outcome.OVERTAKEN: "Nothing was taken over: the record has changed here since the WMS was asked. Check it again.",
-    Outcome.EXPIRED: "Nothing was taken over: the answer is older than 10 minutes, or was taken over already. Check it "
+    LookupOutcome.SUPERSEDED: "Nothing was changed: the record has changed in Packr since the check. Check it again.",
+    LookupOutcome.EXPIRED: "Nothing was changed: the answer is older than 10 minutes, or was accepted before. Check it "
     "again.",
 }
 
@@ -36,59 +35,45 @@ SAID = {
 @signed_in
 @require_http_methods(["GET", "POST"])
 def check(request: HttpRequest, entity: str, pk: int) -> HttpResponse:
-    """What this person last heard of a record; POST asks the WMS, with one call. For everybody who sees the record."""
+    """Show this person's last lookup of a record; POST asks the WMS, in one call. For everyone who sees the record."""
     kind, row = _row(request, entity, pk)
-    here = reverse("check_record", args=[kind, row.pk])
     if request.method == "POST":
         live_lookup.look_up(row.connection, kind, row.external_id, person=request.user)
-        return HttpResponseRedirect(here, status=303)
-    found = live_lookup.latest(row.connection, kind, row.external_id, request.user)
-    compared = record_diff.diff(row, found.answer) if found and found.answer else []
+        return HttpResponseRedirect(reverse("check_record", args=[kind, row.pk]), status=303)
+    look = live_lookup.latest(row.connection, kind, row.external_id, request.user)
+    fields = record_diff.diff(row, look.answer) if look and look.answer else []
     context = {
         "row": row,
         "entity": kind,
-        "back": address(row, kind),
-        "look": found,
-        "why_not": live_lookup.why_not(row.connection, kind),
-        "fields": compared,
-        "differing": [field for field in compared if field.differs],
+        "back_url": record_url(row),
+        "look": look,
+        "unavailable_reason": live_lookup.unavailable_reason(row.connection, kind),
+        "fields": fields,
+        "differing": [field for field in fields if field.differs],
     }
     return render(request, "warehouse/check.html", context)
 
 
 @signed_in
 @require_POST
-def take(request: HttpRequest, entity: str, pk: int) -> HttpResponse:
-    """Take over what the WMS said when this person last checked the record."""
+def accept(request: HttpRequest, entity: str, pk: int) -> HttpResponse:
+    """Accept the answer of this person's last lookup."""
     kind, row = _row(request, entity, pk)
-    found = live_lookup.latest(row.connection, kind, row.external_id, request.user)
-    outcome = live_lookup.take(found, row) if found else Outcome.EXPIRED
-    say = messages.success if outcome in (Outcome.TAKEN, Outcome.SAME, Outcome.REMOVED) else messages.warning
-    say(request, SAID[outcome])
-    return HttpResponseRedirect(address(row, kind, gone=outcome == Outcome.REMOVED), status=303)
+    look = live_lookup.latest(row.connection, kind, row.external_id, request.user)
+    outcome = live_lookup.accept(look, row) if look else LookupOutcome.EXPIRED
+    is_failure = outcome in (LookupOutcome.SUPERSEDED, LookupOutcome.EXPIRED)
+    messages.add_message(request, messages.WARNING if is_failure else messages.SUCCESS, MESSAGES[outcome])
+    return HttpResponseRedirect(record_url(row, is_removed=outcome == LookupOutcome.REMOVED), status=303)
 
 
 def _row(request: HttpRequest, entity: str, pk: int) -> tuple[Entity, Mirrored]:
-    """The record of the address; Http404 unless the person's place sees it, PermissionDenied for bills they may not."""
-    here = request_context(request)
+    """Return the record of the address. Raises Http404 if it is not visible, PermissionDenied for bills."""
+    context = request_context(request)
     if entity not in TABLES:
         raise Http404("There is no such type of data.")
     kind = Entity(entity)
     rows: Any = TABLES[kind].model._default_manager.select_related("connection__workspace")
-    row: Mirrored = get_object_or_404(seen_by(rows, here), pk=pk)
-    if not is_visible(kind, bills=here.may_view_bills):
+    row: Mirrored = get_object_or_404(seen_by(rows, context), pk=pk)
+    if not is_visible(kind, bills=context.may_view_bills):
         raise PermissionDenied("Only people who may see the WMS’s bills may do this.")
     return kind, row
-
-
-def screen(entity: Entity) -> Screen | None:
-    """The list that shows an entity."""
-    return next((one for one in screens.SCREENS if one.entity == entity), None)
-
-
-def address(row: Mirrored, entity: Entity, *, gone: bool = False) -> str:
-    """The page of a record; where it has none, or is gone, the list that it was in."""
-    shown = screen(entity)
-    if shown is None:
-        return reverse("home") if gone else reverse("check_record", args=[entity, row.pk])
-    return reverse(shown.detail, args=[row.pk]) if shown.detail and not gone else reverse(shown.name)

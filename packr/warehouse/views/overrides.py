@@ -1,6 +1,6 @@
-"""Values shown in place of the WMS's own: making one, ending one, and the list of them."""
+"""Overrides: creating one, ending one, and the list of them."""
 
-from datetime import datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -15,37 +15,35 @@ from django.utils.timezone import now
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from integrations.entities import Entity
-from packr.workspaces import access
 from packr.workspaces.errors import Refused
-from packr.workspaces.models import ACT
 from packr.workspaces.request_context import RequestContext, request_context
 from packr.workspaces.views import sent, signed_in
 
 from .. import overrides
 from ..models import Mirrored, Override
 from ..models.overrides import ROWS, OverrideState
+from ..record_urls import record_url
 from ..visibility import seen_by
-from .live_lookup import address
 
-LISTED = 50
+PER_PAGE = 50
 
 
 class OverrideForm(forms.Form):
-    """What is shown instead, why and until when."""
+    """The overridden field, the value to show, the reason and the last day."""
 
     field = forms.ChoiceField(label="Value to override")
-    value = forms.CharField(label="Show", max_length=200, error_messages={"required": "Enter what is to be shown."})
+    value = forms.CharField(label="Show", max_length=200, error_messages={"required": "Enter the value to show."})
     reason = forms.CharField(
         label="Reason",
         max_length=500,
-        help_text="Everybody who sees the value can read it.",
-        error_messages={"required": "Say why, so that others understand the value."},
+        help_text="Shown to everyone who sees the value.",
+        error_messages={"required": overrides.NO_REASON},
     )
     expires_on = forms.DateField(
         label="Until the end of",
         widget=forms.DateInput(format="%Y-%m-%d", attrs={"type": "date"}),
-        help_text="A newer version of the record from the WMS replaces it earlier.",
-        error_messages={"required": "Choose the last day on which it holds."},
+        help_text="It ends earlier if the WMS sends a newer version of the record.",
+        error_messages={"required": "Choose the last day."},
     )
 
     def __init__(self, choices: dict[str, str], *args: Any, **kwargs: Any) -> None:
@@ -56,33 +54,37 @@ class OverrideForm(forms.Form):
 @signed_in
 @require_http_methods(["GET", "POST"])
 def new(request: HttpRequest, entity: str, pk: int) -> HttpResponse:
-    """Override a value of a record; for people who may act."""
-    here = request_context(request)
-    kind, row = _row(here, entity, pk)
-    if not access.allows(request.user, ACT, here.workspace):
+    """Override a value of a record, for people who may act."""
+    context = request_context(request)
+    if entity not in ROWS:
+        raise Http404("There is no such type of data.")
+    kind = Entity(entity)
+    rows: Any = ROWS[kind]._default_manager.select_related("connection__workspace")
+    row: Mirrored = get_object_or_404(seen_by(rows, context), pk=pk)
+    if not context.may_act:
         raise PermissionDenied("Only an admin of this workspace may do this.")
-    possible = overrides.choices(row.connection, kind)
-    form = OverrideForm(possible, sent(request), initial={"expires_on": _today(here) + timedelta(days=1)})
-    if request.method == "POST" and form.is_valid() and _make(form, row, kind, here, request.user):
-        messages.success(request, f"{row} is shown as you say until the WMS sends a newer version of it.")
-        return HttpResponseRedirect(address(row, kind), status=303)
-    context = {"row": row, "entity": kind, "form": form, "possible": possible, "back": address(row, kind)}
-    return render(request, "warehouse/override.html", context)
+    choices = overrides.choices(row.connection, kind)
+    zone = ZoneInfo(context.workspace.timezone)
+    form = OverrideForm(choices, sent(request), initial={"expires_on": now().astimezone(zone).date() + timedelta(1)})
+    if request.method == "POST" and form.is_valid() and _create(form, row, kind, zone, request.user):
+        messages.success(request, f"{row} shows this value until the WMS sends a newer version.")
+        return HttpResponseRedirect(record_url(row), status=303)
+    shown = {"row": row, "form": form, "choices": choices, "back_url": record_url(row)}
+    return render(request, "warehouse/override.html", shown)
 
 
-def _make(form: OverrideForm, row: Mirrored, entity: Entity, here: RequestContext, person: Any) -> bool:
-    """Whether the override was made; if not, the form says why."""
-    said = form.cleaned_data
-    zone = ZoneInfo(here.workspace.timezone)
-    until = datetime.combine(said["expires_on"] + timedelta(days=1), time(), zone)
+def _create(form: OverrideForm, row: Mirrored, entity: Entity, zone: ZoneInfo, person: Any) -> bool:
+    """Create the override. Return False, with the error on the form, if it is refused."""
+    data = form.cleaned_data
+    last_day: date = data["expires_on"]
     try:
         overrides.create(
             row,
             entity,
-            said["field"],
-            value=said["value"],
-            reason=said["reason"],
-            expires_at=until,
+            data["field"],
+            value=data["value"],
+            reason=data["reason"],
+            expires_at=datetime.combine(last_day + timedelta(days=1), time(), zone),
             person=person,
         )
     except Refused as refused:
@@ -94,59 +96,47 @@ def _make(form: OverrideForm, row: Mirrored, entity: Entity, here: RequestContex
 @signed_in
 @require_POST
 def end(request: HttpRequest, pk: int) -> HttpResponse:
-    """Show what the WMS says again; for people who may act."""
-    found = get_object_or_404(_seen(request_context(request)).select_related("connection__workspace"), pk=pk)
+    """End an override, for people who may act."""
+    found = get_object_or_404(_visible(request_context(request)).select_related("connection__workspace"), pk=pk)
     if overrides.end(found, request.user):
-        messages.success(request, f"{found.name} is shown as the WMS says again.")
+        messages.success(request, f"{found.name} shows the WMS’s value again.")
     else:
-        messages.info(request, "It had ended already.")
+        messages.info(request, "This override has already ended.")
     return HttpResponseRedirect(reverse("overrides"), status=303)
 
 
 @signed_in
 @require_safe
-def listing(request: HttpRequest) -> HttpResponse:
-    """The overrides of the place, newest first. `?state=` and `?entity=` narrow it, `?before=` goes on."""
-    here = request_context(request)
+def list_page(request: HttpRequest) -> HttpResponse:
+    """List the overrides of the workspace, newest first, filtered by `?state=` and `?entity=`, paged by `?before=`."""
     state, entity, before = (request.GET.get(name, "") for name in ("state", "entity", "before"))
-    rows = _seen(here).select_related("author", "ended_by", "connection")
+    rows = _visible(request_context(request)).select_related("author", "ended_by", "connection")
     if state in OverrideState.values:
         rows = rows.in_state(OverrideState(state))
     if entity in ROWS:
         rows = rows.filter(entity=entity)
     if before.isdecimal() and len(before) < 19:
         rows = rows.filter(pk__lt=int(before))
-    found = list(rows.order_by("-pk")[: LISTED + 1])
-    context = {
-        "overrides": found[:LISTED],
-        "next": found[LISTED - 1].pk if len(found) > LISTED else None,
+    found = list(rows.order_by("-pk")[: PER_PAGE + 1])
+    shown = {
+        "entries": [overrides.entry_of(override) for override in found[:PER_PAGE]],
+        "next": found[PER_PAGE - 1].pk if len(found) > PER_PAGE else None,
         "states": OverrideState.choices,
         "entities": [(one.value, one.label) for one in ROWS],
-        "state_asked": state,
-        "entity_asked": entity,
+        "state": state,
+        "entity": entity,
         "is_filtered": bool(state or entity),
     }
-    return render(request, "warehouse/overrides.html", context)
+    return render(request, "warehouse/overrides.html", shown)
 
 
-def _seen(here: RequestContext) -> Any:
-    """The overrides of the records that the place sees, those of removed ones only where no brand is looked at."""
-    found = Override.objects.with_rows().filter(connection__workspace=here.workspace)
-    if here.brand is None:
+def _visible(context: RequestContext) -> Any:
+    """Return the overrides of visible records; those of removed records only if no brand is chosen."""
+    found = Override.objects.with_rows().filter(connection__workspace=context.workspace)
+    if context.brand is None:
         return found
-    mine = Q(pk__in=())
+    visible = Q(pk__in=())
     for entity, model in ROWS.items():
         rows: Any = model._default_manager.all()
-        mine |= Q(entity=entity, row_id__in=seen_by(rows, here).values("pk"))
-    return found.filter(mine)
-
-
-def _row(here: RequestContext, entity: str, pk: int) -> tuple[Entity, Mirrored]:
-    if entity not in ROWS:
-        raise Http404("There is no such type of data.")
-    rows: Any = ROWS[Entity(entity)]._default_manager.select_related("connection__workspace")
-    return Entity(entity), get_object_or_404(seen_by(rows, here), pk=pk)
-
-
-def _today(here: RequestContext) -> Any:
-    return now().astimezone(ZoneInfo(here.workspace.timezone)).date()
+        visible |= Q(entity=entity, row_id__in=seen_by(rows, context).values("pk"))
+    return found.filter(visible)

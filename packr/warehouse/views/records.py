@@ -1,4 +1,4 @@
-"""The pages of one record: an order, an inventory item, a product, a return, an inbound shipment."""
+"""Pages of single records: orders, inventory items, products, returns and inbound shipments."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -23,132 +23,118 @@ from ..models import (
     Warehouse,
     WarehouseLocation,
 )
+from ..stock.open_orders import check_order
 from ..visibility import seen_by
+from .record_sections import record_sections
 
-Names = dict[tuple[int, str], str]
+Names = dict[str, str | None]  # by external id
 
 
 @signed_in
 @require_safe
 def order(request: HttpRequest, pk: int) -> HttpResponse:
-    """One order with its lines and what was shipped for it."""
-    here = request_context(request)
-    found = get_object_or_404(seen_by(Order.objects.select_related("connection"), here), pk=pk)
+    """Show an order with its lines, its shipments and a check of its stock."""
+    context = request_context(request)
+    found = get_object_or_404(seen_by(Order.objects.select_related("connection"), context), pk=pk)
     lines = list(found.lines.all())
-    shipments = seen_by(OrderShipment.objects.filter(connection=found.connection), here)
-    products = Product.objects.filter(
-        connection=found.connection, external_id__in={line.product_id for line in lines if line.product_id}
-    )
+    shipments = seen_by(OrderShipment.objects.filter(connection=found.connection), context)
     sent = list(shipments.filter(order_id=found.external_id).order_by("shipped_date", "id"))
-    return render(
-        request,
-        "warehouse/order.html",
-        {
-            "order": found,
-            "lines": lines,
-            "shipments": sent,
-            "products": dict(seen_by(products, here).values_list("external_id", "name")),
-            "warehouses": _names(Warehouse, found, (found.warehouse_id, *(one.warehouse_id for one in sent)), here),
-            "customers": _names(Customer, found, [found.warehouse_customer_id], here),
-        },
-    )
+    shown = {
+        "order": found,
+        "lines": lines,
+        "shipments": sent,
+        "products": _names(Product, found, [line.product_id for line in lines], context),
+        "warehouses": _names(Warehouse, found, [found.warehouse_id, *(one.warehouse_id for one in sent)], context),
+        "check": check_order(found, lines, sent, live=False),
+    }
+    return _page(request, "order", found, shown)
 
 
 @signed_in
 @require_safe
 def inbound_shipment(request: HttpRequest, pk: int) -> HttpResponse:
-    """One inbound shipment with its lines and receipts."""
-    here = request_context(request)
-    found = get_object_or_404(seen_by(InboundShipment.objects.select_related("connection"), here), pk=pk)
-    return render(
-        request,
-        "warehouse/inbound_shipment.html",
-        {
-            "inbound": found,
-            "lines": list(found.lines.all()),
-            "warehouses": _names(Warehouse, found, [found.warehouse_id], here),
-            "customers": _names(Customer, found, [found.warehouse_customer_id], here),
-        },
-    )
+    """Show an inbound shipment with its lines and receipts."""
+    context = request_context(request)
+    found = get_object_or_404(seen_by(InboundShipment.objects.select_related("connection"), context), pk=pk)
+    shown = {
+        "inbound": found,
+        "lines": list(found.lines.all()),
+        "warehouses": _names(Warehouse, found, [found.warehouse_id], context),
+    }
+    return _page(request, "inbound_shipment", found, shown)
 
 
 @signed_in
 @require_safe
 def returned(request: HttpRequest, pk: int) -> HttpResponse:
-    """One return with its lines and the parcels it comes in."""
-    here = request_context(request)
-    found = get_object_or_404(seen_by(Return.objects.select_related("connection"), here), pk=pk)
+    """Show a return with its lines and parcels."""
+    context = request_context(request)
+    found = get_object_or_404(seen_by(Return.objects.select_related("connection"), context), pk=pk)
     parcels = found.record.get("shipments") or []
-    orders = seen_by(Order.objects.filter(connection=found.connection_id, external_id=found.order_id), here)
-    return render(
-        request,
-        "warehouse/return.html",
-        {
-            "back": found,
-            "lines": list(found.lines.all()),
-            "parcels": parcels,
-            "order": orders.defer("record").first() if found.order_id else None,
-            "warehouses": _names(Warehouse, found, [one.get("warehouse_id") for one in parcels], here),
-            "customers": _names(Customer, found, [found.warehouse_customer_id], here),
-        },
-    )
+    orders = seen_by(Order.objects.filter(connection=found.connection_id, external_id=found.order_id), context)
+    shown = {
+        "row": found,
+        "lines": list(found.lines.all()),
+        "parcels": parcels,
+        "order": orders.defer("record").first() if found.order_id else None,
+        "warehouses": _names(Warehouse, found, [one.get("warehouse_id") for one in parcels], context),
+    }
+    return _page(request, "return", found, shown)
 
 
 @signed_in
 @require_safe
 def product(request: HttpRequest, pk: int) -> HttpResponse:
-    """One product, with the stock of what it is made of."""
-    here = request_context(request)
-    found = get_object_or_404(seen_by(Product.objects.select_related("connection"), here), pk=pk)
+    """Show a product with the inventory items that it consists of."""
+    context = request_context(request)
+    found = get_object_or_404(seen_by(Product.objects.select_related("connection"), context), pk=pk)
     parts, supplier = found.record.get("inventory_items") or [], found.record.get("supplier_object") or {}
     items = InventoryItem.objects.filter(
         connection=found.connection_id, external_id__in={one["inventory_item_id"] for one in parts}
     )
-    return render(
-        request,
-        "warehouse/product.html",
-        {
-            "product": found,
-            "supplier": supplier.get("supplier_name") or supplier.get("supplier_id"),
-            "parts": parts,
-            "stock": {item.external_id: item for item in seen_by(items.defer("record"), here)},
-            "customers": _names(Customer, found, [found.warehouse_customer_id], here),
-        },
-    )
+    shown = {
+        "product": found,
+        "supplier": supplier.get("supplier_name") or supplier.get("supplier_id"),
+        "parts": parts,
+        "stock": {item.external_id: item for item in seen_by(items.defer("record"), context)},
+    }
+    return _page(request, "product", found, shown)
 
 
 @signed_in
 @require_safe
 def inventory_item(request: HttpRequest, pk: int) -> HttpResponse:
-    """One item on the shelf: its units per warehouse, by lot and by location."""
-    here = request_context(request)
-    found = get_object_or_404(seen_by(InventoryItem.objects.select_related("connection"), here), pk=pk)
+    """Show an inventory item with its units by warehouse, lot and location."""
+    context = request_context(request)
+    found = get_object_or_404(seen_by(InventoryItem.objects.select_related("connection"), context), pk=pk)
     levels = list(found.levels.all())
-    lots, spots = found.record.get("lots") or [], found.record.get("locations") or []
-    places = WarehouseLocation.objects.filter(
-        connection=found.connection_id, external_id__in={one["location_id"] for one in spots}
-    )
-    somewhere = [one.warehouse_id for one in levels] + [one["warehouse_id"] for one in (*lots, *spots)]
-    return render(
-        request,
-        "warehouse/inventory_item.html",
-        {
-            "item": found,
-            "columns": screens.INVENTORY.meanings,
-            "levels": levels,
-            "lots": lots,
-            "spots": spots,
-            "places": dict(seen_by(places, here).values_list("external_id", "name")),
-            "warehouses": _names(Warehouse, found, somewhere, here),
-            "customers": _names(Customer, found, [found.warehouse_customer_id], here),
-        },
-    )
+    lots, locations = found.record.get("lots") or [], found.record.get("locations") or []
+    warehouse_ids = [one.warehouse_id for one in levels] + [one["warehouse_id"] for one in (*lots, *locations)]
+    shown = {
+        "item": found,
+        "columns": screens.INVENTORY.meanings,
+        "levels": levels,
+        "lots": lots,
+        "locations": locations,
+        "location_names": _names(WarehouseLocation, found, [one["location_id"] for one in locations], context),
+        "warehouses": _names(Warehouse, found, warehouse_ids, context),
+    }
+    return _page(request, "inventory_item", found, shown)
 
 
-def _names(
-    model: type[Warehouse] | type[Customer], of: Mirrored, ids: Iterable[str | None], here: RequestContext
-) -> Names:
-    """The names of warehouses or customers of the record's own connection."""
-    rows: Any = model._default_manager.filter(connection=of.connection_id, external_id__in={one for one in ids if one})
-    named = seen_by(rows, here).values_list("connection_id", "external_id", "name")
-    return {(connection, external_id): name or external_id for connection, external_id, name in named}
+def _page(request: HttpRequest, template: str, row: Any, shown: dict[str, Any]) -> HttpResponse:
+    """Render the page of a record with its customer and the sections that all records share."""
+    context = request_context(request)
+    customers = _names(Customer, row, [row.warehouse_customer_id], context)
+    shown |= {
+        "row": row,
+        "customer": customers.get(row.warehouse_customer_id) or row.warehouse_customer_id,
+        "sections": record_sections(context, row),
+    }
+    return render(request, f"warehouse/{template}.html", shown)
+
+
+def _names(model: type[Mirrored], row: Mirrored, ids: Iterable[str | None], context: RequestContext) -> Names:
+    """Return the names of records of the row's connection by external id."""
+    rows: Any = model._default_manager.filter(connection=row.connection_id, external_id__in={one for one in ids if one})
+    return dict(seen_by(rows, context).values_list("external_id", "name"))

@@ -26,7 +26,7 @@ from hypothesis.stateful import (
 from integrations.connectors.actions import ActionKind
 from integrations.entities import Entity
 from integrations.models import Action, ActionState, Connection
-from packr.warehouse.actions import MarkState, mark_of
+from packr.warehouse.actions import ActionStatus, mark_of
 from packr.warehouse.mirror import write_protection, writer
 from packr.warehouse.mirror.write_plan import SYNC, WritePolicy
 from packr.warehouse.models import Order
@@ -156,9 +156,9 @@ class Histories(RuleBasedStateMachine):
         action = Action.objects.get(pk=self.action.pk)
         mark = mark_of(action, datetime.now(UTC))
         if self.newest_read < self.cancelled.number:
-            expected = MarkState.ACCEPTED if datetime.now(UTC) < self.until else MarkState.UNCONFIRMED
+            expected = ActionStatus.ACCEPTED if datetime.now(UTC) < self.until else ActionStatus.UNCONFIRMED
             assert mark is not None
-            assert mark.state == expected
+            assert mark.status == expected
 
     @rule()
     def the_newest_answer_wins(self):

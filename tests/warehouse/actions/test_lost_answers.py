@@ -86,7 +86,7 @@ def test_while_nobody_knows_the_same_is_not_sent_by_another_key(wms, act, item):
     """A second form, a second person: one order."""
     wms.fault("html", path="/wms/orders", method="POST", times=1)
     assert act("create-order", key="k", **new_order(item)).state == "unknown"
-    with pytest.raises(actions.Invalid, match="order_number: The same change was sent already"):
+    with pytest.raises(actions.Invalid, match="order_number: The same change was sent before"):
         act("create-order", **new_order(item))
     assert act("create-order", key="k", **new_order(item)).state == "unknown"
     assert act("create-order", **new_order(item, number="T-2")).state == "accepted"
@@ -259,7 +259,7 @@ def test_waits_grow_and_end_with_a_sentence(wms, act, order):
         waits.append(round((action.settle_at - now()).total_seconds()))
     assert waits == sorted(set(waits))
     assert later(action, hours=25).state == "unknown"
-    assert (action.settle_at, action.message) == (None, reconciliation.NEVER_KNOWN)
+    assert (action.settle_at, action.message) == (None, reconciliation.STILL_UNKNOWN)
     # A person has looked, and sends it again.
     assert act("cancel-order", order).state == "unknown"
 
@@ -268,5 +268,5 @@ def test_what_was_being_sent_when_the_connection_ended(wms, act, order, synced, 
     wms.fault("lost_answer", path="/wms/orders/", method="PUT", times=1)
     action = act("cancel-order", order)
     services.disconnect(synced)
-    assert later(action, seconds=30).message == reconciliation.GONE
+    assert later(action, seconds=30).message == reconciliation.CONNECTION_ENDED
     assert action.settle_at is None

@@ -185,9 +185,9 @@ def test_the_same_key_is_the_same_action(wms, act, item):
 @pytest.mark.parametrize(
     ("changes", "errors"),
     [
-        ({"order_number": "  "}, {"order_number": ["This is needed."]}),
+        ({"order_number": "  "}, {"order_number": ["Required."]}),
         ({"nonsense": "1"}, {"nonsense": ["There is no such field."]}),
-        ({"line_items": []}, {"line_items": ["This is needed."]}),
+        ({"line_items": []}, {"line_items": ["Required."]}),
         ({"line_items": "x"}, {"line_items": ["Enter a list of lines."]}),
         (
             {"line_items": [{"sku": "A", "quantity": 0.5, "unit_price": "x"}]},
@@ -197,7 +197,7 @@ def test_the_same_key_is_the_same_action(wms, act, item):
             {"ship_to_address": {"full_name": "Ada", "planet": "Mars"}},
             {
                 "ship_to_address.planet": ["There is no such field."],
-                **{f"ship_to_address.{name}": ["This is needed."] for name in sorted(set(ADDRESS) - {"full_name"})},
+                **{f"ship_to_address.{name}": ["Required."] for name in sorted(set(ADDRESS) - {"full_name"})},
             },
         ),
         ({"shipping_price": "NaN"}, {"shipping_price": ["Enter a number."]}),
@@ -239,22 +239,22 @@ def test_a_hold_that_the_copy_does_not_show_yet(wms, act, order, synced):
     sync(synced)
     order.refresh_from_db()
     assert order.held
-    assert actions.marks([order])[order.pk].state == actions.MarkState.ACCEPTED
+    assert actions.marks([order])[order.pk].status == actions.ActionStatus.ACCEPTED
     wms.heal()
     sync(synced)
     order.refresh_from_db()
     assert (order.held, order.record["raw_status"]) == (True, "On hold")
-    assert actions.marks([order])[order.pk].state == actions.MarkState.CONFIRMED
+    assert actions.marks([order])[order.pk].status == actions.ActionStatus.CONFIRMED
 
 
 def test_a_poll_confirms_what_was_accepted(wms, act, order, synced):
     """Sending, accepted, confirmed: by a read after the WMS's answer."""
     action = act("cancel-order", order)
-    assert actions.marks([order])[order.pk].state == actions.MarkState.ACCEPTED
+    assert actions.marks([order])[order.pk].status == actions.ActionStatus.ACCEPTED
     sync(synced)
     action.refresh_from_db()
     assert action.confirmed_at > action.answered_at
-    assert actions.marks([order])[order.pk].state == actions.MarkState.CONFIRMED
+    assert actions.marks([order])[order.pk].status == actions.ActionStatus.CONFIRMED
 
 
 @pytest.mark.parametrize("is_shown", [True, False])
@@ -270,7 +270,7 @@ def test_when_the_shield_is_over_one_read_tells(wms, act, order, is_shown):
     assert actions.settle(later) == 1
     assert len(wms.asked("GET")) == 1
     mark = actions.marks([order], later)[order.pk]
-    assert mark.state == ("confirmed" if is_shown else "unconfirmed")
+    assert mark.status == ("confirmed" if is_shown else "unconfirmed")
     order.refresh_from_db()
     assert order.held
     action.refresh_from_db()

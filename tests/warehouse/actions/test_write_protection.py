@@ -12,7 +12,7 @@ from django.test.utils import CaptureQueriesContext
 from integrations.connectors.actions import ActionKind
 from integrations.entities import Entity
 from integrations.models import Action, ActionState, Connection
-from packr.warehouse.actions import MarkState, marks, settle
+from packr.warehouse.actions import ActionStatus, marks, settle
 from packr.warehouse.mirror import write_protection, writer
 from packr.warehouse.mirror.write_plan import SYNC, WritePolicy
 from packr.warehouse.models import Order, Product
@@ -73,14 +73,14 @@ def test_an_older_answer_does_not_undo_a_change(connection, cancelled, found, po
     assert (applied.stale, applied.recheck_ids, status()) == (1, [], "cancelled")
     cancelled.refresh_from_db()
     assert cancelled.confirmed_at is None
-    assert marks(Order.objects.all())[Order.objects.get().pk].state == MarkState.ACCEPTED
+    assert marks(Order.objects.all())[Order.objects.get().pk].status == ActionStatus.ACCEPTED
 
 
 def test_an_answer_that_shows_the_change_confirms_it(connection, cancelled):
     assert poll(connection, order("o", seconds(10), status="cancelled")).unchanged == 1
     cancelled.refresh_from_db()
     assert cancelled.confirmed_at == AT
-    assert marks(Order.objects.all())[Order.objects.get().pk].state == MarkState.CONFIRMED
+    assert marks(Order.objects.all())[Order.objects.get().pk].status == ActionStatus.CONFIRMED
 
 
 def test_a_newer_answer_is_the_wms_saying_otherwise(connection, cancelled):
@@ -100,10 +100,10 @@ def test_a_late_confirmation_after_more_changes(connection, cancelled):
 
 def test_after_the_visibility_delay_it_is_unconfirmed_and_not_silently_undone(clock, connection, cancelled):
     clock.shift(timedelta(minutes=15, seconds=1))
-    assert marks(Order.objects.all())[Order.objects.get().pk].state == MarkState.UNCONFIRMED
+    assert marks(Order.objects.all())[Order.objects.get().pk].status == ActionStatus.UNCONFIRMED
     assert poll(connection, order("o", seconds(0)), policy=WritePolicy.lookup()).updated == 1
     assert status() == "open"
-    assert marks(Order.objects.all())[Order.objects.get().pk].state == MarkState.UNCONFIRMED
+    assert marks(Order.objects.all())[Order.objects.get().pk].status == ActionStatus.UNCONFIRMED
 
 
 def test_what_was_created_is_not_removed_by_a_list_without_it(connection, clock):

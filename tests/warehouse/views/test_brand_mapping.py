@@ -90,7 +90,7 @@ def test_removing_a_link_hides_its_rows_and_keeps_them(admin: Client, workspace:
     brand = make.brand(workspace, "Acme", (stocked, "c-1"))
     made = BrandMapping.objects.get()
     response = admin.post(f"{BRANDS}links/{made.pk}/remove/", follow=True)
-    assert "Acme no longer shows anything of that account." in flat(response)
+    assert "Acme no longer shows this account." in flat(response)
     assert "#c-1-0" not in flat(admin.get(f"/orders/?brand={brand.slug}"))
     assert Order.objects.filter(warehouse_customer_id="c-1").count() == 4
     assert Event.objects.get().text == "Acme is no longer linked to Acme GmbH in Sandbox."
@@ -102,13 +102,13 @@ def test_two_brands_on_one_account_are_warned(admin: Client, workspace: Any, sto
     apart = make.brand(workspace, "Borealis", (stocked, "c-2"))
     assert "Shared" not in flat(admin.get(BRANDS))
     page = flat(link(admin, apart, stocked, "c-1"))
-    assert "Its records are shown to Acme too" in page
-    assert "Records of this account are shown to Acme too." in page
+    assert "Its records are also shown to Acme" in page
+    assert "Records of this account are also shown to Acme." in page
     rows = flat(admin.get(BRANDS))
-    assert "records of Acme GmbH in Sandbox are shown to Borealis too" in rows
-    assert "records of Borealis Ltd in Sandbox are shown to" not in rows
+    assert "records of Acme GmbH in Sandbox are also shown to Borealis" in rows
+    assert "records of Borealis Ltd in Sandbox are also shown to" not in rows
     make.brand(workspace, "Everything", (stocked, ""))
-    assert "records of Borealis Ltd in Sandbox are shown to Everything too" in flat(admin.get(BRANDS))
+    assert "records of Borealis Ltd in Sandbox are also shown to Everything" in flat(admin.get(BRANDS))
 
 
 def test_adding_a_brand(admin: Client, workspace: Any) -> None:
@@ -158,10 +158,10 @@ def test_accounts_are_searched_by_name(admin: Client, workspace: Any, connection
         make.customer(connection, f"c-{number}", f"Customer {number:02}")
     brand = make.brand(workspace, "Acme")
     page = flat(admin.get(f"{BRANDS}{brand.pk}/"))
-    assert "These are the first of 61." in page
+    assert "Showing the first of 61 accounts." in page
     assert "Customer 42" not in page
     assert "Customer 42" in flat(admin.get(f"{BRANDS}{brand.pk}/?q=customer+42"))
-    assert "No account has “nobody” in its name." in flat(admin.get(f"{BRANDS}{brand.pk}/?q=nobody"))
+    assert "No accounts match “nobody”." in flat(admin.get(f"{BRANDS}{brand.pk}/?q=nobody"))
 
 
 def test_the_pages_cost_the_same_however_much_there_is(admin: Client, workspace: Any, stocked: Any) -> None:

@@ -93,7 +93,7 @@ def test_a_search_that_finds_too_much_says_among_what_it_looked(
     page = text(admin.get("/orders/", {"q": "MUG"}))
     assert [number for number in range(7) if f">#{number}<" in page] == [1, 3]
     assert "Too many orders begin with “MUG”" in flat(page)
-    assert "Showing 1 to 2 of those that match among the newest" in flat(page)
+    assert "Showing 1 to 2 of the matches among the newest" in flat(page)
 
 
 def test_what_others_have_does_not_narrow_a_search(

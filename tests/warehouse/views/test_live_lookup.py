@@ -67,7 +67,7 @@ def test_one_call_shows_what_differs_and_taking_it_over_moves_no_watermark(
     assert order.status == "open"
 
     response = member.post(at(order, "take/"), follow=True)
-    assert "Taken over" in response.content.decode()
+    assert "Packr now shows the WMS’s values" in response.content.decode()
     order.refresh_from_db()
     assert (order.status, order.record["status"]) == ("cancelled", "cancelled")
     assert list(EntitySchedule.objects.order_by("pk").values()) == schedules
@@ -82,7 +82,7 @@ def test_an_answer_is_taken_over_once_and_only_by_who_asked(
     assert "older than 10 minutes" in admin.post(at(order, "take/"), follow=True).content.decode()
     member.post(at(order, "take/"))
     again = member.post(at(order, "take/"), follow=True)
-    assert "Nothing was taken over" in again.content.decode()
+    assert "Nothing was changed" in again.content.decode()
 
 
 def test_an_answer_that_is_older_than_ten_minutes_is_not_taken_over(
@@ -90,7 +90,7 @@ def test_an_answer_that_is_older_than_ten_minutes_is_not_taken_over(
 ) -> None:
     member.post(at(order))
     Look.objects.update(asked_at=now() - timedelta(minutes=11))
-    assert "Nobody has asked in the last 10 minutes" in main(member, at(order))
+    assert "Not checked in the last 10 minutes" in main(member, at(order))
     member.post(at(order, "take/"))
     order.refresh_from_db()
     assert order.status == "open"
@@ -104,7 +104,7 @@ def test_a_row_that_changed_since_the_wms_was_asked_stays(
     model.put(Entity.ORDERS, newer)
     sync(connection)
     response = member.post(at(order, "take/"), follow=True)
-    assert "has changed here since the WMS was asked" in response.content.decode()
+    assert "has changed in Packr since the check" in response.content.decode()
     order.refresh_from_db()
     assert order.status == "fulfilled"
 
@@ -128,7 +128,7 @@ def test_what_is_missing_from_a_list_is_not_removed_but_what_the_wms_does_not_kn
     member.post(at(order))
     text = main(member, at(order))
     assert "The WMS no longer has this record." in text
-    assert "the next full sync looks once more" in text
+    assert "The next full sync checks again" in text
     member.post(at(order, "take/"))
     assert Order.objects.get(pk=order.pk).removed_at is None
 
@@ -139,9 +139,9 @@ def test_what_is_missing_from_a_list_is_not_removed_but_what_the_wms_does_not_kn
         replace(resource, single=lambda client, one: Page(())),
     )
     member.post(at(order))
-    assert "hide it here too" in main(member, at(order))
+    assert "Accept and hide the record" in main(member, at(order))
     response = member.post(at(order, "take/"), follow=True)
-    assert "no longer has this record, so it is hidden here" in " ".join(response.content.decode().split())
+    assert "no longer has this record, so Packr hides it" in " ".join(response.content.decode().split())
     assert Order.objects.get(pk=order.pk).removed_at is not None
 
 
@@ -163,7 +163,7 @@ def test_a_wms_that_does_not_answer_is_said(
     member.post(at(order))
     text = main(member, at(order))
     assert said in text
-    assert "Take over" not in text
+    assert "Accept" not in text
     connection.refresh_from_db()
     refused = error.kind == Kind.CREDENTIALS
     assert connection.status == (Status.NEEDS_ATTENTION if refused else Status.CONNECTED)
@@ -186,8 +186,8 @@ def test_a_copy_is_called_a_copy(member: Client, workspace: Any) -> None:
     make.synced(connection, at=now() - timedelta(minutes=40))
     order = make.order(connection)
     text = main(member, at(order))
-    assert "Trackstar answers from a copy of the WMS that it keeps, read from the WMS 40 min ago or later." in text
-    assert "read again" in text  # L21
+    assert "Trackstar answers from its own copy of the WMS, last updated 40 min ago or later." in text
+    assert "next sync" in text  # L21
 
 
 def test_a_page_costs_the_same_for_many_lines(

@@ -28,7 +28,7 @@ def test_an_order_says_what_is_short_and_what_has_left_is_not_asked_for(member: 
     text = main(member, f"/orders/{order.pk}/")
     assert "Short: MUG (5 asked, 2 available)." in text
     assert "Available in Allentown" in text
-    assert "By the numbers of 1 min ago." in text
+    assert "Stock as of 1 min ago." in text
     make.order_shipment(order, record={"line_items": [{"inventory_item_id": "i1", "sku": "MUG", "quantity": "3"}]})
     assert "All of it can be sent from Allentown." in main(member, f"/orders/{order.pk}/")
     Order.objects.update(status="fulfilled")
