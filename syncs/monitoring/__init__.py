@@ -1,1 +1,1 @@
-"""Looking after the syncs: what should have run, what is wrong, what is mended, and what is kept."""
+"""Monitoring of the syncs: the watchdog, its repairs and incidents, retention, and health checks."""

@@ -1,4 +1,4 @@
-"""What a load balancer or a monitor asks: does this process answer, and does Packr do its work?"""
+"""Health checks for load balancers and monitors: does this process answer, and can Packr do its work?"""
 
 from typing import Any
 
@@ -11,9 +11,9 @@ from django.views.decorators.http import require_safe
 
 from ..process import heartbeats
 
-NO_DATABASE = "The database does not answer. Check that it runs and that DATABASE_URL is right."
-NOT_MIGRATED = "The database is older than this version of Packr. Run manage.py migrate."
-NO_WORKER = "No worker process was alive within the last minute, so nothing is synced. Start manage.py qcluster."
+NO_DATABASE = "The database does not respond. Check that it is running and that DATABASE_URL is correct."
+NOT_MIGRATED = "The database schema is older than this version of Packr. Run manage.py migrate."
+NO_WORKER = "No worker process has been alive in the last minute, so nothing is synced. Start manage.py qcluster."
 
 _migrated = False
 
@@ -21,30 +21,30 @@ _migrated = False
 @never_cache
 @require_safe
 def healthz(request: HttpRequest) -> HttpResponse:
-    """200 as long as this process answers at all; asks nothing else."""
+    """Return 200 while this process answers requests; checks nothing else."""
     return HttpResponse("ok", content_type="text/plain")
 
 
 @never_cache
 @require_safe
 def readyz(request: HttpRequest) -> HttpResponse:
-    """200 when people are served well and syncs are worked off; else 503 and a sentence that says what is missing."""
+    """Return 200 if the database is ready and a worker is alive, else 503 with the reason."""
     try:
-        missing = _missing()
+        problem = _find_problem()
     except DatabaseError:
-        missing = NO_DATABASE
-    answer: dict[str, Any] = {"ready": not missing}
-    return JsonResponse({**answer, "message": missing} if missing else answer, status=503 if missing else 200)
+        problem = NO_DATABASE
+    answer: dict[str, Any] = {"ready": not problem}
+    return JsonResponse({**answer, "message": problem} if problem else answer, status=503 if problem else 200)
 
 
-def _missing() -> str:
+def _find_problem() -> str:
     if not _is_migrated():
         return NOT_MIGRATED
     return "" if heartbeats.is_any_alive(timezone.now()) else NO_WORKER
 
 
 def _is_migrated() -> bool:
-    """Whether every migration of this code was applied. Asked until it is so: what was applied stays applied."""
+    """Return whether all migrations are applied. A True is remembered: migrations stay applied."""
     global _migrated
     if not _migrated:
         executor = MigrationExecutor(connection)

@@ -1,4 +1,4 @@
-"""Incidents: one per episode of something being wrong, closed by itself when it is healed."""
+"""Incidents: one per episode of a problem, closed automatically when the problem is gone."""
 
 import logging
 from collections.abc import Iterable
@@ -12,12 +12,12 @@ from ..models import Incident, Problem
 
 log = logging.getLogger(__name__)
 
-Key = tuple[str, int | None, str]
+IncidentKey = tuple[str, int | None, str]  # problem, connection, entity
 
 
 @dataclass(frozen=True)
-class Finding:
-    """Something that is wrong now. `explained`: it follows from something else, so it opens no incident of its own."""
+class DetectedProblem:
+    """A problem that exists now. `explained`: another problem causes it, so it opens no incident of its own."""
 
     problem: Problem
     message: str
@@ -26,54 +26,55 @@ class Finding:
     explained: bool = False
 
     @property
-    def key(self) -> Key:
+    def key(self) -> IncidentKey:
         return self.problem, self.connection_id, self.entity
 
 
 class IncidentRegister:
-    """The incidents that are open, and those that were closed a short time ago."""
+    """The open incidents, and those closed within the last `recent`."""
 
     def __init__(self, now: datetime, recent: timedelta) -> None:
         self.now = now
         known = list(Incident.objects.filter(Q(closed_at=None) | Q(closed_at__gt=now - recent)).order_by())
-        self.open: dict[Key, Incident] = {_key(one): one for one in known if one.closed_at is None}
-        self.closed: set[Key] = {_key(one) for one in known if one.closed_at is not None}
+        self.open = {_key(one): one for one in known if one.closed_at is None}
+        self.closed = {_key(one) for one in known if one.closed_at is not None}
 
-    def settle(self, findings: Iterable[Finding]) -> None:
-        """Open what is new, close what is no more. Two that do this at once open one incident, not two."""
-        wrong = {finding.key: finding for finding in findings}
-        news = [one for key, one in wrong.items() if key not in self.open and not one.explained]
-        healed = [one.pk for key, one in self.open.items() if key not in wrong]
+    def update(self, detected: Iterable[DetectedProblem]) -> None:
+        """Open an incident for each new problem and close those whose problem is gone.
+
+        Two concurrent updates open one incident, not two.
+        """
+        problems = {problem.key: problem for problem in detected}
+        new = [one for key, one in problems.items() if key not in self.open and not one.explained]
+        gone = [incident.pk for key, incident in self.open.items() if key not in problems]
         try:
             with transaction.atomic():
-                self._open(news)
-                if healed:
-                    Incident.objects.filter(pk__in=healed, closed_at=None).update(closed_at=self.now)
+                self._open(new)
+                if gone:
+                    Incident.objects.filter(pk__in=gone, closed_at=None).update(closed_at=self.now)
         except IntegrityError:
-            log.info("A connection was deleted while its incidents were written; the next check looks again.")
+            log.info("A connection was deleted while its incidents were being saved. The next check tries again.")
 
-    def _open(self, news: list[Finding]) -> None:
-        for one in news:
+    def _open(self, problems: list[DetectedProblem]) -> None:
+        for one in problems:
             log.warning("Incident: %s", one.message)
-        Incident.objects.bulk_create(
-            [
-                Incident(
-                    problem=one.problem,
-                    connection_id=one.connection_id,
-                    entity=one.entity,
-                    message=one.message,
-                    opened_at=self.now,
-                )
-                for one in news
-            ],
-            ignore_conflicts=True,
-        )
+        incidents = [
+            Incident(
+                problem=one.problem,
+                connection_id=one.connection_id,
+                entity=one.entity,
+                message=one.message,
+                opened_at=self.now,
+            )
+            for one in problems
+        ]
+        Incident.objects.bulk_create(incidents, ignore_conflicts=True)
 
 
-def _key(incident: Incident) -> Key:
+def _key(incident: Incident) -> IncidentKey:
     return incident.problem, incident.connection_id, incident.entity
 
 
 def open_incidents() -> list[Incident]:
-    """The open incidents, the newest first."""
+    """Return the open incidents, newest first."""
     return list(Incident.objects.filter(closed_at=None).select_related("connection__workspace"))

@@ -1,4 +1,4 @@
-"""Every web request is an occasion to look after the syncs: the web is up when no worker is."""
+"""Watchdog checks after web requests: the web process is up even when no worker is."""
 
 import logging
 import threading
@@ -16,13 +16,14 @@ log = logging.getLogger(__name__)
 
 
 class Throttle:
-    """Lets one of many threads through once in a while."""
+    """Lets one of many threads pass once per interval."""
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
         self.last: float | None = None
 
     def is_due(self, every: timedelta) -> bool:
+        """Return whether `every` has passed since this last returned True."""
         moment = time.monotonic()
         with self.lock:
             if self.last is not None and moment - self.last < every.total_seconds():
@@ -36,11 +37,11 @@ throttle = Throttle()
 
 @receiver(request_finished)
 def check_after_response(**kwargs: Any) -> None:
-    """Check once a minute, when the answer is on its way already: nobody waits for it, and no request fails by it."""
+    """Run a watchdog check at most once a minute. The response is sent already, so nobody waits for the check."""
     every: timedelta | None = settings.WEB_WATCHES_EVERY
     if every is None or not throttle.is_due(every):
         return
     try:
         watchdog.check(every=every)
-    except Exception:  # whatever it is, it was not this request's doing
-        log.exception("The watchdog could not look after the syncs.")
+    except Exception:  # A failed check must not fail the request that happened to trigger it.
+        log.exception("The watchdog check after a web request failed.")

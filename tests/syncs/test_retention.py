@@ -144,7 +144,7 @@ def sums():
         )
     for tally in DailyTally.objects.all():
         counter = found.setdefault((tally.connection_id, tally.entity, tally.day), Counter())
-        counter += Counter({name: getattr(tally, name) for name in retention.SUMMED})
+        counter += Counter({name: getattr(tally, name) for name in retention.TALLY_FIELDS})
     return {key: +counter for key, counter in found.items()}
 
 
@@ -200,7 +200,7 @@ def test_a_batch_that_fails_is_neither_removed_nor_summed_up(clock, place, monke
     newest(place)
     before = sums()
     monkeypatch.setattr(retention, "RUNS_PER_BATCH", 20)
-    add_up, calls = retention._add_up, itertools.count()
+    add_up, calls = retention._add_to_tallies, itertools.count()
 
     def fails_the_second_time(found):
         add_up(found)
@@ -208,7 +208,7 @@ def test_a_batch_that_fails_is_neither_removed_nor_summed_up(clock, place, monke
             raise DatabaseError("gone")
 
     with monkeypatch.context() as broken:
-        broken.setattr(retention, "_add_up", fails_the_second_time)
+        broken.setattr(retention, "_add_to_tallies", fails_the_second_time)
         with pytest.raises(DatabaseError):
             retention.prune()
     assert (SyncRun.objects.count(), sums()) == (50, before)
@@ -261,10 +261,10 @@ def test_a_tick_that_has_no_time_to_finish_leaves_the_rest_to_the_next(clock, pl
     runs(place, 25, 5 * DAY)
     newest(place)
     counts = []
-    monkeypatch.setattr(retention, "PRUNE_SECONDS", 0.0)
+    monkeypatch.setattr(retention, "MAX_PRUNE_SECONDS", 0.0)
     tick()
     counts.append(SyncRun.objects.exclude(state=State.QUEUED).count())
-    monkeypatch.setattr(retention, "PRUNE_SECONDS", 10.0)
+    monkeypatch.setattr(retention, "MAX_PRUNE_SECONDS", 10.0)
     clock.shift(60)
     tick()
     counts.append(SyncRun.objects.exclude(state=State.QUEUED).count())
@@ -275,12 +275,12 @@ def test_the_command_says_how_much_went(clock, place, capsys):
     runs(place, 3, 5 * DAY)
     newest(place)
     call_command("prune")
-    assert capsys.readouterr().out == "Removed 3 runs and 0 incidents.\n"
+    assert capsys.readouterr().out == "Deleted 3 runs and 0 incidents.\n"
 
 
 def test_actions_are_kept_for_ninety_days_and_longer_while_they_are_open(connection):
     """T23: every change with its exchange, for as long as runs are."""
-    old = now() - retention.RUNS_KEPT - timedelta(days=1)
+    old = now() - retention.RUNS_KEPT_FOR - timedelta(days=1)
     make.action(connection, asked_at=old)
     kept = [make.action(connection, asked_at=old, state="unknown", settle_at=now()), make.action(connection)]
     retention.prune()

@@ -454,7 +454,7 @@ def test_an_account_is_taken_back_from_a_silent_worker(clock, house):
 def test_one_of_many_looks(clock, house, monkeypatch):
     """Under the lease of ten seconds the others only read what is open."""
     looks = []
-    monkeypatch.setattr(watchdog._Inspection, "settle", lambda self: looks.append(self.now))
+    monkeypatch.setattr(watchdog._Inspection, "run", lambda self: looks.append(self.now))
     clock.shift(60)
     start = now()
     for _ in range(25):
@@ -471,8 +471,8 @@ def test_two_that_look_at_once_open_one_incident(clock, house):
     first, second = IncidentRegister(now(), STEP), IncidentRegister(now(), STEP)
     look = watchdog._Inspection(now())
     for register in (first, second):
-        look.register, look.findings = register, []
-        look.settle()
+        look.register, look.problems = register, []
+        look.run()
         EntitySchedule.objects.filter(entity=INVENTORY).update(enabled=False)  # only the second sees this one
     off = [(Problem.NOT_SCHEDULED, entity, False) for entity in (INVENTORY, ORDERS)]
     assert sorted(episodes()) == [(Problem.NO_WORKER, "", False), *off]

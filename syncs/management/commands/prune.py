@@ -6,8 +6,8 @@ from syncs.monitoring import retention
 
 
 class Command(BaseCommand):
-    help = "Remove history that is past its time, as the workers do every hour by themselves."
+    help = "Delete history older than its retention. The workers do this automatically every hour."
 
     def handle(self, *args: Any, **options: Any) -> None:
-        pruned = retention.prune()
-        self.stdout.write(f"Removed {pruned.runs} runs and {pruned.incidents} incidents.")
+        result = retention.prune()
+        self.stdout.write(f"Deleted {result.runs} runs and {result.incidents} incidents.")

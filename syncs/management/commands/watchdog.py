@@ -6,7 +6,7 @@ from syncs.monitoring import watchdog
 
 
 class Command(BaseCommand):
-    help = "Look after all syncs once, as cron may do every minute: mend what can be mended, print what is wrong."
+    help = "Check all syncs once, for cron: repair what can be repaired, and print the open incidents."
 
     def handle(self, *args: Any, **options: Any) -> None:
         for incident in watchdog.check():
