@@ -1,4 +1,4 @@
-"""Switching entities on and off by hand: anybody sees the cadences, admins choose what is synced at all."""
+"""Entity switches: admins choose which entities are synced automatically."""
 
 from collections.abc import Collection
 from typing import Any
@@ -18,7 +18,7 @@ from .runs.planner import reschedule
 
 
 def set_enabled(connection: Connection, entity: Entity, on: bool, *, person: Any) -> bool:
-    """Sync one entity by itself, or no longer, and leave the others as they are; whether that changed anything."""
+    """Switch one entity on or off. Return whether that changed anything."""
     return bool(set_enabled_entities(connection, [entity] if on else [], among=[entity], person=person))
 
 
@@ -26,12 +26,12 @@ def set_enabled(connection: Connection, entity: Entity, on: bool, *, person: Any
 def set_enabled_entities(
     connection: Connection, wanted: Collection[Entity], *, among: Collection[Entity], person: Any
 ) -> list[Entity]:
-    """Sync these entities by themselves, and no others of those the choice was among; returns what changed.
+    """Switch `wanted` on and the other entities of `among` off. Return the entities that changed.
 
-    What is switched on is synced at once. What is switched off keeps its data; a run under way is not stopped.
+    An entity that is switched on is synced immediately. One that is switched off keeps its data and an active run.
     """
     changed, moment = [], now()
-    # Locked before they are read: rescheduling stores the settings as they are on the object.
+    # Lock before reading: `reschedule` saves the settings that are on the object.
     for schedule in connection.schedules.select_related("connection__workspace").select_for_update(of=("self",)):
         entity = Entity(schedule.entity)
         if entity not in among or is_read_with(schedule) or schedule.enabled == (entity in wanted):
@@ -41,10 +41,11 @@ def set_enabled_entities(
         reschedule(schedule, moment)
         changed.append(entity)
     on = [entity for entity in changed if entity in wanted]
-    for words, entities in (("on", on), ("off", [one for one in changed if one not in wanted])):
+    off = [entity for entity in changed if entity not in wanted]
+    for word, entities in (("on", on), ("off", off)):
         if entities:
-            names = ", ".join(one.label.lower() for one in entities)
-            events.record_event(connection, EventKind.CONFIGURATION, f"Switched {words}: {names}.", person=person)
+            names = ", ".join(entity.label.lower() for entity in entities)
+            events.record_event(connection, EventKind.CONFIGURATION, f"Switched {word}: {names}.", person=person)
     if on and connection.is_live:
         request_runs(connection, on, trigger=Trigger.MANUAL, person=person)
     return changed

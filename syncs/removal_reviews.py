@@ -1,4 +1,4 @@
-"""Removals that a run held back, and what a person decides about them."""
+"""Reviews of pending removals: a person releases or rejects the removals that a run held back."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -19,43 +19,47 @@ from .status.run_states import superseded
 
 
 @dataclass(frozen=True)
-class Held:
-    """One record that would be removed."""
+class PendingRemoval:
+    """A record that would be removed."""
 
     row_id: int
     external_id: str
     label: str
 
 
-def held(run: SyncRun, *, after: int = 0, limit: int = 100) -> list[Held]:
-    """The records whose removal the run held back, by row key, from `after` on; none once that is settled."""
+def pending_removals(run: SyncRun, *, after: int = 0, limit: int = 100) -> list[PendingRemoval]:
+    """Return the pending removals of `run` with row ids above `after`; empty once they are decided."""
     if run.state != State.NEEDS_REVIEW or not seen_keys.has_keys(run):
         return []
     rows = missing_rows.rows(run, after=after, limit=limit)
     found = TABLES[Entity(run.entity)].model.objects.in_bulk([key for key, _ in rows])
-    return [Held(key, external_id, str(found[key])) for key, external_id in rows]
+    return [PendingRemoval(key, external_id, str(found[key])) for key, external_id in rows]
 
 
 def release(run: SyncRun, *, person: Any) -> SyncRun:
-    """Let the held removals happen: a full run reads the list once more and removes what is still missing of them.
+    """Release the pending removals: return a queued full run that removes what is still missing.
 
-    Returns that run. Raises Refused when there is nothing to decide, or another sync of the same data is going on.
+    Raises Refused if there is nothing to decide, or another sync of the same data is running.
     """
     with transaction.atomic():
         current = _decide(run, Review.RELEASED, person)
-        running = SyncRun.objects.filter(connection=current.connection, entity=current.entity, state__in=ACTIVE)
-        if running.exclude(state=State.QUEUED).exists():
-            raise Refused("Another sync of this data is going on. Release the removals when it has ended.")
-        entity = Entity(current.entity)
+        active = SyncRun.objects.filter(connection=current.connection, entity=current.entity, state__in=ACTIVE)
+        if active.exclude(state=State.QUEUED).exists():
+            raise Refused("Another sync of this data is running. Release the removals when it has ended.")
         trigger = Trigger.SUPPORT if getattr(person, "is_staff", False) else Trigger.MANUAL
-        found = request_runs(current.connection, [entity], mode=Mode.FULL, trigger=trigger, person=person)[0].run
-        SyncRun.objects.filter(pk=found.pk).update(releases=current)
+        queued = request_runs(
+            current.connection, [Entity(current.entity)], mode=Mode.FULL, trigger=trigger, person=person
+        )
+        SyncRun.objects.filter(pk=queued[0].run.pk).update(releases=current)
     wakeups.wake()
-    return found
+    return queued[0].run
 
 
 def reject(run: SyncRun, *, person: Any) -> None:
-    """Keep the records whose removal was held back; the next full read looks again. Raises Refused as `release`."""
+    """Reject the pending removals: the records stay, and the next full run checks again.
+
+    Raises Refused if there is nothing to decide.
+    """
     with transaction.atomic():
         current = _decide(run, Review.REJECTED, person)
         seen_keys.delete_pages(current)
@@ -64,11 +68,11 @@ def reject(run: SyncRun, *, person: Any) -> None:
 def _decide(run: SyncRun, decision: Review, person: Any) -> SyncRun:
     current = SyncRun.objects.select_for_update(of=("self",)).select_related("connection").get(pk=run.pk)
     if current.state != State.NEEDS_REVIEW:
-        raise Refused("This sync holds no removals back.")
+        raise Refused("This sync has no pending removals.")
     if current.review:
-        raise Refused(f"This was decided already: {current.get_review_display().lower()}.")
+        raise Refused(f"These removals were already {current.get_review_display().lower()}.")
     if SyncRun.objects.filter(superseded(), pk=current.pk).exists():
-        raise Refused("A newer full read has looked at this data since. Decide about that one, if it holds any back.")
+        raise Refused("A newer full sync has checked this data since. Review that one if it has pending removals.")
     current.review, current.reviewed_by, current.reviewed_at = decision, person, now()
     current.save(update_fields=["review", "reviewed_by", "reviewed_at"])
     return current

@@ -47,7 +47,7 @@ class Case:
 
     run: SyncRun
     decision: str
-    held: list[removal_reviews.Held]
+    held: list[removal_reviews.PendingRemoval]
 
     @property
     def is_open(self) -> bool:
@@ -147,5 +147,5 @@ def decided(run: Any) -> str:
 
 def _case(run: SyncRun) -> Case:
     decision = decided(run)
-    listed = removal_reviews.held(run, limit=LISTED) if decision == UNDECIDED else []
+    listed = removal_reviews.pending_removals(run, limit=LISTED) if decision == UNDECIDED else []
     return Case(run, decision or "holds nothing back", listed)

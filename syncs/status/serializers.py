@@ -1,4 +1,4 @@
-"""Sync state and runs as plain data: what commands print and the API answers."""
+"""Sync state and runs as plain data, for commands and the API."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ COUNTS = ("seen", "created", "updated", "unchanged", "stale", "rejected", "remov
 
 
 def serialize_state(state: EntityState) -> dict[str, Any]:
-    """How fresh an entity is, and what its latest run did."""
+    """Return an entity's freshness and its latest run."""
     return {
         "entity": state.entity.value,
         "state": state.freshness.value,
@@ -23,7 +23,7 @@ def serialize_state(state: EntityState) -> dict[str, Any]:
 
 
 def serialize_run(run: SyncRun) -> dict[str, Any]:
-    """A run as its entity's state tells it."""
+    """Return a run as part of its entity's state."""
     return {
         "id": run.pk,
         "state": run.state,

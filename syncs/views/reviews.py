@@ -42,7 +42,7 @@ def held(request: HttpRequest, pk: int, run_id: int) -> HttpResponse:
 def _list(request: HttpRequest, connection: Connection, found: SyncRun) -> HttpResponse:
     is_open = undecided().filter(pk=found.pk).exists()
     after = parse_key(request.GET.get("after", ""))
-    listed = removal_reviews.held(found, after=after, limit=LISTED + 1) if is_open else []
+    listed = removal_reviews.pending_removals(found, after=after, limit=LISTED + 1) if is_open else []
     decision = request.GET.get("decision")
     context = {
         "connection": connection,

@@ -97,7 +97,7 @@ def test_each_run_is_told_how_it_went(desk: Client, run: SyncRun, connection: Co
     said = act(desk, RUNS, "release", run, plain, cut_off, confirmed="yes")
     assert len(said) == 3
     assert any(one.startswith(f"{run}: released.") for one in said)
-    assert f"{plain}: This sync holds no removals back." in said
+    assert f"{plain}: This sync has no pending removals." in said
     assert any(one.startswith(f"{cut_off}: ") and "disconnected" in one for one in said)
     cut_off.refresh_from_db()
     assert cut_off.review == ""
@@ -108,7 +108,7 @@ def test_what_somebody_else_decided_meanwhile_is_said(desk: Client, run: SyncRun
     SyncRun.objects.filter(pk=run.pk).update(review=Review.REJECTED)
     # The list is filtered by what is undecided, so it holds the run no more.
     (said,) = act(desk, f"{RUNS}?decision=undecided", "release", run, confirmed="yes")
-    assert said == f"{run}: This was decided already: rejected."
+    assert said == f"{run}: These removals were already rejected."
 
 
 def test_what_needs_no_decision_is_left_alone_and_lists_nothing(

@@ -324,10 +324,10 @@ def test_sync_wait_of_a_connection_that_is_deleted_meanwhile(manage, wms, connec
         (["northbay/Nope", "orders"], 1, "There is no connection “northbay/Nope”"),
         (["northbay/Main", "ordres"], 1, "There is no entity “ordres”. Packr knows: orders, "),
         (["northbay/Main", "bills"], 1, "Model WMS does not offer bills"),
-        (["northbay/Main"], 2, "Name the entities to sync"),
-        (["northbay/Main", "orders", "--group", "variants"], 2, "Name the entities to sync"),
+        (["northbay/Main"], 2, "Name either entities or a --group to sync"),
+        (["northbay/Main", "orders", "--group", "variants"], 2, "Name either entities or a --group to sync"),
         (["northbay/Main", "orders", "--as", "ghost"], 1, "There is no person “ghost”"),
-        (["northbay/Main", "orders", "--as", "mel"], 1, "mel may not start a sync in Northbay; only its admins may."),
+        (["northbay/Main", "orders", "--as", "mel"], 1, "mel may not start syncs in Northbay. Only its admins may."),
     ],
 )
 def test_sync_with_bad_input(manage, connection, arguments, code, words):

@@ -32,7 +32,7 @@ def held_run(clock, wms, connection, *, rows=60, gone=30):
 def test_released_removals_happen_after_one_more_read(clock, wms, connection, admin_user):
     """The list is before the person; what came back meanwhile stays."""
     run = held_run(clock, wms, connection)
-    assert [one.external_id for one in removal_reviews.held(run, limit=3)] == ["c000", "c001", "c002"]
+    assert [one.external_id for one in removal_reviews.pending_removals(run, limit=3)] == ["c000", "c001", "c002"]
     wms.put(CUSTOMERS, customer("c000"))
     released = removal_reviews.release(run, person=admin_user)
     drain()
@@ -59,8 +59,8 @@ def test_rejected_removals_keep_the_records(clock, wms, connection, admin_user):
     removal_reviews.reject(run, person=admin_user)
     assert len(present(connection, CUSTOMERS)) == 60
     run.refresh_from_db()
-    assert removal_reviews.held(run) == []
-    with pytest.raises(Refused, match="decided already"):
+    assert removal_reviews.pending_removals(run) == []
+    with pytest.raises(Refused, match="were already r"):
         removal_reviews.release(run, person=admin_user)
 
 
@@ -68,7 +68,7 @@ def test_only_the_newest_held_run_can_be_decided(clock, wms, connection, admin_u
     run = held_run(clock, wms, connection)
     newer = sync(connection, CUSTOMERS, Mode.FULL)
     assert newer.state == State.NEEDS_REVIEW
-    with pytest.raises(Refused, match="newer full read"):
+    with pytest.raises(Refused, match="newer full sync"):
         removal_reviews.release(run, person=admin_user)
     run.refresh_from_db()
     assert run.review == ""
@@ -77,7 +77,7 @@ def test_only_the_newest_held_run_can_be_decided(clock, wms, connection, admin_u
 
 def test_a_run_that_holds_nothing_back_has_nothing_to_decide(wms, connection, admin_user):
     wms.put(CUSTOMERS, customer("c1"))
-    with pytest.raises(Refused, match="holds no removals back"):
+    with pytest.raises(Refused, match="no pending removals"):
         removal_reviews.reject(sync(connection, CUSTOMERS), person=admin_user)
 
 

@@ -11,10 +11,10 @@ COLUMNS = ("entity", "state", "as_of", "cadence_seconds", "next_run", "last_run"
 
 
 class Command(BaseCommand):
-    help = "How fresh each entity of a connection is, and what its latest run did."
+    help = "Show the freshness and the latest run of each entity of a connection."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("connection", help="its id, or WORKSPACE/NAME")
+        parser.add_argument("connection", help="id, or WORKSPACE/NAME")
         parser.add_argument("--json", action="store_true")
 
     def handle(self, *args: Any, connection: str, **options: Any) -> None:

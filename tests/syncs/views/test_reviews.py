@@ -77,7 +77,7 @@ def test_a_reject_keeps_the_records(admin: Client, held: SyncRun) -> None:
 def test_a_second_decision_is_refused_with_the_first(admin: Client, held: SyncRun) -> None:
     admin.post(address(held), {"decision": "reject"})
     response = admin.post(address(held), {"decision": "release"}, follow=True)
-    assert "This was decided already: rejected." in response.content.decode()
+    assert "These removals were already rejected." in response.content.decode()
     assert not SyncRun.objects.filter(releases=held).exists()
 
 
