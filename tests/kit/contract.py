@@ -1,4 +1,4 @@
-"""What every connector has to do, whatever its WMS: subclass `ConnectorContract` and say how that WMS speaks."""
+"""What the reading side of every connector must do: subclass `ConnectorContract` and describe how its WMS replies."""
 
 import json
 import logging
@@ -27,13 +27,13 @@ SINCE = datetime(2026, 2, 4, 18, 40, 2, 999_999, tzinfo=UTC)
 def walk(
     connector: type[Connector], client: Client, entity: Entity, ask: FetchRequest, cursor: Any = None
 ) -> list[Page]:
-    """All pages of an entity from a cursor on; each cursor goes through JSON, as it does between two slices."""
+    """Return all pages from a cursor on. Each cursor passes through JSON, as it does between two slices."""
     pages: list[Page] = []
     while not pages or cursor is not None:
         page = connector.resources[entity].fetch(client, ask, cursor)
         pages.append(page)
         cursor = json.loads(json.dumps(page.cursor))
-        assert len(pages) < 1000, "the walk does not end"
+        assert len(pages) < 1000, "the pass does not end"
     return pages
 
 
@@ -53,33 +53,33 @@ class ConnectorContract(ABC):
 
     @abstractmethod
     def item(self, number: int, **fields: str) -> str:
-        """The JSON of one item; `fields` gives the JSON of single fields in place of the usual."""
+        """Return the JSON of one item. `fields` replaces the JSON of single fields."""
 
     @abstractmethod
     def external_id(self, number: int) -> str:
-        """The id that item becomes."""
+        """Return the external id of that item's record."""
 
     @abstractmethod
     def page(self, call: Call, items: Sequence[str], page: int, pages: int) -> Reply:
-        """An answer with these items, page `page` (from 0) of `pages`."""
+        """Return the reply with these items, which is page `page` (from 0) of `pages`."""
 
     @abstractmethod
-    def page_asked(self, call: Call) -> int:
-        """Which page, from 0, a call asks for."""
+    def requested_page(self, call: Call) -> int:
+        """Return the number of the page, from 0, that a call requests."""
 
     @abstractmethod
-    def since_asked(self, call: Call) -> datetime | None:
-        """From when on a call asks for changes."""
+    def requested_since(self, call: Call) -> datetime | None:
+        """Return the time since which a call requests changes."""
 
-    def aside(self, call: Call) -> Reply | None:
-        """The answer to a call that reads no items, such as a sign-in; None when it does read items."""
+    def answer_setup(self, call: Call) -> Reply | None:
+        """Return the reply to a call that reads no items, such as a sign-in; None for one that reads items."""
         return None
 
     def refusal(self, words: str) -> bytes:
-        """The body of an error with these words, as this WMS writes it."""
+        """Return the body of an error in these words, as this WMS writes it."""
         return json.dumps({"error": words}).encode()
 
-    # How the tests talk to it.
+    # Fixtures and helpers.
 
     @pytest.fixture
     def server(self) -> Iterator[Server]:
@@ -106,15 +106,17 @@ class ConnectorContract(ABC):
 
     def serve(self, server: Server, *pages: Sequence[str]) -> None:
         def answer(call: Call) -> Reply:
-            asked = self.page_asked(call) if (reply := self.aside(call)) is None else 0
-            return reply or self.page(call, pages[asked], asked, len(pages))
+            if reply := self.answer_setup(call):
+                return reply
+            number = self.requested_page(call)
+            return self.page(call, pages[number], number, len(pages))
 
         server.answer = answer
 
-    def trouble(self, server: Server, reply: Reply) -> None:
-        server.answer = lambda call: self.aside(call) or reply
+    def always_reply(self, server: Server, reply: Reply) -> None:
+        server.answer = lambda call: self.answer_setup(call) or reply
 
-    def fails(self, client: Client) -> ConnectorError:
+    def fetch_error(self, client: Client) -> ConnectorError:
         with pytest.raises(ConnectorError) as caught:
             self.resource().fetch(client, FetchRequest(), None)
         return caught.value
@@ -128,19 +130,19 @@ class ConnectorContract(ABC):
         assert [page.cursor is None for page in pages] == [False] * 4 + [True]
         assert all(page.clock and abs(page.clock - datetime.now(UTC)) < timedelta(minutes=1) for page in pages)
 
-    def test_an_empty_page_is_not_the_end(self, server: Server, connect: Connect) -> None:
+    def test_empty_page_is_not_the_end(self, server: Server, connect: Connect) -> None:
         self.serve(server, [self.item(0)], [], [], [self.item(1)], [])
         assert ids(walk(self.connector, connect(), self.entity, FetchRequest())) == [
             self.external_id(0),
             self.external_id(1),
         ]
 
-    def test_an_empty_list_ends_at_once(self, server: Server, connect: Connect) -> None:
+    def test_empty_list_ends_immediately(self, server: Server, connect: Connect) -> None:
         self.serve(server, [])
         (page,) = walk(self.connector, connect(), self.entity, FetchRequest())
         assert (list(page.records), list(page.rejected), page.cursor) == ([], [], None)
 
-    def test_a_new_client_resumes_from_any_cursor(self, server: Server, connect: Connect) -> None:
+    def test_new_client_resumes_from_any_cursor(self, server: Server, connect: Connect) -> None:
         self.serve(server, *([self.item(page * 2), self.item(page * 2 + 1)] for page in range(4)))
         ask = FetchRequest(since=SINCE)
         pages = walk(self.connector, connect(), self.entity, ask)
@@ -151,13 +153,13 @@ class ConnectorContract(ABC):
 
     # Incremental.
 
-    def test_changes_are_asked_for_on_every_page(self, server: Server, connect: Connect) -> None:
+    def test_every_page_is_limited_to_changes(self, server: Server, connect: Connect) -> None:
         assert self.resource().overlap >= timedelta(minutes=15)
         self.serve(server, [self.item(0)], [self.item(1)], [self.item(2)])
         walk(self.connector, connect(), self.entity, FetchRequest(since=SINCE))
-        asked = [self.since_asked(call) for call in server.calls if self.aside(call) is None]
-        assert len(asked) >= 3
-        for since in asked:
+        times = [self.requested_since(call) for call in server.calls if self.answer_setup(call) is None]
+        assert len(times) >= 3
+        for since in times:
             assert since is not None
             assert timedelta(0) <= SINCE - since < timedelta(seconds=1), "a fraction may only be rounded down"
 
@@ -178,15 +180,15 @@ class ConnectorContract(ABC):
         ],
     )
     def test_each_status_has_its_kind(self, server: Server, connect: Connect, status: int, kind: Kind) -> None:
-        self.trouble(server, Reply(b"<html>no</html>", status))
-        error = self.fails(connect())
+        self.always_reply(server, Reply(b"<html>no</html>", status))
+        error = self.fetch_error(connect())
         assert error.kind is kind
         assert error.fact.endswith(".")
         assert "<" not in error.message
 
     @pytest.mark.parametrize("status", [429, 503])
     @pytest.mark.parametrize("as_date", [False, True])
-    def test_a_huge_retry_after_is_told_and_not_slept(
+    def test_huge_retry_after_is_reported_without_waiting(
         self, server: Server, connect: Connect, status: int, as_date: bool
     ) -> None:
         now = datetime.now(UTC)
@@ -195,13 +197,15 @@ class ConnectorContract(ABC):
         headers = {"Date": format_datetime(theirs, usegmt=True), "Retry-After": "86400"}
         if as_date:
             headers["Retry-After"] = format_datetime(theirs + timedelta(days=1), usegmt=True)
-        self.trouble(server, Reply(b"{}", status, headers))
+        self.always_reply(server, Reply(b"{}", status, headers))
         client = connect()
-        error = self.fails(client)
+        error = self.fetch_error(client)
         assert datetime.now(UTC) - now < timedelta(seconds=5)
         assert error.retry_at is not None
         assert abs(error.retry_at - now - timedelta(days=1)) < timedelta(seconds=10)
-        assert sum(1 for call in server.calls if self.aside(call) is None) == 1, "asked again by itself"
+        assert sum(1 for call in server.calls if self.answer_setup(call) is None) == 1, (
+            "the client repeated the request"
+        )
 
     @pytest.mark.parametrize(
         "reply",
@@ -211,14 +215,14 @@ class ConnectorContract(ABC):
             pytest.param(Reply(b"{}", slow_head=60), id="silence"),
         ],
     )
-    def test_an_answer_that_drips_ends_at_the_deadline(self, server: Server, connect: Connect, reply: Reply) -> None:
+    def test_slow_reply_ends_at_the_deadline(self, server: Server, connect: Connect, reply: Reply) -> None:
         client = connect()
         self.serve(server, [])
-        walk(self.connector, client, self.entity, FetchRequest())  # signed in, where that takes a request
+        walk(self.connector, client, self.entity, FetchRequest())  # signs in, if that takes a request
         client.transport.timeout = timedelta(seconds=0.4)
-        self.trouble(server, reply)
+        self.always_reply(server, reply)
         begun = time.monotonic()
-        error = self.fails(client)
+        error = self.fetch_error(client)
         assert 0.3 < time.monotonic() - begun < 2
         assert error.kind is Kind.UNREACHABLE
         assert "in time" in error.message
@@ -240,23 +244,23 @@ class ConnectorContract(ABC):
         ],
         ids=["html", "nothing", "cut", "list", "null", "number", "object", "bytes", "deep", "deep-list", "deep-object"],
     )
-    def test_anything_but_a_page_is_one_clear_error(self, server: Server, connect: Connect, body: bytes) -> None:
-        self.trouble(server, Reply(body))
-        error = self.fails(connect())
+    def test_reply_that_is_no_page_is_a_contract_error(self, server: Server, connect: Connect, body: bytes) -> None:
+        self.always_reply(server, Reply(body))
+        error = self.fetch_error(connect())
         assert error.kind is Kind.CONTRACT
         assert "Earlier data stays" in error.message
 
-    def test_a_body_shorter_than_announced_is_no_page(self, server: Server, connect: Connect) -> None:
+    def test_body_shorter_than_announced_is_no_page(self, server: Server, connect: Connect) -> None:
         call = Call("GET", "/", {}, {}, b"{}")
         whole = self.page(call, [self.item(0)], 0, 1)
-        self.trouble(server, Reply(whole.body, announced=len(whole.body) + 1))
-        assert self.fails(connect()).kind is Kind.UNREACHABLE
+        self.always_reply(server, Reply(whole.body, announced=len(whole.body) + 1))
+        assert self.fetch_error(connect()).kind is Kind.UNREACHABLE
 
-    def test_an_unreachable_wms_is_said_to_be(self, server: Server, connect: Connect) -> None:
+    def test_unreachable_wms_is_reported(self, server: Server, connect: Connect) -> None:
         with Server() as gone:
             client = connect(private_hosts=frozenset({server.host, gone.host}))
             client.base_url = gone.url
-        error = self.fails(client)
+        error = self.fetch_error(client)
         assert error.kind is Kind.UNREACHABLE
         assert "can't be reached" in error.message
 
@@ -280,22 +284,24 @@ class ConnectorContract(ABC):
         ],
         ids=lambda text: text[:12],
     )
-    def test_a_number_that_is_none_costs_only_its_record(self, server: Server, connect: Connect, odd: str) -> None:
-        self.one_is_rejected(server, connect, self.item(1, **{self.number_field: odd}))
+    def test_invalid_number_rejects_only_its_record(self, server: Server, connect: Connect, odd: str) -> None:
+        self.assert_only_odd_item_is_rejected(server, connect, self.item(1, **{self.number_field: odd}))
 
-    def test_a_wrong_type_costs_only_its_record(self, server: Server, connect: Connect) -> None:
-        self.one_is_rejected(server, connect, self.item(1, **{self.text_field: self.refused_text}))
+    def test_wrong_type_rejects_only_its_record(self, server: Server, connect: Connect) -> None:
+        self.assert_only_odd_item_is_rejected(server, connect, self.item(1, **{self.text_field: self.refused_text}))
 
     @pytest.mark.parametrize("depth", [300, 600])
-    def test_nesting_costs_only_its_record(self, server: Server, connect: Connect, depth: int) -> None:
+    def test_deep_nesting_rejects_only_its_record(self, server: Server, connect: Connect, depth: int) -> None:
         deep = "[" * depth + "]" * depth
-        self.one_is_rejected(server, connect, self.item(1, **{self.text_field: deep}), named=False)
+        self.assert_only_odd_item_is_rejected(server, connect, self.item(1, **{self.text_field: deep}), named=False)
 
     @pytest.mark.parametrize("odd", ["7", '"words"', "null", "[]"])
-    def test_an_item_that_is_no_object_costs_only_itself(self, server: Server, connect: Connect, odd: str) -> None:
-        self.one_is_rejected(server, connect, odd, named=False)
+    def test_item_that_is_no_object_rejects_only_itself(self, server: Server, connect: Connect, odd: str) -> None:
+        self.assert_only_odd_item_is_rejected(server, connect, odd, named=False)
 
-    def one_is_rejected(self, server: Server, connect: Connect, odd: str, *, named: bool = True) -> None:
+    def assert_only_odd_item_is_rejected(
+        self, server: Server, connect: Connect, odd: str, *, named: bool = True
+    ) -> None:
         self.serve(server, [self.item(0), odd, self.item(2)], [self.item(3)])
         first, second = walk(self.connector, connect(), self.entity, FetchRequest())
         assert ids([first, second]) == [self.external_id(0), self.external_id(2), self.external_id(3)]
@@ -308,7 +314,7 @@ class ConnectorContract(ABC):
             assert rejected.external_id in self.external_id(1)
 
     @pytest.mark.parametrize("odd", [r"a\u0000b", r"a\ud800b", r"a\udfffb", r"a\ud800\ud800b"])
-    def test_what_is_no_text_is_replaced(self, server: Server, connect: Connect, odd: str) -> None:
+    def test_characters_that_are_no_text_are_replaced(self, server: Server, connect: Connect, odd: str) -> None:
         self.serve(server, [self.item(0, **{self.text_field: f'"{odd}"'})])
         (page,) = walk(self.connector, connect(), self.entity, FetchRequest())
         assert not page.rejected
@@ -316,10 +322,10 @@ class ConnectorContract(ABC):
         assert "a\ufffd" in stored
         assert r"\u0000" not in stored
 
-    def test_bytes_that_are_not_utf8_are_replaced(self, server: Server, connect: Connect) -> None:
+    def test_invalid_utf8_is_replaced(self, server: Server, connect: Connect) -> None:
         call = Call("GET", "/", {}, {}, b"{}")
         whole = self.page(call, [self.item(0, **{self.text_field: '"a~b"'}), self.item(1)], 0, 1)
-        self.trouble(server, Reply(whole.body.replace(b"a~b", b"a\xffb")))
+        self.always_reply(server, Reply(whole.body.replace(b"a~b", b"a\xffb")))
         page = self.resource().fetch(connect(), FetchRequest(), None)
         assert ids([page]) == [self.external_id(0), self.external_id(1)]
         assert "a\ufffdb" in msgspec.json.encode(page.records[0]).decode()
@@ -327,11 +333,11 @@ class ConnectorContract(ABC):
     # Secrets.
 
     @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
-    def test_a_redirect_is_not_followed(self, server: Server, connect: Connect, status: int) -> None:
+    def test_redirect_is_not_followed(self, server: Server, connect: Connect, status: int) -> None:
         with Server() as elsewhere:
-            self.trouble(server, Reply(b"", status, {"Location": f"{elsewhere.url}/wms"}))
+            self.always_reply(server, Reply(b"", status, {"Location": f"{elsewhere.url}/wms"}))
             client = connect(private_hosts=frozenset({server.host, elsewhere.host}))
-            error = self.fails(client)
+            error = self.fetch_error(client)
             assert elsewhere.calls == []
         assert error.kind is Kind.CONTRACT
         assert elsewhere.host not in error.message
@@ -342,17 +348,15 @@ class ConnectorContract(ABC):
     ) -> None:
         caplog.set_level(logging.DEBUG)
         echo = " ".join(self.secrets())
-        self.trouble(server, Reply(self.refusal(f"not with {echo}"), status, {"X-Request-Id": "req-1"}))
+        self.always_reply(server, Reply(self.refusal(f"not with {echo}"), status, {"X-Request-Id": "req-1"}))
         client = connect()
-        error = self.fails(client)
-        told = [str(error), repr(error), error.message, error.detail, repr(client), caplog.text]
-        told += traceback.format_exception(error)
+        error = self.fetch_error(client)
+        shown = [str(error), repr(error), error.message, error.detail, repr(client), caplog.text]
+        shown += traceback.format_exception(error)
         for secret in self.secrets():
-            assert secret not in "\n".join(told)
+            assert secret not in "\n".join(shown)
 
-    def test_a_credential_that_cannot_be_sent_is_refused_without_showing_it(
-        self, server: Server, connect: Connect
-    ) -> None:
+    def test_unsendable_credential_is_refused_without_showing_it(self, server: Server, connect: Connect) -> None:
         for bad in ("se\ncret-part", "se\u2028cret-part", "se\ud800cret-part"):
             self.serve(server, [])
             credentials = {**self.credentials, **dict.fromkeys(self.secret_names(), bad)}
@@ -367,7 +371,7 @@ class ConnectorContract(ABC):
     def secrets(self) -> list[str]:
         return [self.credentials[name] for name in self.secret_names()]
 
-    def test_the_account_key_gives_nothing_away(self) -> None:
+    def test_account_key_reveals_no_credential(self) -> None:
         key = self.connector.account_key("https://a.example", self.credentials)
         assert key == self.connector.account_key("https://a.example", dict(self.credentials))
         assert key != self.connector.account_key("https://b.example", self.credentials)

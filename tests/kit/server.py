@@ -1,4 +1,4 @@
-"""A web server on loopback that answers exactly as a test says, bytes that drip or break off included."""
+"""A web server on loopback whose replies a test defines down to the byte, including slow and incomplete ones."""
 
 import socket
 import threading
@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 @dataclass(frozen=True)
 class Call:
-    """One request as it arrived; header names in small letters."""
+    """One request as it arrived. Header names are in lower case."""
 
     method: str
     path: str
@@ -22,9 +22,9 @@ class Call:
 
 @dataclass
 class Reply:
-    """What to answer. `drip` is the pause before each byte of the body, `slow_head` the same for the headers.
+    """One reply. `drip` is the pause (seconds) before each byte of the body, `slow_head` before each of the headers.
 
-    `announced` is a Content-Length other than the body's own.
+    `announced` replaces the body's own length in Content-Length.
     """
 
     body: bytes = b"{}"
@@ -36,7 +36,7 @@ class Reply:
 
 
 class Server:
-    """Answers calls with `answer` and keeps them in `calls`."""
+    """Replies to calls with `answer` and keeps them in `calls`."""
 
     def __init__(self, answer: Callable[[Call], Reply] | None = None) -> None:
         self.answer = answer or (lambda call: Reply())
@@ -62,7 +62,7 @@ class _Quiet(ThreadingHTTPServer):
     daemon_threads = True
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Say nothing: a client that hung up is what many tests are about."""
+        """Print nothing: in many tests the client hangs up."""
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -1,7 +1,7 @@
-"""Real input: Packr beside a real Tryton server, from nothing to the last change, on each database.
+"""Packr next to a real Tryton server, from the first sync to the last change, on each database.
 
-Tryton is seeded once and copied, so both databases meet the same warehouse. Nothing is synced by hand, but the one full
-read at the end that a deletion needs.
+Tryton is seeded once and copied, so both databases mirror the same warehouse. Nothing is synced manually, except
+for the full sync that a deletion needs.
 """
 
 import json
@@ -94,8 +94,8 @@ class Mirror:
             raise AssertionError(f"after “{after}”:\n{different}") from None
 
 
-def test_the_mirror_is_what_tryton_holds(packr: Packr, tryton: Peer, tell: Callable[[str], None]) -> None:
-    """T1, T2, L5, L6, L7, L9, L11, L12, L13."""
+def test_mirror_equals_tryton_after_every_change(packr: Packr, tryton: Peer, tell: Callable[[str], None]) -> None:
+    """From the first sync through every kind of change, including a deletion, which only a full sync finds."""
     packr.env["PACKR_LEASE_SECONDS"] = "60"
     mirror = Mirror(packr, tryton)
     packr.hasten(CADENCE)

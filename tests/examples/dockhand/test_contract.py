@@ -33,12 +33,12 @@ class TestDockhand(ConnectorContract):
     def page(self, call: Call, items: Sequence[str], page: int, pages: int) -> Reply:
         return Reply(f'{{"orders": [{", ".join(items)}], "total": {100 * pages}}}'.encode())
 
-    def page_asked(self, call: Call) -> int:
+    def requested_page(self, call: Call) -> int:
         assert (call.path, call.query["limit"]) == ("/v2/orders", "100")
         assert call.headers["authorization"] == "Bearer tok-q8v2m5"
         return int(call.query["offset"]) // 100
 
-    def since_asked(self, call: Call) -> datetime | None:
+    def requested_since(self, call: Call) -> datetime | None:
         text = call.query.get("updated_from")
         return datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC) if text else None
 

@@ -36,14 +36,14 @@ class TestTrackstar(ConnectorContract):
         text = f'{{"data": [{", ".join(items)}], "next_token": {token}, "total_count": {len(items)}}}'
         return Reply(text.encode())
 
-    def page_asked(self, call: Call) -> int:
+    def requested_page(self, call: Call) -> int:
         assert call.path == "/wms/orders"
         assert call.headers["x-trackstar-api-key"] == self.credentials["api_key"]
         assert call.headers["x-trackstar-access-token"] == self.credentials["access_token"]
         token = call.query.get("page_token")
         return int(token.removeprefix("after ")) + 1 if token else 0
 
-    def since_asked(self, call: Call) -> datetime | None:
+    def requested_since(self, call: Call) -> datetime | None:
         text = call.query.get("trackstar_updated_date[gte]")
         return datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC) if text else None
 

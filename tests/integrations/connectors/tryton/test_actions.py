@@ -1,4 +1,4 @@
-"""Changing things in Tryton: its own words at the right place, nothing half-made left behind, nothing made twice."""
+"""Tryton's actions: refusals at their fields, nothing left half created, nothing created twice."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -17,7 +17,7 @@ from tests.kit.server import Reply, Server
 NOW = datetime(2026, 11, 22, 9, 0, tzinfo=UTC)
 STAMP = encoded_moment(datetime(2026, 1, 1, tzinfo=UTC))
 LINES = [{"sku": "MUG", "quantity": "2", "unit_price": "12.5"}]
-# What Tryton's tables hold, by model, for searches; each search gives all of it.
+# The rows of Tryton's tables, by model. A search returns them all.
 ROWS: Mapping[str, list[dict[str, Any]]] = {
     "party.party": [{"id": 5, "code": "5", "name": "Ada"}],
     "product.product": [{"id": 9, "code": "MUG", "default_uom": 1}],
@@ -51,18 +51,18 @@ def peer() -> Iterator[Peer]:
 
 
 def sale(peer: Peer, rows: list[dict[str, Any]]) -> None:
-    """What is found of sales from now on; reading one whole is not what these tests are about."""
+    """Set the sales that searches find. Reading a whole order finds none, since these tests don't need it."""
     peer.answers["model.sale.sale.search_read"] = lambda *asked: rows if len(asked[4]) < 5 else []
     peer.answers["model.sale.sale.fields_get"] = {}
 
 
-def wish(kind: ActionKind, target: str | None = None, **given: Any) -> ActionRequest:
+def request(kind: ActionKind, target: str | None = None, **given: Any) -> ActionRequest:
     return ActionRequest(kind, target, given, "packr-abc", "key", NOW)
 
 
 def create(peer: Peer, **given: Any) -> ActionResult:
     asked = {"party": "5", "warehouse_id": "3", "line_items": LINES, **given}
-    return Tryton.actions[ActionKind.CREATE_ORDER].send(peer.client(), wish(ActionKind.CREATE_ORDER, **asked))
+    return Tryton.actions[ActionKind.CREATE_ORDER].send(peer.client(), request(ActionKind.CREATE_ORDER, **asked))
 
 
 def sent(peer: Peer, method: str) -> list[Any]:
@@ -73,8 +73,7 @@ def error(*said: Any) -> Reply:
     return Reply(json.dumps({"id": 1, "error": list(said)}).encode())
 
 
-def test_an_order_is_made_quoted_and_confirmed_and_bears_our_reference(peer: Peer) -> None:
-    """P22"""
+def test_order_is_created_quoted_and_confirmed_with_our_reference(peer: Peer) -> None:
     assert create(peer, order_number="A-7", packing_note="Ring twice").external_id == "62"
     ((made, _),) = sent(peer, "sale.sale.create")
     assert made[0]["reference"] == "A-7"
@@ -91,20 +90,18 @@ def test_an_order_is_made_quoted_and_confirmed_and_bears_our_reference(peer: Pee
     assert order.index("create") < order.index("quote") < order.index("confirm")
 
 
-def test_what_tryton_does_not_know_is_said_at_its_field_and_nothing_is_sent(peer: Peer) -> None:
-    """T22"""
-    with pytest.raises(ActionRejected) as declined:
+def test_unknown_values_are_reported_at_their_fields_and_nothing_is_sent(peer: Peer) -> None:
+    with pytest.raises(ActionRejected) as rejected:
         create(peer, line_items=[*LINES, {"sku": "LAMP", "quantity": "1", "unit_price": "1"}])
-    assert declined.value.fields == {"line_items.1.sku": ["Tryton knows no product of this code."]}
+    assert rejected.value.fields == {"line_items.1.sku": ["Tryton knows no product of this code."]}
     peer.answers["model.party.party.search_read"] = []
-    with pytest.raises(ActionRejected) as declined:
+    with pytest.raises(ActionRejected) as rejected:
         create(peer)
-    assert declined.value.fields == {"party": ["Tryton knows no party of this code or name."]}
+    assert rejected.value.fields == {"party": ["Tryton knows no party of this code or name."]}
     assert sent(peer, "sale.sale.create") == []
 
 
-def test_what_is_refused_half_way_is_taken_back(peer: Peer) -> None:
-    """T22: in Tryton's own words; no draft stays there."""
+def test_order_refused_half_way_is_removed(peer: Peer) -> None:
     words = "To get a quote you must enter a warehouse."
     peer.answers["model.sale.sale.quote"] = error("UserError", [words, "", None])
     with pytest.raises(ActionRejected, match=words):
@@ -112,24 +109,23 @@ def test_what_is_refused_half_way_is_taken_back(peer: Peer) -> None:
     assert [len(sent(peer, f"sale.sale.{method}")) for method in ("cancel", "delete")] == [1, 1]
 
 
-def test_a_warning_is_a_refusal_in_its_own_words_without_its_name(peer: Peer) -> None:
+def test_warning_is_a_refusal_without_its_name(peer: Peer) -> None:
     peer.answers["model.sale.sale.confirm"] = error("UserWarning", ["credit_5", "The credit limit is exceeded.", ""])
-    with pytest.raises(ActionRejected) as declined:
+    with pytest.raises(ActionRejected) as rejected:
         create(peer)
-    assert declined.value.message == "Tryton asks for a confirmation there: The credit limit is exceeded."
+    assert rejected.value.message == "Tryton asks for a confirmation there: The credit limit is exceeded."
 
 
-def test_an_error_inside_an_answer_says_that_nothing_was_changed_and_tells_no_secret(peer: Peer) -> None:
+def test_internal_error_is_a_refusal_without_secrets(peer: Peer) -> None:
     client = peer.client()
     secret = client.credentials["password"]
     peer.answers["model.sale.sale.create"] = error(f"boom {secret}", "")
-    with pytest.raises(ActionRejected) as declined:
+    with pytest.raises(ActionRejected) as rejected:
         create(peer)
-    assert "boom (secret)" in declined.value.message
+    assert "boom (secret)" in rejected.value.message
 
 
-def test_an_order_that_is_there_by_its_reference_is_not_made_again(peer: Peer) -> None:
-    """RELIABILITY 2: what was half made is gone on with."""
+def test_half_created_order_is_continued_and_not_created_again(peer: Peer) -> None:
     sale(peer, [{"id": 62, "state": "draft"}])
     assert create(peer).external_id == "62"
     assert sent(peer, "sale.sale.create") == []
@@ -145,12 +141,12 @@ def test_change_whose_sign_in_failed_was_not_sent(peer: Peer) -> None:
     assert (lost.value.kind, lost.value.sent) == (Kind.UNREACHABLE, False)
 
 
-def test_a_session_that_has_ended_is_opened_anew_and_the_change_made_once(peer: Peer) -> None:
+def test_change_is_sent_again_after_an_ended_session(peer: Peer) -> None:
     made = peer.answers["model.sale.sale.create"]
     replies = [Reply(status=401)]
     peer.answers["model.sale.sale.create"] = lambda *asked: replies.pop() if replies else made(*asked)
     assert create(peer).external_id == "62"
-    assert len(sent(peer, "sale.sale.create")) == 2  # the first was refused at the door
+    assert len(sent(peer, "sale.sale.create")) == 2  # the first was not carried out
 
 
 @pytest.mark.parametrize(
@@ -166,10 +162,10 @@ def test_a_session_that_has_ended_is_opened_anew_and_the_change_made_once(peer: 
         ("done", "7", ["draft"], False),
     ],
 )
-def test_an_order_is_on_hold_when_what_is_left_of_it_is_draft_again(
+def test_order_is_on_hold_when_its_open_shipments_are_draft(
     state: str, number: str | None, shipments: list[str], held: bool
 ) -> None:
-    """P23: Tryton has no holds."""
+    """Tryton has no holds."""
     moves = [
         {"id": 3, "last_modified_at": STAMP, "state": "draft", "shipment.": {"last_modified_at": STAMP, "state": one}}
         for one in shipments
@@ -180,7 +176,7 @@ def test_an_order_is_on_hold_when_what_is_left_of_it_is_draft_again(
     assert (record.status == "exception", "on hold" in str(record.raw_status)) == (held, held)
 
 
-def test_an_order_whose_shipments_were_all_cancelled_is_cancelled() -> None:
-    """P24: the sale itself stays `processing` for ever."""
+def test_order_with_only_cancelled_shipments_is_cancelled() -> None:
+    """The sale itself stays `processing`."""
     assert orders.order_status("processing", "none", ["cancelled"]) == "cancelled"
     assert orders.order_status("processing", "exception", ["cancelled"]) == "exception"

@@ -27,7 +27,7 @@ SIGNING_IN = {
 class TestTryton(ConnectorContract):
     connector = Tryton
     credentials = CREDENTIALS
-    test_an_empty_page_is_not_the_end = (
+    test_empty_page_is_not_the_end = (
         None  # the first short page ends a list here, so an empty page in the middle can't be
     )
     number_field = "total_amount"
@@ -54,7 +54,7 @@ class TestTryton(ConnectorContract):
     def page(self, call: Call, items: Sequence[str], page: int, pages: int) -> Reply:
         return Reply(f'{{"id": 1, "result": [{", ".join(items)}]}}'.encode())
 
-    def page_asked(self, call: Call) -> int:
+    def requested_page(self, call: Call) -> int:
         assert call.path == "/northbay/rpc/"
         assert call.headers["authorization"].startswith("Session ")
         (((_, operator, last), *_), *_, context) = json.loads(call.body)["params"]
@@ -64,7 +64,7 @@ class TestTryton(ConnectorContract):
         passed = [sum(self.sizes[: at + 1]) for at in range(len(self.sizes))]
         return passed.index(last) + 1 if last else 0
 
-    def since_asked(self, call: Call) -> datetime | None:
+    def requested_since(self, call: Call) -> datetime | None:
         _, changed = json.loads(call.body)["params"][0]
         stamps: list[Any] = [
             {name: stamp for name, stamp in one[2].items() if name != "__class__"} for one in changed[1:]
@@ -72,7 +72,7 @@ class TestTryton(ConnectorContract):
         assert all(stamp == stamps[0] for stamp in stamps)
         return datetime(**stamps[0], tzinfo=UTC)
 
-    def aside(self, call: Call) -> Reply | None:
+    def answer_setup(self, call: Call) -> Reply | None:
         method = json.loads(call.body)["method"]
         if method not in SIGNING_IN:
             return None

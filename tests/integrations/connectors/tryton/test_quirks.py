@@ -124,14 +124,14 @@ def test_null_is_no_empty_list_of_rows(value: Any) -> None:
 
 def test_nested_fields_are_requested_by_dotted_names(server: Server) -> None:
     peer = Peer(server, {"model.stock.location.search_read": []})
-    walk(peer.client(), Entity.WAREHOUSES, FetchRequest())
+    read_all(peer.client(), Entity.WAREHOUSES, FetchRequest())
     assert peer.asked[-1][1][4] == [
         "id", "last_modified_at", "create_date", "name", "code", "address.party_name", "address.street", "address.city",
         "address.postal_code", "address.country.code", "address.subdivision.code",
     ]  # fmt: skip
 
 
-def test_a_street_of_many_lines_fills_three() -> None:
+def test_street_of_many_lines_fills_three_fields() -> None:
     street = "Dock 4\n\n 12 Pier Rd \nUnit 3\nRear"
     fields = payloads.address_fields(Row({"street": street, "city": "", "subdivision.": {"code": "US-ME"}}))
     assert (fields["address1"], fields["address2"], fields["address3"]) == ("Dock 4", "12 Pier Rd", "Unit 3, Rear")
@@ -141,7 +141,7 @@ def test_a_street_of_many_lines_fills_three() -> None:
 # Orders.
 
 
-def test_an_order_half_sent() -> None:
+def test_partly_shipped_order() -> None:
     """The sample's line is on its way in two shipments, one done, one waiting."""
     order = orders.parse_order(sample("order"))
     assert (order.external_id, order.order_number, order.reference_id) == ("76", "51", "EXT-00075")
@@ -159,12 +159,12 @@ def test_an_order_half_sent() -> None:
     assert (address.state, address.country, address.phone_number) == ("ME", "US", None)
 
 
-def test_a_draft_has_no_number() -> None:
+def test_draft_order_has_no_number() -> None:
     order = orders.parse_order(sample("order-draft"))
     assert (order.order_number, order.status, order.raw_status) == (None, "open", "draft/none")
 
 
-def test_the_latest_child_gives_the_stamp() -> None:
+def test_order_has_the_stamp_of_its_latest_child() -> None:
     sale = sample("order")
     assert orders.parse_order(sale).updated_at == sale.changed_at
     line = sale.values["lines."][0]
@@ -215,12 +215,12 @@ def test_order_states(state: str, shipment: str, status: str) -> None:
         ([("draft", None)], False),
     ],
 )
-def test_picked_is_what_the_shipments_say(moves: list[tuple[str, str | None]], picked: bool) -> None:
+def test_line_is_picked_if_its_shipments_are(moves: list[tuple[str, str | None]], picked: bool) -> None:
     rows = [Row({"state": state, "shipment.": shipment and {"state": shipment}}) for state, shipment in moves]
     assert orders.is_picked(rows) is picked
 
 
-def test_a_shipment_with_a_package() -> None:
+def test_shipment_with_a_package() -> None:
     shipment = orders.parse_order_shipment(sample("order-shipment"))
     assert (shipment.order_id, shipment.status, shipment.raw_status) == ("81", "shipped", "done")
     assert shipment.shipped_date == moment("2026-11-21")
@@ -242,10 +242,10 @@ def test_cancelled_moves_count_only_in_a_cancelled_shipment() -> None:
     assert len(orders.parse_order_shipment(row).line_items or ()) == 3
 
 
-# What comes in.
+# Inbound shipments.
 
 
-def test_a_purchase_received_short() -> None:
+def test_partly_received_purchase() -> None:
     purchase = inbound.parse_purchase(sample("purchase"))
     assert (purchase.external_id, purchase.kind) == ("purchase.purchase,7", "purchase")
     assert (purchase.status, purchase.raw_status) == ("receiving", "processing/partially shipped")
@@ -264,14 +264,14 @@ def test_a_purchase_received_short() -> None:
     assert [line.quantity for line in receipt.line_items] == ["12"]
 
 
-def test_ordered_in_dozens_received_in_pieces() -> None:
+def test_received_quantity_is_in_the_unit_of_the_line() -> None:
     row = sample("purchase")
     row.values["lines."][0]["unit."] = {"id": 2, "factor": 12.0}
     (line,) = inbound.parse_purchase(row).line_items or ()
     assert (line.expected_quantity, line.received_quantity) == ("20", "1")
 
 
-def test_lines_of_purchases_are_not_counted_again_in_a_notice() -> None:
+def test_advance_notice_does_not_count_lines_of_purchases() -> None:
     notice = inbound.parse_notice(sample("advance-notice"))
     assert (notice.external_id, notice.kind, notice.status) == ("stock.shipment.in,2", "other", "received")
     assert notice.line_items == []
@@ -288,7 +288,7 @@ def test_lines_of_purchases_are_not_counted_again_in_a_notice() -> None:
     ]
 
 
-def test_goods_without_a_purchase_are_a_notices_own() -> None:
+def test_advance_notice_counts_goods_without_a_purchase() -> None:
     notice = inbound.parse_notice(sample("advance-notice-without-purchase"))
     (line,) = notice.line_items or ()
     assert (line.sku, line.expected_quantity, line.received_quantity) == ("SKU00150", "6", "6")
@@ -299,7 +299,7 @@ def test_goods_without_a_purchase_are_a_notices_own() -> None:
 @pytest.mark.parametrize(
     ("name", "status", "received"), [("transfer", "received", "5"), ("transfer-draft", "open", "0")]
 )
-def test_a_transfer_is_counted_once_over_its_transit(name: str, status: str, received: str) -> None:
+def test_transfer_over_a_transit_location_is_counted_once(name: str, status: str, received: str) -> None:
     transfer = inbound.parse_transfer(sample(name))
     assert (transfer.kind, transfer.status, transfer.warehouse_id) == ("transfer", status, "12")
     assert [(line.expected_quantity, line.received_quantity) for line in transfer.line_items or ()] == [("5", received)]
@@ -322,10 +322,10 @@ def test_purchase_states(state: str, shipment: str, status: str) -> None:
     assert inbound.purchase_status(state, shipment) == status
 
 
-# Products, stock, places.
+# Products, inventory, reference data.
 
 
-def test_a_product_is_active_only_if_its_template_is() -> None:
+def test_product_is_active_only_if_its_template_is() -> None:
     row = sample("product")
     assert (row.values["active"], stock.parse_product(row).active) == (0, False)  # SQLite's truth values
     template = row.values["template."]
@@ -337,12 +337,12 @@ def test_a_product_is_active_only_if_its_template_is() -> None:
     assert (product.name, product.sku, product.unit_price) == ("Item 0013", "SKU00013", "99.5")
 
 
-def test_a_service_lies_on_no_shelf() -> None:
+def test_service_has_no_inventory_item() -> None:
     row = sample("product", type="service")
     assert stock.parse_product(row).inventory_items == []
 
 
-def test_places() -> None:
+def test_customers_warehouses_and_shipping_methods() -> None:
     company = reference_data.parse_customer(sample("company"))
     assert (company.external_id, company.name, company.email) == ("1", "Northbay Goods", "ops@northbay.example")
     depot = reference_data.parse_warehouse(sample("warehouse"))
@@ -382,7 +382,7 @@ class Shelves:
         return [{**GOODS, "id": one} for one in ids]
 
 
-def walk(client: Client, entity: Entity, ask: FetchRequest) -> list[Any]:
+def read_all(client: Client, entity: Entity, ask: FetchRequest) -> list[Any]:
     records, cursor, resource = [], None, Tryton.resources[entity]
     for _ in range(20):
         page = resource.fetch(client, ask, cursor)
@@ -391,35 +391,35 @@ def walk(client: Client, entity: Entity, ask: FetchRequest) -> list[Any]:
         records += page.records
         if (cursor := json.loads(json.dumps(page.cursor))) is None:
             return records
-    raise AssertionError("the walk does not end")
+    raise AssertionError("the read_all does not end")
 
 
-def test_stock_is_counted_warehouse_by_warehouse(server: Server) -> None:
+def test_stock_is_counted_by_warehouse(server: Server) -> None:
     peer = Peer(server, Shelves().answers())
-    items = walk(peer.client(), Entity.INVENTORY, FetchRequest())
+    items = read_all(peer.client(), Entity.INVENTORY, FetchRequest())
     assert [(item.external_id, item.onhand) for item in items] == [("1", "8.5"), ("2", "17"), ("3", "25.5")]
     assert items[2].inventory_by_warehouse_id == {"5": Counters(onhand="7.5"), "12": Counters(onhand="18")}
     assert items[0].updated_at is None
 
 
-def test_stock_that_moved_is_counted_again_though_no_stamp_moved(server: Server) -> None:
+def test_moved_stock_is_counted_again_without_a_new_stamp(server: Server) -> None:
     peer = Peer(server, Shelves().answers())
-    assert [item.external_id for item in walk(peer.client(), Entity.INVENTORY, FetchRequest(since=SINCE))] == ["3"]
+    assert [item.external_id for item in read_all(peer.client(), Entity.INVENTORY, FetchRequest(since=SINCE))] == ["3"]
     (domain, *_) = next(params for method, params in peer.asked if method == "model.stock.move.search_read")
     assert domain[1] == ["OR", ["last_modified_at", ">=", payloads.encoded_moment(SINCE)]]
 
 
-def test_a_new_warehouse_is_counted_for_every_item(server: Server) -> None:
+def test_new_warehouse_is_counted_for_every_item(server: Server) -> None:
     peer = Peer(server, Shelves(new_warehouses=1).answers())
-    assert len(walk(peer.client(), Entity.INVENTORY, FetchRequest(since=SINCE))) == 3
+    assert len(read_all(peer.client(), Entity.INVENTORY, FetchRequest(since=SINCE))) == 3
 
 
-# Walking.
+# Paging and look-ups.
 
 
-def test_changes_of_children_are_asked_for_with_their_parents(server: Server) -> None:
+def test_changes_of_children_are_requested_with_their_parents(server: Server) -> None:
     peer = Peer(server, {"model.sale.sale.search_read": [], "model.sale.sale.fields_get": {"carrier": {}}})
-    walk(peer.client(), Entity.ORDERS, FetchRequest(since=SINCE))
+    read_all(peer.client(), Entity.ORDERS, FetchRequest(since=SINCE))
     (_, changed), *_ = peer.asked[-1][1]
     at = payloads.encoded_moment(SINCE)
     assert changed[:4] == [
@@ -432,16 +432,16 @@ def test_changes_of_children_are_asked_for_with_their_parents(server: Server) ->
     assert ["shipment_address.last_modified_at", ">=", at] in changed
 
 
-def test_fields_of_modules_that_are_not_there_are_not_asked_for(server: Server) -> None:
+def test_fields_of_inactive_modules_are_not_requested(server: Server) -> None:
     peer = Peer(server, {"model.sale.sale.search_read": [], "model.sale.sale.fields_get": {}})
     client = peer.client()
-    walk(client, Entity.ORDERS, FetchRequest(since=SINCE))
-    walk(client, Entity.ORDERS, FetchRequest(since=SINCE))
+    read_all(client, Entity.ORDERS, FetchRequest(since=SINCE))
+    read_all(client, Entity.ORDERS, FetchRequest(since=SINCE))
     assert "carrier" not in json.dumps(peer.asked[-1])
     assert peer.methods().count("model.sale.sale.fields_get") == 1
 
 
-def test_three_tables_are_walked_one_after_the_other(server: Server) -> None:
+def test_tables_of_an_entity_are_read_one_after_the_other(server: Server) -> None:
     rows = [json.loads((SAMPLES / "purchase.json").read_text()) | {"id": at} for at in range(1, 6)]
 
     def purchases(domain: list[Any], _offset: int, limit: int, *_: Any) -> list[Any]:
@@ -478,7 +478,7 @@ def test_ids_are_looked_up_in_their_own_table(server: Server) -> None:
     assert peer.asked[-1][1][0] == [["id", "in", [2, 9]]]
 
 
-def test_a_rejected_row_bears_the_records_id(server: Server) -> None:
+def test_rejected_row_has_the_id_of_its_record(server: Server) -> None:
     notice = json.loads((SAMPLES / "advance-notice.json").read_text()) | {"state": 5}
     peer = Peer(server, {"model.stock.shipment.in.search_read": [notice]})
     page = inbound.INBOUND_SHIPMENTS.tables[1].fetch(peer.client(), FetchRequest(), None)
@@ -488,44 +488,44 @@ def test_a_rejected_row_bears_the_records_id(server: Server) -> None:
 # Sessions and errors.
 
 
-def test_one_sign_in_serves_every_client_of_a_process(server: Server) -> None:
+def test_clients_of_a_process_share_a_session(server: Server) -> None:
     peer = Peer(server, {"model.carrier.search_read": []})
-    walk(peer.client(), Entity.SHIPPING_METHODS, FetchRequest())
-    walk(peer.client(), Entity.SHIPPING_METHODS, FetchRequest())
+    read_all(peer.client(), Entity.SHIPPING_METHODS, FetchRequest())
+    read_all(peer.client(), Entity.SHIPPING_METHODS, FetchRequest())
     assert peer.methods().count("common.db.login") == 1
     assert {call.path for call in server.calls} == {"/north%20bay/rpc/"}
 
 
-def test_another_password_meets_no_older_session(server: Server) -> None:
+def test_another_password_needs_a_session_of_its_own(server: Server) -> None:
     peer = Peer(server, {"model.carrier.search_read": []})
-    walk(peer.client(), Entity.SHIPPING_METHODS, FetchRequest())
+    read_all(peer.client(), Entity.SHIPPING_METHODS, FetchRequest())
     other = peer.client()
     other.credentials = {**other.credentials, "password": "another"}
-    walk(other, Entity.SHIPPING_METHODS, FetchRequest())
+    read_all(other, Entity.SHIPPING_METHODS, FetchRequest())
     assert peer.methods().count("common.db.login") == 2
 
 
-def test_a_session_that_ended_is_renewed_once(server: Server) -> None:
+def test_ended_session_is_renewed_once(server: Server) -> None:
     replies = iter([Reply(b"", 401), Reply(b'{"id": 1, "result": []}')])
     peer = Peer(server, {"model.carrier.search_read": lambda *_: next(replies)})
-    assert walk(peer.client(), Entity.SHIPPING_METHODS, FetchRequest()) == []
+    assert read_all(peer.client(), Entity.SHIPPING_METHODS, FetchRequest()) == []
     assert peer.methods().count("common.db.login") == 2
 
 
-def test_a_wrong_password_is_tried_once(server: Server) -> None:
+def test_wrong_password_is_tried_once(server: Server) -> None:
     """Tryton slows each further attempt down, up to 20 s, and then bars the login."""
     peer = Peer(server, {"common.db.login": Reply(b"<!doctype html>", 401)})
     with pytest.raises(ConnectorError) as caught:
-        walk(peer.client(), Entity.ORDERS, FetchRequest())
+        read_all(peer.client(), Entity.ORDERS, FetchRequest())
     assert caught.value.kind is Kind.CREDENTIALS
     assert peer.methods() == ["common.db.login"]
 
 
 @pytest.mark.parametrize(("status", "kind"), [(404, Kind.CREDENTIALS), (503, Kind.UNREACHABLE)])
-def test_a_database_that_is_not_there(server: Server, status: int, kind: Kind) -> None:
+def test_unknown_database_is_reported(server: Server, status: int, kind: Kind) -> None:
     peer = Peer(server, {"common.db.login": Reply(b"<!doctype html>", status)})
     with pytest.raises(ConnectorError, match="name of the database") as caught:
-        walk(peer.client(), Entity.ORDERS, FetchRequest())
+        read_all(peer.client(), Entity.ORDERS, FetchRequest())
     assert caught.value.kind is kind
 
 
@@ -541,11 +541,11 @@ def test_a_database_that_is_not_there(server: Server, status: int, kind: Kind) -
         ("odd", Kind.UNREACHABLE, "internal error"),
     ],
 )
-def test_refusals_come_inside_http_200(server: Server, error: Any, kind: Kind, says: str) -> None:
+def test_errors_inside_http_200_have_their_kind(server: Server, error: Any, kind: Kind, says: str) -> None:
     said = Reply(json.dumps({"id": 1, "error": error}).encode())
     peer = Peer(server, {"model.carrier.search_read": said})
     with pytest.raises(ConnectorError, match=says) as caught:
-        walk(peer.client(), Entity.SHIPPING_METHODS, FetchRequest())
+        read_all(peer.client(), Entity.SHIPPING_METHODS, FetchRequest())
     assert caught.value.kind is kind
 
 
@@ -557,14 +557,14 @@ def test_refusals_come_inside_http_200(server: Server, error: Any, kind: Kind, s
         Reply(b"", 405),
     ],
 )
-def test_connecting_to_something_else_is_said_to_be(server: Server, reply: Reply) -> None:
+def test_connecting_to_another_server_is_refused(server: Server, reply: Reply) -> None:
     peer = Peer(server, {"common.server.version": reply})
     with pytest.raises(ConnectorError, match="No Tryton") as caught:
         Tryton.check(peer.client(), connecting=True)
     assert caught.value.kind is Kind.CONTRACT
 
 
-def test_a_check_is_one_question_after_signing_in(server: Server) -> None:
+def test_check_sends_one_request_after_the_sign_in(server: Server) -> None:
     peer = Peer(server, {"common.server.version": "8.2"})
     client = peer.client()
     assert Tryton.check(client, connecting=True).account == "Northbay Goods"
@@ -575,13 +575,13 @@ def test_a_check_is_one_question_after_signing_in(server: Server) -> None:
     assert not health.warning
 
 
-def test_a_login_without_a_company_is_warned_of(server: Server) -> None:
+def test_login_without_a_company_has_a_warning(server: Server) -> None:
     peer = Peer(server, {"model.res.user.get_preferences": {"company": None, "company.rec_name": ""}})
     assert "no company" in Tryton.check(peer.client()).warning
 
 
 def test_no_record_has_a_source(server: Server) -> None:
-    """So Tryton's mappings need no stored version: every record is parsed and compared. One with sources needs one."""
+    """Tryton's mappings need no stored version, since every record is parsed and compared."""
     peer = Peer(server, {"model.company.company.search_read": [json.loads((SAMPLES / "company.json").read_text())]})
     page = Tryton.resources[Entity.CUSTOMERS].fetch(peer.client(), FetchRequest(lazily=True), None)
     assert len(page.records) == 1
