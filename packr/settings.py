@@ -41,6 +41,7 @@ SECURE = BASE_URL.startswith("https://")
 SLICE_SECONDS = env.float("PACKR_SLICE_SECONDS", default=2)
 LEASE_SECONDS = env.float("PACKR_LEASE_SECONDS", default=60)
 LANES = env.int("PACKR_LANES", default=8)
+PREFETCH = env.bool("PACKR_PREFETCH", default=True)
 # How often a web request triggers the watchdog; None switches it off.
 WEB_WATCHES_EVERY = timedelta(minutes=1)
 # host:port pairs of WMSes that may have a private address and plain http.

@@ -16,7 +16,6 @@ from integrations.services import Account, connect
 from packr.workspaces.models import Workspace
 from packr.workspaces.services import save_workspace
 from syncs.engine import client_pool
-from syncs.engine.prefetch import PagePrefetcher
 from syncs.models import EntitySchedule
 
 from .kit.model_wms import ModelWms, connector_for
@@ -51,15 +50,17 @@ def _quick_passwords(settings: Any) -> None:
 
 @pytest.fixture
 def wms(monkeypatch: pytest.MonkeyPatch) -> ModelWms:
-    """A model WMS, and a connector `model` that speaks to it. Its pages are fetched one after the other.
-
-    So that a test can say what happens between two of them; that the next ones are fetched ahead has tests of its own.
-    """
+    """A model WMS, and a connector `model` for it."""
     made = ModelWms()
-    monkeypatch.setattr(PagePrefetcher, "_may_ask_after", lambda *args: False)
     monkeypatch.setitem(CONNECTORS, "model", connector_for(made))  # type: ignore[arg-type]
     monkeypatch.setattr(client_pool, "_idle_clients", type(client_pool._idle_clients)())
     return made
+
+
+@pytest.fixture
+def page_by_page(settings: Any) -> None:
+    """Request a page only when the one before it is written, so that a test can act between the two."""
+    settings.PREFETCH = False
 
 
 @pytest.fixture

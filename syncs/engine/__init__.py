@@ -1,1 +1,1 @@
-"""One slice of one run: pages are fetched, compared and written under a lease, and what follows the last one."""
+"""One slice of one run: pages are fetched, compared and written under a lease, then the run is completed."""

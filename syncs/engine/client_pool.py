@@ -1,4 +1,4 @@
-"""Open conversations kept for the next slice: signing in and shaking hands anew would cost more than the slice."""
+"""Idle WMS clients kept for the next slice: a new sign-in and TLS handshake would cost more than the slice."""
 
 import threading
 from collections import OrderedDict
@@ -17,14 +17,14 @@ def _key(connection: Connection) -> tuple[int, str, str]:
 
 
 def take(connection: Connection) -> Client:
-    """A client for the connection, an idle one if there is one. Its credentials are the ones stored now."""
+    """Return a client with the connection's current credentials, an idle one if possible."""
     with _lock:
         client = _idle_clients.pop(_key(connection), None)
     return client or open_client(connection)
 
 
 def give_back(connection: Connection, client: Client) -> None:
-    """Keep a client that still works for later."""
+    """Keep a working client for a later slice."""
     with _lock:
         _idle_clients[_key(connection)] = client
         oldest = _idle_clients.popitem(last=False)[1] if len(_idle_clients) > MAX_IDLE_CLIENTS else None

@@ -1,4 +1,4 @@
-"""The end of a walk that was read to its end: only now the watermark moves."""
+"""The end of a complete pass, the only time at which the watermark moves."""
 
 from datetime import datetime, timedelta
 
@@ -8,70 +8,72 @@ from ..models import EntitySchedule, Mode, RejectedRecord, State, SyncRun
 from ..runs import sql
 from ..runs.cadence import NIGHTLY_OVERLAP, next_nightly_overlap
 from ..runs.lifecycle import complete
-from . import missing_rows, post_processing
+from . import post_processing
+from .missing_rows import REMOVAL_ALLOWED, RemovalCheck
 from .run_slice import RunSlice
 
 
-def finish_walk(turn: RunSlice, doubt: missing_rows.RemovalCheck = missing_rows.REMOVAL_ALLOWED) -> None:
-    """End the run in a transaction of its own."""
-    with turn.writing():
-        complete_walk(turn, doubt)
+def finish_pass(run_slice: RunSlice, check: RemovalCheck = REMOVAL_ALLOWED) -> None:
+    """Complete the pass in its own transaction."""
+    with run_slice.writing():
+        complete_pass(run_slice, check)
 
 
-def complete_walk(turn: RunSlice, doubt: missing_rows.RemovalCheck = missing_rows.REMOVAL_ALLOWED) -> None:
-    """End the walk inside the caller's transaction, and the run with it unless something is to be worked out.
+def complete_pass(run_slice: RunSlice, check: RemovalCheck = REMOVAL_ALLOWED) -> None:
+    """Complete the pass inside the caller's transaction, and the run too unless post-processing follows.
 
-    For a list that is doubted the watermark stays where it is.
+    The watermark stays if `check` doubts the list.
     """
-    run = turn.run
-    state, message = (State(doubt.state), doubt.message) if doubt.state else _outcome(run)
-    if run.mode == Mode.FULL and not doubt.state:
-        # Everything was read: what could not be understood earlier and did not come again is no more.
-        old = RejectedRecord.objects.filter(connection=turn.connection, entity=turn.entity)
-        old.filter(last_seen_at__lt=run.started_at).delete()
-    if not doubt.state and run.mode != Mode.WINDOW:
-        _move_watermark(turn)
-    if post_processing.is_needed(turn):
-        return post_processing.begin_phase(turn, post_processing.RunOutcome(state, message, doubt.held))
+    run = run_slice.run
+    state, message = (check.state, check.message) if check.state else _outcome(run)
+    if run.mode == Mode.FULL and not check.state:
+        # The WMS no longer sends the records that were rejected before this run and not again by it.
+        rejected = RejectedRecord.objects.filter(connection=run_slice.connection, entity=run_slice.entity)
+        rejected.filter(last_seen_at__lt=run.started_at).delete()
+    if not check.state and run.mode != Mode.WINDOW:
+        _move_watermark(run_slice)
+    if post_processing.is_needed(run_slice):
+        return post_processing.begin_phase(run_slice, post_processing.RunOutcome(state, message, check.held))
     return complete(
         run,
         state,
-        {**turn.progress(), "held": doubt.held},
+        {**run_slice.progress(), "held": check.held},
         message=message,
-        has_trail=not turn.is_new,
-        due=turn.schedule.next_due_at,
+        has_trail=not run_slice.is_new,
+        due=run_slice.schedule.next_due_at,
     )
 
 
 def _outcome(run: SyncRun) -> tuple[State, str]:
     if run.rejected:
         return State.PARTIAL, (
-            f"{run.seen - run.rejected} of {run.seen} records were read; {run.rejected} could not be understood. "
-            "Packr keeps each with its reason, leaves earlier data as it is, and reads it again by itself when the WMS "
-            "sends it again."
+            f"Packr read {run.seen - run.rejected} of {run.seen} records and rejected {run.rejected}. Each rejected "
+            "record is kept with the reason, earlier data stays, and Packr reads the record again automatically when "
+            "the WMS sends it again."
         )
     if run.seen != run.created + run.updated + run.unchanged + run.stale:
-        return State.PARTIAL, "The counts of this run do not add up; contact support."
+        return State.PARTIAL, "The counts of this run do not add up. Contact support."
     return State.SUCCEEDED, ""
 
 
-def _move_watermark(turn: RunSlice) -> None:
-    watermark = _watermark(turn)
+def _move_watermark(run_slice: RunSlice) -> None:
+    connection, run = run_slice.connection, run_slice.run
+    watermark = _watermark(run_slice)
     if watermark is None:
         return
-    as_of = min(filter(None, [watermark, turn.checkpoint.crawled]))
-    with_it = [entity for entity, parent in turn.connection.connector.read_with.items() if parent == turn.entity]
-    entities = [turn.entity, *with_it]
-    sql.move_watermark(turn.connection.pk, entities, watermark, as_of)
-    reached_back = turn.run.since is None or watermark - turn.run.since >= NIGHTLY_OVERLAP
-    if reached_back and turn.schedule.next_wide_at is not None:
-        night = next_nightly_overlap(turn.connection, turn.entity, now())
-        schedules = EntitySchedule.objects.filter(connection=turn.connection, entity__in=entities)
-        schedules.exclude(next_wide_at=None).update(next_wide_at=night)
+    as_of = min(filter(None, [watermark, run_slice.checkpoint.crawled]))
+    read_with = [entity for entity, parent in connection.connector.read_with.items() if parent == run_slice.entity]
+    entities = [run_slice.entity, *read_with]
+    sql.move_watermark(connection.pk, entities, watermark, as_of)
+    read_late_commits = run.since is None or watermark - run.since >= NIGHTLY_OVERLAP
+    if read_late_commits and run_slice.schedule.next_wide_at is not None:
+        schedules = EntitySchedule.objects.filter(connection=connection, entity__in=entities)
+        next_night = next_nightly_overlap(connection, run_slice.entity, now())
+        schedules.exclude(next_wide_at=None).update(next_wide_at=next_night)
 
 
-def _watermark(turn: RunSlice) -> datetime | None:
-    """The WMS time up to which everything was read: its clock at the walk's first answer, never past what was asked."""
-    checkpoint = turn.checkpoint
+def _watermark(run_slice: RunSlice) -> datetime | None:
+    """Return the WMS time up to which everything was read: its clock at the first response, at most `run.until`."""
+    checkpoint = run_slice.checkpoint
     watermark = checkpoint.clock - timedelta(seconds=1) if checkpoint.clock else checkpoint.newest
-    return min(filter(None, [watermark, turn.run.until])) if watermark else None
+    return min(filter(None, [watermark, run_slice.run.until])) if watermark else None

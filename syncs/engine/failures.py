@@ -1,4 +1,4 @@
-"""What a failure means for its run, its connection and its schedule. What is tried again follows from its kind."""
+"""What a failure does to its run, its connection and its schedule. Retries follow from the kind of error."""
 
 import random
 from datetime import UTC, datetime, timedelta
@@ -17,30 +17,30 @@ from ..models import EntitySchedule, Lane, State, SyncRun
 from ..runs.claims import Claim, fence
 from ..runs.lifecycle import end_runs_of, finish
 
-RETRYABLE = (Kind.RATE_LIMITED, Kind.UNREACHABLE)
+RETRYABLE_KINDS = (Kind.RATE_LIMITED, Kind.UNREACHABLE)
 STATUS_AFTER = {Kind.CREDENTIALS: Status.NEEDS_ATTENTION, Kind.UNREACHABLE: Status.UNREACHABLE}
-MIN_PATIENCE, MAX_PATIENCE = timedelta(minutes=15), timedelta(hours=24)
-FIRST_PAUSE, MAX_PAUSE = 5.0, 300.0  # seconds
-MIN_PAUSE = timedelta(seconds=1)
+MIN_WAIT_LIMIT, RATE_LIMIT_WAIT_LIMIT = timedelta(minutes=15), timedelta(hours=24)
+FIRST_BACKOFF_SECONDS, MAX_BACKOFF_SECONDS = 5.0, 300.0
+MIN_BACKOFF = timedelta(seconds=1)
 
 
 def handle(claimed: Claim, error: ConnectorError) -> None:
-    """Put the run where the error leaves it. Raises LeaseLost, and nothing is written, when the lane is another's."""
+    """Store the consequences of an error. Raises LeaseLost and writes nothing if another worker holds the lane."""
     with transaction.atomic():
         fence(claimed)
         SyncRun.objects.filter(pk=claimed.run.pk).update(requests=claimed.run.requests)
         run = SyncRun.objects.select_related("connection", "lane").get(pk=claimed.run.pk)
-        # Before the run ends: its end would queue the next one of a sound connection.
+        # Before the run ends, since ending it queues the next run of a working connection.
         if error.kind in STATUS_AFTER:
             set_status(run.connection, STATUS_AFTER[error.kind], error.message)
         if run.state == State.RUNNING:
-            _settle(run, error)
+            _wait_or_fail(run, error)
     if error.kind == Kind.CREDENTIALS:
         end_runs_of(claimed.run.connection, error.message, state=State.FAILED, failure=error.kind)
 
 
 def end_cancelled(run: SyncRun) -> None:
-    """End a run that was asked to stop: by a person, by a disconnect, or since the connection's login was refused."""
+    """End a run that was asked to stop by a person, a disconnect or a rejected login."""
     kept = f"The {run.seen} records read so far are kept."
     connection = Connection.objects.get(pk=run.connection_id)
     by_person = SyncRun.objects.filter(pk=run.pk, cancelled_by__isnull=False).exists()
@@ -52,44 +52,44 @@ def end_cancelled(run: SyncRun) -> None:
         finish(run, State.CANCELLED, message=f"Cancelled. {kept}")
 
 
-def _settle(run: SyncRun, error: ConnectorError) -> None:
+def _wait_or_fail(run: SyncRun, error: ConnectorError) -> None:
     if run.cancel_asked:
         return end_cancelled(run)
     message = error.message
-    if error.kind in RETRYABLE:
-        until = _next_try(run, error)
-        if until <= _patience_ends(run, error.kind):
+    if error.kind in RETRYABLE_KINDS:
+        until = _retry_at(run, error)
+        if until <= _wait_limit(run, error.kind):
             return _wait(run, error, until)
-        message = _given_up(run, error, until)
+        message = _message_after_waiting(run, error, until)
     if error.kind == Kind.NOT_OFFERED:
         _switch_off(run.connection, run.entity, error.message)
     return finish(run, State.FAILED, message=message, failure=error.kind, detail=error.detail)
 
 
-def _next_try(run: SyncRun, error: ConnectorError) -> datetime:
-    """When the WMS asked to be tried again, or after a pause; a WMS that asks for no time gets one all the same."""
+def _retry_at(run: SyncRun, error: ConnectorError) -> datetime:
+    """Return the time that the WMS asked for, or a backoff. Even if the WMS asks for no wait, there is a short one."""
     if error.retry_at is None:
-        return now() + pause(run.waits)
-    return max(error.retry_at, now() + (pause(run.waits) if run.waits else MIN_PAUSE))
+        return now() + backoff(run.waits)
+    return max(error.retry_at, now() + (backoff(run.waits) if run.waits else MIN_BACKOFF))
 
 
-def pause(waits: int) -> timedelta:
-    """How long to wait before the next try: doubling, with a ceiling and jitter."""
-    longest = min(MAX_PAUSE, FIRST_PAUSE * 2 ** min(waits, 10))
+def backoff(waits: int) -> timedelta:
+    """Return the time to wait before the next try: doubling up to a maximum, with jitter."""
+    longest = min(MAX_BACKOFF_SECONDS, FIRST_BACKOFF_SECONDS * 2 ** min(waits, 10))
     return timedelta(seconds=random.uniform(longest / 2, longest))
 
 
-def _patience_ends(run: SyncRun, kind: Kind) -> datetime:
-    """When the run gives up waiting and leaves it to the next one."""
+def _wait_limit(run: SyncRun, kind: Kind) -> datetime:
+    """Return when the run stops waiting and fails, so that the next run tries again."""
     since = run.waiting_since or now()
     if kind == Kind.RATE_LIMITED:
-        return since + MAX_PATIENCE
+        return since + RATE_LIMIT_WAIT_LIMIT
     schedule = EntitySchedule.objects.filter(connection=run.connection_id, entity=run.entity).first()
-    return since + max(schedule.cadence if schedule else MIN_PATIENCE, MIN_PATIENCE)
+    return since + max(schedule.cadence if schedule else MIN_WAIT_LIMIT, MIN_WAIT_LIMIT)
 
 
 def _wait(run: SyncRun, error: ConnectorError, until: datetime) -> None:
-    """The lane waits in the table, not asleep in a worker, and with it what else was under way on the account."""
+    """Let the lane wait in the table, not in a sleeping worker, and all running runs of the account with it."""
     Lane.objects.filter(pk=run.lane_id).update(waits_until=until)
     SyncRun.objects.filter(pk=run.pk).update(claims=0, waits=F("waits") + 1)
     SyncRun.objects.filter(lane=run.lane_id, state=State.RUNNING).update(
@@ -108,7 +108,7 @@ def _switch_off(connection: Connection, entity: str, reason: str) -> None:
     )
 
 
-def _given_up(run: SyncRun, error: ConnectorError, until: datetime) -> str:
+def _message_after_waiting(run: SyncRun, error: ConnectorError, until: datetime) -> str:
     """Return why the run no longer waits, or does not wait at all, and what happens next."""
     if run.waiting_since:
         reason = f"This run gave up after {in_words(now() - run.waiting_since)}."
@@ -119,20 +119,20 @@ def _given_up(run: SyncRun, error: ConnectorError, until: datetime) -> str:
 
 
 def fail_stuck(claimed: Claim) -> None:
-    """End a run that was taken up again and again without getting a page further."""
+    """Fail a run that was claimed again and again without writing a page."""
     _fail(
         claimed,
-        "This sync was started five times and never got a page further, so it was stopped. Earlier data stays. "
-        "Contact support if the next one fails too.",
+        "Packr started this sync five times without reading another page, so it was stopped. Earlier data stays. "
+        "If the next run fails too, contact support.",
     )
 
 
 def fail_internal_error(claimed: Claim) -> None:
-    """End a run that met a fault of Packr's own."""
+    """Fail a run because of an error in Packr."""
     _fail(
         claimed,
-        "Packr itself failed during this sync; it is not your doing. Earlier data stays, and the next run tries "
-        "again. Contact support if this lasts.",
+        "Packr had an internal error during this sync. Earlier data stays, and the next run tries again. "
+        "If this keeps happening, contact support.",
     )
 
 

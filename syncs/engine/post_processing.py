@@ -1,11 +1,10 @@
-"""A run's last phase: what is worked out from the mirror, for what changed alone.
+"""A run's last phase: updates derived data for what changed.
 
-It is sliced, fenced and checkpointed like the pages: killed anywhere, it goes on where it stood. The data is complete
-before it begins, so the watermark has moved already; how the run ends was settled then, and is kept for the end.
+It is sliced, fenced and checkpointed like the pages, so it resumes after a kill. The data is complete before it begins
+and the watermark has moved. How the run ends is decided by then and kept in the checkpoint.
 """
 
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -18,61 +17,57 @@ from ..models import Phase, State
 from ..runs.lifecycle import complete
 from .run_slice import RunSlice
 
-# So many new rows in a first sync take minutes to be worked in.
-ANALYZE_AFTER_ROWS = 10_000
+# A first sync with this many new rows leaves post-processing, which takes minutes, to the next run.
+MAX_ROWS_IN_FIRST_SYNC = 10_000
 
 
 @dataclass(frozen=True)
 class RunOutcome:
-    """How a run ends when its processing is done."""
+    """How a run ends after its post-processing. `held` counts the pending removals."""
 
     state: State
     message: str
     held: int
 
 
-def is_needed(turn: RunSlice) -> bool:
-    """Whether anything was changed that is not worked in yet, or a new day began for the metrics."""
-    if turn.entity not in pipeline.STEPS:
+def is_needed(run_slice: RunSlice) -> bool:
+    """Return whether there are unprocessed changes or a new day has begun for the metrics."""
+    run, state = run_slice.run, run_slice.schedule_state
+    if run_slice.entity not in pipeline.STEPS:
         return False
-    run = turn.run
-    if turn.schedule.watermark is None and run.created >= ANALYZE_AFTER_ROWS:
-        # What people wait for is the data itself; the next run works out what follows from it.
+    if run_slice.is_first_sync and run.created >= MAX_ROWS_IN_FIRST_SYNC:
         return False
-    has_changes = run.created or run.updated or run.removed or turn.schedule_state.has_unprocessed_changes
-    return bool(has_changes) or _is_new_day(turn, now())
+    if run.created or run.updated or run.removed or state.has_unprocessed_changes:
+        return True
+    return state.processed_day is not None and state.processed_day < today(ZoneInfo(state.timezone), now())
 
 
-def _is_new_day(turn: RunSlice, moment: datetime) -> bool:
-    day = turn.schedule_state.processed_day
-    return day is not None and day < today(ZoneInfo(turn.schedule_state.timezone), moment)
-
-
-def begin_phase(turn: RunSlice, outcome: RunOutcome) -> None:
-    """Begin the phase, in the transaction that ends the walk."""
-    place = pipeline.begin(turn.connection, turn.entity, now())
-    turn.checkpoint.phase = Phase.POST_PROCESS
-    turn.checkpoint.cursor = {
-        "place": place.stored(),
+def begin_phase(run_slice: RunSlice, outcome: RunOutcome) -> None:
+    """Begin the phase in the transaction that completes the pass."""
+    progress = pipeline.begin(run_slice.connection, run_slice.entity, now())
+    run_slice.checkpoint.phase = Phase.POST_PROCESS
+    run_slice.checkpoint.cursor = {
+        "place": progress.stored(),
         "state": outcome.state.value,
         "message": outcome.message,
         "held": outcome.held,
     }
 
 
-def process_portion(turn: RunSlice) -> None:
-    """Work in the next portion, and end the run after the last one."""
-    kept: Any = turn.checkpoint.cursor
-    with turn.writing():
-        count, place = pipeline.go_on(turn.connection, turn.entity, pipeline.Progress(**kept["place"]), now())
-        turn.count(processed=count)
-        if place is not None:
-            turn.checkpoint.cursor = kept | {"place": place.stored()}
+def process_portion(run_slice: RunSlice) -> None:
+    """Process the next portion. End the run after the last one."""
+    stored: Any = run_slice.checkpoint.cursor
+    with run_slice.writing():
+        done = pipeline.Progress(**stored["place"])
+        count, progress = pipeline.go_on(run_slice.connection, run_slice.entity, done, now())
+        run_slice.count(processed=count)
+        if progress is not None:
+            run_slice.checkpoint.cursor = stored | {"place": progress.stored()}
             return
         complete(
-            turn.run,
-            State(kept["state"]),
-            {**turn.progress(), "held": kept["held"]},
-            message=kept["message"],
-            due=turn.schedule.next_due_at,
+            run_slice.run,
+            State(stored["state"]),
+            {**run_slice.progress(), "held": stored["held"]},
+            message=stored["message"],
+            due=run_slice.schedule.next_due_at,
         )

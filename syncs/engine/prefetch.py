@@ -1,7 +1,7 @@
-"""A walk through an entity's pages, ahead of what is written: while one page is written, the next one is read and the
-one after that is asked for. So the WMS is asked without a pause, as long as reading and writing take less than it does.
+"""Pages fetched ahead of writing: while one page is written, the next is parsed and the one after it is requested.
 
-What was answered and is not written lies in the spool, so that a killed worker costs one page and not three.
+The WMS works without a pause as long as parsing and writing take less time than its responses. Responses whose page is
+not written yet are kept in the response cache, so a killed worker costs one page and not three.
 """
 
 from collections.abc import Iterator, Sequence
@@ -9,6 +9,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from threading import Event
 from typing import Self
+
+from django.conf import settings
 
 from integrations.connectors.base import Cursor, Page
 from integrations.http.client import Client
@@ -22,164 +24,147 @@ from .run_slice import RunSlice
 
 @dataclass(frozen=True)
 class PreparedPage:
-    """A page with what to write of its records. `place` is the cursor that it was asked for with."""
+    """A page with the drafts of its records. `cursor` is the one that the page was requested with."""
 
-    place: Cursor | None
+    cursor: Cursor | None
     page: Page
     drafts: Sequence[Draft]
 
 
 @dataclass(frozen=True)
 class _FetchedPage:
-    """A page as it came, and what the WMS answered for it."""
+    """A page as the connector returned it, with the responses that it was made of."""
 
-    place: Cursor | None
+    cursor: Cursor | None
     page: Page
-    told: RecordedResponses
+    responses: RecordedResponses
 
 
-# None: there is no page after the one before, or it is not asked for ahead.
-_Asked = Future[_FetchedPage | None]
+# None: the list has ended, or the slice may not fetch ahead any more.
+_Fetching = Future[_FetchedPage | None]
 
 
 class PagePrefetcher:
-    """The pages of one slice in order, from where the run stands; each is written before the next one is asked of this.
+    """Iterator of one slice's pages in order, from the run's checkpoint on.
 
-    Raises what the connector raises, once the pages before it are written. Leaving it waits for the question that is
-    under way: another worker must not ask beside it.
+    Each page must be written before the next one is taken. An error of the connector is raised after the pages before
+    it. Leaving the context waits for the request in progress, since no other worker may send requests beside it.
     """
 
-    def __init__(self, turn: RunSlice, client: Client) -> None:
-        self._turn, self._client = turn, client
-        self._asker, self._reader = ThreadPoolExecutor(1), ThreadPoolExecutor(1)
-        self._goes_on = True
-        # Only one thread has the interpreter. A writer that had to wait for it at each of its short questions would
-        # keep the database waiting.
-        self._has_time = Event()
-        self._has_time.set()
-        self._asked: _Asked | None = None  # the page after the one in hand
-        self._kept: list[Cursor | None] = []
+    def __init__(self, run_slice: RunSlice, client: Client) -> None:
+        self._run_slice, self._client = run_slice, client
+        self._threads = ThreadPoolExecutor(2)
+        self._may_prefetch = True
+        # Only one thread runs Python code at a time. A writer that waited for the interpreter after each of its short
+        # queries would keep the database idle, so parsing waits instead.
+        self._may_parse = Event()
+        self._may_parse.set()
+        self._cached: list[Cursor | None] = []
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *error: object) -> None:
-        self._goes_on = False
-        self._has_time.set()
-        for pool in (self._reader, self._asker):
-            pool.shutdown(cancel_futures=True)
-        for place in self._kept:
-            response_cache.drop(self._turn.run, place)
+        self._may_prefetch = False
+        self._may_parse.set()
+        self._threads.shutdown(cancel_futures=True)
+        for cursor in self._cached:
+            response_cache.drop(self._run_slice.run, cursor)
 
     def __iter__(self) -> Iterator[PreparedPage]:
-        drafted: PreparedPage | None = self._first()
-        while drafted:
-            self._goes_on = not self._turn.gives_way()
-            self._has_time.clear()
-            following, reading = self._go_on(self._asked) if self._asked else (None, None)
-            yield drafted
-            self._has_time.set()
-            self._drop(drafted.place)
-            drafted, self._asked = reading.result() if reading else None, following
-            drafted = drafted or self._next()
+        run_slice, checkpoint = self._run_slice, self._run_slice.checkpoint
+        fetched = self._fetch_first()
+        # A new incremental run has just chosen the end of its window, which is stored with its first page. Until then
+        # another worker would choose another end and could not use responses fetched ahead.
+        may_prefetch = not run_slice.is_new or run_slice.run.until is None or run_slice.run.mode != Mode.INCREMENTAL
+        while True:
+            yield from self._pages_from(fetched, may_prefetch=may_prefetch and settings.PREFETCH)
+            if checkpoint.cursor is None or checkpoint.phase != Phase.READ or run_slice.should_yield():
+                return
+            fetched, may_prefetch = self._fetch(checkpoint.cursor), True
 
-    def resume_reading(self) -> None:
-        """Let the next page be read now, while the database writes the page in hand."""
-        self._has_time.set()
+    def resume_parsing(self) -> None:
+        """Let the next page be parsed now, while the database writes the page in hand."""
+        self._may_parse.set()
 
-    def _first(self) -> PreparedPage:
-        turn = self._turn
-        fetched = self._fetch(turn.checkpoint.cursor)
-        if _is_clock_ahead_of_window(turn, fetched.page):
-            turn.run.until = None
-            fetched = self._fetch(turn.checkpoint.cursor)
-        # The first worker of an incremental chose the moment it ends at; should it die now, the next one chooses
-        # another.
-        chose = turn.is_new and turn.run.until is not None and turn.run.mode == Mode.INCREMENTAL
-        return self._begin(fetched, goes_on=not chose)
+    def _pages_from(self, fetched: _FetchedPage, *, may_prefetch: bool) -> Iterator[PreparedPage]:
+        """Yield this page and the pages fetched ahead of it, until the list or the slice ends."""
+        if fetched.page.cursor is None or not may_prefetch or self._run_slice.should_yield():
+            yield self._prepare(fetched)
+            self._drop(fetched.cursor)
+            return
+        is_fetched: _Fetching = Future()
+        is_fetched.set_result(fetched)
+        preparing, following = self._start(is_fetched)
+        while prepared := preparing.result():
+            self._may_prefetch = not self._run_slice.should_yield()
+            self._may_parse.clear()
+            preparing, following = self._start(following)
+            yield prepared
+            self._may_parse.set()
+            self._drop(prepared.cursor)
 
-    def _next(self) -> PreparedPage | None:
-        """The page after the one just written, when none was fetched ahead and the walk and the slice go on."""
-        checkpoint = self._turn.checkpoint
-        if checkpoint.cursor is None or checkpoint.phase != Phase.READ or self._turn.gives_way():
-            return None
-        return self._begin(self._fetch(checkpoint.cursor))
+    def _start(self, fetching: _Fetching) -> tuple[Future[PreparedPage | None], _Fetching]:
+        """Start two tasks for when a page is fetched: request the page after it, then prepare it."""
+        is_requested = Event()
+        following = self._threads.submit(self._fetch_after, fetching, is_requested)
+        following.add_done_callback(lambda _: is_requested.set())  # whether it was requested or not
+        return self._threads.submit(self._prepare_fetched, fetching, is_requested), following
 
-    def _begin(self, fetched: _FetchedPage, *, goes_on: bool = True) -> PreparedPage:
-        """A page that nothing is fetched ahead of yet."""
-        self._goes_on = goes_on and not self._turn.gives_way()
-        self._asked = None
-        if fetched.page.cursor is None or not self._goes_on:
-            return self._draft(fetched)
-        is_there: _Asked = Future()
-        is_there.set_result(fetched)
-        self._asked, reading = self._go_on(is_there)
-        drafted = reading.result()
-        assert drafted  # what was fetched can be read
-        return drafted
+    def _prepare_fetched(self, fetching: _Fetching, is_next_requested: Event) -> PreparedPage | None:
+        is_next_requested.wait()
+        fetched = fetching.result()
+        return self._prepare(fetched) if fetched else None
 
-    def _go_on(self, asked: _Asked) -> tuple[_Asked, Future[PreparedPage | None]]:
-        """As soon as a page is there: ask for the one after it, then read it."""
-        is_asked = Event()
-        following = self._asker.submit(self._ask_after, asked, is_asked)
-        following.add_done_callback(lambda _: is_asked.set())  # however that ends
-        return following, self._reader.submit(self._read, asked, is_asked)
-
-    def _read(self, asked: _Asked, is_asked: Event) -> PreparedPage | None:
-        """In the reader's thread: what was asked for, once the WMS has the next question to work on."""
-        is_asked.wait()
-        fetched = asked.result()
-        return self._draft(fetched) if fetched else None
-
-    def _draft(self, fetched: _FetchedPage) -> PreparedPage:
+    def _prepare(self, fetched: _FetchedPage) -> PreparedPage:
         page = fetched.page
-        # Without a clock the stamps have to tell the time, and only what was read shows its stamp.
-        if self._turn.is_known and page.clock:
+        # Without the WMS's clock the stamps tell its time, and only parsed records have stamps.
+        if self._run_slice.is_mostly_known and page.clock:
             page = page.identify()
         else:
-            self._has_time.wait()
+            self._may_parse.wait()
             page = page.parse()
-        return PreparedPage(fetched.place, page, make_drafts(page.records, page.sources))
+        return PreparedPage(fetched.cursor, page, make_drafts(page.records, page.sources))
 
-    def _ask_after(self, asked: _Asked, is_asked: Event) -> _FetchedPage | None:
-        """In the asker's thread: the page after this one, if there is one and it is time for it."""
-        fetched = asked.result()
-        if fetched is None or not self._may_ask_after(fetched):
+    def _fetch_after(self, fetching: _Fetching, is_requested: Event) -> _FetchedPage | None:
+        """Return the page after this one. None if there is none or if it may not be fetched ahead."""
+        fetched = fetching.result()
+        if fetched is None or fetched.page.cursor is None:
             return None
-        return self._fetch(fetched.page.cursor, is_asked)
+        if not self._may_prefetch or self._run_slice.deadline_reached:
+            return None
+        if not response_cache.keep(self._run_slice.run, fetched.cursor, fetched.responses):
+            return None
+        self._cached.append(fetched.cursor)
+        return self._fetch(fetched.page.cursor, is_requested)
 
-    def _may_ask_after(self, fetched: _FetchedPage) -> bool:
-        if fetched.page.cursor is None or not self._goes_on or self._turn.deadline_reached:
-            return False
-        if not response_cache.keep(self._turn.run, fetched.place, fetched.told):
-            return False
-        self._kept.append(fetched.place)
-        return True
+    def _fetch_first(self) -> _FetchedPage:
+        run, checkpoint = self._run_slice.run, self._run_slice.checkpoint
+        fetched = self._fetch(checkpoint.cursor)
+        clock = fetched.page.clock
+        if self._run_slice.is_new and run.mode != Mode.WINDOW and run.until and clock and clock > run.until:
+            # The clock of the WMS has jumped past the end of the window: without an end no change is left out.
+            run.until = None
+            fetched = self._fetch(checkpoint.cursor)
+        return fetched
 
-    def _fetch(self, place: Cursor | None, is_asked: Event | None = None) -> _FetchedPage:
-        """The page at this place, by what was told to a worker that did not live to write it or by asking the WMS.
+    def _fetch(self, cursor: Cursor | None, is_requested: Event | None = None) -> _FetchedPage:
+        """Return a page, from the responses that a killed worker left or else from the WMS.
 
-        `is_asked` is set when the WMS has been asked.
+        `is_requested` is set when a request has been sent.
         """
-        recalled = response_cache.take(self._turn.run, place)
-        if recalled:
-            self._kept.append(place)
-        recording = ResponseRecording(recalled, on_sent=is_asked.set if is_asked else None)
-        with self._client.recorded_by(recording):
-            page = self._turn.resource.fetch(self._client, self._turn.ask, place)
-        self._client.learned |= page.learned
-        return _FetchedPage(place, page, recording.responses)
+        run_slice, client = self._run_slice, self._client
+        cached = response_cache.take(run_slice.run, cursor)
+        if cached:
+            self._cached.append(cursor)
+        recording = ResponseRecording(cached, on_sent=is_requested.set if is_requested else None)
+        with client.recorded_by(recording):
+            page = run_slice.resource.fetch(client, run_slice.fetch_request, cursor)
+        client.learned |= page.learned
+        return _FetchedPage(cursor, page, recording.responses)
 
-    def _drop(self, place: Cursor | None) -> None:
-        """Forget what is kept of a page that is written."""
-        if place in self._kept:
-            self._kept.remove(place)
-            response_cache.drop(self._turn.run, place)
-
-
-def _is_clock_ahead_of_window(turn: RunSlice, page: Page) -> bool:
-    """Whether the WMS's clock jumped past the end of what a new run asks for: its last changes would be left out."""
-    until = turn.run.until
-    if turn.run.mode == Mode.WINDOW:
-        return False
-    return turn.is_new and until is not None and page.clock is not None and page.clock > until
+    def _drop(self, cursor: Cursor | None) -> None:
+        """Delete the cached responses of a written page."""
+        if cursor in self._cached:
+            self._cached.remove(cursor)
+            response_cache.drop(self._run_slice.run, cursor)

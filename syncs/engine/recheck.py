@@ -1,4 +1,4 @@
-"""The second look of a full run: at what came back older than ours, and at what did not come at all."""
+"""The recheck of a full run: stale records and missing rows are read again before the WMS is believed."""
 
 from collections.abc import Sequence
 
@@ -14,53 +14,53 @@ from . import completion, missing_rows
 from .run_slice import RunSlice
 
 
-def recheck_stale(turn: RunSlice, client: Client) -> bool:
-    """Read the next records that came back older than ours once more: if they still say so, the WMS is right.
+def recheck_stale(run_slice: RunSlice, client: Client) -> bool:
+    """Read the stale records of the next page again. If the WMS repeats the older version, it is right.
 
-    Returns whether there were any; the checkpoint's cursor is the number of the last page looked at.
+    Return whether there were any. The checkpoint's cursor is the number of the last rechecked page.
     """
-    page = seen_keys.doubtful_page(turn.run, after=turn.checkpoint.cursor or 0)
+    page = seen_keys.next_recheck_page(run_slice.run, after=run_slice.checkpoint.cursor or 0)
     if page is None:
         return False
     asked = now()
-    size = turn.resource.lookup_size
+    size = run_slice.resource.lookup_size
     batches = [page.doubtful[start : start + size] for start in range(0, len(page.doubtful), size)]
-    found = [_look_up(turn, client, ids) for ids in batches]
-    records = [record for one in found for record in one.records]
-    with turn.writing():
-        policy = WritePolicy.recheck(asked)
-        applied = writer.apply(turn.connection.pk, turn.entity, records, now=now(), policy=policy, cause=turn.cause)
-        turn.count(
+    records = [record for ids in batches for record in _look_up(run_slice, client, ids).records]
+    key, entity, cause = run_slice.connection.pk, run_slice.entity, run_slice.cause
+    with run_slice.writing():
+        applied = writer.apply(key, entity, records, now=now(), policy=WritePolicy.recheck(asked), cause=cause)
+        run_slice.count(
             stale=applied.stale - len(applied.row_keys),
             updated=applied.updated,
             unchanged=applied.unchanged + applied.created,
         )
-        turn.checkpoint.cursor = page.number
+        run_slice.checkpoint.cursor = page.number
     return True
 
 
-def recheck_missing(turn: RunSlice, client: Client) -> None:
-    """Look the next records up that the walk did not see, and remove what is not there either; end the run when done.
+def recheck_missing(run_slice: RunSlice, client: Client) -> None:
+    """Look up the next missing rows and remove those that the WMS no longer has. End the pass after the last one.
 
-    The checkpoint's cursor is the key of the last row looked at.
+    The checkpoint's cursor is the key of the last rechecked row.
     """
-    rows = missing_rows.rows(turn.run, after=turn.checkpoint.cursor or 0, limit=turn.resource.lookup_size)
-    if turn.checkpoint.cursor is None:
-        verdict = missing_rows.check_removals(turn.run) if rows else missing_rows.unexpected_empty_list(turn.run)
-        if verdict.state:
-            return completion.finish_walk(turn, verdict)
+    run, checkpoint = run_slice.run, run_slice.checkpoint
+    rows = missing_rows.rows(run, after=checkpoint.cursor or 0, limit=run_slice.resource.lookup_size)
+    if checkpoint.cursor is None:
+        check = missing_rows.check_removals(run) if rows else missing_rows.unexpected_empty_list(run)
+        if check.state:
+            return completion.finish_pass(run_slice, check)
     if not rows:
-        return completion.finish_walk(turn)
+        return completion.finish_pass(run_slice)
     asked = now()
-    found = _look_up(turn, client, [external_id for _, external_id in rows])
-    present = {str(record.external_id) for record in found.records} | {
-        one.external_id for one in found.rejected if one.external_id
-    }
-    gone = [id_ for id_, external_id in rows if external_id not in present]
-    with turn.writing():
-        applied = writer.apply(turn.connection.pk, turn.entity, found.records, now=now(), cause=turn.cause)
-        removed = writer.remove(turn.connection.pk, turn.entity, gone, now=now(), asked=asked, cause=turn.cause)
-        turn.count(
+    found = _look_up(run_slice, client, [external_id for _, external_id in rows])
+    present = {str(record.external_id) for record in found.records}
+    present.update(rejected.external_id for rejected in found.rejected if rejected.external_id)
+    gone = [row_id for row_id, external_id in rows if external_id not in present]
+    key, entity, cause = run_slice.connection.pk, run_slice.entity, run_slice.cause
+    with run_slice.writing():
+        applied = writer.apply(key, entity, found.records, now=now(), cause=cause)
+        removed = writer.remove(key, entity, gone, now=now(), asked=asked, cause=cause)
+        run_slice.count(
             seen=len(applied.row_keys),
             updated=applied.updated,
             created=applied.created,
@@ -68,10 +68,10 @@ def recheck_missing(turn: RunSlice, client: Client) -> None:
             stale=applied.stale,
             removed=removed,
         )
-        turn.checkpoint.cursor = rows[-1][0]
+        checkpoint.cursor = rows[-1][0]
     return None
 
 
-def _look_up(turn: RunSlice, client: Client, ids: Sequence[str]) -> Page:
-    assert turn.resource.lookup is not None
-    return turn.resource.lookup(client, ids)
+def _look_up(run_slice: RunSlice, client: Client, ids: Sequence[str]) -> Page:
+    assert run_slice.resource.lookup is not None
+    return run_slice.resource.lookup(client, ids)

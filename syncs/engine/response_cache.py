@@ -1,8 +1,8 @@
-"""Answers of a WMS whose page is not written yet, kept in a file each while pages after it are fetched.
+"""Files with the responses of pages that are not written yet, kept while later pages are fetched.
 
-A worker that is killed then has lost up to three pages: one that is written, one that is read, one on its way. The
-run's next worker, on the same machine, finds the first two here and asks for the third only. Elsewhere all are asked
-for again.
+A killed worker loses up to three pages: the one being written, the one being parsed and the one being requested. The
+run's next worker on the same machine finds the first two here and requests the third only. On another machine it
+requests all three again.
 """
 
 import contextlib
@@ -23,84 +23,84 @@ from ..models import SyncRun
 
 log = logging.getLogger(__name__)
 
-# An answer older than what every incremental reads again could say less than the mirror knows.
-MAX_AGE = 15 * 60  # seconds
+# Older responses could be older than the mirror: every incremental run reads this far back.
+MAX_AGE_SECONDS = 15 * 60
 
 
-class _Answer(msgspec.Struct, array_like=True):
+class _StoredResponse(msgspec.Struct, array_like=True):
     status: int
     headers: dict[str, str]
     body: bytes
     clock: datetime | None
 
 
-class _Page(msgspec.Struct, array_like=True):
-    place: bytes
-    told: dict[bytes, _Answer]
+class _StoredPage(msgspec.Struct, array_like=True):
+    page_key: bytes
+    responses: dict[bytes, _StoredResponse]
 
 
-_decoder = msgspec.msgpack.Decoder(_Page)
+_decoder = msgspec.msgpack.Decoder(_StoredPage)
 
 
-def keep(run: SyncRun, cursor: Any, told: RecordedResponses) -> bool:
-    """Keep what was answered at the place `cursor` of the run's walk.
-
-    False when the disk does not take it; then nothing should be fetched ahead.
-    """
-    answers = {question: _Answer(one.status, dict(one.headers), one.body, one.clock) for question, one in told.items()}
-    place = _place(run, cursor)
-    file = _file(run, place)
+def keep(run: SyncRun, cursor: Any, responses: RecordedResponses) -> bool:
+    """Store the responses of the page at `cursor`. Return False if the disk fails; then fetch no page ahead."""
+    stored = {
+        question: _StoredResponse(one.status, dict(one.headers), one.body, one.clock)
+        for question, one in responses.items()
+    }
+    page_key = _page_key(run, cursor)
+    file = _file(run, page_key)
     draft = file.with_suffix(".draft")
     try:
         file.parent.mkdir(mode=0o700, exist_ok=True)
-        draft.write_bytes(msgspec.msgpack.encode(_Page(place, answers)))
+        draft.write_bytes(msgspec.msgpack.encode(_StoredPage(page_key, stored)))
         draft.replace(file)
     except OSError as error:
-        log.warning("Run %s: its page can't be kept in %s (%s), so none is fetched ahead.", run.pk, file.parent, error)
+        log.warning("Run %s: can't write to %s (%s), so no pages are fetched ahead.", run.pk, file.parent, error)
         return False
     return True
 
 
 def take(run: SyncRun, cursor: Any) -> RecordedResponses:
-    """What was answered at this place of the run's walk to a worker that did not live to write it; else nothing."""
-    place = _place(run, cursor)
-    file = _file(run, place)
+    """Return the responses that a killed worker left for the page at `cursor`, or nothing."""
+    page_key = _page_key(run, cursor)
+    file = _file(run, page_key)
     try:
-        if time.time() - file.stat().st_mtime > MAX_AGE:
+        if time.time() - file.stat().st_mtime > MAX_AGE_SECONDS:
             return {}
         page = _decoder.decode(file.read_bytes())
     except FileNotFoundError:
         return {}
     except (OSError, msgspec.MsgspecError) as error:
-        log.warning("Run %s: the answers kept for it can't be read (%s); they are asked for again.", run.pk, error)
+        log.warning("Run %s: can't read its stored responses (%s); they are requested again.", run.pk, error)
         return {}
-    if page.place != place:
+    if page.page_key != page_key:
         return {}
-    return {question: Answer(one.status, one.headers, one.body, one.clock) for question, one in page.told.items()}
+    return {question: Answer(one.status, one.headers, one.body, one.clock) for question, one in page.responses.items()}
 
 
 def drop(run: SyncRun, cursor: Any) -> None:
-    """Forget what was kept of this place: it is written, or will be asked for again."""
-    with contextlib.suppress(OSError):  # what stays is never taken for another place, and swept away
-        _file(run, _place(run, cursor)).unlink()
+    """Delete the responses of the page at `cursor`."""
+    with contextlib.suppress(OSError):  # a file that stays matches no other page and is deleted later
+        _file(run, _page_key(run, cursor)).unlink()
 
 
 def delete_leftovers() -> None:
-    """Remove what killed workers left and no run came back for."""
+    """Delete expired files of killed workers."""
     for file in _folder().glob("*"):
-        with contextlib.suppress(FileNotFoundError):  # its run has ended this moment
-            if time.time() - file.stat().st_mtime > MAX_AGE:
+        with contextlib.suppress(FileNotFoundError):  # its run has just ended
+            if time.time() - file.stat().st_mtime > MAX_AGE_SECONDS:
                 file.unlink()
 
 
-def _place(run: SyncRun, cursor: Any) -> bytes:
-    """One place of one run's walk; another database may have a run of the same number."""
-    place = [run.connection.base_url, run.connection.account_key, run.created_at, cursor]
-    return blake2b(msgspec.json.encode(place, order="sorted"), digest_size=16).digest()
+def _page_key(run: SyncRun, cursor: Any) -> bytes:
+    """Return a key of the run and the cursor. Another database may have a run with the same number."""
+    key = [run.connection.base_url, run.connection.account_key, run.created_at, cursor]
+    return blake2b(msgspec.json.encode(key, order="sorted"), digest_size=16).digest()
 
 
-def _file(run: SyncRun, place: bytes) -> Path:
-    return _folder() / f"{run.pk}-{place[:4].hex()}"
+def _file(run: SyncRun, page_key: bytes) -> Path:
+    return _folder() / f"{run.pk}-{page_key[:4].hex()}"
 
 
 def _folder() -> Path:

@@ -1,4 +1,4 @@
-"""A worker's turn with one run: what it has in hands, and the one way it writes."""
+"""One slice of a run: its state, and the transaction in which it writes."""
 
 import time
 from collections.abc import Iterator
@@ -19,8 +19,8 @@ from ..process import shutdown
 from ..runs import sql
 from ..runs.claims import Claim, fence, reason_not_to_write
 
-# So many slices in a row at most, while nobody waits: the task that works them off has to end in time, and a WMS may
-# take half a minute for the last answer.
+# While no other run waits, a worker continues a run for this many slices at most: its task must end in time, and a WMS
+# may take half a minute for the last response.
 MAX_SLICES_BEFORE_YIELD = 3
 COUNTER_FIELDS = ("pages", "seen", "created", "updated", "unchanged", "stale", "rejected", "removed", "processed")
 REQUEST_FIELDS = ("since", "until", "border")
@@ -28,9 +28,9 @@ COST_FIELDS = ("requests", "waited_seconds")
 
 
 class RunSlice:
-    """One slice of a claimed run. What it counts and asks for is in `run`, and stored with each page.
+    """One slice of a claimed run. Counters are kept on `run` and stored with each page.
 
-    `schedule_state` is that of the entity's `schedule` as the slice began.
+    `schedule_state` is the state of the entity's `schedule` when the slice began.
     """
 
     def __init__(self, claimed: Claim) -> None:
@@ -39,59 +39,62 @@ class RunSlice:
         self.connection: Connection = self.run.connection
         self.entity = Entity(self.run.entity)
         self.resource: Resource = self.connection.connector.resources[self.entity]
-        began = time.monotonic()
-        self._ends, self._latest = (
-            began + settings.SLICE_SECONDS,
-            began + MAX_SLICES_BEFORE_YIELD * settings.SLICE_SECONDS,
-        )
+        started = time.monotonic()
+        self._slice_ends = started + settings.SLICE_SECONDS
+        self._deadline = started + MAX_SLICES_BEFORE_YIELD * settings.SLICE_SECONDS
         self.checkpoint = claimed.checkpoint or Checkpoint(run=self.run)
         self.schedule_state = sql.get_schedule_state(self.connection.pk, self.entity)
         self.schedule = self.schedule_state.schedule
         self._client: Client | None = None
-        self._asked_before = 0
+        self._uncounted_requests = 0
 
     @property
     def is_new(self) -> bool:
-        """Whether nothing of the run was stored yet, so that it may still be fixed what it asks for."""
+        """Whether nothing of the run is stored yet, so that its request may still change."""
         return self.checkpoint._state.adding
 
     @property
-    def deadline_reached(self) -> bool:
-        """Whether nothing more may be begun, whoever waits or not."""
-        return shutdown.is_requested() or time.monotonic() >= self._latest
+    def is_first_sync(self) -> bool:
+        """Whether the entity was never synced completely."""
+        return self.schedule.watermark is None
 
-    def gives_way(self) -> bool:
-        """Whether others go first from here: the slice is over and somebody waits, or it has to end."""
+    @property
+    def is_mostly_known(self) -> bool:
+        """Whether the mirror already has most of the records: in a full run that is not the first sync."""
+        return self.run.mode == Mode.FULL and not self.is_first_sync
+
+    @property
+    def deadline_reached(self) -> bool:
+        """Whether nothing more may be started, even if no other run waits."""
+        return shutdown.is_requested() or time.monotonic() >= self._deadline
+
+    def should_yield(self) -> bool:
+        """Return whether the run must give back its worker: at the deadline, or if others wait when the slice ends."""
         if self.deadline_reached:
             return True
-        if time.monotonic() < self._ends:
+        if time.monotonic() < self._slice_ends:
             return False
         if sql.does_another_wait(self.run.pk, self.run.lane_id, now()):
             return True
-        self._ends += settings.SLICE_SECONDS
+        self._slice_ends += settings.SLICE_SECONDS
         return False
 
     @property
-    def ask(self) -> FetchRequest:
+    def fetch_request(self) -> FetchRequest:
         return FetchRequest(since=self.run.since, until=self.run.until, history_start=self.run.border, lazily=True)
 
     @property
-    def is_known(self) -> bool:
-        """Whether most of what is read lies in the mirror already: a full that is not the first."""
-        return self.run.mode == Mode.FULL and self.schedule.watermark is not None
-
-    @property
     def cause(self) -> Cause:
-        """What stands in the history of the records that this run changes."""
+        """The cause that the history gives for the changes of this run."""
         run = self.run
         text = f"{run.get_mode_display()} sync of {self.entity.label.lower()}"
-        return Cause(CauseKind.RUN, run.pk, text, first=self.schedule.watermark is None)
+        return Cause(CauseKind.RUN, run.pk, text, first=self.is_first_sync)
 
     @contextmanager
     def writing(self) -> Iterator[None]:
-        """One transaction, fenced by the lease: what is written in it, the checkpoint and the counters, or nothing.
+        """Open a transaction, fenced by the lease, that also stores checkpoint and counters.
 
-        Raises LeaseLost when the lane is another worker's, Gone and Cancelled when the run is no longer wanted.
+        Raises LeaseLost if another worker holds the lane, RunEnded or RunCancelled if the run is no longer wanted.
         """
         before = {name: getattr(self.run, name) for name in COUNTER_FIELDS}
         try:
@@ -99,7 +102,7 @@ class RunSlice:
                 fence(self.claimed)
                 yield
                 if self.run.is_active:
-                    self._keep_progress()
+                    self._store_progress()
         except BaseException:
             for name, count in before.items():
                 setattr(self.run, name, count)
@@ -110,30 +113,29 @@ class RunSlice:
         for name, count in counts.items():
             setattr(self.run, name, getattr(self.run, name) + count)
 
-    def meter(self, client: Client) -> None:
-        """Count what is asked by this client, which may have asked for other runs before."""
-        self._client, self._asked_before = client, client.requests_made - self.run.requests
+    def count_requests(self, client: Client) -> None:
+        """Count the requests of this client from now on; earlier ones were sent for other runs."""
+        self._client, self._uncounted_requests = client, client.requests_made - self.run.requests
 
     def store_request_count(self) -> None:
-        """Note on the run how many questions it has asked the WMS by now."""
+        """Set the run's number of requests to the current count."""
         if self._client:
-            self.run.requests = self._client.requests_made - self._asked_before
+            self.run.requests = self._client.requests_made - self._uncounted_requests
 
     def progress(self) -> dict[str, object]:
-        """What the run's row should hold by now. A written page is progress, so the attempts start anew."""
+        """Return the values to store on the run's row. A written page is progress, so attempts start again at 0."""
         self.store_request_count()
         self._add_wait()
-        stands = {name: getattr(self.run, name) for name in (*COUNTER_FIELDS, *REQUEST_FIELDS, *COST_FIELDS)}
-        return stands | {"beat_at": now(), "claims": 0, "waits": 0, "waiting_since": None}
+        stored = {name: getattr(self.run, name) for name in (*COUNTER_FIELDS, *REQUEST_FIELDS, *COST_FIELDS)}
+        return stored | {"beat_at": now(), "claims": 0, "waits": 0, "waiting_since": None}
 
     def _add_wait(self) -> None:
-        """A page is there, so the wait before it is over."""
+        """Add the time spent waiting for the WMS before this page."""
         since, self.run.waiting_since = self.run.waiting_since, None
         if since:
             self.run.waited_seconds += max(0, int((now() - since).total_seconds()))
 
-    def _keep_progress(self) -> None:
-        """Store where the run stands."""
+    def _store_progress(self) -> None:
         if not sql.update_claimed_run(self.run.pk, self.progress()):
             raise reason_not_to_write(self.run)
         self.checkpoint.save(force_insert=self.is_new)

@@ -1,8 +1,7 @@
-"""The engine: one slice of one run at a time.
+"""Runs one slice of one run at a time.
 
-Whatever is killed, whenever, at most one page is fetched again. A run goes through its phases: read the pages, then
-(when it is full) look once more at what came back older and at what was absent, then work out what is derived from
-what changed, and end.
+A kill at any moment costs one page at most. A run goes through phases: read the pages; in a full run, recheck stale
+records and missing rows; update derived data; end.
 """
 
 import logging
@@ -28,20 +27,20 @@ from .run_slice import RunSlice
 log = logging.getLogger(__name__)
 
 MAX_WINDOW_RESTARTS = 3
-# How much later than the WMS's clock a stamp may be for an incremental to ask for it: clocks are rounded, and a WMS
-# has more than one. What is stamped later still is read by the next one or, in the end, by the nightly wide one.
+# An incremental run requests changes up to this long past the WMS's clock, since clocks are rounded and a WMS may have
+# several. Later stamps are left to the next run or, at the latest, to the nightly overlap.
 CLOCK_LEEWAY = timedelta(minutes=1)
 
 
 def work(claimed: Claim) -> None:
-    """Do one slice of a claimed run and give the lane back. Ends in a state of the table, whatever happens."""
+    """Run one slice of a claimed run and give back the lane. Always leaves the run in a state of the table."""
     try:
         _work(claimed)
     except LeaseLost:
-        log.info("Run %s: the lease is another worker's by now; nothing was written.", claimed.run.pk)
+        log.info("Run %s: another worker holds the lease now; nothing was written.", claimed.run.pk)
         return
     except (RunEnded, SyncRun.DoesNotExist, Connection.DoesNotExist):
-        log.info("Run %s has ended by another hand.", claimed.run.pk)
+        log.info("Run %s was ended elsewhere.", claimed.run.pk)
     release(claimed)
 
 
@@ -51,7 +50,7 @@ def _work(claimed: Claim) -> None:
     try:
         if claimed.run.cancel_asked:
             raise RunCancelled
-        _run_slice(RunSlice(claimed))
+        _run(RunSlice(claimed))
     except (LeaseLost, RunEnded, SyncRun.DoesNotExist, Connection.DoesNotExist):
         raise
     except RunCancelled:
@@ -61,100 +60,99 @@ def _work(claimed: Claim) -> None:
     except ConnectorError as error:
         failures.handle(claimed, error)
     except (OperationalError, InterfaceError):
-        # A deadlock, a restarted database: the page in hand was rolled back, and the next claim reads it again.
-        log.exception("Run %s: the database failed; the run goes on from its last page.", claimed.run.pk)
-    except Exception:  # the edge of a run: a fault of ours must not leave it running for ever
-        log.exception("Run %s ended by a fault of Packr's own.", claimed.run.pk)
+        # A deadlock or a database restart: the page in hand was rolled back, and the next claim reads it again.
+        log.exception("Run %s: the database failed; the run resumes at its last page.", claimed.run.pk)
+    except Exception:  # the edge of a run: an error in Packr must not leave the run active forever
+        log.exception("Run %s ended with an internal error.", claimed.run.pk)
         failures.fail_internal_error(claimed)
     return None
 
 
-def _run_slice(turn: RunSlice) -> None:
-    client = client_pool.take(turn.connection)
-    turn.meter(client)
+def _run(run_slice: RunSlice) -> None:
+    client = client_pool.take(run_slice.connection)
+    run_slice.count_requests(client)
     try:
-        if turn.is_new:
-            _begin(turn, client)
-        _phases(turn, client)
+        if run_slice.is_new:
+            _choose_window(run_slice, client)
+        _run_phases(run_slice, client)
     except CursorExpired as error:
-        _start_window_again(turn, error)
+        _restart_pass(run_slice, error)
     except BaseException:
-        turn.store_request_count()
+        run_slice.store_request_count()
         client.close()
         raise
-    client_pool.give_back(turn.connection, client)
+    client_pool.give_back(run_slice.connection, client)
 
 
-def _begin(turn: RunSlice, client: Client) -> None:
-    """What a run will ask, fixed before it asks for the first time."""
-    run = turn.run
+def _choose_window(run_slice: RunSlice, client: Client) -> None:
+    """Set what a run requests, before its first request."""
+    run = run_slice.run
     if run.mode == Mode.FULL:
-        run.border = turn.connection.border if turn.entity.is_history else None
-    elif run.mode == Mode.INCREMENTAL and turn.resource.incremental:
-        wide_at = turn.schedule.next_wide_at
-        is_wide = wide_at is not None and wide_at <= now()
-        run.since = _since(turn, is_wide=is_wide)
-        if run.since and not is_wide and client.clock_ahead is not None:
+        run.border = run_slice.connection.border if run_slice.entity.is_history else None
+    elif run.mode == Mode.INCREMENTAL and run_slice.resource.incremental:
+        nightly_at = run_slice.schedule.next_wide_at
+        is_nightly = nightly_at is not None and nightly_at <= now()
+        run.since = _since(run_slice, is_nightly=is_nightly)
+        if run.since and not is_nightly and client.clock_ahead is not None:
             run.until = now() + client.clock_ahead + CLOCK_LEEWAY
 
 
-def _since(turn: RunSlice, *, is_wide: bool) -> datetime | None:
-    """From when on an incremental asks: the watermark less the overlap, once a night less a wide one."""
-    overlap = turn.resource.overlap
-    watermark = turn.schedule.watermark
-    return watermark - (max(NIGHTLY_OVERLAP, overlap) if is_wide else overlap) if watermark else None
+def _since(run_slice: RunSlice, *, is_nightly: bool) -> datetime | None:
+    """Return the watermark minus the overlap, which is longer once a night."""
+    overlap, watermark = run_slice.resource.overlap, run_slice.schedule.watermark
+    return watermark - (max(NIGHTLY_OVERLAP, overlap) if is_nightly else overlap) if watermark else None
 
 
-def _phases(turn: RunSlice, client: Client) -> None:
+def _run_phases(run_slice: RunSlice, client: Client) -> None:
     while not shutdown.is_requested():
-        _go_on(turn, client)
-        if not turn.run.is_active:
+        _run_phase(run_slice, client)
+        if not run_slice.run.is_active:
             return None
-        if turn.gives_way():  # asked only now: however short a slice is, it gets somewhere
+        if run_slice.should_yield():  # checked after the work, so that the shortest slice makes progress
             break
-    return _requeue(turn)
+    return _requeue(run_slice)
 
 
-def _go_on(turn: RunSlice, client: Client) -> None:
-    match turn.checkpoint.phase:
+def _run_phase(run_slice: RunSlice, client: Client) -> None:
+    match run_slice.checkpoint.phase:
         case Phase.READ:
-            read_pages(turn, client)
+            read_pages(run_slice, client)
         case Phase.RECHECK_STALE:
-            if not recheck.recheck_stale(turn, client):
-                _enter(turn, Phase.RECHECK_MISSING)
+            if not recheck.recheck_stale(run_slice, client):
+                _begin_phase(run_slice, Phase.RECHECK_MISSING)
+        case Phase.RECHECK_MISSING:
+            recheck.recheck_missing(run_slice, client)
         case Phase.POST_PROCESS:
-            post_processing.process_portion(turn)
-        case _:
-            recheck.recheck_missing(turn, client)
+            post_processing.process_portion(run_slice)
 
 
-def _enter(turn: RunSlice, phase: Phase) -> None:
-    with turn.writing():
-        turn.checkpoint.phase, turn.checkpoint.cursor = phase, None
+def _begin_phase(run_slice: RunSlice, phase: Phase) -> None:
+    with run_slice.writing():
+        run_slice.checkpoint.phase, run_slice.checkpoint.cursor = phase, None
 
 
-def _requeue(turn: RunSlice) -> None:
-    """Let others go first; a run that a person waits for goes on before what the clock wants."""
+def _requeue(run_slice: RunSlice) -> None:
+    """Let other runs go first. A run that a person waits for stays ahead of scheduled runs."""
     moment = now()
-    urgency = moment - PERSON_KEEPS_LEAD if turn.run.requested_by_id else moment
+    urgency = moment - PERSON_KEEPS_LEAD if run_slice.run.requested_by_id else moment
     with transaction.atomic():
-        fence(turn.claimed)
-        SyncRun.objects.filter(pk=turn.run.pk, state=State.RUNNING).update(
+        fence(run_slice.claimed)
+        SyncRun.objects.filter(pk=run_slice.run.pk, state=State.RUNNING).update(
             ready_at=moment, urgency=urgency, claims=0, beat_at=moment
         )
 
 
-def _start_window_again(turn: RunSlice, error: CursorExpired) -> None:
-    """The WMS forgot where the walk stood: read its window again; what was applied stays."""
-    if turn.checkpoint.restarts >= MAX_WINDOW_RESTARTS:
+def _restart_pass(run_slice: RunSlice, error: CursorExpired) -> None:
+    """Start the pass again, since the WMS no longer accepts its cursor. Written pages stay."""
+    checkpoint = run_slice.checkpoint
+    if checkpoint.restarts >= MAX_WINDOW_RESTARTS:
         raise ConnectorError(
             Kind.CONTRACT,
             f"{error.fact} Packr started the list again {MAX_WINDOW_RESTARTS} times without success.",
             CONTACT_SUPPORT,
             detail=error.detail,
         ) from error
-    with turn.writing():
-        seen_keys.delete_pages(turn.run)
-        checkpoint = turn.checkpoint
+    with run_slice.writing():
+        seen_keys.delete_pages(run_slice.run)
         checkpoint.phase, checkpoint.restarts = Phase.READ, checkpoint.restarts + 1
         checkpoint.cursor = checkpoint.clock = checkpoint.newest = None

@@ -1,4 +1,4 @@
-"""Several lanes side by side in one worker: threads that take runs and rest while there are none."""
+"""Several lanes in one worker: threads that claim runs and sleep while there are none."""
 
 import logging
 import threading
@@ -17,82 +17,82 @@ POLL_INTERVAL = 1.0
 
 
 class WorkerPool:
-    """Threads that take lanes until a moment (monotonic): each one that finds work lets another one look for more.
+    """Threads that claim runs until a deadline (monotonic). Each one that finds a run wakes or starts another one.
 
-    One that finds nothing rests until it is called again: it keeps its session with the database, and to make a new
-    one would cost as much as a run. When all of them rest there is nothing to do, and the crew ends.
+    A thread that finds none sleeps until it is woken. It keeps its database session, since a new one costs as much as a
+    run. When all threads sleep there is nothing to do, and the pool ends.
     """
 
     def __init__(self, until: float, size: int) -> None:
         self.until, self.size = until, size
         self.changed = threading.Condition()
-        self.there = self.resting = self.calls = 0
+        self.alive = self.sleeping = self.wake_ups = 0
         self.threads: list[threading.Thread] = []
         self.is_over = False
 
     def work(self) -> None:
-        """Begin with one thread, and show until the end that this worker lives."""
-        self.call()
+        """Start with one thread and record heartbeats until all threads have ended."""
+        self.wake()
         beat_at = _record_heartbeat()
         while not self._ends_within(POLL_INTERVAL):
-            # Who rests is called by those that find work, and they may be busy for a whole slice.
-            self.call()
+            # Sleeping threads are woken by those that find work, but these may be busy for a whole slice.
+            self.wake()
             if time.monotonic() - beat_at >= HEARTBEAT_INTERVAL:
                 beat_at = _record_heartbeat()
         for thread in self.threads:
             thread.join()
 
-    def call(self) -> None:
-        """Let one more look for work: one that rests or, if there is room and time, a new one."""
+    def wake(self) -> None:
+        """Let one more thread look for work: a sleeping one or, if there is room and time, a new one."""
         with self.changed:
-            if self.is_over or not self._is_time():
+            if self.is_over or not self._has_time():
                 return
-            if self.resting > self.calls:
-                self.calls += 1
+            if self.sleeping > self.wake_ups:
+                self.wake_ups += 1
                 self.changed.notify_all()
-            elif not self.calls and self.there < self.size:
+            elif not self.wake_ups and self.alive < self.size:
                 self.threads.append(threading.Thread(target=self._run, daemon=True))
                 self.threads[-1].start()
-                self.there += 1
+                self.alive += 1
 
     def _ends_within(self, seconds: float) -> bool:
         with self.changed:
-            if not self._is_time():
+            if not self._has_time():
                 self._end()
-            return self.changed.wait_for(lambda: not self.there, seconds)
+            return self.changed.wait_for(lambda: not self.alive, seconds)
 
-    def _is_time(self) -> bool:
+    def _has_time(self) -> bool:
         return time.monotonic() < self.until and not shutdown.is_requested()
 
     def _run(self) -> None:
         try:
-            while self._is_time():
+            while self._has_time():
                 if claimed := claim():
-                    self.call()
+                    self.wake()
                     runner.work(claimed)
-                elif not self._rest():
+                elif not self._sleep():
                     break
         finally:
             connections.close_all()
             self._leave()
 
-    def _rest(self) -> bool:
-        """Wait for a call; False when there is nothing more to do."""
+    def _sleep(self) -> bool:
+        """Wait to be woken. Return False if the pool has ended."""
         with self.changed:
-            self.resting += 1
-            if self.resting == self.there:
+            self.sleeping += 1
+            if self.sleeping == self.alive:
                 self._end()
-            self.changed.wait_for(lambda: self.calls or self.is_over)
-            self.resting -= 1
+            self.changed.wait_for(lambda: self.wake_ups or self.is_over)
+            self.sleeping -= 1
             if self.is_over:
                 return False
-            self.calls -= 1
+            self.wake_ups -= 1
         return True
 
     def _leave(self) -> None:
         with self.changed:
-            self.there -= 1
-            if self.resting == self.there:
+            self.alive -= 1
+            if self.sleeping == self.alive:
                 self._end()
             self.changed.notify_all()
 
@@ -102,10 +102,10 @@ class WorkerPool:
 
 
 def _record_heartbeat() -> float:
-    """Note that this worker lives; a database that fails is no reason to leave the threads alone. Returns the time."""
+    """Record that this worker is alive and return the time. A database error must not end the threads."""
     try:
         heartbeats.record_process(heartbeats.WORKER)
     except DatabaseError as error:
-        log.warning("This worker can't show that it lives at the moment: %s", error)
+        log.warning("This worker can't record its heartbeat at the moment: %s", error)
         connections["default"].close()
     return time.monotonic()

@@ -111,7 +111,7 @@ def has_keys(run: SyncRun) -> bool:
     return _pages(run).exists()
 
 
-def doubtful_page(run: SyncRun, after: int) -> SeenPage | None:
+def next_recheck_page(run: SyncRun, after: int) -> SeenPage | None:
     """The run's first page, later than number `after`, with ids that came back older than ours."""
     return _pages(run).filter(number__gt=after).exclude(doubtful=[]).order_by("number").first()
 

@@ -130,8 +130,8 @@ def _past(connection: Connection, admin: User) -> tuple[SyncRun, SyncRun]:
         unchanged=100,
         pages=1,
         requests=2,
-        message="30 of 130 records were not in the WMS's list. That is too many at once to be believed, so nothing was "
-        "removed. An admin or support looks at the list and releases the removals, or keeps the records.",
+        message="30 of 130 records were missing from the WMS's list. That exceeds the removal limit, so nothing was "
+        "removed. An admin or support needs to review the list, then release the removals or keep the records.",
     )
     seen = array("q", Product.objects.filter(connection=connection).order_by("pk").values_list("pk", flat=True)[30:])
     SeenPage.objects.create(run=held, number=1, keys=seen.tobytes(), cursor_digest="")
@@ -151,7 +151,7 @@ def _past(connection: Connection, admin: User) -> tuple[SyncRun, SyncRun]:
         updated=9,
         unchanged=1200,
         rejected=2,
-        message="1213 of 1215 records were read; 2 could not be understood. Packr keeps each with its reason.",
+        message="Packr read 1213 of 1215 records and rejected 2. Each rejected record is kept with the reason.",
     )
     for number, reason in enumerate(("onhand: “many” is no number", "sku: is missing")):
         RejectedRecord.objects.create(

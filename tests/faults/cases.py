@@ -123,7 +123,7 @@ def refused(name: str, *faults: Mapping[str, Any], **more: Any) -> Row:
 def bad_record(name: str, rejected: int = 1, **params: Any) -> Row:
     """One record is rejected; the rest of its page is applied."""
     entity = params.pop("entity", Entity.ORDERS)
-    words = f"{rejected} could not be understood"
+    words = f"rejected {rejected}."
     return Row(name, (record(**params),), State.PARTIAL, words, entity=entity, rejected=rejected)
 
 

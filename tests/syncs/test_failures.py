@@ -177,7 +177,7 @@ def _raise(error):
 def test_pauses_double_with_jitter_up_to_a_ceiling():
     """5 s, 10 s, … 5 min, each between half and the whole of it."""
     for waits, longest in ((0, 5), (1, 10), (5, 160), (6, 300), (500, 300)):
-        found = {failures.pause(waits).total_seconds() for _ in range(50)}
+        found = {failures.backoff(waits).total_seconds() for _ in range(50)}
         assert longest / 2 <= min(found) < max(found) <= longest
 
 
@@ -236,6 +236,7 @@ def test_a_queued_run_is_cancelled_at_once(wms, seven):
     assert not cancel(one.run, person=ada)
 
 
+@pytest.mark.usefixtures("page_by_page")
 def test_a_running_run_is_cancelled_at_the_next_page(wms, seven):
     """Issue 3, 7: what was kept is said."""
     ada = User.objects.get(username="ada")

@@ -132,7 +132,7 @@ def test_a_broken_file_is_asked_for_again(caplog, run):
     (file,) = response_cache._folder().glob("*")
     file.write_bytes(file.read_bytes()[:-4])
     assert response_cache.take(run, None) == {}
-    assert "asked for again" in caplog.text
+    assert "requested again" in caplog.text
 
 
 def test_a_disk_that_takes_nothing_fails_no_run(settings, tmp_path, sandbox, run, caplog):
@@ -142,7 +142,7 @@ def test_a_disk_that_takes_nothing_fails_no_run(settings, tmp_path, sandbox, run
     drain()
     run.refresh_from_db()
     assert (run.state, counts(run)) == (State.SUCCEEDED, {"seen": 60, "created": 60})
-    assert "none is fetched ahead" in caplog.text
+    assert "no pages are fetched ahead" in caplog.text
 
 
 def test_nobody_else_may_read_the_spool(run):

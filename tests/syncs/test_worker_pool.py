@@ -49,7 +49,7 @@ def until_done(size: int) -> WorkerPool:
     """Let a crew work to its end."""
     working = WorkerPool(time.monotonic() + LONG, size)
     working.work()
-    assert (working.there, working.resting) == (0, 0)
+    assert (working.alive, working.sleeping) == (0, 0)
     return working
 
 
@@ -99,7 +99,7 @@ def test_one_that_fails_keeps_nobody_from_ending(given: Callable[[Work], Work]) 
     work = given(Work(30, hold=hold))
     working = WorkerPool(time.monotonic() + LONG, 4)
     working.work()
-    assert working.there == 0
+    assert working.alive == 0
     assert {piece % 3 for piece in work.done} <= {1, 2}
 
 
