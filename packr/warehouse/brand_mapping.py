@@ -21,7 +21,7 @@ from integrations.models import BrandMapping, Connection, EventKind
 from packr.workspaces.errors import Refused
 from packr.workspaces.models import Brand, Workspace
 
-from .lists.keyset import Ids, ids
+from .lists.keyset import Ids, union_all
 from .models import Customer, InventoryItem, Mirrored, Order
 from .visibility import CUSTOMER
 
@@ -172,7 +172,7 @@ def _samples(
         rows = model._default_manager.filter(connection=one.connection.pk, removed_at=None)
         rows = rows if one.is_whole else rows.filter(**{CUSTOMER: one.customer})
         pieces.append(rows.order_by(*order).values("pk")[:SAMPLES])
-    found = model._default_manager.filter(pk__in=ids(pieces)).order_by(*order)
+    found = model._default_manager.filter(pk__in=union_all(pieces)).order_by(*order)
     rows_read = list(found.values_list("connection", CUSTOMER, shown))
     return {
         one.key: [

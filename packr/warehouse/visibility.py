@@ -1,4 +1,8 @@
-"""Which rows of the mirror a place sees: those of its workspace, and of the brand that is looked at."""
+"""Which rows of the mirror a request may see: those of its workspace and, within it, of its brand.
+
+A brand sees the rows of the customers it is mapped to, and every row of a connection it is mapped to as a whole. Rows
+without a customer are visible only through such a whole mapping.
+"""
 
 from collections import defaultdict
 from dataclasses import dataclass
@@ -9,99 +13,94 @@ from django.db.models import Exists, Model, OuterRef, Q, QuerySet
 from integrations.models import BrandMapping, Connection
 from packr.workspaces.request_context import RequestContext
 
-from .models import Customer, Mirrored, Order, OrderShipment, ShippingMethod, Warehouse, WarehouseLocation
+from .models import Customer, Order, OrderShipment, ShippingMethod, Warehouse, WarehouseLocation
 
 Row = TypeVar("Row", bound=Model)
 
-# What belongs to no customer in particular shows to every brand that is mapped to the connection.
+# Rows of these models belong to no customer. Every brand that is mapped to the connection sees them.
 SHARED = (Warehouse, WarehouseLocation, ShippingMethod)
 CUSTOMER = "warehouse_customer_id"
-# A brand with more customers than this at one connection sees so much of it that looking for each is no gain.
-FEW_CUSTOMERS = 10
+# A brand with more customers at one connection sees so much of it that reading each customer by index is no faster.
+MAX_CUSTOMERS_READ_APART = 10
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
-    """One of the parts of which all that a place sees is made; no row is in two of them. No customers: all rows."""
+class Scope:
+    """The rows of one connection that are visible: of these customers or, without any, of all."""
 
     connection: int
     customers: tuple[str, ...] = ()
 
-    def of(self, model: type[Mirrored]) -> QuerySet[Mirrored]:
-        """The part's rows of a mirrored table that are still in the WMS."""
-        rows = model._default_manager.filter(connection=self.connection, removed_at=None)
-        return rows.filter(self.sees(model))
+    def condition(self, model: type[Model], *, removed: bool = False) -> Q:
+        """Return the condition for the scope's rows of a mirrored table.
 
-    def sees(self, model: type[Mirrored]) -> Q:
-        """Which of its connection's rows the part has."""
+        `removed`: an order shipment is visible even if its order was removed.
+        """
+        inside = Q(connection=self.connection)
         if not self.customers or issubclass(model, SHARED):
-            return Q()
+            return inside
         if issubclass(model, OrderShipment):
-            orders = Order.objects.filter(connection=self.connection, external_id=OuterRef("order_id"), removed_at=None)
-            return Q(Exists(orders.filter(self.sees(Order))))
+            orders = Order.objects.filter(self.condition(Order), external_id=OuterRef("order_id"))
+            return inside & Q(Exists(orders if removed else orders.present()))
         customer = "external_id" if issubclass(model, Customer) else CUSTOMER
         if len(self.customers) == 1:
-            return Q(**{customer: self.customers[0]})
-        return Q(**{f"{customer}__in": self.customers})
+            return inside & Q(**{customer: self.customers[0]})
+        return inside & Q(**{f"{customer}__in": self.customers})
 
 
-def connections(place: RequestContext) -> QuerySet[Connection]:
-    """The workspace's connections, of which a brand sees those it is mapped to."""
-    ours = Connection.objects.filter(workspace=place.workspace)
-    if place.brand is None:
-        return ours
-    return ours.filter(pk__in=BrandMapping.objects.filter(brand=place.brand).values("connection"))
+def seen_by(queryset: QuerySet[Row], context: RequestContext, *, removed: bool = False) -> QuerySet[Row]:
+    """Return the visible rows of a mirrored table; with `removed`, also those that are no longer in the WMS."""
+    rows = queryset.filter(visible(queryset.model, context, removed=removed))
+    return rows if removed else rows.filter(removed_at=None)
 
 
-def known_connections(place: RequestContext) -> list[Connection]:
-    """Return the visible connections by name, read once per request."""
-    return [connection for connection, _ in _mapped(place)]
+def visible(model: type[Model], context: RequestContext, *, removed: bool = False) -> Q:
+    """Return the condition for the rows of a mirrored table that the request may see."""
+    limited = [] if issubclass(model, SHARED) else [scope for scope in _scopes(context) if scope.customers]
+    condition = Q(connection__in=[scope.connection for scope in _scopes(context) if scope not in limited])
+    for scope in limited:
+        condition |= scope.condition(model, removed=removed)
+    return condition
 
 
-def parts(place: RequestContext, model: type[Mirrored] = Order) -> list[Part]:
-    """The parts of which all that the place sees of a mirrored table is made."""
-    found = []
-    shared = issubclass(model, SHARED)
-    for connection, customers in _mapped(place):
-        if shared or not customers or len(customers) > FEW_CUSTOMERS:
-            found.append(Part(connection.pk, customers))
+def split_scopes(context: RequestContext, model: type[Model]) -> list[Scope]:
+    """Return scopes that together hold all visible rows of a table, each of which one index reads in a list's order."""
+    split: list[Scope] = []
+    for scope in _scopes(context):
+        if issubclass(model, SHARED) or not scope.customers or len(scope.customers) > MAX_CUSTOMERS_READ_APART:
+            split.append(scope)
         else:
-            found += [Part(connection.pk, (customer,)) for customer in customers]
-    return found
+            split += [Scope(scope.connection, (customer,)) for customer in scope.customers]
+    return split
 
 
-def _mapped(place: RequestContext) -> list[tuple[Connection, tuple[str, ...]]]:
-    """Return each visible connection, by name, with the customers visible there; no customers: all of them."""
-    return place.shared(_load_mapped)
+def connections(context: RequestContext) -> QuerySet[Connection]:
+    """Return the visible connections: the workspace's or, of those, the ones its brand is mapped to."""
+    ours = Connection.objects.filter(workspace=context.workspace)
+    if context.brand is None:
+        return ours
+    return ours.filter(pk__in=BrandMapping.objects.filter(brand=context.brand).values("connection"))
 
 
-def _load_mapped(place: RequestContext) -> list[tuple[Connection, tuple[str, ...]]]:
-    if place.brand is None:
-        return [(connection, ()) for connection in place.workspace.connections.order_by("name")]
-    mappings = BrandMapping.objects.filter(brand=place.brand, connection__workspace=place.workspace)
-    seen: dict[Connection, set[str]] = defaultdict(set)
+def known_connections(context: RequestContext) -> list[Connection]:
+    """Return the visible connections by name, read once per request."""
+    return list(_customers_by_connection(context))
+
+
+def _scopes(context: RequestContext) -> list[Scope]:
+    return [Scope(connection.pk, customers) for connection, customers in _customers_by_connection(context).items()]
+
+
+def _customers_by_connection(context: RequestContext) -> dict[Connection, tuple[str, ...]]:
+    """Return the visible customers of each visible connection, by the connection's name. No customers: all rows."""
+    return context.shared(_load_customers)
+
+
+def _load_customers(context: RequestContext) -> dict[Connection, tuple[str, ...]]:
+    if context.brand is None:
+        return dict.fromkeys(context.workspace.connections.order_by("name"), ())
+    mappings = BrandMapping.objects.filter(brand=context.brand, connection__workspace=context.workspace)
+    customers: dict[Connection, set[str]] = defaultdict(set)
     for mapping in mappings.select_related("connection__workspace").order_by("connection__name"):
-        seen[mapping.connection].add(mapping.customer_id)
-    return [(connection, () if "" in customers else tuple(sorted(customers))) for connection, customers in seen.items()]
-
-
-def seen_by(queryset: QuerySet[Row], place: RequestContext, *, removed: bool = False) -> QuerySet[Row]:
-    """The rows of a mirrored table that the place sees, without those `removed` from the WMS unless these count too.
-
-    A brand sees the rows of the customers it is mapped to and everything of a connection it is mapped to as a whole,
-    which alone includes rows without a customer.
-    """
-    here = queryset.filter(connection__in=connections(place))
-    here = here if removed else here.filter(removed_at=None)
-    model = queryset.model
-    if place.brand is None or issubclass(model, SHARED):
-        return here
-    if issubclass(model, OrderShipment):
-        orders = Order.objects.filter(connection=OuterRef("connection"), external_id=OuterRef("order_id"))
-        return here.filter(Exists(seen_by(orders, place, removed=removed)))
-    customer = "external_id" if issubclass(model, Customer) else CUSTOMER
-    allowed = Q(pk__in=())
-    for connection, customers in _mapped(place):
-        mine = Q(connection=connection)
-        allowed |= mine & Q(**{f"{customer}__in": customers}) if customers else mine
-    return here.filter(allowed)
+        customers[mapping.connection].add(mapping.customer_id)
+    return {connection: () if "" in ids else tuple(sorted(ids)) for connection, ids in customers.items()}

@@ -12,7 +12,7 @@ from django.utils.timezone import now
 
 from integrations.entities import Entity
 from integrations.models import Connection
-from packr.warehouse.lists.keyset import ids
+from packr.warehouse.lists.keyset import union_all
 
 from ..models import EntitySchedule, Mode, State, SyncRun
 from ..runs.cadence import DEFAULT_INTERVALS
@@ -135,4 +135,4 @@ def _estimate(runs: list[SyncRun]) -> Estimate:
 
 
 def _runs_in(keys: "list[QuerySet[Any, Any]]") -> Runs:
-    return SyncRun.objects.filter(pk__in=ids(keys)).order_by("-pk")
+    return SyncRun.objects.filter(pk__in=union_all(keys)).order_by("-pk")

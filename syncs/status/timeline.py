@@ -16,7 +16,7 @@ from django.utils.timezone import now
 from integrations.entities import Entity
 from integrations.models import Connection, Event
 from integrations.permissions import hidden_entities
-from packr.warehouse.lists.keyset import LARGEST_ID, ids
+from packr.warehouse.lists.keyset import LARGEST_ID, union_all
 
 from ..models import Incident, State, SyncRun, Trigger
 from ..runs.cadence import local_moment
@@ -149,7 +149,9 @@ def _runs(
     lists = [runs.filter(connection=one, entity=entity) for one in connections for entity in entities]
     if len(lists) > MAX_UNION_TERMS:
         lists = [runs.filter(connection__in=connections)]
-    found = SyncRun.objects.filter(pk__in=ids([each.order_by("-pk").values("pk")[: PAGE_SIZE + 1] for each in lists]))
+    found = SyncRun.objects.filter(
+        pk__in=union_all([each.order_by("-pk").values("pk")[: PAGE_SIZE + 1] for each in lists])
+    )
     people = found.select_related("connection", "requested_by", "cancelled_by", "lane").order_by("-pk")
     return [(run.started_at or run.created_at, run) for run in people[: PAGE_SIZE + 1]]
 

@@ -67,10 +67,9 @@ def _value(row: Mirrored, name: str) -> Any:
 
 def _all(place: RequestContext, asked: ListQuery) -> Iterator[Mirrored]:
     listing = Listing(place, asked)
-    listing.prepare()
     cursor, more = None, True
     while more:
-        chunk = listing.slice(cursor, ROWS_PER_QUERY)
+        chunk = listing.read_page(cursor, ROWS_PER_QUERY)
         yield from chunk.rows
         more = chunk.has_next
         if more:

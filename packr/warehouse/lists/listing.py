@@ -1,13 +1,10 @@
-"""One page of a data screen: what is asked for in the address, and what is found."""
+"""One page of a list: the query in its address, and the rows found."""
 
-from collections import defaultdict
-from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
-from django.db.models import Case, Exists, F, OuterRef, Prefetch, Q, QuerySet, Subquery, TextField, Value, When
+from django.db.models import Exists, OuterRef, Prefetch, Q, QuerySet, Subquery
 from django.db.models.fields.json import KeyTransform
-from django.db.models.functions import Cast, Concat
 from django.http import QueryDict
 from django.utils.http import urlencode
 
@@ -19,24 +16,19 @@ from ..metrics.annotations import WITH_METRICS, with_metrics
 from ..mirror.query_planner import custom_plan
 from ..models import Customer, InventoryLevel, Mirrored, Order, Override, SavedView, Warehouse
 from ..models.overrides import ROWS as OVERRIDDEN
-from ..visibility import parts, seen_by
+from ..visibility import split_scopes
 from . import keyset
-from .keyset import Cursor, Slice
-from .screens import PER_PAGE, Filter, Screen, Sort
+from .base import PER_PAGE, Screen, Sort
+from .keyset import Cursor, PageRows
 from .search import FIRST_HITS, Search
 
-# Up to here it is cheap to count, and of use to know.
-COUNT_UP_TO = 10_000
-# So many choices of a filter are offered at most.
-MAX_CHOICES = 200
-VIEW = "saved view"
-# What people send changes of.
-CHANGED = {kind.entity for kind in ActionKind}
+MAX_COUNT = 10_000
+ACTION_ENTITIES = {kind.entity for kind in ActionKind}
 
 
 @dataclass(frozen=True, slots=True)
 class ListQuery:
-    """What an address asks of a screen; what makes no sense counts as not asked."""
+    """What the address of a list asks for. Invalid values are ignored."""
 
     screen: Screen
     words: str
@@ -46,35 +38,25 @@ class ListQuery:
 
     @property
     def address(self) -> str:
-        """The query of the address that asks the same, from the first page on."""
-        asked = {"q": self.words} if self.words else {}
-        asked |= self.filters
-        return urlencode(asked if self.sort == self.screen.sort() else asked | {"sort": self.sort.name})
+        """The query string of the same list, from its first page."""
+        query = {"q": self.words} if self.words else {}
+        query |= self.filters
+        return urlencode(query if self.sort == self.screen.sort() else query | {"sort": self.sort.name})
 
-    def narrowed(self, place: RequestContext) -> Q:
-        """The condition of the filters."""
-        found = Q()
+    def condition(self, context: RequestContext) -> Q:
+        """Return the condition of the filters."""
+        condition = Q()
         for name, value in self.filters.items():
-            found &= self.screen.filter(name).condition(value, place)
-        return found
-
-
-@dataclass(frozen=True, slots=True)
-class View:
-    """A saved view above its list."""
-
-    pk: int
-    name: str
-    address: str
-    shared: bool
+            condition &= self.screen.filter(name).condition(value, context)
+        return condition
 
 
 @dataclass(frozen=True, slots=True)
 class ListPage:
-    """Rows of a list with what is said about them: which they are, of how many, and the way to those around them.
+    """One page of a list: its rows, its position, and the cursors of the pages before and after it.
 
-    `total` is None where there are too many to count. `wide`: only the list's first rows were searched. `choices` are
-    those of the filters that the mirror has the choices of, each with the word for it.
+    `total` is None if there are too many rows to count. `wide`: the search has so many hits that only the list's first
+    rows were searched.
     """
 
     rows: list[Mirrored]
@@ -83,8 +65,8 @@ class ListPage:
     wide: bool
     previous: str
     next: str
-    choices: dict[str, list[tuple[str, str]]] = field(default_factory=dict)
-    views: list[View] = field(default_factory=list)
+    choices: dict[str, list[tuple[str, str]]]
+    views: list[SavedView]
 
     @property
     def end(self) -> int:
@@ -92,146 +74,94 @@ class ListPage:
 
     @property
     def most(self) -> int:
-        """Where `total` is None: how many rows there are at least, or among how many was searched."""
-        return FIRST_HITS if self.wide else COUNT_UP_TO
+        """If `total` is None: the number of rows that were counted or searched."""
+        return FIRST_HITS if self.wide else MAX_COUNT
 
 
-@dataclass
 class Listing:
-    """The rows that a place sees of a screen and that were asked for.
+    """The rows of a screen that match a query and that the request may see."""
 
-    Reading them begins with `beside`, which tells how many there are, or with `prepare`.
-    """
-
-    place: RequestContext
-    asked: ListQuery
-    total: int | None = field(init=False, default=None)
-
-    def __post_init__(self) -> None:
-        asked = self.asked
-        self._narrowed = asked.narrowed(self.place)
-        self._parts = parts(self.place, asked.screen.model)
-        searches = asked.words and self._parts
-        self._search = Search(asked.screen, self._parts, self._narrowed, asked.words) if searches else None
+    def __init__(self, context: RequestContext, query: ListQuery) -> None:
+        self.query = query
+        model, condition = query.screen.model, query.condition(context)
+        rows = model._default_manager.filter(condition, removed_at=None)
+        self._parts = [rows.filter(scope.condition(model)) for scope in split_scopes(context, model)]
+        self._search = Search(context, query.screen, condition, query.words) if query.words and self._parts else None
 
     @property
     def is_wide(self) -> bool:
-        """Whether more begins so than is looked at: then only the list's first rows were searched."""
-        return self._search is not None and self.total is None
+        """Whether the search has too many hits, so that only the list's first rows are searched."""
+        return self._search is not None and self._search.total is None
 
-    def beside(self, others: Iterable[QuerySet[Any, Any]] = ()) -> list[tuple[Any, ...]]:
-        """Find out how many rows there are, and in the same statement the rows of others of four columns."""
+    def count(self) -> int | None:
+        """Return how many rows there are; None if they are too many to count."""
         if self._search:
-            # A plan for any words would do for some; with others half of all rows begin.
+            return self._search.total
+        return keyset.count_up_to(MAX_COUNT, [rows.values("pk")[: MAX_COUNT + 1] for rows in self._parts])
+
+    def read_page(self, cursor: Cursor | None, size: int) -> PageRows:
+        """Return the rows at a cursor."""
+        query = self.query
+        if self._search:
+            rows = _annotate(self._search.rows(), query.screen)
             with custom_plan():
-                self.total, rows = keyset.beside(self._search.total(), others)
-            return rows
-        few = [rows.values("pk")[: COUNT_UP_TO + 1] for rows in self._narrow()]
-        counted, rows = keyset.beside(keyset.count(few), others)
-        self.total = counted if counted is not None and counted <= COUNT_UP_TO else None
-        return rows
-
-    def prepare(self) -> None:
-        """What has to be found out before rows are read, for who needs nothing beside them."""
-        if self._search:
-            self.beside()
-
-    def slice(self, cursor: Cursor | None, size: int) -> Slice:
-        """The rows at a cursor."""
-        asked = self.asked
-        if self._search:
-            found = _shown(self._search.rows(self.total), asked.screen)
-            with custom_plan():
-                return keyset.sift(found, asked.sort, cursor, size)
-        shown = _shown(asked.screen.model._default_manager.all(), asked.screen)
-        return keyset.walk(self._narrow(), shown, asked.sort, cursor, size)
-
-    def _narrow(self) -> list[QuerySet[Mirrored]]:
-        return [part.of(self.asked.screen.model).filter(self._narrowed) for part in self._parts]
+                return keyset.read_sorted(rows, query.sort, cursor, size)
+        shown = _annotate(query.screen.model._default_manager.all(), query.screen)
+        return keyset.read_parts(self._parts, shown, query.sort, cursor, size)
 
 
 def parse_query(screen: Screen, address: QueryDict) -> ListQuery:
-    """What the address asks: `q`, `sort`, the filters by their names, and `after` or `before` a cursor."""
+    """Parse an address: `q`, `sort`, the filters by their names, and the cursor `after` or `before`."""
     sort = screen.sort(address.get("sort", ""))
     after, before = address.get("after"), address.get("before")
-    cursor = keyset.read(sort, before, before=True) if before else keyset.read(sort, after) if after else None
+    if before:
+        cursor = keyset.decode_cursor(sort, before, before=True)
+    else:
+        cursor = keyset.decode_cursor(sort, after) if after else None
     return ListQuery(
         screen=screen,
         words=address.get("q", "").replace("\0", "").strip(),
         sort=sort,
-        filters={one.name: value for one in screen.filters if one.takes(value := address.get(one.name, ""))},
+        filters={one.name: value for one in screen.filters if one.accepts(value := address.get(one.name, ""))},
         cursor=cursor,
     )
 
 
-def page(place: RequestContext, asked: ListQuery, person: Any = None) -> ListPage:
-    """The page that is asked for, with the views that the person sees of the screen."""
-    listing = Listing(place, asked)
-    beside = listing.beside(_others(place, asked.screen, person))
-    cursor = asked.cursor
-    found = listing.slice(cursor, PER_PAGE)
-    if cursor and not found.rows:  # what was there has gone meanwhile
-        cursor, found = None, listing.slice(None, PER_PAGE)
-    start = _start(cursor, found, listing.total)
+def get_page(context: RequestContext, query: ListQuery, person: Any = None) -> ListPage:
+    """Return the page of a list that is asked for, with the person's saved views of it."""
+    listing = Listing(context, query)
+    total = listing.count()
+    cursor = query.cursor
+    found = listing.read_page(cursor, PER_PAGE)
+    if cursor and not found.rows:  # the rows there were removed
+        cursor, found = None, listing.read_page(None, PER_PAGE)
+    start = _start(cursor, found, total)
     end = start + len(found.rows) - 1
     return ListPage(
         rows=found.rows,
         start=start,
-        total=listing.total,
+        total=total,
         wide=listing.is_wide,
-        previous=_written(asked.sort, found.rows, 0, start - 1) if found.has_previous else "",
-        next=_written(asked.sort, found.rows, -1, end) if found.has_next else "",
-        choices=_choices(asked.screen, beside),
-        views=[View(pk, name, address[1:], address[0] == "s") for what, pk, address, name in beside if what == VIEW],
+        previous=_cursor_of(query.sort, found.rows[0], start - 1) if found.has_previous else "",
+        next=_cursor_of(query.sort, found.rows[-1], end) if found.has_next else "",
+        choices={one.name: one.choices(context) for one in query.screen.filters},
+        views=list(_saved_views(context, query.screen, person)) if person else [],
     )
 
 
-def _others(place: RequestContext, screen: Screen, person: Any) -> list[QuerySet[Any, Any]]:
-    """What a list needs beside its rows: the choices of its filters, and the person's saved views."""
-    asked: list[QuerySet[Any, Any]] = [
-        one.options.of(seen_by(one.options.model._default_manager.all(), place), one.name).order_by("word")[
-            :MAX_CHOICES
-        ]
-        for one in screen.filters
-        if one.options
-    ]
-    return [*asked, _views(place, screen, person)] if person else asked
-
-
-def _views(place: RequestContext, screen: Screen, person: Any) -> QuerySet[Any, Any]:
-    """The person's views and the shared ones; `s` or `o` before the address tells which."""
-    seen = SavedView.objects.filter(Q(person=person) | Q(shared=True), workspace=place.workspace, screen=screen.name)
-    kind = Case(When(shared=True, then=Value("s")), default=Value("o"), output_field=TextField())
-    address = Concat(kind, F("address"), output_field=TextField())
-    what = Value(VIEW, output_field=TextField())
-    word = Cast("name", TextField())
-    return (
-        seen.annotate(what=what, key=address, word=word).order_by("name", "pk").values_list("what", "pk", "key", "word")
-    )
-
-
-def _choices(screen: Screen, beside: list[tuple[Any, ...]]) -> dict[str, list[tuple[str, str]]]:
-    """By filter the values with their words, each once."""
-    found: dict[str, dict[str, str]] = defaultdict(dict)
-    filters = {one.name: one for one in screen.filters}
-    for what, connection, key, word in beside:
-        if what in filters:
-            found[what][_value(filters[what], connection, key, word)] = word
-    return {name: sorted(words.items(), key=lambda one: one[1].casefold()) for name, words in found.items()}
-
-
-def _value(one: Filter, connection: int, key: str, word: str) -> str:
-    assert one.options is not None
-    return one.options.value(connection, key, word)
+def _saved_views(context: RequestContext, screen: Screen, person: Any) -> QuerySet[SavedView]:
+    """Return the person's views of the screen and those that are shared in the workspace."""
+    views = SavedView.objects.filter(Q(person=person) | Q(shared=True), workspace=context.workspace)
+    return views.filter(screen=screen.name).order_by("name", "pk")
 
 
 def cursor_after(row: Mirrored) -> Cursor:
-    """The place right after a row of a slice."""
+    """Return the position right after a row of a page."""
     return Cursor(_sort_key(row), row.pk)
 
 
-def _start(cursor: Cursor | None, found: Slice, total: int | None) -> int:
-    """Which row of the list the first one is: told by the cursor, unless an end of the list tells it better."""
+def _start(cursor: Cursor | None, found: PageRows, total: int | None) -> int:
+    """Return the number of the page's first row in the list, by the cursor unless the page is at an end of the list."""
     if cursor is None or not found.has_previous:
         return 1
     if total is not None and not found.has_next:
@@ -239,22 +169,22 @@ def _start(cursor: Cursor | None, found: Slice, total: int | None) -> int:
     return max(cursor.passed - len(found.rows) if cursor.before else cursor.passed, 0) + 1
 
 
-def _written(sort: Sort, rows: list[Mirrored], position: int, passed: int) -> str:
-    return keyset.written(sort, replace(cursor_after(rows[position]), passed=passed))
+def _cursor_of(sort: Sort, row: Mirrored, passed: int) -> str:
+    return keyset.encode_cursor(sort, replace(cursor_after(row), passed=passed))
 
 
 def _sort_key(row: Mirrored) -> Any:
-    return row.sort_key  # type: ignore[attr-defined]  # annotated by paging
+    return row.sort_key  # type: ignore[attr-defined]  # annotated by keyset
 
 
-def _shown(rows: QuerySet[Mirrored], screen: Screen) -> QuerySet[Mirrored]:
-    """Lists read the columns they show, not the record beside them, and the names of what they point at."""
+def _annotate(rows: QuerySet[Mirrored], screen: Screen) -> QuerySet[Mirrored]:
+    """Return the rows with what the list shows: names of related rows and marks, without the stored record."""
     lean = rows.defer("record", "digest")
     if screen.model in WITH_METRICS:
         lean = with_metrics(lean)
     if screen.entity in OVERRIDDEN:
         lean = lean.annotate(is_overridden=Override.objects.held(screen.entity))
-    if screen.entity in CHANGED:
+    if screen.entity in ACTION_ENTITIES:
         sent = Action.objects.filter(entity=screen.entity, connection=OuterRef("connection"))
         lean = lean.annotate(was_changed=Exists(sent.filter(external_id=OuterRef("external_id"))))
     if screen.levels:

@@ -1,105 +1,110 @@
 """Searching a screen by the beginnings of its fields and of its lines' SKUs.
 
-Beginnings are what an index can find on every database alike (docs/decisions/0004). Whatever is searched for, a
-bounded number of index entries is read: where more than MOST begin so, only the FIRST rows of the list are looked at.
+An index can find beginnings on every database (docs/decisions/0004). The number of index entries read is bounded: if
+more than MAX_HITS begin with the words, only the first FIRST_HITS rows of the list are searched.
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
+from packr.workspaces.request_context import RequestContext
+
+from ..mirror.query_planner import custom_plan
 from ..models import Mirrored
-from ..visibility import Part
+from ..visibility import seen_by, split_scopes
 from . import keyset
-from .screens import Lines, Screen
+from .base import Lines, Screen
 
 MAX_HITS = 5_000
 FIRST_HITS = 2_000
-HIGHEST = "\U0010ffff"
+LAST_CHARACTER = "\U0010ffff"
+# Signs that people leave out at the beginning of a field.
+OMITTED_SIGNS = {"order_number": "#"}
 
 
-# What people leave out at the beginning of a field.
-SIGNS = {"order_number": "#"}
-
-
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Search:
-    """What begins with some words among the narrowed rows of the parts."""
+    """A search for words among the visible rows of a screen that match its filters (`condition`)."""
 
+    context: RequestContext
     screen: Screen
-    parts: list[Part]
-    narrowed: Q
+    condition: Q
     words: str
 
-    def total(self) -> keyset.Statement:
-        """The statement that tells how many rows match; nothing when too many begin so to look at them all."""
-        return keyset.count_if_few(self._hits(), self._exact().values("pk"), MAX_HITS)
+    @cached_property
+    def total(self) -> int | None:
+        """How many rows match; None if there are too many hits to look at."""
+        with custom_plan():  # a plan made for rare words would be used for common ones, with which half the rows begin
+            if keyset.count_up_to(MAX_HITS, self._hits()) is None:
+                return None
+            return self._matches().count()
 
-    def rows(self, total: int | None) -> QuerySet[Mirrored]:
-        """The rows that match; without a total only those among the list's first rows."""
-        if total is not None:
-            return self._exact()
-        sort, own = self.screen.sort(), [part.of(self.screen.model).filter(self.narrowed) for part in self.parts]
-        given = [rows.filter(**{f"{sort.key}__isnull": False}) for rows in own]
-        first = keyset.first_ids(given, sort, None, FIRST_HITS // len(self.parts))
-        return self._seen().filter(_match(self.screen, self.words), pk__in=keyset.ids(first))
+    def rows(self) -> QuerySet[Mirrored]:
+        """Return the rows that match; if `total` is None, only those among the list's first rows."""
+        if self.total is not None:
+            return self._matches()
+        scopes, sort = split_scopes(self.context, self.screen.model), self.screen.sort()
+        given = Q(**{f"{sort.key}__isnull": False})
+        parts = [self._visible().filter(given, scope.condition(self.screen.model)) for scope in scopes]
+        first = keyset.first_ids(parts, sort, None, FIRST_HITS // len(scopes))
+        return self._visible().filter(_match(self.screen, self.words), pk__in=keyset.union_all(first))
 
-    def _seen(self) -> QuerySet[Mirrored]:
-        seen = Q(pk__in=())
-        for part in self.parts:
-            seen |= Q(connection=part.connection) & part.sees(self.screen.model)
-        return self.screen.model._default_manager.filter(self.narrowed, seen, removed_at=None)
+    def _visible(self) -> QuerySet[Mirrored]:
+        return seen_by(self.screen.model._default_manager.filter(self.condition), self.context)
 
-    def _exact(self) -> QuerySet[Mirrored]:
-        return self._seen().filter(pk__in=keyset.ids(self._hits()))
+    def _matches(self) -> QuerySet[Mirrored]:
+        return self._visible().filter(pk__in=keyset.union_all(self._hits()))
 
     def _hits(self) -> list[keyset.Ids]:
-        """For each way of each connection what begins so, and the parents of lines that do: MOST and one at most."""
-        found: list[keyset.Ids] = []
-        for connection in sorted({part.connection for part in self.parts}):
+        """Return, for each connection and way to match, the ids of rows, at most MAX_HITS + 1 each."""
+        hits: list[keyset.Ids] = []
+        for connection in sorted({scope.connection for scope in split_scopes(self.context, self.screen.model)}):
             rows = self.screen.model._default_manager.filter(removed_at=None, connection=connection)
-            ways = (*_ways(self.screen, self.words), *_through(self.screen, self.words, connection))
-            found += [rows.filter(begins).values("pk") for begins in ways]
+            ways = (*_own_ways(self.screen, self.words), *_related_ways(self.screen, self.words, connection))
+            hits += [rows.filter(way).values("pk") for way in ways]
             if self.screen.lines:
-                found.append(_lines(self.screen.lines, self.words, connection))
-        return [ids[: MAX_HITS + 1] for ids in found]
+                hits.append(_parents_of_lines(self.screen.lines, self.words, connection))
+        return [ids[: MAX_HITS + 1] for ids in hits]
 
 
 def _match(screen: Screen, words: str) -> Q:
     match = Q()
-    for begins in (*_ways(screen, words), *_through(screen, words, OuterRef("connection"))):
-        match |= begins
+    for way in (*_own_ways(screen, words), *_related_ways(screen, words, OuterRef("connection"))):
+        match |= way
     if screen.lines:
-        own = _lines(screen.lines, words, OuterRef("connection")).filter(**{screen.lines.parent: OuterRef("pk")})
-        match |= Q(Exists(own))
+        parents = _parents_of_lines(screen.lines, words, OuterRef("connection"))
+        match |= Q(Exists(parents.filter(**{screen.lines.parent: OuterRef("pk")})))
     return match
 
 
-def _ways(screen: Screen, words: str) -> list[Q]:
-    """The ways in which a row itself may match."""
+def _own_ways(screen: Screen, words: str) -> list[Q]:
+    """Return the conditions by which a row itself matches."""
     ways = [_begins(field, words) for field in screen.searched]
-    return ways + [_begins(field, sign + words) for field, sign in SIGNS.items() if field in screen.searched]
+    return ways + [_begins(field, sign + words) for field, sign in OMITTED_SIGNS.items() if field in screen.searched]
 
 
-def _through(screen: Screen, words: str, connection: Any) -> list[Q]:
-    """The ways in which a row may match by another one of its connection."""
+def _related_ways(screen: Screen, words: str, connection: Any) -> list[Q]:
+    """Return the conditions by which a row matches through another row of its connection."""
     ways = []
-    for one in screen.related:
-        begins = Q()
-        for beginning in (words, SIGNS.get(one.field, "") + words):
-            begins |= _begins(one.field, beginning)
-        rows = one.model._default_manager.filter(begins, connection=connection, removed_at=None)
-        ways.append(Q(**{f"{one.by}__in": rows.values("external_id")}))
+    for related in screen.related:
+        begins = _begins(related.field, words)
+        if related.field in OMITTED_SIGNS:
+            begins |= _begins(related.field, OMITTED_SIGNS[related.field] + words)
+        rows = related.model._default_manager.filter(begins, connection=connection, removed_at=None)
+        ways.append(Q(**{f"{related.by}__in": rows.values("external_id")}))
     return ways
 
 
-def _lines(lines: Lines, words: str, connection: Any) -> QuerySet[Any, Any]:
-    own = lines.model._default_manager.filter(connection=connection)
-    return own.filter(_begins("sku", words)).order_by().values(lines.parent)
+def _parents_of_lines(lines: Lines, words: str, connection: Any) -> QuerySet[Any, Any]:
+    """Return the ids of the rows with a line whose SKU begins with the words."""
+    matching = lines.model._default_manager.filter(_begins("sku", words), connection=connection)
+    return matching.order_by().values(lines.parent)
 
 
 def _begins(field: str, words: str) -> Q:
-    """As a range, which an index serves everywhere and in which no character stands for others."""
+    """Return the condition as a range: an index serves it on every database, and no character is a wildcard."""
     beginning = "".join(character.lower() if character.isascii() else character for character in words)
-    return Q(**{f"{field}__folded__gte": beginning, f"{field}__folded__lt": beginning + HIGHEST})
+    return Q(**{f"{field}__folded__gte": beginning, f"{field}__folded__lt": beginning + LAST_CHARACTER})

@@ -24,7 +24,7 @@ from ..models import (
     Warehouse,
 )
 from .base import Column, Lines, Related, Screen
-from .filters import SHIP_BY, Filter, Options, flag, named, row, words
+from .filters import SHIP_BY, Filter, flag, named, row, words
 
 ORDER_STATUSES = (
     "open",
@@ -45,9 +45,9 @@ STOCK = Filter("stock", "Stock", low_stock, (("low", "Low stock"),))
 WAREHOUSE = row("warehouse", "Warehouse", Warehouse, "warehouse_id")
 
 
-def _lies_in(asked: str, place: RequestContext) -> Q:
-    """Items of which the WMS counts units in the warehouse."""
-    connection, _, key = asked.partition(":")
+def _stocked_in(value: str, context: RequestContext) -> Q:
+    """Return the condition for items whose units the WMS counts in the warehouse."""
+    connection, _, key = value.partition(":")
     levels = InventoryLevel.objects.filter(item=OuterRef("pk"), warehouse_id=key)
     return Q(connection=int(connection)) & Q(Exists(levels))
 
@@ -128,7 +128,7 @@ INVENTORY = Screen(
     first_rows="first by SKU",
     order="sku",
     name="inventory",
-    filters=(Filter("warehouse", "Warehouse", _lies_in, options=Options(Warehouse)), CUSTOMER, STOCK),
+    filters=(Filter("warehouse", "Warehouse", _stocked_in, model=Warehouse), CUSTOMER, STOCK),
     detail="inventory_item",
     levels=True,
     about="An item appears here once the warehouse keeps stock of it.",

@@ -8,8 +8,9 @@ from django.urls import reverse
 from django.utils.http import urlencode
 
 from integrations.permissions import is_visible
-from packr.warehouse.lists.listing import ListPage, ListQuery, View
+from packr.warehouse.lists.listing import ListPage, ListQuery
 from packr.warehouse.lists.screens import BY_NAME, Column, Filter, Screen, Sort
+from packr.warehouse.models import SavedView
 
 register = template.Library()
 
@@ -38,14 +39,14 @@ def heading(column: Column, sort: Sort) -> dict[str, str]:
 def choices(filter: Filter, query: ListQuery, page: ListPage) -> list[dict[str, Any]]:
     """Return the choices of a filter, with the chosen one even if no row has it any more."""
     chosen = query.filters.get(filter.name, "")
-    pairs = list(filter.words) if filter.options is None else page.choices.get(filter.name, [])
+    pairs = page.choices[filter.name]
     if chosen and chosen not in dict(pairs):
         pairs = [*pairs, (chosen, chosen.partition(":")[2] or chosen)]
     return [{"value": value, "word": word, "chosen": value == chosen} for value, word in pairs]
 
 
 @register.simple_tag
-def home_view(query: ListQuery, page: ListPage) -> View | None:
+def home_view(query: ListQuery, page: ListPage) -> SavedView | None:
     """Return the saved view that the list shows, if any."""
     return next((view for view in page.views if view.address == query.address), None)
 

@@ -114,9 +114,7 @@ NOT_GIVEN = mark_safe('<span class="muted" aria-hidden="true">–</span><span cl
 def _lead(row: Mirrored, column: Column) -> SafeString:
     """Return a link to another screen, filtered by the row."""
     screen, name = column.leads
-    options = BY_NAME[screen].filter(name).options
-    assert options is not None
-    value = options.value(row.connection_id, row.external_id, str(row))
+    value = BY_NAME[screen].filter(name).value_of(row.connection_id, row.external_id, str(row))
     address = f"{reverse(screen)}?{urlencode({name: value})}"
     return format_html('<a href="{}">{}<span class="visually-hidden"> of {}</span></a>', address, column.label, row)
 

@@ -20,7 +20,7 @@ from .action_parts import create_button, row_marks
 def list_page(request: HttpRequest, screen: Screen) -> HttpResponse:
     """Show one page of a data screen. The address holds the query: see `listing.parse_query`."""
     context, query = _visible_context(request, screen), listing.parse_query(screen, request.GET)
-    page = listing.page(context, query, request.user)
+    page = listing.get_page(context, query, request.user)
     shown = {
         "screen": screen,
         "page": page,

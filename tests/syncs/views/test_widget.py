@@ -79,7 +79,7 @@ def test_pages_of_errors_have_it_too(member: Client, synced: Any, monkeypatch: p
     strict = Client(enforce_csrf_checks=True, raise_request_exception=False)
     strict.cookies = member.cookies
     too_old = strict.post(f"/settings/integrations/{synced.pk}/ask/", {"entity": "orders"})
-    monkeypatch.setattr("packr.warehouse.lists.listing.page", lambda *args: 1 / 0)
+    monkeypatch.setattr("packr.warehouse.lists.listing.get_page", lambda *args: 1 / 0)
     broken = strict.get("/orders/")
     for response, status in ((forbidden, 403), (too_old, 403), (broken, 500)):
         assert response.status_code == status
@@ -87,7 +87,7 @@ def test_pages_of_errors_have_it_too(member: Client, synced: Any, monkeypatch: p
 
 
 def test_a_fault_is_told_even_when_the_page_of_it_breaks(member: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("packr.warehouse.lists.listing.page", lambda *args: 1 / 0)
+    monkeypatch.setattr("packr.warehouse.lists.listing.get_page", lambda *args: 1 / 0)
     monkeypatch.setattr("packr.workspaces.context_processors.request_context", lambda *args: 1 / 0)
     member.raise_request_exception = False
     response = member.get("/orders/")

@@ -324,7 +324,7 @@ def _sees_only(place: RequestContext, allowed: set[tuple[int, str]]) -> None:
             for row in screen.model._default_manager.all()
             if is_allowed(row.connection_id, row.warehouse_customer_id)
         }
-        page = listing.page(place, listing.ListQuery(screen, "", screen.sort(), {}, None))
+        page = listing.get_page(place, listing.ListQuery(screen, "", screen.sort(), {}, None))
         assert {row.pk for row in page.rows} == expected
         assert page.total == len(expected)
     shipments = {(one.connection_id, one.record["customer"]) for one in seen_by(OrderShipment.objects.all(), place)}

@@ -74,9 +74,9 @@ def ask(screen: Screen, **address: str) -> ListQuery:
 
 def walk(place: RequestContext, screen: Screen, **address: str) -> list[ListPage]:
     """All pages forward."""
-    pages = [listing.page(place, ask(screen, **address))]
+    pages = [listing.get_page(place, ask(screen, **address))]
     while pages[-1].next:
-        pages.append(listing.page(place, ask(screen, **address, after=pages[-1].next)))
+        pages.append(listing.get_page(place, ask(screen, **address, after=pages[-1].next)))
     return pages
 
 
@@ -112,7 +112,7 @@ def test_all_pages_there_and_back_are_the_whole_list(
     assert [(page.start, page.end, page.total) for page in pages] == [(1, 3, 12), (4, 6, 12), (7, 9, 12), (10, 12, 12)]
     back = [pages[-1]]
     while back[0].previous:
-        back.insert(0, listing.page(place, ask(screen, sort=sort, before=back[0].previous)))
+        back.insert(0, listing.get_page(place, ask(screen, sort=sort, before=back[0].previous)))
     assert keys(back) == whole
     assert [(page.start, page.end) for page in back] == [(1, 3), (4, 6), (7, 9), (10, 12)]
 
@@ -120,14 +120,14 @@ def test_all_pages_there_and_back_are_the_whole_list(
 @pytest.mark.parametrize("words", ["", "s"])
 def test_what_comes_and_goes_meanwhile_moves_no_other_row(place: RequestContext, connection: Any, words: str) -> None:
     old = [make.product(connection, f"S{number}", external_id=f"p{number}") for number in range(9)]
-    first = listing.page(place, ask(PRODUCTS, q=words))
+    first = listing.get_page(place, ask(PRODUCTS, q=words))
     make.product(connection, "S0-before")
     make.product(connection, "S5-after")
     old[1].delete()
     old[2].delete()  # the very row that the cursor names
     rest = [first]
     while rest[-1].next:
-        rest.append(listing.page(place, ask(PRODUCTS, q=words, after=rest[-1].next)))
+        rest.append(listing.get_page(place, ask(PRODUCTS, q=words, after=rest[-1].next)))
     assert [one.sku for page in rest for one in page.rows] == [
         "S0",
         "S1",
@@ -140,16 +140,16 @@ def test_what_comes_and_goes_meanwhile_moves_no_other_row(place: RequestContext,
         "S7",
         "S8",
     ]
-    back = listing.page(place, ask(PRODUCTS, q=words, before=rest[1].previous))
+    back = listing.get_page(place, ask(PRODUCTS, q=words, before=rest[1].previous))
     assert [one.sku for one in back.rows] == ["S0", "S0-before"]
     assert (back.start, back.previous) == (1, "")
 
 
 def test_a_page_whose_rows_have_gone_is_the_first_one(place: RequestContext, connection: Any) -> None:
     old = [make.product(connection, f"S{number}") for number in range(4)]
-    first = listing.page(place, ask(PRODUCTS))
+    first = listing.get_page(place, ask(PRODUCTS))
     old[3].delete()
-    found = listing.page(place, ask(PRODUCTS, after=first.next))
+    found = listing.get_page(place, ask(PRODUCTS, after=first.next))
     assert [one.sku for one in found.rows] == ["S0", "S1", "S2"]
     assert (found.start, found.previous, found.next) == (1, "", "")
 
@@ -185,15 +185,15 @@ def test_filters_narrow_the_list_its_count_and_its_search(place: RequestContext,
         pages = walk(place, ORDERS, status="open", q=words, sort="order_number")
         assert [one.order_number for page in pages for one in page.rows] == ["#1", "#3", "#5", "#7"]
         assert pages[0].total == 4
-    assert listing.page(place, ask(ORDERS, status="no such")).total == 8
+    assert listing.get_page(place, ask(ORDERS, status="no such")).total == 8
 
 
 def test_more_rows_than_are_counted(place: RequestContext, connection: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     for number in range(5):
         make.product(connection, f"S{number}")
-    monkeypatch.setattr(listing, "COUNT_UP_TO", 5)
-    assert listing.page(place, ask(PRODUCTS)).total == 5
-    monkeypatch.setattr(listing, "COUNT_UP_TO", 4)
+    monkeypatch.setattr(listing, "MAX_COUNT", 5)
+    assert listing.get_page(place, ask(PRODUCTS)).total == 5
+    monkeypatch.setattr(listing, "MAX_COUNT", 4)
     pages = walk(place, PRODUCTS)
     assert [(page.start, page.end, page.total) for page in pages] == [(1, 3, None), (4, 5, None)]
 
@@ -246,6 +246,6 @@ def test_no_cursor_is_an_error(admin: Client, connection: Any, sort: str, place_
 def test_a_cursor_belongs_to_its_sort(place: RequestContext, connection: Any) -> None:
     for number in range(5):
         make.product(connection, f"S{number}")
-    cursor = listing.page(place, ask(PRODUCTS, sort="name")).next
+    cursor = listing.get_page(place, ask(PRODUCTS, sort="name")).next
     assert ask(PRODUCTS, sort="name", after=cursor).cursor
     assert ask(PRODUCTS, sort="-name", after=cursor).cursor is None

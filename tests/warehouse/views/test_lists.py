@@ -62,7 +62,7 @@ def test_a_screen_costs_the_same_for_one_row_as_for_a_page_of_them(
     fill(connection, range(1, 61))
     with CaptureQueriesContext(database) as many:
         admin.get(address + query)
-    assert len(one) == len(many) <= 10
+    assert len(one) == len(many) <= 14  # with a statement for the choices of each filter
 
 
 def test_orders_are_found_by_number_reference_sku_and_name(admin: Client, connection: Any) -> None:
