@@ -1,6 +1,6 @@
-"""A model WMS: lists in memory that answer as a connector's resources do. No network, and faults by script.
+"""A model WMS: lists in memory, read through a connector without a network, with faults on demand.
 
-It keeps its own clock (`skew`), pages by place as many a real WMS does, and filters by stamp, border included.
+It has its own clock (`skew`), pages by offset as many real WMSs do, and filters by stamp, with the bound included.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -37,7 +37,7 @@ ENTITIES = (
 
 @dataclass(frozen=True)
 class Call:
-    """One question: `what` is fetch, lookup, check or crawled."""
+    """One call of the connector. `what` is fetch, lookup, check or crawled."""
 
     what: str
     entity: Entity | None
@@ -66,7 +66,7 @@ class ModelWms:
     faults: list[Exception | Callable[[Call], Page | None] | None] = field(default_factory=list)
 
     def now(self) -> datetime:
-        """Its clock, in whole seconds as a Date header has it."""
+        """Return the time of its clock in whole seconds, as in a Date header."""
         return (datetime.now(UTC) + self.skew).replace(microsecond=0)
 
     def put(self, entity: Entity, *found: Record) -> None:
@@ -81,7 +81,7 @@ class ModelWms:
         return [call for call in self.calls if call.what == what and entity in (None, call.entity)]
 
     def answer(self, call: Call) -> Page | None:
-        """Note the call; the page a fault gives in place of the usual one."""
+        """Record the call. Return the page with which a fault replaces the usual one, if any."""
         self.calls.append(call)
         fault = self.faults.pop(0) if self.faults else None
         if isinstance(fault, Exception):
@@ -124,9 +124,9 @@ def _between(record: Record, since: datetime | None, until: datetime | None) -> 
 
 
 def connector_for(wms: ModelWms, *, whole: Sequence[Entity] = (), **attributes: Any) -> type[Connector]:
-    """A connector class that speaks to this model; the entities of `whole` can't be asked for changes only."""
+    """Return a connector class for this model. Entities in `whole` can't be limited to changes."""
 
-    # What the client itself notes when it talks to a network is noted for it here.
+    # Records what a client records when it uses a network.
     def fetch(entity: Entity, client: Client, ask: FetchRequest, cursor: Cursor | None) -> Page:
         client.requests_made += 1
         page = wms.fetch(entity, ask, cursor)
@@ -175,7 +175,7 @@ def connector_for(wms: ModelWms, *, whole: Sequence[Entity] = (), **attributes: 
 
 
 def order(external_id: str, updated_at: datetime, **fields: Any) -> records.Order:
-    """An order of one line and no shipments, created when it was last updated."""
+    """Return an order with one line and no shipments, created when it was last updated."""
     line = records.OrderLine(sku="MUG", quantity="1", unit_price="9.5")
     return records.Order(
         external_id=external_id,
@@ -191,7 +191,7 @@ def shipment(external_id: str, order_id: str, **fields: Any) -> records.OrderShi
 
 
 def item(external_id: str, onhand: str, updated_at: datetime | None, **fields: Any) -> records.InventoryItem:
-    """An item in one warehouse."""
+    """Return an item in one warehouse."""
     levels = {"w1": records.Counters(onhand=onhand)}
     return records.InventoryItem(
         external_id=external_id,

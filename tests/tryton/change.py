@@ -1,4 +1,4 @@
-"""Change things in a running Tryton, one by one by name. Runs in Tryton's own environment, or in any other Python.
+"""Make named changes in a running Tryton. Runs in Tryton's own environment, or in any other Python.
 
     python change.py PEER.json NAME...      python change.py --list
 
@@ -14,7 +14,7 @@ from pathlib import Path
 
 
 class Server:
-    """A signed-in session; `server("model.sale.sale.quote", [7])` calls, the context is added."""
+    """A signed-in session. `server("sale.sale.quote", [7])` sends a call with the session's context."""
 
     def __init__(self, facts):
         self.facts = facts
@@ -27,7 +27,7 @@ class Server:
         self.context = self.call("model.res.user.get_preferences", [True, {}])
 
     def call(self, method, params):
-        """The result; what the server only warns of (retiring a product that has stock) is done all the same."""
+        """Return the result. Warnings of the server, such as for retiring a product with stock, are skipped."""
         said = self.post(method, params)
         while "error" in said and said["error"][0] == "UserWarning":
             self.post("model.res.user.warning.skip", [said["error"][1][0], False, self.context])

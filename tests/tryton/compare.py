@@ -1,4 +1,4 @@
-"""Compare what Packr exports with what Tryton holds. Runs in Tryton's own environment.
+"""Compare Packr's export with the data in Tryton. Runs in Tryton's own environment.
 
     python compare.py PEER.json EXPORTS [--self-test]
 
@@ -7,7 +7,7 @@ EXPORTS/<entity>.jsonl. Prints entity, rows and fields compared. Ends with 1, na
 anything differs, when an entity has no rows and when one is left out. With --self-test every compared field of one
 record per entity is altered in turn, and each alteration must be noticed.
 
-What a record has to look like, said here a second time and independently of the connector:
+The expected records, defined independently of the connector:
 
 orders            `sale.sale`. order_number = number (null until quoted), reference_id = reference, customer = company.
                   raw_status = `state/shipment_state`. status: draft, quotation: open; cancelled: cancelled; confirmed:
@@ -49,14 +49,14 @@ BATCH = 500
 
 
 class Tables:
-    """Tryton's rows, read in bulk, inactive ones included."""
+    """Tryton's rows, read in bulk, including inactive ones."""
 
     def __init__(self, connection):
         self.connection = connection
         self.context = {**connection.context, "active_test": False}
 
     def read(self, model, fields, domain=(), **context):
-        """{id: row} of a model. `updated` is the row's last change, to the millisecond; `created` to the second."""
+        """Return {id: row} of a model. `updated` is exact to the millisecond, `created` to the second."""
         proxy = self.connection.get_proxy(model)
         context = {**self.context, **context}
         ids = proxy.search(list(domain), 0, None, [("id", "ASC")], context)
@@ -76,7 +76,7 @@ class Tables:
 
     @cached_property
     def moves_of(self):
-        """Moves by what they come from: `sale.line,7`."""
+        """Moves by their origin, such as `sale.line,7`."""
         found = defaultdict(list)
         for move in self.moves.values():
             found[move["origin"]].append(move)
@@ -84,7 +84,7 @@ class Tables:
 
     @cached_property
     def moves_in(self):
-        """Moves by what they travel in: `stock.shipment.out,7`."""
+        """Moves by their shipment, such as `stock.shipment.out,7`."""
         found = defaultdict(list)
         for move in self.moves.values():
             found[move["shipment"]].append(move)
@@ -130,7 +130,7 @@ class Tables:
 
     @cached_property
     def codes(self):
-        """Codes of countries and of their parts, and what an address says."""
+        """Addresses with the codes of their countries and subdivisions."""
         countries = self.read("country.country", "code")
         parts = self.read("country.subdivision", "code")
         rows = self.read("party.address", "party party_name street city postal_code country subdivision")
@@ -148,7 +148,7 @@ class Tables:
         }
 
     def warehouse(self, location):
-        """The warehouse a location lies in, None for one outside all of them."""
+        """Return the warehouse of a location, None if it is in none."""
         while location and self.locations[location]["type"] != "warehouse":
             location = self.locations[location]["parent"]
         return location
@@ -170,7 +170,7 @@ def text(value):
 
 
 def number(value):
-    """A quantity or an amount as exact text: 12.5000 and 12.5 are `12.5`, 100.0 is `100`."""
+    """Return a quantity or an amount as exact text: 12.5000 and 12.5 are `12.5`, 100.0 is `100`."""
     if value is None:
         return None
     exact = Decimal(repr(value)) if isinstance(value, float) else Decimal(value)
@@ -179,7 +179,7 @@ def number(value):
 
 
 def streets(street):
-    """The lines of a street: the first, the second, all others together."""
+    """Return a street as three lines: the first, the second, all others joined."""
     lines = [line.strip() for line in (street or "").splitlines() if line.strip()]
     return [*lines[:2], *[None] * (2 - len(lines[:2])), ", ".join(lines[2:]) or None]
 
@@ -189,7 +189,7 @@ def stamp(*rows):
 
 
 def in_sequence(lines):
-    """An order's lines as Tryton lists them: those without a sequence first, then by sequence, then by id."""
+    """Return an order's lines as Tryton lists them: those without a sequence first, then by sequence, then by id."""
     return sorted(lines, key=lambda line: (line["sequence"] is not None, line["sequence"] or 0, line["id"]))
 
 
@@ -532,7 +532,7 @@ def transfers(tables):
         "stock.shipment.internal", "number reference state to_location company planned_date incoming_moves moves"
     ).items():
         key = f"stock.shipment.internal,{at}"
-        # Over a transit location everything moves twice; what arrives is what comes in at the end.
+        # Over a transit location everything moves twice; only the moves at the destination count.
         moves = [tables.moves[move] for move in sorted(shipment["incoming_moves"] or shipment["moves"])]
         moves = [move for move in moves if move["state"] != "cancelled" or shipment["state"] == "cancelled"]
         yield {
@@ -601,7 +601,7 @@ ENTITIES = {
 
 
 def compare(truth, export):
-    """(fields compared, differences) of one entity. Only what the truth names is compared."""
+    """Return (fields compared, differences) of one entity. Only fields of `truth` are compared."""
     compared, wrong = 0, []
     known = {record["external_id"]: record for record in truth}
     found = {record["external_id"]: record for record in export}
@@ -619,14 +619,14 @@ def compare(truth, export):
 
 
 class Nothing:
-    """No such field in the export, which is not the same as null."""
+    """Stands for a field that the export lacks, which differs from null."""
 
     def __repr__(self):
         return "nothing"
 
 
 def leaves(value, path=()):
-    """(path, value) of every plain value, and of every list's length."""
+    """Yield (path, value) of every plain value, and of every list's length."""
     if isinstance(value, dict):
         for key, inner in value.items():
             yield from leaves(inner, (*path, *key.split(".")) if not path else (*path, key))
@@ -658,13 +658,13 @@ def same(value, given):
         said = dt.datetime.fromisoformat(given)
     except (TypeError, ValueError):
         return False
-    # Over XML-RPC times of creation come to the second, the latest change to the millisecond.
+    # XML-RPC sends creation times in seconds, and the latest change in milliseconds.
     margin = dt.timedelta(milliseconds=1) if value.microsecond else dt.timedelta(seconds=1)
     return given.endswith("Z") and abs(said - value) <= margin
 
 
 def altered(record):
-    """Copies of an exported record, each with one compared field changed."""
+    """Yield copies of an exported record, each with one compared field changed."""
     for path, _ in leaves(record):
         if path[-1] == "#":
             continue
@@ -678,7 +678,7 @@ def altered(record):
 
 
 def self_test(truth, export):
-    """The fields of one record in which a change goes unnoticed although the truth names them."""
+    """Return how many fields of one record were altered, and those whose alteration went unnoticed."""
     richest = max(truth, key=lambda record: len(list(leaves(record))))
     mine = next(record for record in export if record["external_id"] == richest["external_id"])
     rest = [record for record in export if record is not mine]
@@ -702,7 +702,7 @@ def load(folder, entity):
 
 
 def main(facts, folder, testing=False):
-    """The number of differences, after printing the table."""
+    """Print the table. Return the number of differences."""
     tables = Tables(config.get_config())
     bad = 0
     print(f"{'entity':20}{'rows':>8}{'fields':>10}{'different':>11}" + ("    altered, noticed" if testing else ""))

@@ -1,4 +1,4 @@
-"""A real Tryton server to connect Packr to: make it, seed it, start it, stop it.
+"""A real Tryton server for tests: build, seed, start and stop it.
 
 As a library:
 
@@ -42,20 +42,20 @@ MODULES = (
 
 
 class Failed(Exception):
-    """A command of Tryton's side ended badly; the text is what it said."""
+    """A command of Tryton failed; the text is its output."""
 
 
 class Different(Exception):
-    """Packr's export is not what Tryton holds; the text is the comparer's table and the first differences."""
+    """Packr's export differs from Tryton; the text is the table of compare.py and the first differences."""
 
 
 def cache() -> Path:
-    """Where the environment and the activated database are kept from run to run."""
+    """Return the folder that keeps the environment and the activated database between runs."""
     return Path(os.environ.get("PACKR_TRYTON_DIR") or HERE.parent.parent / "var" / "tryton").resolve()
 
 
 def prepare(home: Path | None = None) -> Path:
-    """Build Tryton's environment, an activated database and a filled one unless they are there; the cache folder."""
+    """Build Tryton's environment, an activated and a filled database unless they exist. Return their folder."""
     home = home or cache()
     home.mkdir(parents=True, exist_ok=True)
     with _lock(home / "lock"):
@@ -63,7 +63,7 @@ def prepare(home: Path | None = None) -> Path:
         _once(home / "venv", wanted, lambda: _make_environment(home))
         wanted = hashlib.sha256(f"{wanted} {MODULES}".encode()).hexdigest()
         _once(home / "template", wanted, lambda: _activate(home))
-        # Its orders are of the days before the day it is made on.
+        # Its orders are dated before the day on which it is made, so it is made once a day.
         wanted = hashlib.sha256(f"{wanted} {(HERE / 'seed.py').read_text()} {date.today()}".encode()).hexdigest()
         _once(home / "seeded", wanted, lambda: _fill(home))
     return home
@@ -77,7 +77,7 @@ def _lock(path: Path) -> Iterator[None]:
 
 
 def _once(folder: Path, wanted: str, make: Any) -> None:
-    """Run `make` unless the folder was finished for the same ingredients; an unfinished one is made again."""
+    """Run `make` unless the folder was completed from the same ingredients. An incomplete one is made again."""
     stamp = folder / "made-from"
     if stamp.exists() and stamp.read_text() == wanted:
         return
@@ -115,10 +115,10 @@ def _fill(home: Path) -> None:
 
 
 def _copy(folder: Path, other: Path) -> None:
-    """A filled database at rest, and what is in it."""
+    """Copy a filled database that is not in use, and its facts."""
     _configure(other)
     shutil.copy(folder / "seeded.json", other)
-    # By SQLite itself, which knows what still lies in the journal.
+    # With SQLite's own backup, which includes the journal.
     with (
         contextlib.closing(sqlite3.connect(folder / f"{DATABASE}.sqlite")) as source,
         contextlib.closing(sqlite3.connect(other / f"{DATABASE}.sqlite")) as target,
@@ -134,7 +134,7 @@ def _configure(folder: Path) -> None:
 
 
 def run(command: list[Any], environment: dict[str, str] | None = None) -> str:
-    """What a command printed; Failed with what it complained about."""
+    """Return a command's output. Raises Failed with its output and errors."""
     done = subprocess.run(
         [str(part) for part in command],
         env=_environment(environment),
@@ -149,7 +149,7 @@ def run(command: list[Any], environment: dict[str, str] | None = None) -> str:
 
 
 def _environment(more: dict[str, str] | None) -> dict[str, str]:
-    # Whatever Packr's own process was told (its Python path, its environment) is no business of Tryton's.
+    # Tryton must not inherit the Python path and the settings of Packr's process.
     ours = ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "DJANGO_SETTINGS_MODULE", "DATABASE_URL", "PYTHONWARNINGS")
     return {**{key: value for key, value in os.environ.items() if key not in ours}, **(more or {})}
 
@@ -173,14 +173,14 @@ class Peer:
         self.stop()
 
     def make(self) -> None:
-        """Copy the filled database, unless the folder holds one."""
+        """Copy the filled database unless the folder has one."""
         prepare(self.home)
         if (self.folder / "seeded.json").exists():
             return
         _copy(self.home / "seeded", self.folder)
 
     def copy(self, folder: Path | str) -> "Peer":
-        """A second peer with the same data in another folder; this one must not be running."""
+        """Return a second peer with the same data in another folder. This one must be stopped."""
         if self.server:
             raise Failed("stop the server before its database is copied")
         other = Peer(folder, self.home)
@@ -189,8 +189,8 @@ class Peer:
 
     def start(self, port: int = 0) -> None:
         """Start the server on a loopback port (0: a free one) and wait until it answers."""
-        # One process: a second one would learn of the first one's changes only minutes later (its cache).
-        # The socket is opened here and handed over, so nobody can take the port in between.
+        # One process: a second one would see the changes of the first only minutes later, because of its cache.
+        # The socket is opened here and passed on, so that no other process can take the port.
         with socket.create_server(("127.0.0.1", port)) as listener:
             port = listener.getsockname()[1]
             with (self.folder / "server.log").open("ab") as log:
@@ -227,7 +227,7 @@ class Peer:
         raise Failed(f"Tryton did not start:\n{(self.folder / 'server.log').read_text()[-4000:]}")
 
     def stop(self) -> None:
-        """End the server, gently if it lets us."""
+        """Stop the server; kill it if it does not stop within 15 seconds."""
         if self.server is None:
             return
         with contextlib.suppress(ProcessLookupError):
@@ -240,15 +240,15 @@ class Peer:
         self.server = None
 
     def change(self, *names: str) -> None:
-        """Change things in Tryton, as change.py names them."""
+        """Make changes in Tryton by their names in change.py."""
         change(self.folder / "peer.json", *names, python=self.python)
 
     def changes(self) -> list[str]:
-        """The names of all changes, the deletion last."""
+        """Return the names of all changes, the deletion last."""
         return run([self.python, HERE / "change.py", "--list"]).splitlines()
 
     def compare(self, exports: Path | str, *, self_test: bool = False) -> str:
-        """Compare a folder of `<entity>.jsonl` with what Tryton holds: the table, or Different."""
+        """Compare a folder of `<entity>.jsonl` with Tryton. Return the table; raises Different."""
         return compare(self.folder / "peer.json", Path(exports), self_test=self_test, python=self.python)
 
 
@@ -273,7 +273,7 @@ def main() -> int:
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("prepare", help="build the environment and the activated database")
     serve = commands.add_parser("run", help="seed a database and serve it until Ctrl-C")
-    serve.add_argument("--folder", type=Path, help="where its data lies; a temporary folder if not given")
+    serve.add_argument("--folder", type=Path, help="folder of its data; by default a temporary one")
     serve.add_argument("--port", type=int, default=0)
     one = commands.add_parser("compare", help="compare a folder of exports with what Tryton holds")
     one.add_argument("facts", type=Path, help="the peer.json of a running peer")
@@ -304,7 +304,7 @@ def _do(asked: argparse.Namespace) -> int:
 
 
 def serve(folder: Path | None, port: int) -> None:
-    """Seed and serve until interrupted; prints one line of JSON when ready."""
+    """Seed and serve until interrupted. Prints one line of JSON when ready."""
     with contextlib.ExitStack() as stack:
         peer = Peer(folder or stack.enter_context(tempfile.TemporaryDirectory(prefix="packr-tryton-")))
         stack.callback(peer.stop)

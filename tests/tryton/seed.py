@@ -20,8 +20,8 @@ from proteus import Model, Wizard, config
 BATCH = 25
 LOGIN, PASSWORD = "packr", "packr-secret-1"
 
-# How many orders reach which state; the drafts are whatever is left of the number asked for. A confirmation costs
-# about a second, so few go far.
+# How many orders reach each state. The rest of the requested number are drafts. A confirmation takes about a second, so
+# only a few orders are confirmed.
 ORDERS = {
     "quotation": 30,
     "cancelled": 25,
@@ -40,7 +40,7 @@ ORDERS = {
 
 
 class Seed:
-    """The database in the making; each method adds one kind of data and leaves the ids on the object."""
+    """The database being filled. Each method adds one kind of data and keeps the ids on the object."""
 
     def __init__(self, database: str) -> None:
         self.database = database
@@ -57,7 +57,7 @@ class Seed:
         return self.model(name).find(list(domain), limit=1)[0]
 
     def create(self, name, values, batch=BATCH):
-        """The ids of new rows."""
+        """Create rows and return their ids."""
         proxy = self.config.get_proxy(name)
         return [
             row for at in range(0, len(values), batch) for row in proxy.create(values[at : at + batch], self.context)
@@ -126,7 +126,7 @@ class Seed:
         self.term = term.id
 
     def user(self):
-        """The login that a client uses: an employee of the company who may do everything but administer."""
+        """Create the login of Packr: an employee with all rights except administration."""
         (party,) = self.create("party.party", [{"name": "Integration"}])
         (employee,) = self.create("company.employee", [{"party": party, "company": self.company_id}])
         self.create(
@@ -148,7 +148,7 @@ class Seed:
     # Master data
 
     def products(self, number):
-        """Goods, of which the third template has two variants, the fourth no code; one service; one inactive."""
+        """Create goods (the third template has two variants, the fourth no code), a service and an inactive product."""
         category = self.model("product.category")(name="Goods", accounting=True)
         category.account_expense, category.account_revenue = self.accounts["expense"], self.accounts["revenue"]
         category.customer_taxes.append(self.model("account.tax")(self.tax))
@@ -199,7 +199,7 @@ class Seed:
         return ("-RED", "-BLUE") if at == 2 else (None,)
 
     def retire(self):
-        """One variant and one whole template out of use; both have stock."""
+        """Retire one variant and one whole template. Both have stock."""
         self.write("product.product", [self.goods[-1]], {"active": False})
         self.write("product.template", [self.templates[-2]], {"active": False})
 
@@ -242,7 +242,7 @@ class Seed:
         self.create("carrier.selection", [{"carrier": carrier} for carrier in self.carrier_ids])
 
     def warehouses(self):
-        """The warehouse every database has, and a second one with an address."""
+        """Create a second warehouse, with an address, next to the one of every database."""
         first = self.one("stock.location", ("type", "=", "warehouse"))
         lost = self.one("stock.location", ("type", "=", "lost_found")).id
         into, out, shelf = self.create(
@@ -294,7 +294,7 @@ class Seed:
         self.first, self.east = first.id, east
 
     def stock(self):
-        """A counted quantity of every item: 100 and more in the first warehouse, 30 in the second."""
+        """Count every item: 100 and more in the first warehouse, 30 in the second."""
         for warehouse, units in ((self.first, 100), (self.east, 30)):
             for at in range(0, len(self.goods), 100):
                 lines = [
@@ -338,7 +338,7 @@ class Seed:
 
     def sales(self, number):
         orders = [self.order(at) for at in range(number)]
-        # Every order that is to be sent in two parts needs two lines.
+        # An order that is shipped in two parts needs two lines.
         self.sale_ids = self.create("sale.sale", orders)
         rest = iter(self.sale_ids)
         self.in_state = {state: [next(rest) for _ in range(many)] for state, many in ORDERS.items()}
@@ -359,7 +359,7 @@ class Seed:
         self.ship()
 
     def hold_back(self, name, ids):
-        """Confirm documents and leave their processing to a worker that never comes."""
+        """Confirm documents without processing them."""
         from trytond import config as server
 
         server.set("queue", "worker", "True")
@@ -394,7 +394,7 @@ class Seed:
         ]
 
     def halve(self, shipments):
-        """Send one unit of each line; the server makes a second shipment of the rest."""
+        """Ship one unit of each line. The server creates a second shipment for the rest."""
         moves = [
             move
             for row in self.read("stock.shipment.out", shipments, "inventory_moves")
@@ -403,7 +403,7 @@ class Seed:
         self.write("stock.move", moves, {"quantity": 1.0})
 
     def box(self, shipments):
-        """Put what is in a shipment into a package with a tracking number."""
+        """Put the goods of a shipment into a package with a tracking number."""
         (kind,) = self.create("stock.package.type", [{"name": "Box"}])
         for row in self.read("stock.shipment.out", shipments, "outgoing_moves"):
             self.create(
@@ -419,7 +419,7 @@ class Seed:
             )
 
     def ignore(self, kind, order):
-        """Accept that what was cancelled will not come again."""
+        """Ignore the cancelled moves of a document."""
         wizard = Wizard(f"{kind}.handle.shipment.exception", [self.model(f"{kind}.{kind}")(order)])
         wizard.form.ignore_moves.extend(wizard.form.ignore_moves.find())
         wizard.execute("handle")
@@ -436,7 +436,7 @@ class Seed:
                 wizard.form.payment_method = method
                 wizard.execute("choice")
 
-    # Purchases and everything else that comes in
+    # Inbound shipments
 
     def purchase(self, name, *products):
         return {
@@ -464,7 +464,7 @@ class Seed:
         }
 
     def purchases(self):
-        """Purchases in every state, three of them under way in advance notices."""
+        """Create purchases in every state, three of them with advance notices."""
         names = [
             "draft",
             "quotation",
@@ -511,7 +511,7 @@ class Seed:
         self.receive()
 
     def notice(self, name, *purchases):
-        """An advance notice of what is still to come of some purchases."""
+        """Create an advance notice of the goods of purchases that have not arrived."""
         moves = [
             move
             for row in self.read("purchase.purchase", [self.bought[one] for one in purchases], "moves")
@@ -544,7 +544,7 @@ class Seed:
         self.ignore("purchase", self.bought["ignored"])
 
     def unannounced(self):
-        """Goods that come in without a purchase: one notice open, one put away."""
+        """Create advance notices without a purchase: one open, one put away."""
         into, shelf = self.homes[self.east]
         (party,) = self.read("party.party", [self.supplier], "supplier_location")
         (company,) = self.read("company.company", [self.company_id], "currency")
@@ -582,7 +582,7 @@ class Seed:
         self.notices["found"], self.notices["gift"] = rows
 
     def transfers(self):
-        """Internal shipments between the warehouses and within one, in every state that takes no transit."""
+        """Create internal shipments between and within warehouses, in every state without transit."""
         source, target = self.homes[self.first][1], self.homes[self.east][1]
         names = ("draft", "waiting", "assigned", "shipped", "done", "cancelled")
         rows = self.create(
@@ -645,7 +645,7 @@ class Seed:
 
 
 def ean(at):
-    """A valid EAN-13."""
+    """Return a valid EAN-13."""
     body = f"400000{at:06d}"
     odd, even = sum(map(int, body[::2])), sum(map(int, body[1::2]))
     return f"{body}{-(odd + 3 * even) % 10}"
