@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, TypeVar
 
-from ...records import FromAddress, ToAddress
+from ...records import ToAddress
 from ..parsing import number
 
 # The fields of rows that several tables refer to, to be asked for by these names.
@@ -167,10 +167,6 @@ def address_fields(address: Row | None) -> dict[str, str | None]:
         "postal_code": address.text("postal_code"),
         "country": country.text("code") if country else None,
     }
-
-
-def parse_from_address(address: Row | None) -> FromAddress | None:
-    return FromAddress(**address_fields(address)) if address else None
 
 
 def parse_to_address(address: Row | None, party: Row | None) -> ToAddress:

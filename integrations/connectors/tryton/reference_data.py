@@ -1,7 +1,7 @@
 """Customers, warehouses and shipping methods. Facts: trytond_company, _stock and _carrier 8.2 (November 2026)."""
 
-from ...records import Customer, ShippingMethod, Warehouse
-from .payloads import ADDRESS, STAMP, Row, latest_change, parse_from_address
+from ...records import Customer, FromAddress, ShippingMethod, Warehouse
+from .payloads import ADDRESS, STAMP, Row, address_fields, latest_change
 from .resources import Table
 
 
@@ -18,13 +18,14 @@ def parse_customer(company: Row) -> Customer:
 
 
 def parse_warehouse(location: Row) -> Warehouse:
+    address = location.row("address")
     return Warehouse(
         external_id=str(location.id),
         created_at=location.created_at,
         updated_at=location.changed_at,
         name=location.text("name") or "",
         code=location.text("code"),
-        address=parse_from_address(location.row("address")),
+        address=FromAddress(**address_fields(address)) if address else None,
     )
 
 
@@ -53,4 +54,4 @@ WAREHOUSES = Table(
     parts="address",
     where=(["type", "=", "warehouse"],),
 )
-SHIPPING_METHODS = Table("carrier", parse_shipping_method, fields={"party": f"{STAMP} name email"}, parts="party")
+SHIPPING_METHODS = Table("carrier", parse_shipping_method, fields={"party": f"{STAMP} name"}, parts="party")

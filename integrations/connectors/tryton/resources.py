@@ -51,15 +51,15 @@ class Table:
 
     def fetch(self, client: Client, request: FetchRequest, cursor: Cursor | None) -> Page:
         """Return the page after the id `cursor`."""
-        page = self.read(client, [["id", ">", cursor or 0], *self.changes(client, request)])
+        page = self.read_records(client, [["id", ">", cursor or 0], *self.changes(client, request)])
         return replace(page, cursor=Keyset(self.size, self.row_id).next_cursor(page))
 
     def lookup(self, client: Client, ids: Sequence[str]) -> Page:
         """Return the records of these ids."""
         numbers = [int(number) for number in (key.removeprefix(self.prefix) for key in ids) if number.isdecimal()]
-        return self.read(client, [["id", "in", numbers]])
+        return self.read_records(client, [["id", "in", numbers]])
 
-    def read(self, client: Client, domain: Domain) -> Page:
+    def read_records(self, client: Client, domain: Domain) -> Page:
         """Return the first records of a domain, by id."""
         missing = self.missing_paths(client)
         names = [*ROW_FIELDS, *(name for name in dotted_names(self.fields) if not _is_within(name, missing))]

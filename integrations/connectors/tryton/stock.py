@@ -147,7 +147,7 @@ def fetch_moved(client: Client, request: FetchRequest, last_id: int) -> Page:
     answer = query(client, "model.stock.move.search_read", domain, 0, MOVES_PER_PAGE, BY_ID, ["product"])
     moves = parse_result(answer, list[dict[str, int]])
     products = sorted({move["product"] for move in moves})
-    page = replace(VARIANTS, size=MOVES_PER_PAGE).read(client, [["id", "in", products]])
+    page = replace(VARIANTS, size=MOVES_PER_PAGE).read_records(client, [["id", "in", products]])
     is_last = len(moves) < MOVES_PER_PAGE
     return replace(page, cursor=None if is_last else ["moved", moves[-1]["id"]], clock=answer.clock)
 
