@@ -8,8 +8,7 @@ from typing import Any
 from ...http.client import Client
 from ..actions import ActionRejected, ActionRequest, ActionResult, before_sending
 from ..base import Page
-from .resources import BY_ID, Domain
-from .rpc import call
+from .rpc import Domain, parse_result, search_read
 
 Values = dict[str, Any]
 
@@ -17,7 +16,7 @@ Values = dict[str, Any]
 def search(client: Client, model: str, domain: Domain, *names: str, limit: int | None = None) -> list[Values]:
     """Return the rows of a domain, by id. A failure counts as one before anything was sent."""
     with before_sending():
-        return call(client, list[Values], f"model.{model}.search_read", domain, 0, limit, BY_ID, list(names))
+        return parse_result(search_read(client, model, domain, names, limit=limit), list[Values])
 
 
 def find_by_id(client: Client, model: str, row_id: Any, *names: str) -> Values | None:

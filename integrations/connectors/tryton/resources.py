@@ -19,11 +19,9 @@ from ..base import Cursor, FetchRequest, Page, Rejected, Resource, join_pages
 from ..decoding import ItemMapping
 from ..paging import Keyset
 from .payloads import Row, dotted_names, encoded_moment
-from .rpc import call, query
+from .rpc import Domain, call, search_read
 
-BY_ID = [["id", "ASC"]]
 ROW_FIELDS = ("id", "last_modified_at", "create_date")
-Domain = list[Any]
 
 
 @dataclass(frozen=True)
@@ -63,8 +61,7 @@ class Table:
         """Return the first records of a domain, by id."""
         missing = self.missing_paths(client)
         names = [*ROW_FIELDS, *(name for name in dotted_names(self.fields) if not _is_within(name, missing))]
-        where = [*self.where, *domain]
-        answer = query(client, f"model.{self.model}.search_read", where, 0, self.size, BY_ID, names)
+        answer = search_read(client, self.model, [*self.where, *domain], names, limit=self.size)
         # The page has no sources, so every row is parsed and compared, whatever the mapping's version.
         mapping = ItemMapping(dict[str, Any], lambda values: self.parse(Row(values)), version=1)
         page = self.decode(client, answer, mapping)

@@ -21,6 +21,8 @@ from ..decoding import no_list
 from .errors import change_error, read_error, unknown_database
 
 T = TypeVar("T")
+Domain = list[Any]
+BY_ID = [["id", "ASC"]]
 MIN_VERSION = 8  # before 8.0 the address and several fields had other names
 # The token of each login, for this process. A session lasts 30 days; a sign-in costs the server a third of a second
 # and leaves a row there. The key holds the password's hash: other credentials never use an older session.
@@ -46,6 +48,13 @@ def query(client: Client, method: str, *params: Any, **context: Any) -> Answer:
 def call(client: Client, form: type[T], method: str, *params: Any, **context: Any) -> T:
     """Return the result of a call that reads, in a form such as `list[int]`. Raises ConnectorError."""
     return parse_result(query(client, method, *params, **context), form)
+
+
+def search_read(
+    client: Client, model: str, domain: Domain, names: Sequence[str], *, limit: int | None = None, **context: Any
+) -> Answer:
+    """Return the answer with the named fields of a domain's rows, by id. Raises ConnectorError."""
+    return query(client, f"model.{model}.search_read", domain, 0, limit, BY_ID, names, **context)
 
 
 def change(client: Client, method: str, *params: Any, **context: Any) -> Any:

@@ -18,13 +18,12 @@ from ..base import Cursor, FetchRequest, Page, Resource
 from ..decoding import ItemMapping
 from ..parsing import number
 from .payloads import STAMP, Row, encoded_moment, latest_change
-from .resources import BY_ID, Table, changed_since
-from .rpc import call, parse_result, query
+from .resources import Table, changed_since
+from .rpc import BY_ID, call, parse_result, search_read
 
 STOCKED = ("goods", "assets")  # a service is never in stock
 MOVES_PER_PAGE = 200
 WAREHOUSES = ["type", "=", "warehouse"]
-SEARCH_VARIANTS = "model.product.product.search_read"
 
 
 def is_active(variant: Row) -> bool:
@@ -93,9 +92,8 @@ class CountedTable(Table):
 
 def count_units(client: Client, warehouse: int, ids: Sequence[int]) -> dict[int, Decimal]:
     """Return the units of each variant in one warehouse: its done moves up to the server's today."""
-    domain = [["id", "in", ids]]
-    rows = call(client, list[Units], SEARCH_VARIANTS, domain, 0, None, BY_ID, ["quantity"], locations=[warehouse])
-    return {row.id: row.quantity for row in rows}
+    answer = search_read(client, "product.product", [["id", "in", ids]], ["quantity"], locations=[warehouse])
+    return {row.id: row.quantity for row in parse_result(answer, list[Units])}
 
 
 PRODUCTS = Table(
@@ -144,7 +142,7 @@ def fetch_moved(client: Client, request: FetchRequest, last_id: int) -> Page:
     """Return the variants of a page of moves that changed."""
     assert request.since, "only an incremental run looks for moves"
     domain = [["id", ">", last_id], changed_since(request.since)]
-    answer = query(client, "model.stock.move.search_read", domain, 0, MOVES_PER_PAGE, BY_ID, ["product"])
+    answer = search_read(client, "stock.move", domain, ["product"], limit=MOVES_PER_PAGE)
     moves = parse_result(answer, list[dict[str, int]])
     products = sorted({move["product"] for move in moves})
     page = replace(VARIANTS, size=MOVES_PER_PAGE).read_records(client, [["id", "in", products]])
