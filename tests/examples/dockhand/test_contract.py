@@ -1,4 +1,4 @@
-"""Dockhand under both contracts, with a simulator of its API."""
+"""Dockhand under the contracts, with a simulator of its API."""
 
 import json
 from collections.abc import Sequence
@@ -8,12 +8,15 @@ from typing import Any
 
 import pytest
 
+from tests.examples.dockhand import connector
 from tests.examples.dockhand.connector import Dockhand
 from tests.kit.action_contract import ActionContract
 from tests.kit.contract import ConnectorContract
+from tests.kit.mapping_versions import MappingVersions
 from tests.kit.server import Call, Reply
 
-ORDER = json.loads((Path(__file__).parent / "samples" / "order.json").read_text())
+FOLDER = Path(__file__).parent
+ORDER = json.loads((FOLDER / "samples" / "order.json").read_text())
 CREDENTIALS = {"api_token": "tok-q8v2m5"}
 
 
@@ -85,3 +88,12 @@ class TestDockhandActions(ActionContract):
         order = {**ORDER, **values, "id": len(self.orders) + 1}
         self.orders[order["id"]] = order
         return Reply(json.dumps({"order": order}).encode())
+
+
+class TestDockhandVersions(MappingVersions):
+    module = connector
+    versions = FOLDER / "mapping_versions.json"
+    samples = ("ORDERS",)
+
+    def items(self, name: str) -> list[Any]:
+        return [ORDER, ORDER | {"status": "lost", "reference": None, "total": None}]
