@@ -9,7 +9,7 @@ from packr.workspaces.request_context import RequestContext
 
 from ..process import heartbeats
 from .entity_state import EntityState, sync_states
-from .recent_runs import Row, state_rows
+from .recent_runs import EntityRow, state_rows
 
 
 @dataclass
@@ -29,7 +29,7 @@ class PageStatus:
         return sync_states(self.live, bills=self.context.may_view_bills)
 
     @cached_property
-    def rows(self) -> dict[int, list[Row]]:
+    def rows(self) -> dict[int, list[EntityRow]]:
         """The states with the latest runs of each entity, by the connection's primary key."""
         return state_rows(self.states)
 

@@ -36,17 +36,22 @@ def started_runs(runs: Runs) -> Runs:
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class EntityRow:
     """A row of the table “latest run per table”: an entity's state and its latest runs, newest first."""
 
     state: EntityState
     recent: list[SyncRun]
 
 
-def state_rows(states: Mapping[int, Sequence[EntityState]]) -> dict[int, list[Row]]:
+def state_rows(states: Mapping[int, Sequence[EntityState]]) -> dict[int, list[EntityRow]]:
     """Return a row for each state, by the connection's primary key, in one statement for up to 400 entities."""
     runs = recent_runs({(key, state.read_with or state.entity) for key, each in states.items() for state in each})
-    return {key: [Row(one, runs[key, one.read_with or one.entity]) for one in each] for key, each in states.items()}
+    return {
+        key: [EntityRow(state, runs[key, state.read_with or state.entity]) for state in each]
+        for key, each in states.items()
+    }
+        key: [EntityRow(one, runs[key, one.read_with or one.entity]) for one in each] for key, each in states.items()
+    }
 
 
 def recent_runs(wanted: Collection[EntityKey]) -> dict[EntityKey, list[SyncRun]]:

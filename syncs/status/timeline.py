@@ -1,6 +1,6 @@
-"""What happened to connections, the newest first: their runs, what people changed, and incidents, in one line of time.
+"""The timeline of connections, newest first: runs, events (changes that people made) and incidents.
 
-Each of the three is read by its own index, in its own order; a page begins at a position in all three.
+Each of the three is read in its own order by its own index, and a page starts at a position in all three.
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -20,17 +20,16 @@ from packr.warehouse.lists.keyset import LARGEST_ID, union_all
 
 from ..models import Incident, State, SyncRun, Trigger
 from ..runs.cadence import local_moment
+from .recent_runs import MAX_UNION_TERMS
 from .run_states import is_idle, is_planned
 
 PAGE_SIZE = 50
 KINDS = {"run": "Syncs", "event": "Changes", "incident": "Incidents"}
-# So many lists are sorted one by one, each by its index; a database takes no more of them at once.
-MAX_UNION_TERMS = 400
 
 
 @dataclass(frozen=True, slots=True)
 class TimelineFilter:
-    """What an address asks of a history; what makes no sense counts as not asked."""
+    """The filter in an address. `idle` also shows scheduled runs without a change."""
 
     entity: str = ""
     state: str = ""
@@ -46,14 +45,14 @@ class TimelineFilter:
 
     @property
     def kinds(self) -> set[str]:
-        """Which of the three may hold what is asked for: only runs have a state, and changes are of no entity."""
+        """The kinds that can match: only runs have a state and a trigger, and events have no entity."""
         possible = {"run"} if self.state or self.trigger else {"run", "incident"} if self.entity else set(KINDS)
         return possible & {self.kind} if self.kind else possible
 
 
 @dataclass(frozen=True, slots=True)
-class Position:
-    """A place in the line: the highest keys that still lie ahead."""
+class TimelinePosition:
+    """Where a page starts: the highest primary key of each kind that is still to be shown."""
 
     run: int = LARGEST_ID
     event: int = LARGEST_ID
@@ -64,13 +63,13 @@ class Position:
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
-    """One thing that happened; `here` is a page that begins with it."""
+class TimelineEntry:
+    """A run, an event or an incident. A page at `position` starts with it."""
 
     kind: str
     at: datetime
     item: Any
-    here: Position
+    position: TimelinePosition
 
     @property
     def anchor(self) -> str:
@@ -79,135 +78,120 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class TimelinePage:
-    """Some entries, and where the older ones begin (None: there are none)."""
+    """The entries of a page, and the position of the next page, None on the last one."""
 
-    entries: list[Entry]
-    older: Position | None
+    entries: list[TimelineEntry]
+    older: TimelinePosition | None
 
 
-def parse_filter(address: Mapping[str, Any]) -> TimelineFilter:
-    """What the address asks: `entity`, `state`, `kind`, `trigger`, `from`, `to`, and `idle` for what found nothing."""
+def parse_filter(query: Mapping[str, Any]) -> TimelineFilter:
+    """Return the filter in a query string; values that make no sense are ignored."""
     return TimelineFilter(
-        entity=_one_of(address, "entity", set(Entity)),
-        state=_one_of(address, "state", set(State.values)),
-        kind=_one_of(address, "kind", set(KINDS)),
-        trigger=_one_of(address, "trigger", set(Trigger.values)),
-        first=_day(address.get("from", "")),
-        last=_day(address.get("to", "")),
-        idle=bool(address.get("idle")),
+        entity=_choice(query, "entity", set(Entity)),
+        state=_choice(query, "state", set(State.values)),
+        kind=_choice(query, "kind", set(KINDS)),
+        trigger=_choice(query, "trigger", set(Trigger.values)),
+        first=_parse_date(query.get("from", "")),
+        last=_parse_date(query.get("to", "")),
+        idle=bool(query.get("idle")),
     )
 
 
-def position(text: str) -> Position | None:
-    """The place that an address names; None for the beginning and for what is none."""
+def parse_position(text: str) -> TimelinePosition | None:
+    """Return the position in an address, or None if it has no valid one."""
     keys = text.split(".")
     if len(keys) != 3 or not all(key.isdecimal() and len(key) < 20 for key in keys):
         return None
-    return Position(*(min(int(key), LARGEST_ID) for key in keys))
+    return TimelinePosition(*(min(int(key), LARGEST_ID) for key in keys))
 
 
-def page(
+def load_page(
     connections: Sequence[Connection],
     wanted: TimelineFilter,
-    start: Position | None,
+    start: TimelinePosition | None,
     zone: ZoneInfo,
     bills: Collection[int] = (),
 ) -> TimelinePage:
-    """The page that begins at a position, in one statement a kind.
+    """Return the page that starts at `start`, in one statement per kind.
 
-    `zone` says where the days of the filter begin; `bills` are the keys of the connections whose bills may be told of.
+    The days of the filter start at midnight in `zone`. `bills`: the connections whose bills the person may see.
     """
-    begin = start or Position()
-    span = _span(wanted, zone)
-    hidden = Q(entity__in=hidden_entities(bills=False)) & ~Q(connection__in=bills)
-    ahead = {
-        kind: read(connections, wanted, span, hidden, getattr(begin, kind)) if kind in wanted.kinds else []
-        for kind, read in READ.items()
+    source = _Source(connections, wanted, zone, Q(entity__in=hidden_entities(bills=False)) & ~Q(connection__in=bills))
+    position = start or TimelinePosition()
+    found = {
+        "run": source.runs(position.run) if "run" in wanted.kinds else [],
+        "event": source.events(position.event) if "event" in wanted.kinds else [],
+        "incident": source.incidents(position.incident) if "incident" in wanted.kinds else [],
     }
-    entries = list(_entries(ahead))
-    return TimelinePage(entries[:PAGE_SIZE], entries[PAGE_SIZE].here if len(entries) > PAGE_SIZE else None)
+    entries = list(_merge(found))
+    return TimelinePage(entries[:PAGE_SIZE], entries[PAGE_SIZE].position if len(entries) > PAGE_SIZE else None)
 
 
-def _entries(ahead: dict[str, list[tuple[datetime, Any]]]) -> Iterator[Entry]:
-    """Everything in one line, each with the position at which it begins."""
-    keys = {kind: [item.pk for _, item in found] for kind, found in ahead.items()}
-    lines = [[(at, kind, item) for at, item in found] for kind, found in ahead.items()]
-    for at, kind, item in merge(*lines, key=lambda one: one[0], reverse=True):
-        yield Entry(kind, at, item, Position(**{name: rest[0] if rest else 0 for name, rest in keys.items()}))
+def _merge(found: dict[str, list[tuple[datetime, Any]]]) -> Iterator[TimelineEntry]:
+    """Yield the entries of all kinds, newest first, each with its position."""
+    keys = {kind: [item.pk for _, item in items] for kind, items in found.items()}
+    streams = [[(at, kind, item) for at, item in items] for kind, items in found.items()]
+    for at, kind, item in merge(*streams, key=lambda entry: entry[0], reverse=True):
+        first_keys = {name: rest[0] if rest else 0 for name, rest in keys.items()}
+        yield TimelineEntry(kind, at, item, TimelinePosition(**first_keys))
         keys[kind].pop(0)
 
 
-def _runs(
-    connections: Sequence[Connection], wanted: TimelineFilter, span: "Span", hidden: Q, newest: int
-) -> list[tuple[datetime, Any]]:
-    fields = {"state": wanted.state, "trigger": wanted.trigger, "entity": wanted.entity}
-    runs = SyncRun.objects.filter(pk__lte=newest, **{name: value for name, value in fields.items() if value})
-    runs = span.of(runs.exclude(is_planned(now())), "created_at").exclude(hidden)
-    if not wanted.idle:
-        runs = runs.exclude(is_idle())
-    entities = [Entity(wanted.entity)] if wanted.entity else list(Entity)
-    lists = [runs.filter(connection=one, entity=entity) for one in connections for entity in entities]
-    if len(lists) > MAX_UNION_TERMS:
-        lists = [runs.filter(connection__in=connections)]
-    found = SyncRun.objects.filter(
-        pk__in=union_all([each.order_by("-pk").values("pk")[: PAGE_SIZE + 1] for each in lists])
-    )
-    people = found.select_related("connection", "requested_by", "cancelled_by", "lane").order_by("-pk")
-    return [(run.started_at or run.created_at, run) for run in people[: PAGE_SIZE + 1]]
-
-
-def _events(
-    connections: Sequence[Connection], wanted: TimelineFilter, span: "Span", hidden: Q, newest: int
-) -> list[tuple[datetime, Any]]:
-    events = span.of(Event.objects.filter(connection__in=connections, pk__lte=newest), "at")
-    people = events.select_related("connection", "person").order_by("-pk")
-    return [(event.at, event) for event in people[: PAGE_SIZE + 1]]
-
-
-def _incidents(
-    connections: Sequence[Connection], wanted: TimelineFilter, span: "Span", hidden: Q, newest: int
-) -> list[tuple[datetime, Any]]:
-    ours = Q(connection__in=connections) if wanted.entity else Q(connection__in=connections) | Q(connection=None)
-    incidents = span.of(Incident.objects.filter(ours, pk__lte=newest), "opened_at").exclude(hidden)
-    if wanted.entity:
-        incidents = incidents.filter(entity=wanted.entity)
-    found = incidents.select_related("connection").order_by("-pk")
-    return [(incident.opened_at, incident) for incident in found[: PAGE_SIZE + 1]]
-
-
-READ = {"run": _runs, "event": _events, "incident": _incidents}
-
-
 @dataclass(frozen=True, slots=True)
-class Span:
-    """From when to when, each end open where nobody gave it."""
+class _Source:
+    """The filtered runs, events and incidents of connections, each with its time, newest first."""
 
-    begin: datetime | None
-    end: datetime | None
+    connections: Sequence[Connection]
+    wanted: TimelineFilter
+    zone: ZoneInfo
+    hidden: Q
 
-    def of(self, rows: "QuerySet[Any, Any]", field: str) -> "QuerySet[Any, Any]":
-        """The rows whose time lies in it."""
-        if self.begin:
-            rows = rows.filter(**{f"{field}__gte": self.begin})
-        return rows.filter(**{f"{field}__lt": self.end}) if self.end else rows
+    def runs(self, newest: int) -> list[tuple[datetime, Any]]:
+        fields = {"state": self.wanted.state, "trigger": self.wanted.trigger, "entity": self.wanted.entity}
+        runs = SyncRun.objects.filter(pk__lte=newest, **{name: value for name, value in fields.items() if value})
+        runs = self._within_days(runs.exclude(is_planned(now())), "created_at").exclude(self.hidden)
+        if not self.wanted.idle:
+            runs = runs.exclude(is_idle())
+        entities = [Entity(self.wanted.entity)] if self.wanted.entity else list(Entity)
+        parts = [runs.filter(connection=one, entity=entity) for one in self.connections for entity in entities]
+        if len(parts) > MAX_UNION_TERMS:
+            parts = [runs.filter(connection__in=self.connections)]
+        keys = union_all([part.order_by("-pk").values("pk")[: PAGE_SIZE + 1] for part in parts])
+        found = SyncRun.objects.filter(pk__in=keys).order_by("-pk")[: PAGE_SIZE + 1]
+        people = found.select_related("connection", "requested_by", "cancelled_by", "lane")
+        return [(run.started_at or run.created_at, run) for run in people]
+
+    def events(self, newest: int) -> list[tuple[datetime, Any]]:
+        events = self._within_days(Event.objects.filter(connection__in=self.connections, pk__lte=newest), "at")
+        found = events.select_related("connection", "person").order_by("-pk")[: PAGE_SIZE + 1]
+        return [(event.at, event) for event in found]
+
+    def incidents(self, newest: int) -> list[tuple[datetime, Any]]:
+        """Return the incidents of the connections and, unless an entity is chosen, of Packr itself."""
+        related = Q(connection__in=self.connections)
+        related = related & Q(entity=self.wanted.entity) if self.wanted.entity else related | Q(connection=None)
+        incidents = Incident.objects.filter(related, pk__lte=newest).exclude(self.hidden)
+        found = self._within_days(incidents, "opened_at").select_related("connection").order_by("-pk")[: PAGE_SIZE + 1]
+        return [(incident.opened_at, incident) for incident in found]
+
+    def _within_days(self, rows: "QuerySet[Any, Any]", field: str) -> "QuerySet[Any, Any]":
+        """Return the rows whose time is on the days of the filter."""
+        if self.wanted.first:
+            rows = rows.filter(**{f"{field}__gte": self._midnight(self.wanted.first)})
+        if self.wanted.last:
+            rows = rows.filter(**{f"{field}__lt": self._midnight(self.wanted.last + timedelta(days=1))})
+        return rows
+
+    def _midnight(self, day: date) -> datetime:
+        return local_moment(day, datetime.min.time(), self.zone).astimezone(UTC)
 
 
-def _span(wanted: TimelineFilter, zone: ZoneInfo) -> Span:
-    def begin(day: date) -> datetime:
-        return local_moment(day, datetime.min.time(), zone).astimezone(UTC)
-
-    return Span(
-        begin(wanted.first) if wanted.first else None,
-        begin(wanted.last + timedelta(days=1)) if wanted.last else None,
-    )
+def _choice(query: Mapping[str, Any], name: str, choices: set[Any]) -> str:
+    value = query.get(name, "")
+    return value if value in choices else ""
 
 
-def _one_of(address: Mapping[str, Any], name: str, values: set[Any]) -> str:
-    text = address.get(name, "")
-    return text if text in values else ""
-
-
-def _day(text: str) -> date | None:
+def _parse_date(text: str) -> date | None:
     try:
         day = date.fromisoformat(text)
     except ValueError:

@@ -15,9 +15,9 @@ from integrations.entities import Entity
 from packr.warehouse.metrics.pipeline import STEPS
 from packr.workspaces.formatting import listed, span
 from syncs.models import Incident, Mode, Phase, Problem, State, SyncRun
-from syncs.status.recent_runs import RUNS_SHOWN, Estimate, Row
+from syncs.status.recent_runs import RUNS_SHOWN, EntityRow, Estimate
 from syncs.status.run_states import displayed_state
-from syncs.status.timeline import Entry
+from syncs.status.timeline import TimelineEntry
 
 from .syncs import RUN_STATES, starter
 
@@ -226,7 +226,7 @@ def by_person(run: SyncRun) -> str:
 
 
 @register.simple_tag
-def under_way(rows: Sequence[Row]) -> bool:
+def under_way(rows: Sequence[EntityRow]) -> bool:
     """Whether anything is under way, so that a table is worth asking for again."""
     return any(row.state.run and row.state.run.is_active for row in rows)
 
@@ -291,8 +291,8 @@ def incident_words(incident: Incident) -> str:
 
 
 @register.simple_tag(takes_context=True)
-def permanent(context: Context, entry: Entry) -> str:
+def permanent(context: Context, entry: TimelineEntry) -> str:
     """The address of one thing that happened: a run has a page, the rest a place in its connection's history."""
     if entry.kind == "run":
         return reverse("run", args=[entry.item.connection_id, entry.item.pk])
-    return f"{context['request'].path}?idle=1&at={entry.here}#{entry.anchor}"
+    return f"{context['request'].path}?idle=1&at={entry.position}#{entry.anchor}"

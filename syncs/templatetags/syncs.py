@@ -26,7 +26,7 @@ from syncs.models import ACTIVE, EntitySchedule, SyncRequest, SyncRun, Trigger
 from syncs.status.entity_state import EntityState, sync_state, worst
 from syncs.status.freshness import BEHIND, Freshness
 from syncs.status.page_status import PageStatus, page_status
-from syncs.status.recent_runs import Row, state_rows
+from syncs.status.recent_runs import EntityRow, state_rows
 from syncs.status.run_states import displayed_state
 from syncs.sync_requests import recent_requests, requests_to_decide
 
@@ -256,7 +256,7 @@ def sync_state_table(context: Context, connection: Connection) -> dict[str, Any]
     }
 
 
-def _rows(place: RequestContext, connection: Connection) -> list[Row]:
+def _rows(place: RequestContext, connection: Connection) -> list[EntityRow]:
     """Its rows, read with those of all that the place sees; those of another one by themselves."""
     rows = page_status(place).rows
     if connection.pk in rows:

@@ -41,7 +41,7 @@ def _history(
     request: HttpRequest, connections: Sequence[Connection], zone: ZoneInfo, context: dict[str, Any]
 ) -> HttpResponse:
     asked = timeline.parse_filter(request.GET)
-    start = timeline.position(request.GET.get("at", ""))
+    start = timeline.parse_position(request.GET.get("at", ""))
     with_bills = {one.pk for one in connections if may_view_bills(request.user, one)}
     offered = {entity for one in connections for entity in one.connector.entities()}
     choices = {
@@ -50,7 +50,7 @@ def _history(
         "triggers": Trigger.choices,
         "kinds": timeline.KINDS.items(),
     }
-    page = timeline.page(connections, asked, start, zone, with_bills)
+    page = timeline.load_page(connections, asked, start, zone, with_bills)
     return render(
         request, "syncs/history.html", {**context, **choices, "asked": asked, "page": page, "is_first": start is None}
     )

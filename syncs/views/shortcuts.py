@@ -11,7 +11,7 @@ from packr.workspaces.models import TRIGGER_SYNC
 
 from ..models import SyncRun
 from ..status.entity_state import EntityState, sync_state
-from ..status.recent_runs import Row, state_rows
+from ..status.recent_runs import EntityRow, state_rows
 
 LARGEST_KEY = 2**63 - 1
 
@@ -26,7 +26,7 @@ def states_of(request: HttpRequest, connection: Connection) -> list[EntityState]
     return sync_state(connection, bills=may_view_bills(request.user, connection))
 
 
-def rows_of(request: HttpRequest, connection: Connection) -> list[Row]:
+def rows_of(request: HttpRequest, connection: Connection) -> list[EntityRow]:
     """A row of “latest run per table” for each of them."""
     return state_rows({connection.pk: states_of(request, connection)})[connection.pk]
 
