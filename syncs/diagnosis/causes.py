@@ -1,15 +1,17 @@
-"""The vocabulary of a diagnosis: causes, remedies, and a finding with its message."""
+"""The vocabulary of a diagnosis: causes, findings and calls to action."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from enum import Enum, StrEnum, auto
+from enum import Enum, auto
 
 from integrations.entities import Entity
 from integrations.models import Connection
+from packr.workspaces.request_context import RequestContext
 
 from ..status.entity_state import EntityState
 
 
-class Cause(Enum):
+class StaleCause(Enum):
     """Why data is not newer. Of several causes of one entity, the one that comes first here is reported first."""
 
     UNMAPPED = auto()
@@ -42,30 +44,25 @@ class Cause(Enum):
 
 
 # Problems of Packr itself. A diagnosis reports each once, not once per connection.
-INTERNAL_CAUSES = (Cause.NO_WORKER, Cause.NO_PLAN)
+INTERNAL_CAUSES = (StaleCause.NO_WORKER, StaleCause.NO_PLAN)
 
 
-class Remedy(StrEnum):
-    """What resolves a cause; `remedies.call_to_action` turns it into a button for each person."""
+@dataclass(frozen=True, slots=True)
+class CallToAction:
+    """An advice, and the label and address of its button. `asks_admin`: the button asks an admin for a sync."""
 
-    CONNECT = "connect"
-    MAP = "map"
-    RECONNECT = "reconnect"
-    SWITCH_ON = "switch_on"
-    SYNC = "sync"
-    WATCH = "watch"
-    REVIEW = "review"
-    REJECTED = "rejected"
-    CONNECTION = "connection"
-    SUPPORT = "support"
+    advice: str
+    label: str
+    url: str
+    asks_admin: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
     """One cause and its message: what happened, what it means for the person, what happens next automatically."""
 
-    cause: Cause
-    remedy: Remedy
+    cause: StaleCause
+    remedy: "Remedy"
     happened: str
     meaning: str
     next_step: str
@@ -80,4 +77,11 @@ class Finding:
     @property
     def is_expected(self) -> bool:
         """Whether nothing is wrong: newer data is simply not due yet."""
-        return self.cause == Cause.NOT_DUE
+        return self.cause == StaleCause.NOT_DUE
+
+    def call_to_action(self, context: RequestContext) -> CallToAction:
+        """Return what the person can do about it."""
+        return self.remedy(self, context)
+
+
+Remedy = Callable[[Finding, RequestContext], CallToAction]

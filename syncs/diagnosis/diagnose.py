@@ -12,11 +12,12 @@ from packr.workspaces.request_context import RequestContext
 
 from ..status.freshness import WORST_FIRST
 from ..status.page_status import page_status
-from .causes import INTERNAL_CAUSES, Cause, Finding, Remedy
+from . import remedies
+from .causes import INTERNAL_CAUSES, Finding, StaleCause
 from .facts import EntityFacts, Facts
 from .rules import find_connection_causes, find_entity_causes
 
-CAUSES = list(Cause)
+CAUSES = list(StaleCause)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,14 +81,14 @@ def _rank(finding: Finding) -> tuple[int, int]:
     if finding.state:
         severity = WORST_FIRST.index(finding.state.freshness)
     else:
-        severity = 0 if finding.cause in (Cause.UNMAPPED, Cause.NOT_CONNECTED) else len(WORST_FIRST)
+        severity = 0 if finding.cause in (StaleCause.UNMAPPED, StaleCause.NOT_CONNECTED) else len(WORST_FIRST)
     return severity, CAUSES.index(finding.cause)
 
 
 def _unknown(entity: Entity) -> Finding:
     return Finding(
-        Cause.UNKNOWN,
-        Remedy.SUPPORT,
+        StaleCause.UNKNOWN,
+        remedies.contact_support,
         f"Packr found no reason why {entity.label.lower()} should be out of date.",
         "Contact support if they are.",
         "",

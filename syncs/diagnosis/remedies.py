@@ -1,32 +1,15 @@
-"""The call to action for each remedy: what a person can do, and where the button leads with their permissions."""
+"""The remedies: what a person can do about a finding, and where the button leads with their permissions."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from urllib.parse import urlencode
 
 from django.urls import reverse
 
 from packr.workspaces.request_context import RequestContext
 
-from .causes import Cause, Finding, Remedy
+from .causes import CallToAction, Finding, StaleCause
 
 
-@dataclass(frozen=True, slots=True)
-class CallToAction:
-    """An advice, and the label and address of its button. `asks_admin`: the button asks an admin for a sync."""
-
-    advice: str
-    label: str
-    url: str
-    asks_admin: bool = False
-
-
-def call_to_action(finding: Finding, context: RequestContext) -> CallToAction:
-    """Return what the person can do about a finding."""
-    return CALLS_TO_ACTION[finding.remedy](finding, context)
-
-
-def _connect(finding: Finding, context: RequestContext) -> CallToAction:
+def connect(finding: Finding, context: RequestContext) -> CallToAction:
     if not context.may_manage:
         advice = "An admin of this workspace can connect it."
         return CallToAction(advice, "See who can connect it", reverse("integrations"))
@@ -36,22 +19,22 @@ def _connect(finding: Finding, context: RequestContext) -> CallToAction:
     return CallToAction("Connect your WMS.", "Connect your WMS", reverse("catalogue"))
 
 
-def _map(finding: Finding, context: RequestContext) -> CallToAction:
+def open_mapping(finding: Finding, context: RequestContext) -> CallToAction:
     if not context.may_manage:
-        verb = "link it" if finding.cause == Cause.UNMAPPED else "change the mapping"
+        verb = "link it" if finding.cause == StaleCause.UNMAPPED else "change the mapping"
         return CallToAction(f"An admin can {verb}.", "Open mapping", reverse("brands"))
     url = reverse("brand", args=[context.brand.pk]) if context.brand else reverse("brands")
     return CallToAction("Link the brand’s own account.", "Open mapping", url)
 
 
-def _reconnect(finding: Finding, context: RequestContext) -> CallToAction:
+def reconnect(finding: Finding, context: RequestContext) -> CallToAction:
     if not context.may_manage or not finding.connection:
         return CallToAction("A workspace admin can reconnect.", "See the connection", _status_url(finding))
     url = reverse("reconnect", args=[finding.connection.pk])
     return CallToAction("Reconnect with a working login.", "Reconnect", url)
 
 
-def _switch_on(finding: Finding, context: RequestContext) -> CallToAction:
+def switch_on(finding: Finding, context: RequestContext) -> CallToAction:
     if not context.may_manage or not finding.connection:
         advice = "A workspace admin can change it in Sync Settings."
         return CallToAction(advice, "See the connection", _status_url(finding))
@@ -59,20 +42,20 @@ def _switch_on(finding: Finding, context: RequestContext) -> CallToAction:
     return CallToAction("Change it in Sync Settings.", "Open Sync Settings", url)
 
 
-def _sync(finding: Finding, context: RequestContext) -> CallToAction:
+def sync_now(finding: Finding, context: RequestContext) -> CallToAction:
     if not context.may_sync or not finding.connection:
         return CallToAction("An admin can sync it now.", "Ask an admin", "", asks_admin=True)
     return CallToAction("You can sync it now.", "Sync now", _sync_url(finding, entity=finding.entity))
 
 
-def _watch(finding: Finding, context: RequestContext) -> CallToAction:
+def watch(finding: Finding, context: RequestContext) -> CallToAction:
     advice = "You don’t need to do anything."
     if not context.may_sync or not finding.state or not finding.state.run:
         return CallToAction(advice, "See the sync state", _status_url(finding))
     return CallToAction(advice, "Watch it", _sync_url(finding, run=finding.state.run.pk))
 
 
-def _review(finding: Finding, context: RequestContext) -> CallToAction:
+def review(finding: Finding, context: RequestContext) -> CallToAction:
     if not context.may_sync or not finding.state or not finding.state.run_to_review:
         advice = "An admin can release or reject the removals."
         return CallToAction(advice, "See the sync state", _status_url(finding))
@@ -80,19 +63,19 @@ def _review(finding: Finding, context: RequestContext) -> CallToAction:
     return CallToAction("Review the list, then release or reject the removals.", "See the list", url)
 
 
-def _see_rejected(finding: Finding, context: RequestContext) -> CallToAction:
+def see_rejected(finding: Finding, context: RequestContext) -> CallToAction:
     if not finding.state:
-        return _contact_support(finding, context)
+        return contact_support(finding, context)
     url = reverse("entity", args=[finding.state.connection.pk, finding.state.schedule.entity])
     return CallToAction("See which records, and why.", "See the records", f"{url}#rejected")
 
 
-def _see_connection(finding: Finding, context: RequestContext) -> CallToAction:
+def see_connection(finding: Finding, context: RequestContext) -> CallToAction:
     advice = "See the state of the connection. Refresh checks it again."
     return CallToAction(advice, "See the connection", _status_url(finding))
 
 
-def _contact_support(finding: Finding, context: RequestContext) -> CallToAction:
+def contact_support(finding: Finding, context: RequestContext) -> CallToAction:
     url = f"{reverse('help_contact')}?{urlencode({'entity': finding.entity})}"
     return CallToAction("If it lasts, contact support. Packr fills in what it found.", "Contact support", url)
 
@@ -106,17 +89,3 @@ def _status_url(finding: Finding) -> str:
     connection = finding.connection
     anchor = f"#connection-{connection.pk}" if connection and connection.is_live else ""
     return reverse("integrations") + anchor
-
-
-CALLS_TO_ACTION: dict[Remedy, Callable[[Finding, RequestContext], CallToAction]] = {
-    Remedy.CONNECT: _connect,
-    Remedy.MAP: _map,
-    Remedy.RECONNECT: _reconnect,
-    Remedy.SWITCH_ON: _switch_on,
-    Remedy.SYNC: _sync,
-    Remedy.WATCH: _watch,
-    Remedy.REVIEW: _review,
-    Remedy.REJECTED: _see_rejected,
-    Remedy.CONNECTION: _see_connection,
-    Remedy.SUPPORT: _contact_support,
-}

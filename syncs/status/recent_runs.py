@@ -50,8 +50,6 @@ def state_rows(states: Mapping[int, Sequence[EntityState]]) -> dict[int, list[En
         key: [EntityRow(state, runs[key, state.read_with or state.entity]) for state in each]
         for key, each in states.items()
     }
-        key: [EntityRow(one, runs[key, one.read_with or one.entity]) for one in each] for key, each in states.items()
-    }
 
 
 def recent_runs(wanted: Collection[EntityKey]) -> dict[EntityKey, list[SyncRun]]:

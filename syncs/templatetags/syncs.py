@@ -19,9 +19,8 @@ from integrations.models import Connection, Status
 from integrations.permissions import visible_entities
 from packr.workspaces.formatting import span
 from packr.workspaces.request_context import RequestContext
-from syncs.diagnosis.causes import Cause, Finding
+from syncs.diagnosis.causes import CallToAction, Finding, StaleCause
 from syncs.diagnosis.diagnose import Diagnosis, diagnose
-from syncs.diagnosis.remedies import CallToAction, call_to_action
 from syncs.models import ACTIVE, EntitySchedule, SyncRequest, SyncRun, Trigger
 from syncs.status.entity_state import EntityState, sync_state, worst
 from syncs.status.freshness import BEHIND, Freshness
@@ -53,7 +52,7 @@ FRESHNESS = {
     Freshness.OFF: ("no-symbol", "neutral"),
     Freshness.NOT_OFFERED: ("minus-circle", "neutral"),
 }
-GRAVE = (Cause.CREDENTIALS, Cause.NO_WORKER)
+GRAVE = (StaleCause.CREDENTIALS, StaleCause.NO_WORKER)
 UPCOMING = 3
 RUN_LABELS = {
     "everything": "Run full sync",
@@ -193,7 +192,7 @@ def groups(connection: Connection) -> list[tuple[str, str]]:
 @register.simple_tag(takes_context=True, name="call_to_action")
 def finding_call_to_action(context: Context, finding: Finding) -> CallToAction:
     """Return what the person can do about a finding."""
-    return call_to_action(finding, context["place"])
+    return finding.call_to_action(context["place"])
 
 
 @register.filter

@@ -537,7 +537,7 @@ def looks(monkeypatch, settings):
     settings.WEB_WATCHES_EVERY = timedelta(minutes=1)
     seconds = [100.0]
     made = []
-    monkeypatch.setattr(web_trigger, "throttle", web_trigger.Throttle())
+    monkeypatch.setattr(web_trigger, "_last_check", None)
     monkeypatch.setattr(web_trigger, "time", SimpleNamespace(monotonic=lambda: seconds[0]))
     monkeypatch.setattr(watchdog, "check", lambda every: made.append(every))
     return SimpleNamespace(seconds=seconds, made=made)
@@ -563,7 +563,7 @@ def test_a_request_does_not_fail_by_the_watchdog(client, db, looks, monkeypatch)
 def test_a_request_really_looks(client, clock, house, settings, monkeypatch):
     """From the web to an incident, with no worker anywhere."""
     settings.WEB_WATCHES_EVERY = timedelta(minutes=1)
-    monkeypatch.setattr(web_trigger, "throttle", web_trigger.Throttle())
+    monkeypatch.setattr(web_trigger, "_last_check", None)
     clock.shift(120)
     client.get("/healthz")
     assert episodes() == [(Problem.NO_WORKER, "", False)]

@@ -15,9 +15,8 @@ from integrations.models import Connection, Status
 from packr.warehouse.models import Order
 from packr.workspaces.models import Workspace
 from packr.workspaces.request_context import RequestContext
-from syncs.diagnosis.causes import Cause
+from syncs.diagnosis.causes import CallToAction, StaleCause
 from syncs.diagnosis.diagnose import diagnose, overview
-from syncs.diagnosis.remedies import CallToAction, call_to_action
 from syncs.models import Beat, EntitySchedule, Lane, State, SyncRun
 from syncs.process import heartbeats
 from tests.kit import factories as make
@@ -184,50 +183,50 @@ def nothing_known(world: World) -> None:
 
 
 INTEGRATIONS = "/settings/integrations/"
-ALONE: list[tuple[Seed, Cause, str, str]] = [
-    (unmapped, Cause.UNMAPPED, "No warehouse account is linked to Acme yet.", "Open mapping"),
-    (other_account, Cause.OTHER_ACCOUNT, "has no orders", "Open mapping"),
-    (not_connected, Cause.NOT_CONNECTED, "No WMS is connected.", "Connect your WMS"),
-    (disconnected, Cause.DISCONNECTED, "Sandbox was disconnected", "Connect again"),
-    (not_offered, Cause.NOT_OFFERED, "The WMS has no orders.", "Open Sync Settings"),
-    (switched_off, Cause.OFF, "switched off. Not needed.", "Open Sync Settings"),
-    (refused, Cause.CREDENTIALS, "Trackstar rejected the login at", "Reconnect"),
-    (no_worker, Cause.NO_WORKER, "Packr has not run any syncs since", "Contact support"),
-    (no_plan, Cause.NO_PLAN, "has not scheduled any syncs since", "Sync now"),
-    (paused, Cause.PAUSED, "is paused until", "Sync now"),
-    (forbidden, Cause.FORBIDDEN, "The account may not read orders.", "Open Sync Settings"),
-    (held, Cause.REVIEW, "40 orders are missing in Trackstar", "See the list"),
-    (limited, Cause.LIMITED, "Trackstar is limiting requests.", "Watch it"),
-    (unreachable, Cause.UNREACHABLE, "Trackstar does not respond.", "See the connection"),
-    (unreachable_and_waiting, Cause.UNREACHABLE, "Trackstar does not respond.", "See the connection"),
-    (stuck, Cause.STUCK, "was interrupted: its worker stopped at", "Contact support"),
-    (first_sync, Cause.FIRST_SYNC, "The first sync of orders started", "Watch it"),
-    (running, Cause.RUNNING, "Dana started a sync of orders", "Watch it"),
-    (queued, Cause.QUEUED, "is queued behind products", "Watch it"),
-    (contract, Cause.FAILED, "sent a web page instead of data", "Sync now"),
-    (ours, Cause.OURS, "because of an error in Packr", "Contact support"),
-    (empty_list, Cause.EMPTY_LIST, "sent an empty list of orders", "Sync now"),
-    (cancelled, Cause.CANCELLED, "was cancelled by Dana", "Sync now"),
-    (overdue, Cause.OVERDUE, "and has not started", "Sync now"),
-    (source, Cause.SOURCE, "but Trackstar provided data as of", "See the connection"),
-    (rejected, Cause.REJECTED, "Packr rejected 3 of 1,215 records in the last sync", "See the records"),
-    (not_due, Cause.NOT_DUE, "read everything as of", "Sync now"),
-    (nothing_known, Cause.UNKNOWN, "Packr found no reason", "Sync now"),
+ALONE: list[tuple[Seed, StaleCause, str, str]] = [
+    (unmapped, StaleCause.UNMAPPED, "No warehouse account is linked to Acme yet.", "Open mapping"),
+    (other_account, StaleCause.OTHER_ACCOUNT, "has no orders", "Open mapping"),
+    (not_connected, StaleCause.NOT_CONNECTED, "No WMS is connected.", "Connect your WMS"),
+    (disconnected, StaleCause.DISCONNECTED, "Sandbox was disconnected", "Connect again"),
+    (not_offered, StaleCause.NOT_OFFERED, "The WMS has no orders.", "Open Sync Settings"),
+    (switched_off, StaleCause.OFF, "switched off. Not needed.", "Open Sync Settings"),
+    (refused, StaleCause.CREDENTIALS, "Trackstar rejected the login at", "Reconnect"),
+    (no_worker, StaleCause.NO_WORKER, "Packr has not run any syncs since", "Contact support"),
+    (no_plan, StaleCause.NO_PLAN, "has not scheduled any syncs since", "Sync now"),
+    (paused, StaleCause.PAUSED, "is paused until", "Sync now"),
+    (forbidden, StaleCause.FORBIDDEN, "The account may not read orders.", "Open Sync Settings"),
+    (held, StaleCause.REVIEW, "40 orders are missing in Trackstar", "See the list"),
+    (limited, StaleCause.LIMITED, "Trackstar is limiting requests.", "Watch it"),
+    (unreachable, StaleCause.UNREACHABLE, "Trackstar does not respond.", "See the connection"),
+    (unreachable_and_waiting, StaleCause.UNREACHABLE, "Trackstar does not respond.", "See the connection"),
+    (stuck, StaleCause.STUCK, "was interrupted: its worker stopped at", "Contact support"),
+    (first_sync, StaleCause.FIRST_SYNC, "The first sync of orders started", "Watch it"),
+    (running, StaleCause.RUNNING, "Dana started a sync of orders", "Watch it"),
+    (queued, StaleCause.QUEUED, "is queued behind products", "Watch it"),
+    (contract, StaleCause.FAILED, "sent a web page instead of data", "Sync now"),
+    (ours, StaleCause.OURS, "because of an error in Packr", "Contact support"),
+    (empty_list, StaleCause.EMPTY_LIST, "sent an empty list of orders", "Sync now"),
+    (cancelled, StaleCause.CANCELLED, "was cancelled by Dana", "Sync now"),
+    (overdue, StaleCause.OVERDUE, "and has not started", "Sync now"),
+    (source, StaleCause.SOURCE, "but Trackstar provided data as of", "See the connection"),
+    (rejected, StaleCause.REJECTED, "Packr rejected 3 of 1,215 records in the last sync", "See the records"),
+    (not_due, StaleCause.NOT_DUE, "read everything as of", "Sync now"),
+    (nothing_known, StaleCause.UNKNOWN, "Packr found no reason", "Sync now"),
 ]
-TOGETHER: list[tuple[Seed, Seed, Cause]] = [
-    (refused, contract, Cause.CREDENTIALS),
-    (no_worker, overdue, Cause.NO_WORKER),
-    (no_worker, limited, Cause.NO_WORKER),
-    (switched_off, refused, Cause.OFF),
-    (unmapped, refused, Cause.UNMAPPED),
-    (unreachable, limited, Cause.LIMITED),
-    (paused, contract, Cause.PAUSED),
-    (contract, running, Cause.RUNNING),
-    (rejected, held, Cause.REVIEW),
-    (cancelled, overdue, Cause.CANCELLED),
-    (refused, no_worker, Cause.CREDENTIALS),
-    (no_plan, overdue, Cause.NO_PLAN),
-    (forbidden, no_worker, Cause.NO_WORKER),
+TOGETHER: list[tuple[Seed, Seed, StaleCause]] = [
+    (refused, contract, StaleCause.CREDENTIALS),
+    (no_worker, overdue, StaleCause.NO_WORKER),
+    (no_worker, limited, StaleCause.NO_WORKER),
+    (switched_off, refused, StaleCause.OFF),
+    (unmapped, refused, StaleCause.UNMAPPED),
+    (unreachable, limited, StaleCause.LIMITED),
+    (paused, contract, StaleCause.PAUSED),
+    (contract, running, StaleCause.RUNNING),
+    (rejected, held, StaleCause.REVIEW),
+    (cancelled, overdue, StaleCause.CANCELLED),
+    (refused, no_worker, StaleCause.CREDENTIALS),
+    (no_plan, overdue, StaleCause.NO_PLAN),
+    (forbidden, no_worker, StaleCause.NO_WORKER),
 ]
 
 
@@ -242,7 +241,7 @@ def leads(client: Client, found: CallToAction) -> bool:
 
 @pytest.mark.parametrize(("seed", "cause", "words", "label"), ALONE, ids=[one[0].__name__ for one in ALONE])
 def test_the_top_cause_is_right_and_its_button_leads_to_the_cure(
-    admin: Client, world: World, seed: Seed, cause: Cause, words: str, label: str
+    admin: Client, world: World, seed: Seed, cause: StaleCause, words: str, label: str
 ) -> None:
     """M3, P57."""
     seed(world)
@@ -250,7 +249,7 @@ def test_the_top_cause_is_right_and_its_button_leads_to_the_cure(
     top = diagnose(place, ORDERS, thorough=True).top
     assert top.cause == cause
     assert words in top.message
-    found = call_to_action(top, place)
+    found = top.call_to_action(place)
     assert found.label == label
     assert not found.asks_admin
     assert leads(admin, found)
@@ -261,14 +260,14 @@ def test_the_top_cause_is_right_and_its_button_leads_to_the_cure(
 
 @pytest.mark.parametrize(("seed", "cause", "words", "label"), ALONE, ids=[one[0].__name__ for one in ALONE])
 def test_a_member_reads_the_same_cause_and_is_led_where_they_may_go(
-    member: Client, world: World, seed: Seed, cause: Cause, words: str, label: str
+    member: Client, world: World, seed: Seed, cause: StaleCause, words: str, label: str
 ) -> None:
     """D1, D2: instead of a trigger they ask an admin."""
     seed(world)
     place = world.place(admin=False)
     top = diagnose(place, ORDERS, thorough=True).top
     assert top.cause == cause
-    found = call_to_action(top, place)
+    found = top.call_to_action(place)
     assert found.asks_admin == (label == "Sync now")
     if not found.asks_admin:
         assert leads(member, found)
@@ -282,7 +281,7 @@ def test_a_member_reads_the_same_cause_and_is_led_where_they_may_go(
     ("one", "other", "cause"), TOGETHER, ids=[f"{one.__name__}-{other.__name__}" for one, other, _ in TOGETHER]
 )
 def test_of_two_causes_at_once_the_one_to_begin_with_comes_first(
-    world: World, one: Seed, other: Seed, cause: Cause
+    world: World, one: Seed, other: Seed, cause: StaleCause
 ) -> None:
     """M3: and the other is told as well, where it still says something."""
     one(world)
@@ -297,9 +296,13 @@ def test_of_several_connections_the_one_whose_data_is_worst_comes_first(world: W
     contract(world)
     make.connection(world.workspace, "Old", status=Status.DISCONNECTED, disconnected_at=ago(days=9))
     found = diagnose(world.place(), ORDERS)
-    assert [finding.cause for finding in found.findings] == [Cause.FAILED, Cause.UNREACHABLE, Cause.DISCONNECTED]
+    assert [finding.cause for finding in found.findings] == [
+        StaleCause.FAILED,
+        StaleCause.UNREACHABLE,
+        StaleCause.DISCONNECTED,
+    ]
     assert "Trackstar (Other) does not respond." in found.others[0].message
-    assert diagnose(world.place(), ORDERS, other.pk).top.cause == Cause.UNREACHABLE
+    assert diagnose(world.place(), ORDERS, other.pk).top.cause == StaleCause.UNREACHABLE
 
 
 def test_asking_costs_the_same_however_much_there_is(world: World) -> None:
