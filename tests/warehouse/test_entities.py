@@ -133,6 +133,10 @@ def test_what_a_brand_sees_of_each_entity(connection: Any) -> None:
 def seen(place: RequestContext, model: type[models.Mirrored]) -> set[str]:
     """The ids a place sees of a table; as a list reads it and as a page of one row does."""
     rows: Any = model._default_manager
-    listed = [row.external_id for part in visibility.parts(place, model) for row in part.of(model)]
+    listed = [
+        row.external_id
+        for scope in visibility.split_scopes(place, model)
+        for row in rows.filter(scope.condition(model), removed_at=None)
+    ]
     assert sorted(listed) == sorted(visibility.seen_by(rows.all(), place).values_list("external_id", flat=True))
     return set(listed)
