@@ -1,7 +1,7 @@
-"""How each entity's records lie in the mirror: its model, its columns, its sets of lines."""
+"""The tables of the mirror: each entity's model, columns and lines."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from operator import attrgetter
 from typing import Any
@@ -18,12 +18,12 @@ from .. import models
 from ..models import Mirrored
 
 Columns = dict[str, Any]
-LONGEST_TEXT = 500  # PostgreSQL refuses index entries of more than 2,704 bytes
+MAX_TEXT_LENGTH = 500  # PostgreSQL refuses index entries of more than 2,704 bytes
 
 
 @dataclass(frozen=True)
 class Lines:
-    """A set of rows that is replaced whole with its parent. `rows` makes their columns, in order."""
+    """A table of lines, which are replaced as a set with their parent. `rows` returns their values, by column."""
 
     model: type[Model]
     parent: str
@@ -33,9 +33,9 @@ class Lines:
 
 @dataclass(frozen=True)
 class Table:
-    """Where the records of one entity go.
+    """The table of an entity's records.
 
-    `copied` are columns that have the record's own value under the record's own name; `derived` makes the others.
+    `copied` columns hold the record's value of the same name; `derived` returns the others, `derived_names`.
     """
 
     entity: Entity
@@ -43,7 +43,7 @@ class Table:
     copied: tuple[str, ...]
     derived: Callable[[Any], Columns] = lambda record: {}
     derived_names: tuple[str, ...] = ()
-    lines: tuple[Lines, ...] = field(default=())
+    lines: tuple[Lines, ...] = ()
 
     @cached_property
     def own(self) -> tuple[str, ...]:
@@ -59,20 +59,28 @@ class Table:
         return attrgetter(*self.copied)
 
     def columns(self, record: Record) -> list[Any]:
-        """The values of the `own` columns."""
+        """Return the values of the `own` columns."""
         values = [*self._copies(record)]
         if self.derived_names:
             derived = self.derived(record)
             values += [derived[name] for name in self.derived_names]
-        # A loop of its own and not `_value`: a first sync comes by here millions of times.
-        return [value[:LONGEST_TEXT] if type(value) is str else None if value is UNSET else value for value in values]
+        return _to_cells(values)
 
 
-def _value(value: Any) -> Any:
-    """A value as its column holds it: a text at most so long that PostgreSQL can index it. `record` has it whole."""
-    if isinstance(value, str):
-        return value[:LONGEST_TEXT]
-    return None if value is UNSET else value
+def _to_cells(values: Iterable[Any]) -> list[Any]:
+    """Return values as columns hold them: texts cut so that PostgreSQL can index them. The record keeps them whole."""
+    return [value[:MAX_TEXT_LENGTH] if type(value) is str else None if value is UNSET else value for value in values]
+
+
+def _item_lines(model: type[Model], parent: str, *attributes: str, **renamed: str) -> Lines:
+    """Return the table of a record's `line_items`. `renamed` are columns named unlike the line's attribute."""
+    values = attrgetter(*attributes, *renamed.values())
+
+    def rows(record: Any) -> Iterable[tuple[Any, ...]]:
+        for position, line in enumerate(record.line_items or (), 1):
+            yield position, *_to_cells(values(line))
+
+    return Lines(model, parent, ("position", *attributes, *renamed), rows)
 
 
 def _order_columns(order: records.Order) -> Columns:
@@ -84,11 +92,6 @@ def _order_columns(order: records.Order) -> Columns:
     }
 
 
-def _order_lines(order: records.Order) -> Iterable[tuple[Any, ...]]:
-    for position, line in enumerate(order.line_items or (), 1):
-        yield position, _value(line.sku), _value(line.product_id), line.quantity, line.unit_price
-
-
 def _supplier(inbound: records.InboundShipment) -> Columns:
     supplier = inbound.supplier_object
     if not isinstance(supplier, records.Supplier):
@@ -96,35 +99,11 @@ def _supplier(inbound: records.InboundShipment) -> Columns:
     return {"supplier_name": supplier.supplier_name or supplier.supplier_id}
 
 
-def _inbound_lines(inbound: records.InboundShipment) -> Iterable[tuple[Any, ...]]:
-    for position, line in enumerate(inbound.line_items or (), 1):
-        yield (
-            position,
-            _value(line.sku),
-            _value(line.inventory_item_id),
-            line.expected_quantity,
-            line.received_quantity,
-        )
-
-
-def _arrival(back: records.Return) -> Columns:
-    """A return has arrived when the last of its parcels has."""
-    shipments = back.shipments if isinstance(back.shipments, list) else []
+def _arrival(returned: records.Return) -> Columns:
+    """Return when the last of a return's shipments arrived; None until all have."""
+    shipments = returned.shipments if isinstance(returned.shipments, list) else []
     arrived = [shipment.arrived_date for shipment in shipments]
-    return {"arrived_at": max((one for one in arrived if one), default=None) if all(arrived) else None}
-
-
-def _return_lines(back: records.Return) -> Iterable[tuple[Any, ...]]:
-    for position, line in enumerate(back.line_items or (), 1):
-        yield (
-            position,
-            _value(line.sku),
-            _value(line.inventory_item_id),
-            line.expected_quantity,
-            line.received_quantity,
-            line.restocked_quantity,
-            _value(line.return_reason),
-        )
+    return {"arrived_at": max((date for date in arrived if date), default=None) if all(arrived) else None}
 
 
 def _levels(item: records.InventoryItem) -> Iterable[tuple[Any, ...]]:
@@ -150,14 +129,7 @@ TABLES: dict[Entity, Table] = {
             ),
             _order_columns,
             ("ship_to_name", "channel_name", "held"),
-            (
-                Lines(
-                    models.OrderLine,
-                    "order_id",
-                    ("position", "sku", "product_id", "quantity", "unit_price"),
-                    _order_lines,
-                ),
-            ),
+            (_item_lines(models.OrderLine, "order_id", "sku", "product_id", "quantity", "unit_price"),),
         ),
         Table(
             Entity.ORDER_SHIPMENTS,
@@ -196,11 +168,13 @@ TABLES: dict[Entity, Table] = {
             _supplier,
             ("supplier_name",),
             (
-                Lines(
+                _item_lines(
                     models.InboundLine,
                     "inbound_shipment_id",
-                    ("position", "sku", "inventory_item_id", "expected_quantity", "received_quantity"),
-                    _inbound_lines,
+                    "sku",
+                    "inventory_item_id",
+                    "expected_quantity",
+                    "received_quantity",
                 ),
             ),
         ),
@@ -212,19 +186,15 @@ TABLES: dict[Entity, Table] = {
             _arrival,
             ("arrived_at",),
             (
-                Lines(
+                _item_lines(
                     models.ReturnLine,
                     "sent_back_id",
-                    (
-                        "position",
-                        "sku",
-                        "inventory_item_id",
-                        "expected_quantity",
-                        "received_quantity",
-                        "restocked_quantity",
-                        "reason",
-                    ),
-                    _return_lines,
+                    "sku",
+                    "inventory_item_id",
+                    "expected_quantity",
+                    "received_quantity",
+                    "restocked_quantity",
+                    reason="return_reason",
                 ),
             ),
         ),

@@ -1,7 +1,7 @@
 from django.db import models
 
 from .folding import Folded
-from .mirrored import PRESENT, ExternalId, Mirrored, Quantity, sorts
+from .mirrored import ExternalId, Mirrored, Quantity, newest, sorts
 
 
 class Bill(Mirrored):
@@ -16,12 +16,8 @@ class Bill(Mirrored):
 
     class Meta(Mirrored.Meta):
         indexes = [
-            models.Index(fields=["connection", "-created_at", "-id"], name="bills_newest_present", condition=PRESENT),
-            models.Index(
-                fields=["connection", "warehouse_customer_id", "-created_at", "-id"],
-                name="bills_of_customer",
-                condition=PRESENT,
-            ),
+            newest("bills_newest_present"),
+            newest("bills_of_customer", "warehouse_customer_id"),
             sorts("bills_by_charge", Folded("charge_type")),
             sorts("bills_by_cause", Folded("object_id")),
             sorts("bills_by_amount", "amount"),

@@ -1,7 +1,7 @@
 from django.db import models
 
 from .folding import Folded
-from .mirrored import PRESENT, Line, Mirrored, Quantity, feeds, sorts
+from .mirrored import ItemLine, Mirrored, Quantity, feeds, newest, sorts
 
 
 class InboundShipment(Mirrored):
@@ -18,28 +18,12 @@ class InboundShipment(Mirrored):
     class Meta(Mirrored.Meta):
         indexes = [
             feeds("inbound_by_change"),
-            models.Index(fields=["connection", "-created_at", "-id"], name="inbound_newest_present", condition=PRESENT),
-            models.Index(
-                fields=["connection", "warehouse_customer_id", "-created_at", "-id"],
-                name="inbound_of_customer",
-                condition=PRESENT,
-            ),
-            models.Index(
-                fields=["connection", "status", "-created_at", "-id"], name="inbound_of_status", condition=PRESENT
-            ),
-            models.Index(
-                fields=["connection", "kind", "-created_at", "-id"], name="inbound_of_kind", condition=PRESENT
-            ),
-            models.Index(
-                fields=["connection", "warehouse_id", "-created_at", "-id"],
-                name="inbound_of_warehouse",
-                condition=PRESENT,
-            ),
-            models.Index(
-                fields=["connection", "supplier_name", "-created_at", "-id"],
-                name="inbound_of_supplier",
-                condition=PRESENT,
-            ),
+            newest("inbound_newest_present"),
+            newest("inbound_of_customer", "warehouse_customer_id"),
+            newest("inbound_of_status", "status"),
+            newest("inbound_of_kind", "kind"),
+            newest("inbound_of_warehouse", "warehouse_id"),
+            newest("inbound_of_supplier", "supplier_name"),
             sorts("inbound_by_number", Folded("purchase_order_number")),
             sorts("inbound_by_supplier", Folded("supplier_name")),
             sorts("inbound_by_expected", "expected_arrival_date"),
@@ -49,21 +33,15 @@ class InboundShipment(Mirrored):
         return self.purchase_order_number or self.external_id
 
 
-class InboundLine(Line):
+class InboundLine(ItemLine):
     """A line of an inbound shipment; replaced as a set with it."""
 
     inbound_shipment = models.ForeignKey(
         InboundShipment, on_delete=models.CASCADE, db_constraint=False, related_name="lines"
     )
-    position = models.PositiveIntegerField()
-    sku = models.TextField("SKU", null=True)
     inventory_item_id = models.TextField(null=True)
     expected_quantity = Quantity("expected")
     received_quantity = Quantity("received")
 
-    class Meta:
-        ordering = ["position"]
+    class Meta(ItemLine.Meta):
         indexes = [models.Index("connection", Folded("sku"), "inbound_shipment", name="inbound_lines_by_sku")]
-
-    def __str__(self) -> str:
-        return self.sku or f"line {self.position}"

@@ -53,6 +53,11 @@ def sorts(name: str, column: str | Transform) -> models.Index:
     return models.Index("connection", column, "id", name=name, condition=PRESENT)
 
 
+def newest(name: str, *fields: str) -> models.Index:
+    """Return the index of a list sorted by creation, newest first, within these fields."""
+    return models.Index(fields=["connection", *fields, "-created_at", "-id"], name=name, condition=PRESENT)
+
+
 def feeds(name: str) -> models.Index:
     """The index of what changed since some change, removed rows included."""
     return models.Index(fields=["connection", "change_no", "id"], name=name)
@@ -116,3 +121,17 @@ class Line(models.Model):
 
     class Meta:
         abstract = True
+
+
+class ItemLine(Line):
+    """A numbered line with a SKU."""
+
+    position = models.PositiveIntegerField()
+    sku = models.TextField("SKU", null=True)
+
+    class Meta:
+        abstract = True
+        ordering = ["position"]
+
+    def __str__(self) -> str:
+        return self.sku or f"line {self.position}"

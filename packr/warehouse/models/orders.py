@@ -2,7 +2,7 @@ from django.db import models
 from django.db.models import Q
 
 from .folding import Folded
-from .mirrored import PRESENT, ExternalId, Line, Mirrored, Quantity, feeds, sorts
+from .mirrored import PRESENT, ExternalId, ItemLine, Mirrored, Quantity, feeds, newest, sorts
 
 # What has not left the warehouse yet, or not all of it.
 TO_SHIP = ("open", "confirmed", "processing", "picked", "packed", "partially_fulfilled", "backordered", "exception")
@@ -24,23 +24,11 @@ class Order(Mirrored):
     class Meta(Mirrored.Meta):
         indexes = [
             feeds("orders_by_change"),
-            models.Index(fields=["connection", "-created_at", "-id"], name="orders_newest_present", condition=PRESENT),
-            models.Index(
-                fields=["connection", "warehouse_customer_id", "-created_at", "-id"],
-                name="orders_of_customer",
-                condition=PRESENT,
-            ),
-            models.Index(
-                fields=["connection", "status", "-created_at", "-id"], name="orders_of_status", condition=PRESENT
-            ),
-            models.Index(
-                fields=["connection", "channel_name", "-created_at", "-id"], name="orders_of_channel", condition=PRESENT
-            ),
-            models.Index(
-                fields=["connection", "warehouse_id", "-created_at", "-id"],
-                name="orders_of_warehouse",
-                condition=PRESENT,
-            ),
+            newest("orders_newest_present"),
+            newest("orders_of_customer", "warehouse_customer_id"),
+            newest("orders_of_status", "status"),
+            newest("orders_of_channel", "channel_name"),
+            newest("orders_of_warehouse", "warehouse_id"),
             models.Index(
                 fields=["connection", "-created_at", "-id"], name="orders_on_hold", condition=PRESENT & Q(held=True)
             ),
@@ -60,22 +48,16 @@ class Order(Mirrored):
         return self.order_number or self.external_id
 
 
-class OrderLine(Line):
+class OrderLine(ItemLine):
     """A line of an order. Lines have no id of their own; they are replaced as a set with their order."""
 
     order = models.ForeignKey(Order, on_delete=models.CASCADE, db_constraint=False, related_name="lines")
-    position = models.PositiveIntegerField()
-    sku = models.TextField("SKU", null=True)
     product_id = models.TextField(null=True)
     quantity = Quantity()
     unit_price = Quantity()
 
-    class Meta:
-        ordering = ["position"]
+    class Meta(ItemLine.Meta):
         indexes = [models.Index("connection", Folded("sku"), "order", name="order_lines_by_sku")]
-
-    def __str__(self) -> str:
-        return self.sku or f"line {self.position}"
 
 
 class OrderShipment(Mirrored):
@@ -90,12 +72,8 @@ class OrderShipment(Mirrored):
     class Meta(Mirrored.Meta):
         indexes = [
             models.Index(fields=["connection", "order_id"], name="shipments_of_order"),
-            models.Index(
-                fields=["connection", "-created_at", "-id"], name="shipments_newest_present", condition=PRESENT
-            ),
-            models.Index(
-                fields=["connection", "status", "-created_at", "-id"], name="shipments_of_status", condition=PRESENT
-            ),
+            newest("shipments_newest_present"),
+            newest("shipments_of_status", "status"),
             sorts("shipments_by_number", Folded("shipment_id")),
             sorts("shipments_by_shipped", "shipped_date"),
         ]

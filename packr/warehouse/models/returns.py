@@ -1,7 +1,7 @@
 from django.db import models
 
 from .folding import Folded
-from .mirrored import PRESENT, ExternalId, Line, Mirrored, Quantity, sorts
+from .mirrored import ExternalId, ItemLine, Mirrored, Quantity, newest, sorts
 
 
 class Return(Mirrored):
@@ -14,15 +14,9 @@ class Return(Mirrored):
 
     class Meta(Mirrored.Meta):
         indexes = [
-            models.Index(fields=["connection", "-created_at", "-id"], name="returns_newest_present", condition=PRESENT),
-            models.Index(
-                fields=["connection", "warehouse_customer_id", "-created_at", "-id"],
-                name="returns_of_customer",
-                condition=PRESENT,
-            ),
-            models.Index(
-                fields=["connection", "status", "-created_at", "-id"], name="returns_of_status", condition=PRESENT
-            ),
+            newest("returns_newest_present"),
+            newest("returns_of_customer", "warehouse_customer_id"),
+            newest("returns_of_status", "status"),
             models.Index(fields=["connection", "order_id"], name="returns_of_order"),
             sorts("returns_by_number", Folded("external_id")),
             sorts("returns_by_arrival", "arrived_at"),
@@ -32,22 +26,16 @@ class Return(Mirrored):
         return str(self.external_id)
 
 
-class ReturnLine(Line):
+class ReturnLine(ItemLine):
     """A line of a return; replaced as a set with it."""
 
     # Not `return`, which Python keeps for itself.
     sent_back = models.ForeignKey(Return, on_delete=models.CASCADE, db_constraint=False, related_name="lines")
-    position = models.PositiveIntegerField()
-    sku = models.TextField("SKU", null=True)
     inventory_item_id = models.TextField(null=True)
     expected_quantity = Quantity("expected")
     received_quantity = Quantity("received")
     restocked_quantity = Quantity("restocked")
     reason = models.TextField(null=True)
 
-    class Meta:
-        ordering = ["position"]
+    class Meta(ItemLine.Meta):
         indexes = [models.Index("connection", Folded("sku"), "sent_back", name="return_lines_by_sku")]
-
-    def __str__(self) -> str:
-        return self.sku or f"line {self.position}"

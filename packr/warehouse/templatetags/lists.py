@@ -8,8 +8,10 @@ from django.urls import reverse
 from django.utils.http import urlencode
 
 from integrations.permissions import is_visible
+from packr.warehouse.lists.base import Column, Screen, Sort
+from packr.warehouse.lists.filters import Filter
 from packr.warehouse.lists.listing import ListPage, ListQuery
-from packr.warehouse.lists.screens import BY_NAME, Column, Filter, Screen, Sort
+from packr.warehouse.lists.screens import BY_NAME
 from packr.warehouse.models import SavedView
 
 register = template.Library()

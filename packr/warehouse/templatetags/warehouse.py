@@ -17,7 +17,8 @@ from django.utils.safestring import SafeString, mark_safe
 
 from integrations.entities import Entity
 from integrations.models import Connection
-from packr.warehouse.lists.screens import BY_NAME, Column
+from packr.warehouse.lists.base import Column
+from packr.warehouse.lists.screens import BY_NAME
 from packr.warehouse.mirror.schema import TABLES
 from packr.warehouse.models import Mirrored, Override
 from packr.warehouse.models.overrides import OverrideState

@@ -22,8 +22,8 @@ from packr.workspaces.views import by_htmx, signed_in
 
 from ..actions import ActionStatus, field_choices
 from ..actions.status import STATUS_LABELS, with_status
+from ..lists.base import PER_PAGE
 from ..lists.csv_export import BYTE_ORDER_MARK, Lines, cell
-from ..lists.screens import PER_PAGE
 from ..mirror.schema import TABLES
 from ..visibility import connections, known_connections, seen_by
 from .action_parts import RecordedAction, row_marks, with_rows

@@ -11,7 +11,7 @@ from packr.workspaces.views import signed_in
 
 from .. import overrides
 from ..lists import csv_export, listing
-from ..lists.screens import Screen
+from ..lists.base import Screen
 from .action_parts import create_button, row_marks
 
 

@@ -10,7 +10,7 @@ from django.views.decorators.http import require_safe
 from packr.workspaces.request_context import RequestContext, request_context
 from packr.workspaces.views import signed_in
 
-from ..lists import screens
+from ..lists.transaction_screens import INVENTORY
 from ..models import (
     Customer,
     InboundShipment,
@@ -112,7 +112,7 @@ def inventory_item(request: HttpRequest, pk: int) -> HttpResponse:
     warehouse_ids = [one.warehouse_id for one in levels] + [one["warehouse_id"] for one in (*lots, *locations)]
     shown = {
         "item": found,
-        "columns": screens.INVENTORY.meanings,
+        "columns": INVENTORY.meanings,
         "levels": levels,
         "lots": lots,
         "locations": locations,

@@ -16,8 +16,9 @@ from integrations.permissions import is_visible
 from packr.workspaces.request_context import RequestContext, request_context
 from packr.workspaces.views import sent, signed_in
 
+from ..lists.base import Screen
 from ..lists.listing import parse_query
-from ..lists.screens import BY_NAME, Screen
+from ..lists.screens import BY_NAME
 from ..models import SavedView
 
 MOST = 50  # of one person, of one screen

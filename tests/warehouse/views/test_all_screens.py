@@ -13,7 +13,8 @@ from django.urls import reverse
 from django.utils.timezone import now
 
 from packr.warehouse import models
-from packr.warehouse.lists.screens import SCREENS, Screen
+from packr.warehouse.lists.base import Screen
+from packr.warehouse.lists.screens import SCREENS
 from packr.workspaces.models import Membership
 from packr.workspaces.services import show_bills
 from tests.kit import factories as make

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from integrations.models import BrandMapping, Event, Status
 from packr.warehouse import brand_mapping
-from packr.warehouse.lists import listing, screens
+from packr.warehouse.lists import listing, transaction_screens
 from packr.warehouse.models import InboundShipment, InventoryItem, Order, OrderShipment, Product
 from packr.warehouse.visibility import seen_by
 from packr.workspaces.models import Brand
@@ -269,7 +269,12 @@ def test_an_account_that_another_brand_has_is_suggested_last(workspace: Any, con
 CUSTOMERS = ("a", "b", None)
 Change = tuple[int, int, str]
 CHANGES = st.lists(st.tuples(st.integers(0, 1), st.integers(0, 1), st.sampled_from(("", "a", "b"))), max_size=6)
-SCREENS = (screens.ORDERS, screens.INVENTORY, screens.INBOUND_SHIPMENTS, screens.PRODUCTS)
+SCREENS = (
+    transaction_screens.ORDERS,
+    transaction_screens.INVENTORY,
+    transaction_screens.INBOUND_SHIPMENTS,
+    transaction_screens.PRODUCTS,
+)
 
 
 @pytest.mark.django_db

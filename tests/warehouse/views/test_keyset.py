@@ -12,8 +12,9 @@ from django.http import QueryDict
 from django.test import Client
 
 from packr.warehouse.lists import listing
+from packr.warehouse.lists.base import Screen
 from packr.warehouse.lists.listing import ListPage, ListQuery
-from packr.warehouse.lists.screens import INBOUND_SHIPMENTS, INVENTORY, ORDERS, PRODUCTS, Screen
+from packr.warehouse.lists.transaction_screens import INBOUND_SHIPMENTS, INVENTORY, ORDERS, PRODUCTS
 from packr.warehouse.models import Mirrored
 from packr.workspaces.request_context import RequestContext
 from tests.kit import factories as make
