@@ -113,16 +113,20 @@ def parse_receipts(lines: Sequence[Row]) -> list[Receipt]:
 def parse_notice(notice: Row) -> InboundShipment:
     """Return an advance notice. Its state `received` means unloaded, `done` means put away."""
     moves = counted_moves(notice, notice.rows("incoming_moves"))
-    common = common_fields(notice)
-    common["extra"]["purchase_lines"] = [announced_line(move) for move in moves if is_of_purchase(move)]
+    announced = [move for move in moves if (move.text("origin") or "").startswith("purchase.line,")]
+    fields = common_fields(notice)
+    fields["extra"]["purchase_lines"] = [
+        {"purchase": f"{PURCHASE}{move.id_of('purchase')}", "line": move.text("origin"), **move_fields(move)}
+        for move in announced
+    ]
     return InboundShipment(
-        **common,
+        **fields,
         external_id=f"{NOTICE}{notice.id}",
         kind="other",
         status=NOTICE_STATUSES.get(notice.selection("state"), "other"),
         supplier_object=parse_supplier(notice.row("supplier")),
         warehouse_id=notice.id_of("warehouse"),
-        line_items=[parse_move(move) for move in moves if not is_of_purchase(move)],
+        line_items=[parse_move(move) for move in moves if move not in announced],
     )
 
 
@@ -164,15 +168,6 @@ def counted_moves(shipment: Row, moves: Sequence[Row]) -> list[Row]:
     return sorted(kept, key=lambda move: move.id)
 
 
-def is_of_purchase(move: Row) -> bool:
-    return (move.text("origin") or "").startswith("purchase.line,")
-
-
-def announced_line(move: Row) -> dict[str, Any]:
-    """Return a purchase's line that an advance notice repeats."""
-    return {"purchase": f"{PURCHASE}{move.id_of('purchase')}", "line": move.text("origin"), **move_fields(move)}
-
-
 def parse_move(move: Row) -> InboundLine:
     cost = number(move.amount("unit_price"))
     return InboundLine(**move_fields(move), unit_cost=cost, external_id=f"stock.move,{move.id}")
@@ -188,6 +183,7 @@ def parse_supplier(party: Row | None) -> Supplier | None:
     return Supplier(supplier_id=str(party.id), supplier_name=party.string("name")) if party else None
 
 
+SHIPMENT = "state number reference company planned_date"
 MOVE = f"{STAMP} state quantity unit_price origin purchase {PRODUCT}"
 INBOUND_SHIPMENTS = TableSequence(
     (
@@ -206,23 +202,14 @@ INBOUND_SHIPMENTS = TableSequence(
         Table(
             "stock.shipment.in",
             parse_notice,
-            fields={
-                "": "state number reference company planned_date warehouse",
-                "incoming_moves": MOVE,
-                "supplier": "id name",
-                "moves": STAMP,
-            },
+            fields={"": f"{SHIPMENT} warehouse", "supplier": "id name", "incoming_moves": MOVE, "moves": STAMP},
             parts="moves supplier",
             prefix=NOTICE,
         ),
         Table(
             "stock.shipment.internal",
             parse_transfer,
-            fields={
-                "": "state number reference company planned_date to_warehouse",
-                "incoming_moves": MOVE,
-                "moves": MOVE,
-            },
+            fields={"": f"{SHIPMENT} to_warehouse", "incoming_moves": MOVE, "moves": MOVE},
             parts="moves",
             prefix=TRANSFER,
         ),

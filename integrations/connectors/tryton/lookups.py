@@ -7,7 +7,7 @@ from typing import Any
 
 from ...http.client import Client
 from ..actions import ActionRejected, ActionRequest, ActionResult, before_sending
-from ..base import Page
+from .resources import Table, TableSequence
 from .rpc import Domain, parse_result, search_read
 
 Values = dict[str, Any]
@@ -32,8 +32,9 @@ def target_id(request: ActionRequest) -> int:
     return int(text)
 
 
-def result_from(page: Page, external_id: str) -> ActionResult:
-    """Return a changed record as it is in Tryton now."""
+def current_record(client: Client, table: Table | TableSequence, external_id: str) -> ActionResult:
+    """Return a record as it is in Tryton now."""
+    page = table.lookup(client, [external_id])
     return ActionResult(external_id, next(iter(page.records), None), clock=page.clock)
 
 

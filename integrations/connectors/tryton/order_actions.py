@@ -14,7 +14,7 @@ from ...errors import ConnectorError
 from ...http.client import Client
 from ..actions import ActionRejected, ActionRequest, ActionResult, OutcomeUnknown
 from . import lookups
-from .lookups import Values, encode_amount, encode_day, encode_quantity, field_error, search, target_id
+from .lookups import Values, current_record, encode_amount, encode_day, encode_quantity, field_error, search, target_id
 from .orders import ORDERS, UNSHIPPED_STATES
 from .rpc import change
 
@@ -22,11 +22,6 @@ SALE, SHIPMENT = "model.sale.sale", "model.stock.shipment.out"
 MAX_REQUEST_TIME = timedelta(minutes=2)  # Tryton allows a request one minute
 WIZARD = "wizard.sale.handle.shipment.exception"
 DEFAULTS = ("invoice_address", "shipment_address", "payment_term", "currency", "invoice_party", "shipment_party")
-
-
-def current_order(client: Client, sale_id: int) -> ActionResult:
-    """Return the order as it is in Tryton now."""
-    return lookups.result_from(ORDERS.lookup(client, [str(sale_id)]), str(sale_id))
 
 
 def _state(client: Client, sale_id: int) -> str:
@@ -139,7 +134,7 @@ def _confirm(client: Client, sale_id: int) -> ActionResult:
         change(client, f"{SALE}.quote", [sale_id])
     if _state(client, sale_id) == "quotation":
         change(client, f"{SALE}.confirm", [sale_id])
-    return current_order(client, sale_id)
+    return current_record(client, ORDERS, str(sale_id))
 
 
 def _remove(client: Client, sale_id: int) -> None:
@@ -180,7 +175,7 @@ def hold(client: Client, request: ActionRequest) -> ActionResult:
             raise ActionRejected(f"This order has no open shipments to hold: it is {state} in Tryton.")
         _press(client, "wait", shipments, "assigned")
         _press(client, "draft", shipments, "assigned", "waiting")
-    return current_order(client, sale_id)
+    return current_record(client, ORDERS, str(sale_id))
 
 
 def release(client: Client, request: ActionRequest) -> ActionResult:
@@ -189,7 +184,7 @@ def release(client: Client, request: ActionRequest) -> ActionResult:
     if _state(client, sale_id) in ("draft", "quotation"):
         return _confirm(client, sale_id)
     _press(client, "wait", _shipments(client, sale_id), "draft")
-    return current_order(client, sale_id)
+    return current_record(client, ORDERS, str(sale_id))
 
 
 def cancel(client: Client, request: ActionRequest) -> ActionResult:
@@ -208,7 +203,7 @@ def cancel(client: Client, request: ActionRequest) -> ActionResult:
             raise ActionRejected("This order, or a part of it, has been shipped already.")
         _press(client, "cancel", shipments, *UNSHIPPED_STATES)
         _ignore_cancelled_shipments(client, sale_id)
-    return current_order(client, sale_id)
+    return current_record(client, ORDERS, str(sale_id))
 
 
 def _ignore_cancelled_shipments(client: Client, sale_id: int) -> None:
@@ -232,7 +227,7 @@ def find_held(client: Client, request: ActionRequest) -> ActionResult | None:
     if state == "quotation":
         return None
     open_states = {"draft"} if state == "draft" else {row["state"] for row in _shipments(client, sale_id)}
-    return current_order(client, sale_id) if open_states == {"draft"} else None
+    return current_record(client, ORDERS, str(sale_id)) if open_states == {"draft"} else None
 
 
 def find_released(client: Client, request: ActionRequest) -> ActionResult | None:
@@ -240,10 +235,10 @@ def find_released(client: Client, request: ActionRequest) -> ActionResult | None
     sale_id = target_id(request)
     if _state(client, sale_id) in ("draft", "quotation") or _shipments(client, sale_id, "draft"):
         return None
-    return current_order(client, sale_id)
+    return current_record(client, ORDERS, str(sale_id))
 
 
 def find_cancelled(client: Client, request: ActionRequest) -> ActionResult | None:
     """Return the order if it is cancelled."""
-    order = current_order(client, target_id(request))
+    order = current_record(client, ORDERS, str(target_id(request)))
     return order if getattr(order.record, "status", "") == "cancelled" else None

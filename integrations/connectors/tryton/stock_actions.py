@@ -7,7 +7,7 @@ from ...http.client import Client
 from ..actions import ActionRejected, ActionRequest, ActionResult
 from . import lookups
 from .inbound import INBOUND_SHIPMENTS, NOTICE, PURCHASE, TRANSFER
-from .lookups import Values, encode_amount, encode_day, encode_quantity, result_from, search, target_id
+from .lookups import Values, current_record, encode_amount, encode_day, encode_quantity, search, target_id
 from .payloads import encoded_moment
 from .rpc import change
 from .stock import PRODUCTS, VARIANTS
@@ -18,11 +18,6 @@ MAX_CLOCK_DIFFERENCE = timedelta(minutes=2)
 
 
 # --- Inbound shipments ------------------------------------------------------------------------------------------------
-
-
-def current_shipment(client: Client, external_id: str) -> ActionResult:
-    """Return the inbound shipment as it is in Tryton now."""
-    return result_from(INBOUND_SHIPMENTS.lookup(client, [external_id]), external_id)
 
 
 def create_inbound(client: Client, request: ActionRequest) -> ActionResult:
@@ -57,20 +52,20 @@ def create_inbound(client: Client, request: ActionRequest) -> ActionResult:
     if "expected_arrival_date" in values:
         shipment["planned_date"] = encode_day(values["expected_arrival_date"])
     created = change(client, "model.stock.shipment.in.create", [shipment])
-    return current_shipment(client, f"{NOTICE}{created[0]}")
+    return current_record(client, INBOUND_SHIPMENTS, f"{NOTICE}{created[0]}")
 
 
 def find_inbound(client: Client, request: ActionRequest) -> ActionResult | None:
     """Return the incoming shipment with our reference."""
     found = search(client, "stock.shipment.in", [["reference", "like", f"%{request.reference}%"]], limit=1)
-    return current_shipment(client, f"{NOTICE}{found[0]['id']}") if found else None
+    return current_record(client, INBOUND_SHIPMENTS, f"{NOTICE}{found[0]['id']}") if found else None
 
 
 def update_inbound(client: Client, request: ActionRequest) -> ActionResult:
     """Change the day on which goods are expected, or the reference."""
     prefix = _model_prefix(request)
     change(client, f"model.{prefix.rstrip(',')}.write", [target_id(request)], _changed_values(request, prefix))
-    return current_shipment(client, str(request.target))
+    return current_record(client, INBOUND_SHIPMENTS, str(request.target))
 
 
 def find_updated(client: Client, request: ActionRequest) -> ActionResult | None:
@@ -79,7 +74,7 @@ def find_updated(client: Client, request: ActionRequest) -> ActionResult | None:
     wanted = _changed_values(request, prefix)
     found = lookups.find_by_id(client, prefix.rstrip(","), target_id(request), *wanted)
     is_updated = found is not None and all(found[name] == value for name, value in wanted.items())
-    return current_shipment(client, str(request.target)) if is_updated else None
+    return current_record(client, INBOUND_SHIPMENTS, str(request.target)) if is_updated else None
 
 
 def _model_prefix(request: ActionRequest) -> str:
@@ -101,11 +96,6 @@ def _changed_values(request: ActionRequest, prefix: str) -> Values:
 # --- Counting ---------------------------------------------------------------------------------------------------------
 
 
-def current_item(client: Client, variant_id: int) -> ActionResult:
-    """Return the inventory item as it is in Tryton now."""
-    return result_from(VARIANTS.lookup(client, [str(variant_id)]), str(variant_id))
-
-
 def adjust(client: Client, request: ActionRequest) -> ActionResult:
     """Set the quantity of an item in a warehouse's storage to what was counted."""
     variant_id = target_id(request)
@@ -122,7 +112,7 @@ def adjust(client: Client, request: ActionRequest) -> ActionResult:
     except ActionRejected:
         change(client, "model.stock.inventory.cancel", created)
         raise
-    return current_item(client, variant_id)
+    return current_record(client, VARIANTS, str(variant_id))
 
 
 def find_adjusted(client: Client, request: ActionRequest) -> ActionResult | None:
@@ -141,7 +131,7 @@ def find_adjusted(client: Client, request: ActionRequest) -> ActionResult | None
         return None
     if found[0]["state"] == "draft":
         change(client, "model.stock.inventory.confirm", [found[0]["id"]])
-    return current_item(client, variant_id)
+    return current_record(client, VARIANTS, str(variant_id))
 
 
 # --- Products ---------------------------------------------------------------------------------------------------------
@@ -154,10 +144,10 @@ def rename(client: Client, request: ActionRequest) -> ActionResult:
     if variant is None:
         raise ActionRejected("Tryton no longer has this product.")
     change(client, "model.product.template.write", [variant["template"]], {"name": request.values["name"]})
-    return result_from(PRODUCTS.lookup(client, [str(variant_id)]), str(variant_id))
+    return current_record(client, PRODUCTS, str(variant_id))
 
 
 def find_renamed(client: Client, request: ActionRequest) -> ActionResult | None:
     """Return the product if it has the new name."""
-    product = result_from(PRODUCTS.lookup(client, [str(target_id(request))]), str(request.target))
+    product = current_record(client, PRODUCTS, str(target_id(request)))
     return product if getattr(product.record, "name", None) == request.values["name"] else None
