@@ -18,7 +18,7 @@ from integrations.connectors.trackstar import Trackstar
 from integrations.encryption import encrypt
 from integrations.entities import Entity
 from integrations.models import Connection
-from integrations.services import Off
+from integrations.services import OffReason
 from integrations.signals import connection_made
 from packr.warehouse.mirror.schema import TABLES
 from packr.workspaces.models import Workspace
@@ -44,7 +44,7 @@ SEVEN = (
 )
 OTHERS = [entity for entity in Trackstar.resources if entity not in SEVEN]
 WHOLE = tuple(entity for entity in SEVEN if not Trackstar.resources[entity].incremental)
-NOT_THERE = Off("The fleet's WMS has none.", offered=False)
+NOT_THERE = OffReason("The fleet's WMS has none.", offered=False)
 SLUG = PERSON = "fleet"
 
 

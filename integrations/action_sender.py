@@ -12,7 +12,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import quote
 
-from . import services
+from .clients import open_client
+from .connection_status import set_status
 from .connectors.actions import ActionKind, ActionRejected, ActionRequest, ActionResult, Operation, OutcomeUnknown
 from .connectors.parsing import clean
 from .errors import ConnectorError, Kind
@@ -175,7 +176,7 @@ def _ask(
 
 def _failed(action: Action, error: ConnectorError) -> SendOutcome:
     if error.kind == Kind.CREDENTIALS:
-        services.set_status(action.connection, Status.NEEDS_ATTENTION, error.message)
+        set_status(action.connection, Status.NEEDS_ATTENTION, error.message)
     is_refused = error.kind in REFUSALS or not error.sent
     return SendOutcome(ActionState.REFUSED if is_refused else ActionState.UNKNOWN, error=error)
 
@@ -184,7 +185,7 @@ def _failed(action: Action, error: ConnectorError) -> SendOutcome:
 def _client(action: Action) -> Iterator[Client]:
     """A client of the person's own, that waits for nobody; what it asks is kept on the action."""
     try:
-        client = services.open_client(action.connection)
+        client = open_client(action.connection)
     except ConnectorError as error:
         error.sent = False
         raise

@@ -2,12 +2,13 @@
 
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from http import HTTPStatus
-from typing import Any, Self
+from typing import Any
 
+import msgspec
 from django.core.cache import cache
 from django.utils.timezone import now
 
@@ -18,11 +19,11 @@ from .connectors.base import Connector
 from .entities import Entity
 from .errors import ConnectorError, Kind
 from .http.client import Client
-from .services import NOTHING_STORED, Account, Off, checked, draft
+from .services import NOTHING_STORED, Account, OffReason, checked, draft
 
-PROBE_TIMEOUT = timedelta(seconds=20)  # after that, what was not asked for yet is left to the first sync
+PROBE_TIMEOUT = timedelta(seconds=20)  # entities not checked by then are left to the first sync
 MAX_CHECKS, CHECK_WINDOW = 10, timedelta(minutes=10)
-LATER = "It was not asked for; the first sync will tell."
+NOT_CHECKED = "Not checked yet. The first sync will show whether it can be read."
 
 
 class Access(StrEnum):
@@ -34,12 +35,12 @@ class Access(StrEnum):
     UNKNOWN = "unknown"
 
 
-REFUSALS = {Kind.FORBIDDEN: Access.FORBIDDEN, Kind.NOT_OFFERED: Access.NOT_OFFERED}
+ACCESS_AFTER = {Kind.FORBIDDEN: Access.FORBIDDEN, Kind.NOT_OFFERED: Access.NOT_OFFERED}
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
-    """What a check found of one entity; `reason` says why it can't be read, or why that is not known."""
+class EntityAccess:
+    """The access to one entity; `reason` says why it can't be read, or why that is unknown."""
 
     entity: Entity
     access: Access
@@ -47,68 +48,67 @@ class Reading:
 
     @property
     def is_wanted(self) -> bool:
-        """Whether there is a point in syncing it."""
+        """Whether syncing the entity can succeed."""
         return self.access in (Access.READABLE, Access.UNKNOWN)
 
     @property
-    def off(self) -> Off | None:
-        """Why it is off without anybody's wish; None for what can be read."""
-        return None if self.is_wanted else Off(self.reason, offered=self.access != Access.NOT_OFFERED)
+    def off(self) -> OffReason | None:
+        """Why the entity starts switched off; None if it can be read."""
+        return None if self.is_wanted else OffReason(self.reason, offered=self.access != Access.NOT_OFFERED)
 
 
 @dataclass(frozen=True, slots=True)
 class CheckResult:
-    """What a check found: the account's name at the WMS, what a person should know, and each entity."""
+    """The account's name at the WMS, a warning for the person, and the access to each entity."""
 
     account: str
     warning: str
-    readings: tuple[Reading, ...]
+    entities: tuple[EntityAccess, ...]
 
-    def as_json(self) -> dict[str, Any]:
-        return {**asdict(self), "readings": [list(asdict(one).values()) for one in self.readings]}
+    def as_json(self) -> Any:
+        return msgspec.to_builtins(self)
 
-    @classmethod
-    def from_json(cls, found: dict[str, Any]) -> Self:
-        """The verdict back from `as_json`."""
-        readings = tuple(Reading(Entity(entity), Access(access), why) for entity, access, why in found["readings"])
-        return cls(found["account"], found["warning"], readings)
+
+def result_from_json(found: Any) -> CheckResult:
+    """Return the result that `as_json` wrote."""
+    return msgspec.convert(found, CheckResult)
 
 
 def check(workspace: Workspace, account: Account) -> CheckResult:
-    """Check an account live and ask for a little of each entity. Stores nothing.
+    """Check an account live and read a little of each entity. Stores nothing.
 
-    Raises Refused, also when the login does not work.
+    Raises Refused for wrong values, after too many checks, and if the login does not work.
     """
     connection = draft(workspace, account)
     count_check(workspace)
     with checked(connection, NOTHING_STORED) as (client, health):
-        readings = tuple(_readings(connection.connector, client, health.clock or now()))
-    return CheckResult(health.account, health.warning, readings)
+        entities = tuple(_check_entities(connection.connector, client, health.clock or now()))
+    return CheckResult(health.account, health.warning, entities)
 
 
-def _readings(connector: type[Connector], client: Client, clock: datetime) -> Iterator[Reading]:
-    """One reading per entity that is read by itself, in Entity's order. An answer of trouble ends the asking."""
-    ends = time.monotonic() + PROBE_TIMEOUT.total_seconds()
-    trouble = ""
+def _check_entities(connector: type[Connector], client: Client, clock: datetime) -> Iterator[EntityAccess]:
+    """Yield the access to each entity with a resource, in Entity's order; after a failure nothing is requested."""
+    deadline = time.monotonic() + PROBE_TIMEOUT.total_seconds()
+    has_failed = False
     for entity in Entity:
         if entity not in connector.resources:
             continue
-        if not trouble and time.monotonic() > ends:
-            trouble = LATER
-        reading = Reading(entity, Access.UNKNOWN, trouble) if trouble else _reading(connector, client, entity, clock)
-        if reading.access == Access.UNKNOWN:
-            trouble = LATER
-        yield reading
+        if has_failed or time.monotonic() > deadline:
+            yield EntityAccess(entity, Access.UNKNOWN, NOT_CHECKED)
+            continue
+        found = _check_entity(connector, client, entity, clock)
+        has_failed = found.access == Access.UNKNOWN
+        yield found
 
 
-def _reading(connector: type[Connector], client: Client, entity: Entity, clock: datetime) -> Reading:
+def _check_entity(connector: type[Connector], client: Client, entity: Entity, clock: datetime) -> EntityAccess:
     try:
         connector.probe(client, entity, clock)
     except ConnectorError as error:
         if error.kind == Kind.CREDENTIALS:
             raise
-        return Reading(entity, REFUSALS.get(error.kind, Access.UNKNOWN), error.message_with(""))
-    return Reading(entity, Access.READABLE)
+        return EntityAccess(entity, ACCESS_AFTER.get(error.kind, Access.UNKNOWN), error.message_with(""))
+    return EntityAccess(entity, Access.READABLE)
 
 
 def count_check(workspace: Workspace) -> None:
@@ -117,12 +117,12 @@ def count_check(workspace: Workspace) -> None:
     Without a limit the form could be used to try passwords, or to make Packr call the hosts of others.
     """
     key = f"login-checks:{workspace.pk}:{int(time.time() // CHECK_WINDOW.total_seconds())}"
-    made = cache.get(key, 0)
-    if made >= MAX_CHECKS:
+    count = cache.get(key, 0)
+    if count >= MAX_CHECKS:
         minutes = int(CHECK_WINDOW.total_seconds() // 60)
         raise Refused(
             f"{MAX_CHECKS} logins were checked for this workspace within {minutes} minutes, which is the limit. "
             f"Nothing was stored. Try again in {minutes} minutes.",
             status=HTTPStatus.TOO_MANY_REQUESTS,
         )
-    cache.set(key, made + 1, CHECK_WINDOW.total_seconds())
+    cache.set(key, count + 1, CHECK_WINDOW.total_seconds())

@@ -1,4 +1,4 @@
-"""The forms around a connection: a login, what to sync, and how to end it."""
+"""The forms of a connection: the login, what to sync, and disconnecting."""
 
 from typing import Any
 
@@ -6,6 +6,7 @@ from django import forms
 from django.conf import settings
 from django.core.validators import MaxValueValidator, MinValueValidator
 
+from packr.workspaces.errors import Refused
 from packr.workspaces.models import Workspace
 
 from .connectors.base import Connector, Credential
@@ -13,14 +14,14 @@ from .credential_check import CheckResult
 from .entities import Entity
 from .errors import ConnectorError
 from .http.ssrf import check_address
-from .models import Connection
+from .models import MAX_LOOKBACK_DAYS, Connection
 
-LOGIN_NAMES = ("login", "email", "user_login")
+USERNAME_FIELDS = ("login", "email", "user_login")
 KEEP, DELETE = "keep", "delete"
 
 
 class LoginForm(forms.Form):
-    """What a WMS asks for to let Packr in. A secret is never in the page again, not even after an error."""
+    """The credentials of a WMS account. A secret never returns to the page, not even after an error."""
 
     def __init__(self, connector: type[Connector], *args: Any, asks_address: bool = False, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -31,7 +32,7 @@ class LoginForm(forms.Form):
             self.fields[credential.name] = _credential_field(credential)
 
     def clean_base_url(self) -> str:
-        """The address, unless Packr must not talk to it."""
+        """Return the address, unless Packr must not connect to it."""
         address: str = self.cleaned_data["base_url"].strip().rstrip("/")
         try:
             check_address(address, settings.PRIVATE_WMS_HOSTS)
@@ -39,34 +40,29 @@ class LoginForm(forms.Form):
             raise forms.ValidationError(error.message_with("")) from None
         return address
 
+    def add_refusal(self, refused: Refused) -> None:
+        """Show why the login was refused, beside the field it is about or above the form."""
+        self.add_error(refused.field or None, str(refused))
+
     @property
     def credentials(self) -> dict[str, str]:
-        """What was entered, without the fields that were left empty."""
-        found = {field.name: self.cleaned_data[field.name] for field in self.connector.credentials}
-        return {name: value for name, value in found.items() if value}
+        """The entered credentials, without empty fields."""
+        names = [credential.name for credential in self.connector.credentials]
+        return {name: self.cleaned_data[name] for name in names if self.cleaned_data[name]}
 
 
 class ConnectForm(LoginForm):
-    """A new connection: its name and its login."""
+    """The name and the login of a new connection."""
 
     def __init__(self, workspace: Workspace, connector: type[Connector], *args: Any, **kwargs: Any) -> None:
         super().__init__(connector, *args, **kwargs)
-        self.workspace = workspace
         name = forms.CharField(
             max_length=200,
             error_messages={"required": "Give the connection a name."},
             initial=_free_name(workspace, connector.label),
-            help_text="What your colleagues call it; each connection of the workspace has a name of its own.",
+            help_text="How your workspace refers to it. Each connection needs its own name.",
         )
         self.fields = {"name": name, **self.fields}
-
-    def clean_name(self) -> str:
-        name: str = self.cleaned_data["name"]
-        if self.workspace.connections.filter(name=name).exists():
-            raise forms.ValidationError(
-                f"{self.workspace.name} already has a connection called “{name}”. Choose another name."
-            )
-        return name
 
 
 def _address_field(connector: type[Connector]) -> forms.Field:
@@ -74,26 +70,26 @@ def _address_field(connector: type[Connector]) -> forms.Field:
     return forms.CharField(
         label="Server address",
         max_length=500,
-        help_text=f"Where your {connector.label} answers, beginning with https://",
+        help_text=f"The address of your {connector.label} server, starting with https://",
         widget=forms.TextInput(attrs=example),
     )
 
 
 def _credential_field(credential: Credential) -> forms.Field:
-    """Password managers and pasting work in every one of them."""
-    plain = {"autocapitalize": "none", "spellcheck": "false"}
+    """Return a field that works with password managers and pasting."""
+    no_correction = {"autocapitalize": "none", "spellcheck": "false"}
     if credential.secret:
-        widget: forms.Widget = forms.PasswordInput(attrs={"autocomplete": "current-password", **plain})
+        widget: forms.Widget = forms.PasswordInput(attrs={"autocomplete": "current-password", **no_correction})
     else:
-        filled = "username" if credential.name in LOGIN_NAMES else "on"
-        widget = forms.TextInput(attrs={"autocomplete": filled, **plain})
+        autocomplete = "username" if credential.name in USERNAME_FIELDS else "on"
+        widget = forms.TextInput(attrs={"autocomplete": autocomplete, **no_correction})
     return forms.CharField(
         label=credential.label if credential.required else f"{credential.label} (optional)",
         help_text=credential.help,
         required=credential.required,
         max_length=5000,
         widget=widget,
-        error_messages={"required": f"{credential.label} is missing. Enter it."},
+        error_messages={"required": f"Enter the {credential.label}."},
     )
 
 
@@ -104,19 +100,19 @@ def _free_name(workspace: Workspace, label: str) -> str:
 
 
 def lookback_field() -> forms.IntegerField:
-    """How many days of history a connection reads."""
+    """Return the field for the days of history that a connection reads."""
     return forms.IntegerField(
         label="Days of history",
         initial=30,
-        validators=[MinValueValidator(1), MaxValueValidator(3650)],
-        widget=forms.NumberInput(attrs={"min": 1, "max": 3650, "inputmode": "numeric"}),
-        help_text="How far back orders, shipments and returns are read, 1 to 3,650 days.",
+        validators=[MinValueValidator(1), MaxValueValidator(MAX_LOOKBACK_DAYS)],
+        widget=forms.NumberInput(attrs={"min": 1, "max": MAX_LOOKBACK_DAYS, "inputmode": "numeric"}),
+        help_text="How far back orders, shipments and returns are read: 1 to 3,650 days.",
         error_messages=dict.fromkeys(("invalid", "required", "min_value", "max_value"), "Enter 1 to 3,650 days."),
     )
 
 
 class SetUpForm(forms.Form):
-    """What a new connection reads: what the account may not read is off unless somebody ticks it."""
+    """What a new connection reads. Entities that the account may not read start unticked."""
 
     entities = forms.MultipleChoiceField(
         label="What to sync",
@@ -125,12 +121,12 @@ class SetUpForm(forms.Form):
     )
     lookback_days = lookback_field()
 
-    def __init__(self, verdict: CheckResult, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, result: CheckResult, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         field = self.fields["entities"]
         assert isinstance(field, forms.MultipleChoiceField)
-        field.choices = [(one.entity.value, one.entity.label) for one in verdict.readings]
-        field.initial = [one.entity.value for one in verdict.readings if one.is_wanted]
+        field.choices = [(found.entity.value, found.entity.label) for found in result.entities]
+        field.initial = [found.entity.value for found in result.entities if found.is_wanted]
 
     @property
     def wanted(self) -> set[Entity]:
@@ -138,25 +134,27 @@ class SetUpForm(forms.Form):
 
 
 class DisconnectForm(forms.Form):
-    """What becomes of the data. Nothing is chosen beforehand, and deleting takes the connection's name as well."""
+    """What happens to the data. Nothing is preselected, and deleting also requires the connection's name."""
 
     outcome = forms.ChoiceField(
         choices=[(KEEP, "Keep the data"), (DELETE, "Delete the data")],
         widget=forms.RadioSelect,
-        error_messages={"required": "Choose what becomes of the data."},
+        error_messages={"required": "Choose what should happen to the data."},
     )
     name = forms.CharField(required=False, strip=True)
 
     def __init__(self, connection: Connection, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.connection = connection
-        if not connection.is_live:  # it can only be kept as it is, which needs no form
+        if not connection.is_live:  # deleting is the only choice left
             self.fields["outcome"].initial = DELETE
 
     def clean(self) -> dict[str, Any]:
         cleaned: dict[str, Any] = super().clean() or self.cleaned_data
         if cleaned.get("outcome") == DELETE and cleaned.get("name") != self.connection.name:
-            self.add_error("name", f"This is not its name. Nothing was deleted; type {self.connection.name} to go on.")
+            self.add_error(
+                "name", f"The name doesn’t match, so nothing was deleted. Type {self.connection.name} to confirm."
+            )
         return cleaned
 
     @property

@@ -13,6 +13,8 @@ from .connectors.base import Connector
 from .connectors.registry import CONNECTORS
 from .encryption import decrypt
 
+MAX_LOOKBACK_DAYS = 3650
+
 
 class Status(models.TextChoices):
     CONNECTED = "connected", "Connected"
@@ -44,7 +46,9 @@ class Connection(models.Model):
     status = models.CharField(max_length=20, choices=Status.choices, default=Status.CONNECTED)
     status_message = models.TextField(blank=True)
     learned = models.JSONField(default=dict, editable=False)
-    lookback_days = models.PositiveIntegerField(default=30, validators=[MinValueValidator(1), MaxValueValidator(3650)])
+    lookback_days = models.PositiveIntegerField(
+        default=30, validators=[MinValueValidator(1), MaxValueValidator(MAX_LOOKBACK_DAYS)]
+    )
     border = models.DateTimeField(editable=False)
     connected_at = models.DateTimeField(editable=False)
     connected_by = models.ForeignKey(

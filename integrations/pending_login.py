@@ -1,4 +1,4 @@
-"""A login that was checked and waits for a person's word: in their session, sealed, for a quarter of an hour."""
+"""A checked login that waits for confirmation: encrypted in the person's session, for 15 minutes."""
 
 import time
 from collections.abc import Mapping
@@ -9,39 +9,42 @@ from django.http import HttpRequest
 
 from .encryption import Unreadable, decrypt, encrypt
 
-KEY = "checked_login"
-GOOD_FOR = 15 * 60  # seconds
+SESSION_KEY = "checked_login"
+MAX_AGE = 15 * 60  # seconds
 
 
 @dataclass(frozen=True)
-class Draft:
-    """The credentials in clear, and what was kept beside them."""
+class PendingLogin:
+    """The credentials in clear, and the details that were saved with them."""
 
     credentials: Mapping[str, str]
-    more: Mapping[str, Any]
+    details: Mapping[str, Any]
 
 
-def keep(request: HttpRequest, purpose: str, credentials: Mapping[str, str], **more: Any) -> None:
-    """Keep a login for one purpose. `more` is JSON and is kept in clear; the session has room for one login."""
-    until = time.time() + GOOD_FOR
-    request.session[KEY] = {"purpose": purpose, "until": until, "sealed": encrypt(credentials), "more": more}
+def save(request: HttpRequest, purpose: str, credentials: Mapping[str, str], **details: Any) -> None:
+    """Save a login for one purpose, in place of an earlier one. `details` are JSON and are not encrypted."""
+    until = time.time() + MAX_AGE
+    request.session[SESSION_KEY] = {
+        "purpose": purpose,
+        "until": until,
+        "sealed": encrypt(credentials),
+        "details": details,
+    }
 
 
-def kept(request: HttpRequest, purpose: str) -> Draft | None:
-    """The login that was kept for this purpose; None when there is none, or it was too long ago."""
-    found = request.session.get(KEY)
-    if not found:
+def load(request: HttpRequest, purpose: str) -> PendingLogin | None:
+    """Return the login saved for this purpose; None if there is none or it is too old."""
+    found = request.session.get(SESSION_KEY)
+    if not found or found["purpose"] != purpose:
         return None
     if found["until"] < time.time():
-        forget(request)
-        return None
-    if found["purpose"] != purpose:
+        clear(request)
         return None
     try:
-        return Draft(decrypt(found["sealed"]), found["more"])
+        return PendingLogin(decrypt(found["sealed"]), found["details"])
     except Unreadable:
         return None
 
 
-def forget(request: HttpRequest) -> None:
-    request.session.pop(KEY, None)
+def clear(request: HttpRequest) -> None:
+    request.session.pop(SESSION_KEY, None)

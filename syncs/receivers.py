@@ -11,7 +11,7 @@ from django.utils.timezone import now
 
 from integrations.entities import Entity
 from integrations.models import Connection
-from integrations.services import Off
+from integrations.services import OffReason
 from integrations.signals import connection_ended, connection_made, connection_resumed, lookback_raised
 from packr.warehouse.signals import age_asked
 from packr.warehouse.stock.data_age import Age
@@ -26,7 +26,7 @@ from .status.freshness import fresh_for
 
 @receiver(connection_made)
 def make_schedules_and_first_runs(
-    sender: type[Connection], connection: Connection, first_sync: bool, off: Mapping[Entity, Off], **kwargs: Any
+    sender: type[Connection], connection: Connection, first_sync: bool, off: Mapping[Entity, OffReason], **kwargs: Any
 ) -> None:
     """Give a new connection its schedules and, unless told otherwise, its first runs."""
     make_schedules(connection, now())

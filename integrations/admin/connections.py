@@ -14,6 +14,7 @@ from packr.admin import Fact, ModelAdmin, ReadOnlyAdmin, mark, now_panel, when, 
 from packr.workspaces.models import MANAGE_CONNECTIONS
 
 from .. import services
+from ..connection_status import refresh
 from ..models import BrandMapping, Connection, Status
 from ..templatetags.integrations import STATUSES
 
@@ -115,7 +116,7 @@ class ConnectionAdmin(ReadOnlyAdmin):
             if not connection.is_live:
                 self.message_user(request, f"{connection} is disconnected: nothing to check.", messages.WARNING)
                 continue
-            services.refresh(connection)
+            refresh(connection)
             self.log_change(request, connection, f"Checked: {connection.get_status_display()}.")
             works = connection.status == Status.CONNECTED
             outcome = f"{connection}: {connection.get_status_display()}. {connection.status_message}".strip()

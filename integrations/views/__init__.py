@@ -1,4 +1,4 @@
-"""Settings → Integrations: connecting a WMS, how its connection is, and ending it."""
+"""The pages of Settings → Integrations: connecting a WMS, its status, reconnecting and disconnecting."""
 
 from .connect import catalogue, confirm, connect
 from .disconnect import disconnect

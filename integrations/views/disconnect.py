@@ -1,4 +1,4 @@
-"""Ending a connection, with an explicit choice of what becomes of its data."""
+"""Disconnecting, with an explicit choice of what happens to the data."""
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -18,19 +18,18 @@ from ..models import Connection
 @signed_in
 @require_http_methods(["GET", "POST"])
 def disconnect(request: HttpRequest, pk: int) -> HttpResponse:
-    """What ending a connection means, and for one that has ended: deleting what was kept. POST does it."""
+    """Show what disconnecting means or, if disconnected, what deleting the kept data means. POST does it."""
     connections = Connection.objects.select_related("workspace")
     connection = access.get(request.user, connections, pk, MANAGE_CONNECTIONS)
     form = DisconnectForm(connection, sent(request))
-    if request.method == "GET" or not form.is_valid():
+    if not form.is_valid():
         context = {"connection": connection, "form": form}
-        return render(request, "integrations/disconnect.html", context, status=200 if request.method == "GET" else 400)
+        return render(request, "integrations/disconnect.html", context, status=400 if form.is_bound else 200)
     if form.deletes or connection.is_live:
         services.disconnect(connection, delete_data=form.deletes, person=request.user)
-    messages.success(
-        request,
-        f"{connection.name} and its data are deleted. The WMS itself is as it was."
-        if form.deletes
-        else f"{connection.name} is disconnected. Its data stays as it is now.",
-    )
+    if form.deletes:
+        text = f"{connection.name} and its data are deleted. Nothing changed in {connection.connector.label}."
+    else:
+        text = f"{connection.name} is disconnected. Its data stays visible but won’t update."
+    messages.success(request, text)
     return HttpResponseRedirect(reverse("integrations"), status=303)

@@ -1,4 +1,4 @@
-"""New credentials for a connection that exists: after a refused login, to rotate them, or to connect it again."""
+"""New credentials for an existing connection: after a rejected login, to rotate them, or to connect it again."""
 
 from typing import Any
 
@@ -19,79 +19,73 @@ from ..credential_check import count_check
 from ..encryption import Unreadable
 from ..forms import LoginForm
 from ..models import Connection
+from .overview import redirect_to_card
 
 
 @signed_in
 @sensitive_post_parameters()
 @require_http_methods(["GET", "POST"])
 def reconnect(request: HttpRequest, pk: int) -> HttpResponse:
-    """Enter credentials anew. POST checks them live and, when they are of the same account, uses them at once."""
+    """Show the login form. POST checks new credentials live and uses them if they are of the same account."""
     connection = _connection(request, pk)
-    form = LoginForm(
-        connection.connector,
-        sent(request),
-        asks_address=bool(connection.base_url),
-        initial={"base_url": connection.base_url, **_known(connection)},
-    )
-    if request.method == "GET" or not form.is_valid():
-        return _login(request, connection, form, status=200 if request.method == "GET" else 400)
-    address = form.cleaned_data.get("base_url", "")
+    initial = {"base_url": connection.base_url, **_known_values(connection)}
+    form = LoginForm(connection.connector, sent(request), asks_address=bool(connection.base_url), initial=initial)
+    if not form.is_valid():
+        return _login_page(request, connection, form, status=400 if form.is_bound else 200)
+    base_url = form.cleaned_data.get("base_url", "")
     try:
         count_check(connection.workspace)
-        connection = services.reconnect(connection, form.credentials, base_url=address, person=request.user)
-    except Refused as error:
-        return _login(request, connection, form, message=str(error), status=error.status)
+        connection = services.reconnect(connection, form.credentials, base_url=base_url, person=request.user)
+    except Refused as refused:
+        form.add_refusal(refused)
+        return _login_page(request, connection, form, status=refused.status)
     except services.OtherAccount:
-        pending_login.keep(request, _purpose(connection), form.credentials, base_url=address)
+        pending_login.save(request, _purpose(connection), form.credentials, base_url=base_url)
         return HttpResponseRedirect(reverse("reconnect_confirm", args=[pk]), status=303)
     return _reconnected(request, connection)
+
+
+def _login_page(request: HttpRequest, connection: Connection, form: LoginForm, status: int) -> HttpResponse:
+    return render(request, "integrations/reconnect.html", {"connection": connection, "form": form}, status=status)
 
 
 @signed_in
 @require_http_methods(["GET", "POST"])
 def confirm_other(request: HttpRequest, pk: int) -> HttpResponse:
-    """What it means to go on with the credentials of another account. POST does."""
+    """Explain what using the credentials of another account means. POST does it."""
     connection = _connection(request, pk)
-    kept = pending_login.kept(request, _purpose(connection))
-    if kept is None:
-        messages.warning(
-            request, "The check is too long ago, or was of another login. Nothing was changed; enter it again."
-        )
+    login = pending_login.load(request, _purpose(connection))
+    if login is None:
+        messages.warning(request, "This check has expired. Nothing was changed. Enter the login again.")
         return HttpResponseRedirect(reverse("reconnect", args=[pk]), status=303)
     if request.method == "GET":
         return render(request, "integrations/other_account.html", {"connection": connection})
-    pending_login.forget(request)
+    pending_login.clear(request)
+    base_url = login.details["base_url"]
     try:
         connection = services.reconnect(
-            connection, kept.credentials, base_url=kept.more["base_url"], other_account=True, person=request.user
+            connection, login.credentials, base_url=base_url, other_account=True, person=request.user
         )
-    except Refused as error:
-        messages.error(request, f"Not reconnected. {error}")
+    except Refused as refused:
+        messages.error(request, f"Not reconnected. {refused}")
         return HttpResponseRedirect(reverse("reconnect", args=[pk]), status=303)
     return _reconnected(request, connection)
 
 
 def _reconnected(request: HttpRequest, connection: Connection) -> HttpResponse:
     messages.success(
-        request, f"{connection.name} is connected again, and its syncs go on now. You can watch them below."
+        request, f"{connection.name} is connected again. Its syncs have resumed; you can watch them below."
     )
-    return HttpResponseRedirect(f"{reverse('integrations')}#connection-{connection.pk}", status=303)
+    return redirect_to_card(connection)
 
 
-def _known(connection: Connection) -> dict[str, Any]:
-    """The stored credentials that are no secrets, to start from."""
+def _known_values(connection: Connection) -> dict[str, Any]:
+    """Return the stored credentials that are not secret, to prefill the form."""
     try:
         stored = connection.credentials()
     except Unreadable:
         return {}
     return {field.name: stored.get(field.name, "") for field in connection.connector.credentials if not field.secret}
-
-
-def _login(
-    request: HttpRequest, connection: Connection, form: LoginForm, *, status: int, message: str = ""
-) -> HttpResponse:
-    context = {"connection": connection, "form": form, "message": message}
-    return render(request, "integrations/reconnect.html", context, status=status)
 
 
 def _connection(request: HttpRequest, pk: int) -> Connection:

@@ -13,11 +13,12 @@ import msgspec
 from django.db import transaction
 from django.utils.timezone import now
 
+from integrations.clients import open_client
+from integrations.connection_status import set_status
 from integrations.connectors.base import Page, Resource
 from integrations.entities import Entity
 from integrations.errors import ConnectorError, Kind
 from integrations.models import Connection, Status
-from integrations.services import open_client, set_status
 from packr.workspaces.formatting import named
 
 from .mirror import sql, writer

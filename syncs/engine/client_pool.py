@@ -3,9 +3,9 @@
 import threading
 from collections import OrderedDict
 
+from integrations.clients import open_client
 from integrations.http.client import Client
 from integrations.models import Connection
-from integrations.services import open_client
 
 MAX_IDLE_CLIENTS = 200
 _idle_clients: "OrderedDict[tuple[int, str, str], Client]" = OrderedDict()

@@ -8,10 +8,10 @@ from django.db.models import DateTimeField, F, Value
 from django.db.models.functions import Coalesce
 from django.utils.timezone import now
 
+from integrations.connection_status import set_status
 from integrations.connectors.parsing import in_words
 from integrations.errors import ConnectorError, Kind
 from integrations.models import Connection, Status
-from integrations.services import set_status
 
 from ..models import EntitySchedule, Lane, State, SyncRun
 from ..runs.claims import Claim, fence

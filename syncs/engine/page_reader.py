@@ -5,10 +5,10 @@ from datetime import datetime
 
 from django.utils.timezone import now
 
+from integrations.connection_status import set_status
 from integrations.connectors.base import Page
 from integrations.http.client import Client
 from integrations.models import Connection, Status
-from integrations.services import set_status
 from packr.warehouse.mirror import query_planner, writer
 from packr.warehouse.mirror.write_plan import make_drafts
 

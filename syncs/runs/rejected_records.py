@@ -8,11 +8,11 @@ from datetime import datetime
 from django.db import transaction
 from django.utils.timezone import now
 
+from integrations.clients import open_client
 from integrations.connectors.base import Page, Rejected
 from integrations.entities import Entity
 from integrations.errors import ConnectorError
 from integrations.models import Connection
-from integrations.services import open_client
 from packr.warehouse.mirror import writer
 from packr.warehouse.models.change_causes import Cause, CauseKind
 

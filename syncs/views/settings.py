@@ -14,7 +14,7 @@ from integrations.forms import lookback_field
 from integrations.models import Connection
 from integrations.permissions import may_view_bills
 from integrations.services import change_lookback
-from integrations.views.overview import admins_of
+from integrations.views.overview import admin_names
 from packr.workspaces import access
 from packr.workspaces.errors import Refused
 from packr.workspaces.models import MANAGE_CONNECTIONS
@@ -65,7 +65,7 @@ def sync_settings(request: HttpRequest, pk: int) -> HttpResponse:
         if form.is_valid() and _save(request, connection, form):
             return HttpResponseRedirect(reverse("sync_settings", args=[pk]), status=303)
         status = 400
-    context = {"connection": connection, "states": states, "form": form, "admins": admins_of(connection.workspace)}
+    context = {"connection": connection, "states": states, "form": form, "admins": admin_names(connection.workspace)}
     return render(request, "syncs/settings.html", context, status=status)
 
 

@@ -46,7 +46,7 @@ def test_from_not_connected_to_the_first_syncs(visit: Visit, built: SimpleNamesp
     page.get_by_label("Products").uncheck()
     page.get_by_label("Days of history").fill("60")
     page.get_by_role("button", name="Connect Trackstar").click()
-    expect(page.get_by_text("The first syncs are under way")).to_be_visible()
+    expect(page.get_by_text("The first syncs have started")).to_be_visible()
     made = Connection.objects.get(workspace=built.bare)
     assert (made.lookback_days, made.connected_by.username) == (60, "newcomer")
     here = card(page, "Trackstar")
@@ -89,7 +89,7 @@ def test_another_account_is_asked_about(visit: Visit, built: SimpleNamespace) ->
     enter(page, "good-key", "quite-another")
     page.get_by_role("button", name="Reconnect").click()
     expect(page.get_by_role("heading", name="Is this the same account?")).to_be_visible()
-    page.get_by_role("button", name="It is the same account: reconnect").click()
+    page.get_by_role("button", name="Same account: reconnect").click()
     expect(page.get_by_text("Sandbox is connected again")).to_be_visible()
     assert SyncRun.objects.filter(connection=built.busy, state=State.QUEUED, mode="full").exists()
 
@@ -104,7 +104,7 @@ def test_disconnecting_both_ways(visit: Visit, built: SimpleNamespace, scripts: 
     expect(page.get_by_label("Keep the data")).not_to_be_checked()
     expect(page.get_by_label("Delete the data")).not_to_be_checked()
     page.get_by_role("button", name="Disconnect").click()
-    expect(page.get_by_text("Choose what becomes of the data.")).to_be_visible()
+    expect(page.get_by_text("Choose what should happen to the data.")).to_be_visible()
     page.get_by_label("Keep the data").check()
     page.get_by_role("button", name="Disconnect").click()
     ended = page.locator(".ended").filter(has_text="Overflow")
@@ -114,7 +114,7 @@ def test_disconnecting_both_ways(visit: Visit, built: SimpleNamespace, scripts: 
     ended.get_by_role("link", name="Delete its data").click()
     page.get_by_label("To delete, type the connection’s name").fill("overflow")
     page.get_by_role("button", name="Delete the data").click()
-    expect(page.get_by_text("This is not its name.")).to_be_visible()
+    expect(page.get_by_text("The name doesn’t match")).to_be_visible()
     page.get_by_label("To delete, type the connection’s name").fill("Overflow")
     page.get_by_role("button", name="Delete the data").click()
     expect(page.get_by_text("Overflow and its data are deleted.")).to_be_visible()
@@ -128,7 +128,7 @@ def test_a_member_looks_and_changes_nothing(visit: Visit, built: SimpleNamespace
     page.goto("/settings/integrations/")
     for name in ("Reconnect", "Change credentials", "Disconnect", "Connect again", "Delete its data"):
         expect(page.get_by_role("link", name=name)).to_have_count(0)
-    expect(card(page, "Overflow")).to_contain_text("An admin can reconnect it: Dana Weiss.")
+    expect(card(page, "Overflow")).to_contain_text("An admin can reconnect: Dana Weiss.")
     card(page, "Sandbox").get_by_role("link", name="Sync Settings").click()
     expect(page.get_by_role("checkbox")).to_have_count(0)
     expect(page.get_by_role("row", name="Orders").first).to_contain_text("every 5 min")
@@ -177,7 +177,7 @@ def test_connecting_by_keyboard_alone(visit: Visit, built: SimpleNamespace) -> N
     page.keyboard.press("Tab")
     expect(page.get_by_role("button", name="Connect Trackstar")).to_be_focused()
     page.keyboard.press("Enter")
-    expect(page.get_by_text("The first syncs are under way")).to_be_visible()
+    expect(page.get_by_text("The first syncs have started")).to_be_visible()
 
 
 def test_the_back_button_brings_back_a_form_that_can_be_sent(visit: Visit, built: SimpleNamespace) -> None:

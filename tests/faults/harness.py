@@ -11,11 +11,12 @@ from typing import Any
 
 from django.utils.timezone import now
 
+from integrations.connection_status import refresh
 from integrations.connectors.trackstar import resources
 from integrations.encryption import encrypt
 from integrations.entities import Entity
 from integrations.models import Connection, Status
-from integrations.services import Account, connect, refresh
+from integrations.services import Account, connect
 from packr.demo.sandbox.control import Control
 from packr.demo.sandbox.http_types import Request
 from packr.demo.sandbox.server import Sandbox

@@ -2,8 +2,9 @@
 
 import pytest
 
+from integrations.connection_status import set_status
 from integrations.models import Event, EventKind, Status
-from integrations.services import disconnect, set_status
+from integrations.services import disconnect
 
 pytestmark = pytest.mark.django_db
 
@@ -24,7 +25,7 @@ def test_a_refused_login_is_kept_once_and_so_is_its_end(connection):
     set_status(connection, Status.NEEDS_ATTENTION, "Refused again.")
     set_status(connection, Status.CONNECTED)
     set_status(connection, Status.UNREACHABLE, "Away.")
-    assert texts(connection)[1:] == ["The WMS refused the login.", "The WMS no longer refuses the login."]
+    assert texts(connection)[1:] == ["Model WMS rejected the login.", "Model WMS accepts the login again."]
     assert {event.kind for event in Event.objects.filter(connection=connection)[:2]} == {EventKind.CREDENTIALS}
 
 

@@ -5,11 +5,12 @@ from datetime import timedelta
 import pytest
 from django.utils.timezone import now
 
+from integrations.connection_status import refresh, set_status
 from integrations.entities import Entity
 from integrations.errors import ConnectorError, Kind
 from integrations.http.client import Client
 from integrations.models import Connection, Status
-from integrations.services import Account, connect, disconnect, refresh, set_status
+from integrations.services import Account, connect, disconnect
 from packr.warehouse.models import Customer
 from packr.workspaces.errors import Refused
 from syncs.models import EntitySchedule, Lane, SyncRun
@@ -26,7 +27,7 @@ def account(**fields):
 @pytest.mark.parametrize(
     ("fields", "words"),
     [
-        ({"wms": "nowhere"}, "does not speak to a WMS called “nowhere”"),
+        ({"wms": "nowhere"}, "does not support a WMS called “nowhere”"),
         ({"credentials": {}}, "needs key"),
         ({"credentials": {"key": ""}}, "needs key"),
         ({"credentials": {"key": "k", "token": "t"}}, "no credential called token"),

@@ -11,11 +11,12 @@ from django.core.exceptions import PermissionDenied
 from django.utils.timezone import now
 
 from integrations import action_sender
+from integrations.clients import open_client
 from integrations.connectors.actions import ActionKind
 from integrations.connectors.tryton.rpc import call
 from integrations.entities import Entity
 from integrations.models import Action, Connection
-from integrations.services import Account, connect, open_client
+from integrations.services import Account, connect
 from packr.warehouse import actions
 from packr.warehouse.models import InboundShipment, InventoryItem, Order, Product
 from packr.workspaces.services import save_workspace

@@ -12,10 +12,11 @@ from django.test.utils import CaptureQueriesContext
 from django.utils.timezone import now
 from django_q.models import Schedule
 
+from integrations.connection_status import refresh
 from integrations.entities import Entity
 from integrations.errors import ConnectorError, Kind
 from integrations.models import Connection, Status
-from integrations.services import Account, connect, disconnect, refresh
+from integrations.services import Account, connect, disconnect
 from syncs.engine import runner
 from syncs.models import (
     Beat,

@@ -7,8 +7,8 @@ import pytest
 from django.utils.timezone import now
 
 from integrations.entities import Entity
-from integrations.models import Event
-from integrations.services import LONGEST_LOOKBACK, change_lookback
+from integrations.models import MAX_LOOKBACK_DAYS, Event
+from integrations.services import change_lookback
 from packr.warehouse.models import Order
 from packr.workspaces.errors import Refused
 from syncs.engine import runner
@@ -170,7 +170,7 @@ def test_what_never_ran_or_is_off_is_not_started_by_it(synced):
     assert not SyncRun.objects.filter(mode=Mode.WINDOW).exists()
 
 
-@pytest.mark.parametrize("days", [29, 0, LONGEST_LOOKBACK + 1])
+@pytest.mark.parametrize("days", [29, 0, MAX_LOOKBACK_DAYS + 1])
 def test_a_lookback_only_grows(synced, days):
     with pytest.raises(Refused, match="from 30 to 3650"):
         change_lookback(synced, days)

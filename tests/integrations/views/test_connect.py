@@ -86,7 +86,7 @@ def test_members_see_the_catalogue_and_no_way_to_connect(
 ) -> None:
     html = page(member, f"{HERE}connect/")
     assert LOGIN not in html
-    assert "Connecting is for the admins of this workspace: Dana." in words(html)
+    assert "Only admins of this workspace can connect a WMS: Dana." in words(html)
 
 
 def test_connecting_is_for_admins(member: Client, client: Client, workspace: Any, model: ModelWms) -> None:
@@ -128,7 +128,7 @@ def test_the_proposed_name_is_free(admin: Client, connection: Any) -> None:
 @pytest.mark.parametrize(
     ("fields", "said"),
     [
-        ({"key": ""}, "Key is missing. Enter it."),
+        ({"key": ""}, "Enter the Key."),
         ({"name": "  "}, "Give the connection a name."),
         ({"name": "Taken"}, "Northbay already has a connection called “Taken”. Choose another name."),
         ({"key": "a\x07b"}, "key must be a line of text."),
@@ -222,7 +222,7 @@ def test_the_check_tells_what_the_account_may_read(admin: Client, workspace: Any
     assert "Model WMS accepted the login" in words(html)
     assert "Orders (with order shipments)" in words(html)
     found = dict(readings(html))
-    assert found["orders"] == ("checked", "May be read")
+    assert found["orders"] == ("checked", "Readable")
     assert found["inventory"] == ("", "No access")
     assert found["inbound-shipments"] == ("", "Not offered")
     assert "The account may not read stock." in html
@@ -234,7 +234,7 @@ def test_the_check_tells_what_the_account_may_read(admin: Client, workspace: Any
 def readings(html: str) -> list[tuple[str, tuple[str, str]]]:
     """Each entity with whether it is ticked and what its badge says."""
     found = []
-    for item in html.split('class="readings"')[1].split("</ul>")[0].split("<li>")[1:]:
+    for item in html.split('class="entity-access"')[1].split("</ul>")[0].split("<li>")[1:]:
         box = item.split("<input")[1].split(">")[0]
         entity = box.split('value="')[1].split('"')[0]
         badge = item.split('class="badge')[1].split("</span>")[0]
@@ -249,9 +249,9 @@ def test_trouble_ends_the_asking_and_is_no_refusal(admin: Client, workspace: Any
     html = checked(admin)
     assert len(model.asked("fetch")) == 2
     found = dict(readings(html))
-    assert found["inventory"] == found["products"] == ("checked", "Not known yet")
+    assert found["inventory"] == found["products"] == ("checked", "Not checked")
     assert "The WMS is limiting requests." in html
-    assert credential_check.LATER in words(html)
+    assert credential_check.NOT_CHECKED in words(html)
 
 
 def test_the_asking_takes_no_longer_than_a_person_waits(
@@ -288,7 +288,7 @@ def test_the_word_connects_and_the_first_syncs_run(
     assert {run.entity for run in runs} == set(EVERYTHING)
     assert {(run.mode, run.trigger, run.state) for run in runs} == {(Mode.FULL, Trigger.FIRST, State.QUEUED)}
     html = page(admin)
-    assert "Main is connected. The first syncs are under way" in html
+    assert "Main is connected. The first syncs have started" in html
     assert "Connected: just now" in words(html)
     assert "every 5s" in html, "the progress moves by itself"
     assert admin.get(CHECK).headers["Location"] == LOGIN, "the login was used up"
@@ -356,7 +356,7 @@ def test_a_login_waits_a_quarter_of_an_hour_and_no_longer(admin: Client, workspa
         clock.shift(timedelta(minutes=16))
         response = admin.post(CHECK, {"entities": EVERYTHING, "lookback_days": 30})
         assert response.headers["Location"] == LOGIN
-        assert "enter it again" in page(admin, LOGIN)
+        assert "Enter the login again" in page(admin, LOGIN)
     assert not Connection.objects.exists()
 
 
@@ -387,14 +387,14 @@ def test_an_account_that_is_connected_already_is_told(
     admin: Client, workspace: Any, model: ModelWms, connection: Any
 ) -> None:
     """Once more is allowed, but not unknowingly; for one that ended the better way is shown."""
-    assert "connected already" not in checked(admin)
+    assert "already connected" not in checked(admin)
     first = connect(workspace, Account("model", "First", {"key": SECRET}), first_sync=False)
     html = words(checked(admin, name="Second"))
-    assert "This account is connected already, as First." in html
+    assert "This account is already connected as First." in html
     disconnect(first)
     html = checked(admin, name="Second")
     assert f'href="{HERE}{first.pk}/reconnect/"' in html
-    assert "This account was connected before, as First." in words(html)
+    assert "This account was connected before as First." in words(html)
     elsewhere = make.workspace("fernhill")
     type(first).objects.update(workspace=elsewhere)
     assert "First" not in words(checked(admin, name="Second").split("<main")[1])

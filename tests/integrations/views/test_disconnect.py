@@ -1,4 +1,4 @@
-"""Ending a connection: what becomes of the data is somebody's explicit choice."""
+"""Disconnecting: what happens to the data is an explicit choice."""
 
 from datetime import timedelta
 from typing import Any
@@ -52,10 +52,13 @@ def test_nothing_is_chosen_beforehand_and_each_choice_says_what_it_means(admin: 
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        ({}, "Choose what becomes of the data."),
+        ({}, "Choose what should happen to the data."),
         ({"outcome": "both"}, "Select a valid choice"),
-        ({"outcome": "delete"}, "Nothing was deleted; type Sandbox to go on."),
-        ({"outcome": "delete", "name": "sandbox"}, "Nothing was deleted; type Sandbox to go on."),
+        ({"outcome": "delete"}, "so nothing was deleted. Type Sandbox to confirm."),
+        (
+            {"outcome": "delete", "name": "sandbox"},
+            "so nothing was deleted. Type Sandbox to confirm.",
+        ),
     ],
 )
 def test_without_a_clear_choice_nothing_happens(admin: Client, address: str, given: dict[str, str], said: str) -> None:
@@ -78,7 +81,7 @@ def test_keeping_the_data(admin: Client, connection: Any, address: str) -> None:
     assert run.state == State.CANCELLED
     html = page(admin)
     assert "WMS Connected" not in html
-    assert "Sandbox is disconnected. Its data stays as it is now." in html
+    assert "Sandbox is disconnected. Its data stays visible but won’t update." in html
     assert "Connect again" in html
 
 

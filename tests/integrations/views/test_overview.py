@@ -69,7 +69,7 @@ def test_a_sync_does_not_change_the_connections_age(admin: Client, connection: A
     make.synced(connection, at=now())
     html = words(page(admin))
     assert "Connected: 2 days ago" in html
-    assert "This is the connection’s age" in html
+    assert "The age of the connection" in html
 
 
 @pytest.mark.parametrize(
@@ -124,11 +124,11 @@ def test_refresh_and_manual_sync_stand_side_by_side(admin: Client, member: Clien
     """P39, P40, D7: first Refresh, then Manual sync; a member reads who can sync instead."""
     actions = page(admin).split('class="actions"')[1].split("</section>")[0]
     assert actions.index("Refresh") < actions.index("Manual sync")
-    assert "Refresh re-checks the status and pulls no data." in words(actions)
+    assert "Refresh checks the connection only; it doesn’t pull data." in words(actions)
     theirs = page(member).split('class="actions"')[1].split("</section>")[0]
     assert "Refresh" in theirs
     assert "Manual sync" not in theirs
-    assert "admins can sync by hand: Dana." in words(theirs)
+    assert "Admins can sync manually: Dana." in words(theirs)
 
 
 def test_without_a_connection_there_is_no_card_but_a_next_step(admin: Client, member: Client, workspace: Any) -> None:

@@ -7,10 +7,11 @@ import pytest
 from django.test import Client
 from django.utils.timezone import now
 
+from integrations.connection_status import set_status
 from integrations.entities import Entity
 from integrations.errors import ConnectorError, Kind
 from integrations.models import Connection, EventKind, Status
-from integrations.services import Account, connect, disconnect, set_status
+from integrations.services import Account, connect, disconnect
 from packr.warehouse.models import Customer
 from syncs.models import EntitySchedule, Incident, Mode, Problem, State, SyncRun, Trigger
 from tests.kit.model_wms import ModelWms, customer
@@ -45,7 +46,7 @@ def test_the_card_leads_to_reconnecting(admin: Client, member: Client, made: Con
     notice = page(admin).split("notice critical")[1].split("</div>")[0]
     assert f'href="{address(made)}">Reconnect</a>' in notice
     theirs = page(member).split("notice critical")[1].split("</div>")[0]
-    assert "An admin can reconnect it: Dana." in words(theirs)
+    assert "An admin can reconnect: Dana." in words(theirs)
     assert address(made) not in page(member)
 
 
@@ -93,7 +94,7 @@ def test_the_same_account_goes_on_at_once(admin: Client, admin_user: Any, made: 
     assert stored.connected_at == made.connected_at, "it is the same connection"
     event = made.events.latest("pk")
     assert (event.text, event.kind, event.person) == (
-        "New credentials, which Model WMS accepted.",
+        "Model WMS accepted new credentials.",
         EventKind.CREDENTIALS,
         admin_user,
     )
@@ -154,7 +155,7 @@ def test_another_account_is_read_from_the_start(admin: Client, made: Connection,
     assert {run.entity for run in runs} == set(stored.connector.resources)
     assert {(run.mode, run.lane.account_key) for run in runs} == {(Mode.FULL, stored.account_key)}
     assert set(EntitySchedule.objects.values_list("watermark", flat=True)) == {None}
-    assert "of another login than before" in made.events.latest("pk").text
+    assert "belong to another login than before" in made.events.latest("pk").text
     assert admin.post(f"{address(made)}check/").headers["Location"] == address(made), "the login was used up"
     drain()
     assert set(SyncRun.objects.values_list("state", flat=True)) == {State.SUCCEEDED}
