@@ -12,7 +12,7 @@ from django.utils.timezone import now
 from integrations.entities import Entity
 from integrations.models import Connection
 from integrations.permissions import hidden_entities
-from packr.warehouse.mirror.export import stamp
+from packr.warehouse.mirror.export import format_stamp
 from packr.workspaces.request_context import RequestContext
 from syncs.diagnosis.diagnose import overview
 from syncs.models import Incident, SyncRun
@@ -93,4 +93,4 @@ def _runs(connections: list[Connection], place: RequestContext) -> Iterator[str]
 
 
 def _time(moment: datetime | None) -> str:
-    return (stamp(moment.replace(microsecond=0)) or "") if moment else "never"
+    return (format_stamp(moment.replace(microsecond=0)) or "") if moment else "never"

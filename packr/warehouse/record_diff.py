@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from .mirror.export import stamp
+from .mirror.export import format_stamp
 from .models import Mirrored
 
 # Fields whose name is not what pages call them.
@@ -45,7 +45,7 @@ class FieldDiff:
 
 def diff(row: Mirrored, answer: Mapping[str, Any]) -> list[FieldDiff]:
     """Every field that either has. What the WMS left out of its answer is left out here: it says nothing."""
-    ours = {**row.record, "updated_at": stamp(row.updated_at)}
+    ours = {**row.record, "updated_at": format_stamp(row.updated_at)}
     found: list[FieldDiff] = []
     for name, theirs in answer.items():
         if name not in NOT_SHOWN:

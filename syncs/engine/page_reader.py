@@ -73,7 +73,7 @@ def _analyze(run_slice: RunSlice, created_before: int) -> None:
     """Update the planner's statistics for the rows of a first sync, before later pages are looked up by old plans."""
     created = run_slice.run.created
     if created_before < ANALYZE_AFTER_ROWS <= created:
-        query_planner.analyze_if_believed_empty(run_slice.connection.pk, run_slice.entity, created)
+        query_planner.analyze_if_outdated(run_slice.connection.pk, run_slice.entity, created)
     if created_before < ANALYZE_FULLY_AFTER_ROWS <= created:
         query_planner.analyze_tables(run_slice.entity)
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from packr.warehouse.mirror.export import stamp
+from packr.warehouse.mirror.export import format_stamp
 
 from ..models import SyncRun
 from .entity_state import EntityState
@@ -15,9 +15,9 @@ def serialize_state(state: EntityState) -> dict[str, Any]:
     return {
         "entity": state.entity.value,
         "state": state.freshness.value,
-        "as_of": stamp(state.as_of),
+        "as_of": format_stamp(state.as_of),
         "cadence_seconds": int(state.cadence.total_seconds()),
-        "next_run": stamp(state.next_run),
+        "next_run": format_stamp(state.next_run),
         "run": serialize_run(state.run) if state.run else None,
     }
 
@@ -29,7 +29,7 @@ def serialize_run(run: SyncRun) -> dict[str, Any]:
         "state": run.state,
         "mode": run.mode,
         "trigger": run.trigger,
-        "started": stamp(run.started_at),
-        "completed": stamp(run.completed_at),
+        "started": format_stamp(run.started_at),
+        "completed": format_stamp(run.completed_at),
         **{name: getattr(run, name) for name in COUNTS},
     }

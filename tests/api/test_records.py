@@ -15,7 +15,7 @@ from integrations import records
 from integrations.entities import Entity
 from integrations.models import Connection
 from packr.warehouse.mirror import writer
-from packr.warehouse.mirror.export import lines
+from packr.warehouse.mirror.export import export_lines
 from packr.warehouse.mirror.schema import TABLES
 from packr.warehouse.models import Order
 from packr.workspaces.services import save_workspace
@@ -64,7 +64,7 @@ def test_records_come_in_the_exported_form(program: Program, connection: Any) ->
     first, _ = send(program("member"), "get", "orders/").json()["results"]
     whole = {name: value for name, value in first.items() if name not in ("id", "url", "connection", "changed_at")}
     assert whole.pop("removed_at") is None
-    assert whole == json.loads(next(iter(lines(connection, Entity.ORDERS))))
+    assert whole == json.loads(next(iter(export_lines(connection, Entity.ORDERS))))
     assert (first["connection"], first["status"], first["total_price"]) == (connection.pk, "open", "58.4")
     assert first["updated_at"] == "2026-02-04T09:00:00Z"
     assert program("member").get(first["url"]).json() == first

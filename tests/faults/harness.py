@@ -145,7 +145,7 @@ class Bench:
 
     def mirror(self, entity: Entity) -> dict[str, dict[str, Any]]:
         """The mirror as exported, by id."""
-        records = [json.loads(line) for line in export.lines(self.connection, entity)]
+        records = [json.loads(line) for line in export.export_lines(self.connection, entity)]
         return {record["external_id"]: record for record in records}
 
     def kept(self, entity: Entity) -> set[str]:

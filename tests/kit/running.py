@@ -51,7 +51,7 @@ def lapse() -> None:
 
 def mirrored(connection: Connection, entity: Entity = Entity.ORDERS) -> list[str]:
     """The exported lines."""
-    return list(export.lines(connection, entity))
+    return list(export.export_lines(connection, entity))
 
 
 def present(connection: Connection, entity: Entity = Entity.ORDERS) -> list[str]:

@@ -348,7 +348,7 @@ def test_the_database_looks_at_a_table_once_it_has_many_new_rows(monkeypatch, cl
     monkeypatch.setattr(page_reader, "ANALYZE_AFTER_ROWS", 3)
     monkeypatch.setattr(page_reader, "ANALYZE_FULLY_AFTER_ROWS", 5)
     looks = []
-    monkeypatch.setattr(query_planner, "analyze_if_believed_empty", lambda *args: looks.append(args))
+    monkeypatch.setattr(query_planner, "analyze_if_outdated", lambda *args: looks.append(args))
     monkeypatch.setattr(query_planner, "analyze_tables", lambda entity: looks.append((entity, Order.objects.count())))
     drain()
     assert looks == [(ten.pk, ORDERS, 3), (ORDERS, 6)]

@@ -453,7 +453,7 @@ def _after(record: Record, until: datetime | None) -> bool:
 
 def plain(record: Record) -> dict[str, Any]:
     """A record as the mirror keeps it."""
-    return json.loads(digests.text(record))
+    return json.loads(digests.encode_body(record))
 
 
 def same(record: Record, row: dict[str, Any]) -> bool:

@@ -53,7 +53,7 @@ def test_a_return_has_lines_and_arrives_with_its_last_parcel(connection: Any) ->
     kept(connection, Entity.RETURNS, whole)
     row.refresh_from_db()
     assert (row.arrived_at, list(row.lines.values_list("sku", flat=True))) == (ARRIVED, ["MUG"])
-    (line,) = export.lines(connection, Entity.RETURNS)
+    (line,) = export.export_lines(connection, Entity.RETURNS)
     assert json.loads(line)["shipments"][0]["arrived_date"] == "2026-02-09T16:00:00Z"
 
 
@@ -89,7 +89,7 @@ def test_each_goes_into_its_columns_and_comes_out_whole(
     kept(connection, entity, record)
     row = TABLES[entity].model.objects.get()
     assert {name: getattr(row, name) for name in columns} == columns
-    (line,) = export.lines(connection, entity)
+    (line,) = export.export_lines(connection, entity)
     exported = json.loads(line)
     assert exported.keys() == {*type(record).__struct_fields__} - {"version_at"}
     assert {name: exported[name] for name in columns} == columns

@@ -126,7 +126,7 @@ def test_every_entity_exports_all_its_fields(connection, entity):
     record_type = TABLES[entity].record_type
     write(connection, entity, record_type(external_id="x"))
     row = TABLES[entity].model.objects.get()
-    found = export.exported(TABLES[entity], row)
+    found = export.export_row(TABLES[entity], row)
     assert set(found) == set(record_type.__struct_fields__) - {"version_at"}
     assert {name: value for name, value in found.items() if value is not None} == {"external_id": "x", "extra": {}}
 
@@ -140,4 +140,4 @@ def test_every_entity_exports_all_its_fields(connection, entity):
     ],
 )
 def test_times(moment, text):
-    assert export.stamp(moment) == text
+    assert export.format_stamp(moment) == text

@@ -94,7 +94,7 @@ WITH_ALL = (*MAKERS, Entity.ORDER_SHIPMENTS)
 def shown(connection: Any) -> dict[tuple[Entity, int], dict[tuple[str, str], Any]]:
     """The tracked values of every row, by entity and row."""
     return {
-        (entity, pk): TRACKED[entity].read(record)
+        (entity, pk): TRACKED[entity].values_of(record)
         for entity in WITH_ALL
         for pk, record in TABLES[entity]
         .model._default_manager.filter(connection=connection)

@@ -98,11 +98,11 @@ def test_a_connection_that_is_new_to_the_planner_is_made_known(connection: Conne
     with database.cursor() as cursor:
         cursor.execute("ANALYZE warehouse_product")
     fill(connection)
-    assert query_planner._believed(TABLE, connection.pk) <= 1
-    query_planner.analyze_if_believed_empty(connection.pk, Entity.PRODUCTS, COUNT)
-    assert COUNT / 2 < query_planner._believed(TABLE, connection.pk) < COUNT * 2
+    assert query_planner._estimated_rows(TABLE, connection.pk) <= 1
+    query_planner.analyze_if_outdated(connection.pk, Entity.PRODUCTS, COUNT)
+    assert COUNT / 2 < query_planner._estimated_rows(TABLE, connection.pk) < COUNT * 2
     with CaptureQueriesContext(database) as asked:
-        query_planner.analyze_if_believed_empty(connection.pk, Entity.PRODUCTS, COUNT)
+        query_planner.analyze_if_outdated(connection.pk, Entity.PRODUCTS, COUNT)
     assert len(asked) == 1  # what is known is not looked at again
 
 

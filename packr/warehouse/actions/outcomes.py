@@ -93,7 +93,7 @@ def _time(stamp: Any) -> datetime | None:
 
 
 def _shows(action: Action, record: Record) -> bool:
-    return write_protection.shows(action, write_protection.Found(record, (None, None), is_same=False))
+    return write_protection.shows(action, write_protection.FoundRecord(record, (None, None), is_same=False))
 
 
 def _store(action: Action, outcome: SendOutcome, accepted: _AcceptedVersion | None) -> bool:
@@ -144,10 +144,10 @@ def _show_hold(action: Action, moment: datetime) -> None:
     is_held = action.kind == ActionKind.HOLD_ORDER
     held_before = dict(order.values_list("pk", "held"))
     order.update(changed_at=moment, change_no=change_no, held=is_held)
-    change = history.Change(action.connection_id, Entity.ORDERS, change_no, moment, cause_of(action))
+    change = history.ChangeContext(action.connection_id, Entity.ORDERS, change_no, moment, cause_of(action))
     for pk, was_held in held_before.items():
         if was_held != is_held:
-            history.note(change, pk, [("held", "", was_held, is_held)])
+            history.record_values(change, pk, [("held", "", was_held, is_held)])
 
 
 def cause_of(action: Action) -> Cause:

@@ -117,7 +117,7 @@ def _confirm(action: Action, moment: datetime) -> None:
 
 def _apply_read(action: Action, read: ActionResult, record: Record, moment: datetime) -> None:
     stamps = (record.updated_at or None, record.version_at or None)
-    found = write_protection.Found(record, stamps, is_same=write_protection.age_of(action, stamps) == "equal")
+    found = write_protection.FoundRecord(record, stamps, is_same=write_protection.age_of(action, stamps) == "equal")
     with transaction.atomic():
         if write_protection.shows(action, found):
             Action.objects.filter(pk=action.pk, confirmed_at=None).update(confirmed_at=moment)

@@ -19,7 +19,7 @@ from packr.workspaces.api_auth import Pages
 from packr.workspaces.api_errors import Error
 from packr.workspaces.models import Brand
 
-from ..mirror.export import exported, stamp
+from ..mirror.export import export_row, format_stamp
 from ..mirror.schema import TABLES
 from ..models import Mirrored
 from . import action_requests, change_feed
@@ -95,9 +95,9 @@ def serialize_record(request: Request, entity: Entity, row: Mirrored) -> dict[st
         "id": row.pk,
         "url": request.build_absolute_uri(reverse(f"api_{entity}_one", args=[row.pk])),
         "connection": row.connection_id,
-        "changed_at": stamp(row.changed_at),
-        "removed_at": stamp(row.removed_at),
-        **exported(TABLES[entity], row),
+        "changed_at": format_stamp(row.changed_at),
+        "removed_at": format_stamp(row.removed_at),
+        **export_row(TABLES[entity], row),
     }
 
 

@@ -50,7 +50,7 @@ class History:
     values: tuple[Tracked, ...]
     parts: tuple[Parts, ...] = ()
 
-    def read(self, body: Mapping[str, Any]) -> dict[Name, Any]:
+    def values_of(self, body: Mapping[str, Any]) -> dict[Name, Any]:
         """The tracked values of a record in its stored form; those that are unknown are left out."""
         found = {(one.name, ""): value for one in self.values if (value := body.get(one.name)) is not None}
         for parts in self.parts:

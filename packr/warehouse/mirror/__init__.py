@@ -1,1 +1,1 @@
-"""The mirror of the WMS: how records lie in it, and everything that writes them."""
+"""The mirror: Packr's copy of each WMS's records, and everything that writes it."""

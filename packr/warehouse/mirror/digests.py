@@ -1,7 +1,7 @@
-"""A row's digest: the source it was read from, 16 bytes that tell its body from every other, then its two stamps.
+"""Row digests: the digest of the source bytes, a hash of the record's body, and its two stamps.
 
-So one value tells whether a record is the same, and where it is not, whether only its stamps are new and whether it is
-an older version. By the source a record is recognised before it is read at all (`decoding.ItemMapping`).
+Comparing two digests shows whether a record is unchanged, has only new stamps, or is an older version. The source
+digest recognises an unchanged record before it is parsed (`decoding.ItemMapping`).
 """
 
 from datetime import UTC, datetime, timedelta
@@ -14,9 +14,9 @@ from msgspec import UNSET, structs
 from integrations.connectors.decoding import SOURCE_BYTES, VERSION_BYTES
 from integrations.records import Record
 
-# Fields in the order in which they are declared; keys of dictionaries sorted.
+# Fields in the order of their declaration, dictionaries by sorted keys.
 ENCODER = msgspec.json.Encoder(order="deterministic")
-BODY = 16  # bytes
+BODY_BYTES = 16
 NO_SOURCE = bytes(SOURCE_BYTES)
 STAMPS = Struct(">qq")  # microseconds since 1970
 NO_STAMP = -(2**63)
@@ -25,54 +25,54 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 Stamps = tuple[datetime | None, datetime | None]  # updated_at, version_at
 
 
-def text(record: Record) -> bytes:
-    """The record as JSON, without what has columns of its own and what is no data: id, stamp and version.
+def encode_body(record: Record) -> bytes:
+    """Return the record as JSON, without its id and stamps, which have columns of their own.
 
-    Shipments inside an order stay whole, so that the order's digest tells of every change in them.
+    Shipments inside an order keep theirs, so that the order's digest changes with them.
     """
     return ENCODER.encode(structs.replace(record, external_id=UNSET, updated_at=UNSET, version_at=UNSET))
 
 
-def body(text: bytes) -> bytes:
-    """What tells a body (`text`) from every other."""
-    return blake2b(text, digest_size=BODY).digest()
+def hash_body(body: bytes) -> bytes:
+    """Return a hash of an encoded body."""
+    return blake2b(body, digest_size=BODY_BYTES).digest()
 
 
-def digest(body: bytes, stamps: Stamps, source: bytes = NO_SOURCE) -> bytes:
-    """The digest of what has this body (`body`), these stamps and this source."""
+def digest(body_hash: bytes, stamps: Stamps, source: bytes = NO_SOURCE) -> bytes:
+    """Return the digest of a record with this body, these stamps and this source digest."""
     updated_at, version_at = stamps
-    return source + body + STAMPS.pack(_micros(updated_at), _micros(version_at))
+    return source + body_hash + STAMPS.pack(_micros(updated_at), _micros(version_at))
 
 
 def stamps(found: bytes) -> Stamps:
-    """The stamps in a digest."""
-    updated_at, version_at = STAMPS.unpack_from(found, SOURCE_BYTES + BODY)
+    """Return the stamps in a digest."""
+    updated_at, version_at = STAMPS.unpack_from(found, SOURCE_BYTES + BODY_BYTES)
     return _moment(updated_at), _moment(version_at)
 
 
 def is_same(found: bytes, known: bytes) -> bool:
-    """Whether a record's digest says nothing new. A source of this version of Packr is news to a row without one."""
+    """Return whether a record is unchanged. One with a source digest counts as changed if its row has none."""
     return found == known or (
         found[SOURCE_BYTES:] == known[SOURCE_BYTES:]
         and (found[:VERSION_BYTES] == known[:VERSION_BYTES] or found[:SOURCE_BYTES] == NO_SOURCE)
     )
 
 
-def same_body(found: bytes, known: bytes) -> bool:
-    """Whether two digests are of the same body, whatever its stamps and its source."""
-    return found[SOURCE_BYTES : SOURCE_BYTES + BODY] == known[SOURCE_BYTES : SOURCE_BYTES + BODY]
+def has_same_body(found: bytes, known: bytes) -> bool:
+    """Return whether two digests are of the same body; their stamps and sources may differ."""
+    return found[SOURCE_BYTES : SOURCE_BYTES + BODY_BYTES] == known[SOURCE_BYTES : SOURCE_BYTES + BODY_BYTES]
 
 
-def is_older(found: Stamps, known: Stamps, ceiling: datetime) -> bool:
-    """Whether a version is older than the known one: by the copy's stamps if both have one, else by the WMS's.
+def is_older(found: Stamps, known: Stamps, latest_stamp: datetime) -> bool:
+    """Return whether a version is older than the known one, by `version_at` if both have it, else by `updated_at`.
 
-    A known stamp later than `ceiling` can't be believed, and says nothing.
+    A known stamp after `latest_stamp` is not believed.
     """
     (updated_at, version_at), (known_updated_at, known_version_at) = found, known
     if version_at and known_version_at:
-        return version_at < known_version_at <= ceiling
+        return version_at < known_version_at <= latest_stamp
     if updated_at and known_updated_at:
-        return updated_at < known_updated_at <= ceiling
+        return updated_at < known_updated_at <= latest_stamp
     return False
 
 

@@ -1,6 +1,6 @@
-"""Writing the history, in the transaction of the page that changed the records and in a constant number of statements.
+"""Recording the history of records, in the transaction that changes them and in a constant number of statements.
 
-Nothing is written when nothing that is tracked has changed.
+Nothing is written if no tracked value changed.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,7 +15,7 @@ from integrations.entities import Entity
 from ..history.tracked_fields import TRACKED, History, Name
 from ..models import Mirrored
 from ..models.change_causes import Cause
-from ..models.history import RecordChange, What
+from ..models.history import ChangeKind, RecordChange
 from . import sql
 
 COLUMNS = (
@@ -31,12 +31,12 @@ COLUMNS = (
     "cause_id",
     "cause_text",
 )
-LONGEST_CAUSE = 200
+MAX_CAUSE_LENGTH = 200
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
-    """What became of one row: its stored body before (None: it is new) and after, as JSON."""
+class RowUpdate:
+    """The update of one row: its stored record before (None: the row is new) and after, as JSON."""
 
     row_id: int
     before: Mapping[str, Any] | None
@@ -46,8 +46,8 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
-    """Of which connection's entity something changes, as which change, when we saw it and why."""
+class ChangeContext:
+    """What the history entries of one change share: its connection, entity, number, time and cause."""
 
     connection_id: int
     entity: Entity
@@ -55,8 +55,8 @@ class Change:
     seen_at: datetime
     cause: Cause
 
-    def row(self, row_id: int, what: What, fields: str, stamp: datetime | None) -> sql.Row:
-        """The values of COLUMNS."""
+    def row(self, row_id: int, what: ChangeKind, fields: str, stamp: datetime | None) -> sql.Row:
+        """Return the values of COLUMNS."""
         cause = self.cause
         return (
             self.connection_id,
@@ -69,52 +69,54 @@ class Change:
             self.seen_at,
             cause.kind.value,
             cause.id,
-            cause.text[:LONGEST_CAUSE],
+            cause.text[:MAX_CAUSE_LENGTH],
         )
 
 
 def is_tracked(entity: Entity) -> bool:
-    """Whether records of the entity have a history."""
+    """Return whether records of the entity have a history."""
     return entity in TRACKED
 
 
-def note(change: Change, row_id: int, fields: Sequence[Sequence[Any]], stamp: datetime | None = None) -> None:
-    """Keep what became of one row's values, as (name, part, old, new), where no record of the WMS tells it."""
-    row = change.row(row_id, What.CHANGED, msgspec.json.encode(fields).decode(), stamp)
+def record_values(
+    change: ChangeContext, row_id: int, fields: Sequence[Sequence[Any]], stamp: datetime | None = None
+) -> None:
+    """Record changed values of one row, as (name, part, old, new), that come from no record of the WMS."""
+    row = change.row(row_id, ChangeKind.CHANGED, msgspec.json.encode(fields).decode(), stamp)
     sql.insert_rows(RecordChange._meta.db_table, COLUMNS, 1, [row])
 
 
-def write(change: Change, steps: Sequence[Step]) -> None:
-    """Keep what changed of these rows."""
-    rows = list(_rows(change, steps))
+def record_updates(change: ChangeContext, updates: Sequence[RowUpdate]) -> None:
+    """Record which tracked values of these rows changed."""
+    rows = list(_rows(change, updates))
     if rows:
         sql.insert_rows(RecordChange._meta.db_table, COLUMNS, len(rows), rows)
 
 
-def _rows(change: Change, steps: Sequence[Step]) -> Iterator[sql.Row]:
+def _rows(change: ChangeContext, updates: Sequence[RowUpdate]) -> Iterator[sql.Row]:
     history = TRACKED[change.entity]
-    for step in steps:
-        if step.before is None:
+    for update in updates:
+        if update.before is None:
             if not change.cause.first:
-                yield change.row(step.row_id, What.APPEARED, "[]", step.stamp)
+                yield change.row(update.row_id, ChangeKind.APPEARED, "[]", update.stamp)
             continue
-        fields = differences(history, step.before, msgspec.json.decode(step.after))
-        if fields or step.returned:
-            what = What.RETURNED if step.returned else What.CHANGED
-            yield change.row(step.row_id, what, msgspec.json.encode(fields).decode(), step.stamp)
+        fields = differences(history, update.before, msgspec.json.decode(update.after))
+        if fields or update.returned:
+            what = ChangeKind.RETURNED if update.returned else ChangeKind.CHANGED
+            yield change.row(update.row_id, what, msgspec.json.encode(fields).decode(), update.stamp)
 
 
 def differences(history: History, before: Mapping[str, Any], after: Mapping[str, Any]) -> list[list[Any]]:
-    """Each tracked value that differs, as [name, part, old, new]."""
-    old, new = history.read(before), history.read(after)
+    """Return each tracked value that differs, as [name, part, old, new]."""
+    old, new = history.values_of(before), history.values_of(after)
     if old == new:
         return []
     names: Iterator[Name] = (name for name in old | new if old.get(name) != new.get(name))
     return [[*name, old.get(name), new.get(name)] for name in names]
 
 
-def write_removed(change: Change, model: type[Mirrored], row_ids: Sequence[int]) -> None:
-    """Keep that these rows are no longer in the WMS: those of them which this very change removed."""
+def record_removals(change: ChangeContext, model: type[Mirrored], row_ids: Sequence[int]) -> None:
+    """Record that rows are no longer in the WMS. Rows that this change did not remove are left out."""
     removed = model.objects.filter(id__in=row_ids, change_no=change.change_no, removed_at__isnull=False)
-    rows = [change.row(row_id, What.REMOVED, "[]", None) for row_id in removed.values_list("id", flat=True)]
+    rows = [change.row(row_id, ChangeKind.REMOVED, "[]", None) for row_id in removed.values_list("id", flat=True)]
     sql.insert_rows(RecordChange._meta.db_table, COLUMNS, len(rows), rows)

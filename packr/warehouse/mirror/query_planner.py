@@ -1,4 +1,4 @@
-"""How PostgreSQL plans what it is asked."""
+"""Plans and statistics of PostgreSQL. On SQLite these functions do nothing."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,17 +10,17 @@ from integrations.entities import Entity
 
 from .schema import TABLES
 
-# A tenth of what a thorough look reads. Not for the columns that lists are filtered and sorted by.
-SAMPLE_SIZE = 10
+# A tenth of the default, enough for two columns that no list is filtered or sorted by.
+STATISTICS_TARGET = 10
 
 
 @contextmanager
 def custom_plan() -> Iterator[None]:
-    """A statement in here is planned for the very values it has, and for the tables as they are now.
+    """Let each statement inside be planned for its own values and for the tables' present size.
 
-    Elsewhere PostgreSQL makes one plan of a statement that comes again and again and keeps it for the session: whatever
-    the values, as with some words half of all rows begin; and if the tables were empty, where any index that begins
-    with the connection is as good as the right one, until somebody has them analysed.
+    Otherwise PostgreSQL keeps one plan of a repeated statement for the whole session. Such a plan is wrong for values
+    that are far more common than others, such as the beginning of most SKUs. If it was made while a table was empty,
+    it may use any index that begins with the connection, until the table is analysed.
     """
     if database.vendor != "postgresql":
         yield
@@ -34,20 +34,20 @@ def custom_plan() -> Iterator[None]:
         session.prepare_threshold = usual
 
 
-def analyze_if_believed_empty(connection_id: int, entity: Entity, count: int) -> None:
-    """Let PostgreSQL glance at an entity's table where it believes a connection to have far fewer than `count` rows.
+def analyze_if_outdated(connection_id: int, entity: Entity, count: int) -> None:
+    """Analyse an entity's table, in the caller's transaction, if its statistics show far fewer than `count` rows.
 
-    It would find each of them by any index that begins with the connection. In the caller's transaction.
+    With such statistics PostgreSQL may look up single rows by any index that begins with the connection.
     """
     name = TABLES[entity].model._meta.db_table
-    if database.vendor == "postgresql" and _believed(name, connection_id) < count / 10:
+    if database.vendor == "postgresql" and _estimated_rows(name, connection_id) < count / 10:
         with database.cursor() as cursor:
-            cursor.execute(f"SET LOCAL default_statistics_target = {SAMPLE_SIZE}")
+            cursor.execute(f"SET LOCAL default_statistics_target = {STATISTICS_TARGET}")
             cursor.execute(f"ANALYZE (SKIP_LOCKED) {name} (connection_id, removed_at)")
             cursor.execute("SET LOCAL default_statistics_target TO DEFAULT")
 
 
-def _believed(table: str, connection_id: int) -> int:
+def _estimated_rows(table: str, connection_id: int) -> int:
     with database.cursor() as cursor:
         cursor.execute(f"EXPLAIN (FORMAT JSON) SELECT FROM {table} WHERE connection_id = {connection_id:d}")
         ((plan,),) = cursor.fetchall()
@@ -55,7 +55,7 @@ def _believed(table: str, connection_id: int) -> int:
 
 
 def analyze_tables(entity: Entity) -> None:
-    """Let PostgreSQL look at an entity's tables after many rows came at once, so that it plans well with them."""
+    """Analyse an entity's tables after many rows were added."""
     table = TABLES[entity]
     if database.vendor == "postgresql":
         with database.cursor() as cursor:

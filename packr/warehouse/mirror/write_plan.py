@@ -16,7 +16,7 @@ from . import digests, sql, write_protection
 from .digests import Stamps
 from .schema import Table
 from .sql import StoredRow
-from .write_protection import Found, WriteProtection
+from .write_protection import FoundRecord, WriteProtection
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +55,8 @@ class Draft(msgspec.Struct, frozen=True, gc=False):
 
     external_id: str
     record: Record
-    text: bytes
     body: bytes
+    body_hash: bytes
     source: bytes
 
 
@@ -66,7 +66,7 @@ class RowChange(msgspec.Struct, frozen=True, gc=False):
     external_id: str
     record: Record
     digest: bytes
-    text: bytes
+    body: bytes
     stamps: Stamps
     known: StoredRow | None
 
@@ -122,8 +122,8 @@ def make_drafts(records: Iterable[Record], sources: Mapping[str, bytes] | None =
 
 
 def _draft(record: Record, source: bytes) -> Draft:
-    text = digests.text(record)
-    return Draft(str(record.external_id), record, text, digests.body(text), source)
+    body = digests.encode_body(record)
+    return Draft(str(record.external_id), record, body, digests.hash_body(body), source)
 
 
 def make_plan(context: WriteContext, drafts: Sequence[Draft], change_no: int | None = None) -> WritePlan:
@@ -173,7 +173,7 @@ def _sort(plan: WritePlan, changes: Iterable[RowChange]) -> list[tuple[RowChange
         if known is None:
             result.created += 1
             plan.changes.append(change)
-        elif protection.shields and protection.keeps(change.external_id, _found(change, known)):
+        elif protection.actions and protection.blocks(change.external_id, _found(change, known)):
             result.stale += 1
         elif digests.is_same(change.digest, known.digest) and not known.removed:
             result.unchanged += 1
@@ -184,12 +184,12 @@ def _sort(plan: WritePlan, changes: Iterable[RowChange]) -> list[tuple[RowChange
     return older
 
 
-def _found(change: RowChange, known: StoredRow) -> Found:
-    return Found(change.record, change.stamps, digests.same_body(change.digest, known.digest))
+def _found(change: RowChange, known: StoredRow) -> FoundRecord:
+    return FoundRecord(change.record, change.stamps, digests.has_same_body(change.digest, known.digest))
 
 
 def _add_difference(plan: WritePlan, change: RowChange, known: StoredRow) -> None:
-    if digests.same_body(change.digest, known.digest) and not known.removed:
+    if digests.has_same_body(change.digest, known.digest) and not known.removed:
         plan.result.unchanged += 1
         plan.restamps.append(change)
     else:
@@ -234,8 +234,8 @@ def _change(draft: Draft, known: StoredRow | None) -> RowChange:
         updated_at = stored[0] if updated_at is UNSET else updated_at
         version_at = stored[1] if version_at is UNSET else version_at
     stamps = (updated_at, version_at)
-    digest = digests.digest(draft.body, stamps, draft.source)
-    return RowChange(draft.external_id, record, digest, draft.text, stamps, known)
+    digest = digests.digest(draft.body_hash, stamps, draft.source)
+    return RowChange(draft.external_id, record, digest, draft.body, stamps, known)
 
 
 def _has_gaps(record: Record) -> bool:

@@ -1,8 +1,8 @@
-"""What a person changed stands until the WMS says otherwise: answers that are older than the change don't undo it.
+"""Write protection: older data from the WMS does not undo an accepted action.
 
-While an action shields a record, an answer of the WMS counts when it shows the change or is newer than it. One that
-does neither was read before the change, or comes from a copy that has not seen it yet. A connection without such
-actions costs nothing: its own row, which the writer reads anyway, says that there are none.
+While an action protects a record, a version from the WMS is accepted if it shows the change or is newer. Any other
+version was read before the change, or comes from a copy that does not have it yet. A connection without such actions
+costs nothing: the writer sees it in the connection's row, which it reads anyway.
 """
 
 from collections import defaultdict
@@ -24,16 +24,16 @@ from ..models import Mirrored
 from .digests import Stamps
 
 PROTECTED_ENTITIES = frozenset(ENTITIES.values())
-# What shows these can't be from before them, whatever its stamp: the WMS's clock may be behind.
-PROOF = (ActionKind.HOLD_ORDER, ActionKind.CANCEL_ORDER)
-# The WMS says nothing about their version, so the moment of its answer stands for it.
-BY_OUR_CLOCK = (ActionKind.HOLD_ORDER, ActionKind.RELEASE_ORDER)
-OVERTAKEN = "The WMS has changed it again since."
+# A record that shows one of these is no older than the action, whatever its stamp: the WMS's clock may be behind.
+PROVEN_BY_RECORD = (ActionKind.HOLD_ORDER, ActionKind.CANCEL_ORDER)
+# The WMS returns no version for these, so the time of its answer is used.
+TIMED_BY_ANSWER = (ActionKind.HOLD_ORDER, ActionKind.RELEASE_ORDER)
+OVERTAKEN_WARNING = "The WMS has changed this record since."
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """A record as a page has it, and whether it is the same as what is stored."""
+class FoundRecord:
+    """A record as the WMS sent it, and whether it equals the stored row."""
 
     record: Record
     stamps: Stamps
@@ -42,52 +42,54 @@ class Found:
 
 @dataclass
 class WriteProtection:
-    """The shields over a page's records, by id, and what the page shows of them."""
+    """The actions that protect a page's records, by id, and which of them the page confirms or overtakes."""
 
-    shields: Mapping[str, Sequence[Action]] = field(default_factory=dict)
+    actions: Mapping[str, Sequence[Action]] = field(default_factory=dict)
     confirmed: set[int] = field(default_factory=set)
     overtaken: set[int] = field(default_factory=set)
 
-    def keeps(self, external_id: str, found: Found) -> bool:
-        """Whether the stored row stays as it is, because the record that was found is older than a change to it."""
-        # All of them are asked: each notes what it was shown.
-        standing = [self._stands(action, found) for action in self.shields.get(external_id, ())]
-        return any(standing)
+    def blocks(self, external_id: str, found: FoundRecord) -> bool:
+        """Return whether the record found must not replace its row, because it is older than an action."""
+        # Check all of them, since each check also records a confirmation.
+        blocking = [self._check(action, found) for action in self.actions.get(external_id, ())]
+        return any(blocking)
 
-    def _stands(self, action: Action, found: Found) -> bool:
+    def _check(self, action: Action, found: FoundRecord) -> bool:
         age = age_of(action, found.stamps)
         if shows(action, found):
-            if age != "older" or action.kind in PROOF:
+            if age != "older" or action.kind in PROVEN_BY_RECORD:
                 self.confirmed.add(action.pk)
             return False
         if age == "newer":
             self.overtaken.add(action.pk)
             return False
-        # Once it was shown, only an answer that is surely no newer is an old one that comes late.
-        return action.confirmed_at is None or (age != "unknown" and action.kind not in BY_OUR_CLOCK)
+        # After a confirmation, only a version that is certainly not newer is a late one.
+        return action.confirmed_at is None or (age != "unknown" and action.kind not in TIMED_BY_ANSWER)
 
     def settle(self, now: datetime) -> None:
-        """Note which changes the WMS has shown by now, and which it has overtaken."""
+        """Store which actions the WMS has confirmed, and which it has overtaken."""
         if self.confirmed:
             Action.objects.filter(pk__in=self.confirmed, confirmed_at=None).update(confirmed_at=now)
         if self.overtaken:
             overtaken = Action.objects.filter(pk__in=self.overtaken)
-            overtaken.filter(confirmed_at=None).update(warning=OVERTAKEN)
+            overtaken.filter(confirmed_at=None).update(warning=OVERTAKEN_WARNING)
             overtaken.update(shielded_until=None)
 
 
 def protection_for(connection_id: int, entity: Entity, external_ids: Sequence[str], now: datetime) -> WriteProtection:
-    """The guard of a page of these records."""
+    """Return the protection of a page of these records."""
     if entity not in PROTECTED_ENTITIES:
         return WriteProtection()
-    shields: dict[str, list[Action]] = defaultdict(list)
-    for action in standing(connection_id, now).filter(entity=entity, external_id__in=external_ids).order_by("pk"):
-        shields[action.external_id].append(action)
-    return WriteProtection(shields)
+    actions: dict[str, list[Action]] = defaultdict(list)
+    for action in (
+        protecting_actions(connection_id, now).filter(entity=entity, external_id__in=external_ids).order_by("pk")
+    ):
+        actions[action.external_id].append(action)
+    return WriteProtection(actions)
 
 
-def standing(connection_id: int, now: datetime) -> Any:
-    """The actions of a connection that shield a record now."""
+def protecting_actions(connection_id: int, now: datetime) -> Any:
+    """Return the connection's actions that protect a record now."""
     accepted = Action.objects.filter(connection_id=connection_id, state=ActionState.ACCEPTED)
     return accepted.filter(shielded_until__gt=now)
 
@@ -95,8 +97,8 @@ def standing(connection_id: int, now: datetime) -> Any:
 def exclude_protected(
     model: type[Mirrored], connection_id: int, entity: Entity, row_ids: Sequence[int], now: datetime
 ) -> Sequence[int]:
-    """Those of the rows that the WMS has been seen to have, or that no action shields."""
-    unseen = standing(connection_id, now).filter(entity=entity, confirmed_at=None)
+    """Return those of the rows that no action protects, or that the WMS has confirmed."""
+    unseen = protecting_actions(connection_id, now).filter(entity=entity, confirmed_at=None)
     shielded = list(unseen.values_list("external_id", flat=True))
     if not shielded:
         return row_ids
@@ -118,27 +120,27 @@ def protect(action: Action, until: datetime) -> None:
 
 
 def expire(now: datetime) -> None:
-    """Let connections whose last shield has ended cost nothing again."""
+    """Update the connections whose last protection has ended, so that they cost nothing again."""
     for connection in Connection.objects.filter(shielded_until__lte=now):
-        last = standing(connection.pk, now).aggregate(last=Max("shielded_until"))["last"]
+        last = protecting_actions(connection.pk, now).aggregate(last=Max("shielded_until"))["last"]
         unchanged = Connection.objects.filter(pk=connection.pk, shielded_until=connection.shielded_until)
         unchanged.update(shielded_until=last)
 
 
 def age_of(action: Action, found: Stamps) -> str:
-    """How a version stands to that of a change, by the copy's stamps if both have one: older, equal, newer, unknown."""
+    """Return "older", "equal", "newer" or "unknown": a version's age compared with the action's, as for digests."""
     updated_at, version_at = found
-    for here, there in ((version_at, action.version_at), (updated_at, action.version_updated_at)):
-        if here and there:
-            return "older" if here < there else "newer" if here > there else "equal"
+    for stamp, action_stamp in ((version_at, action.version_at), (updated_at, action.version_updated_at)):
+        if stamp and action_stamp:
+            return "older" if stamp < action_stamp else "newer" if stamp > action_stamp else "equal"
     return "unknown"
 
 
 # --- Whether a record shows a change ----------------------------------------------------------------------------------
 
 
-def shows(action: Action, found: Found) -> bool:
-    """Whether a record shows what the action was to change."""
+def shows(action: Action, found: FoundRecord) -> bool:
+    """Return whether a record shows the action's change."""
     kind, record = ActionKind(action.kind), found.record
     if kind in (ActionKind.HOLD_ORDER, ActionKind.RELEASE_ORDER):
         return is_held(record) == (kind == ActionKind.HOLD_ORDER)
@@ -146,7 +148,7 @@ def shows(action: Action, found: Found) -> bool:
 
 
 def _never(values: Mapping[str, Any], record: Any) -> bool:
-    """Relative changes show in nothing but the count that the WMS answered with."""
+    """Return False: a relative change shows only in the count that the WMS answers with."""
     return False
 
 
@@ -155,7 +157,7 @@ def _is_cancelled(values: Mapping[str, Any], record: Any) -> bool:
 
 
 def _has_values(values: Mapping[str, Any], record: Any) -> bool:
-    """Whether those of the values that the record has under the same name are the record's."""
+    """Return whether the record has the action's values, as far as it has fields of their names."""
     named = {name: value for name, value in values.items() if name in record.__struct_fields__}
     return all(_fits(getattr(record, name), value) for name, value in named.items())
 

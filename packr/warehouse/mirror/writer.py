@@ -118,26 +118,26 @@ def _record_history(plan: WritePlan, before: Mapping[int, Mapping[str, Any]]) ->
     context = plan.context
     if not history.is_tracked(context.table.entity) or (context.cause.first and not before):
         return
-    steps = [
-        history.Step(
+    updates = [
+        history.RowUpdate(
             row_id=plan.row_keys[change.external_id],
             before=before[change.known.id] if change.known else None,
-            after=change.text,
+            after=change.body,
             stamp=change.stamps[0],
             returned=change.known is not None and change.known.removed,
         )
         for change in plan.changes
     ]
-    history.write(_history_change(context, context.table.entity, plan.change_no), steps)
+    history.record_updates(_change_context(context, context.table.entity, plan.change_no), updates)
 
 
 def _record_removed(context: WriteContext, entity: Entity, row_ids: Sequence[int], change_no: int) -> None:
     if row_ids and history.is_tracked(entity):
-        history.write_removed(_history_change(context, entity, change_no), TABLES[entity].model, row_ids)
+        history.record_removals(_change_context(context, entity, change_no), TABLES[entity].model, row_ids)
 
 
-def _history_change(context: WriteContext, entity: Entity, change_no: int) -> history.Change:
-    return history.Change(context.connection_id, entity, change_no, context.now, context.cause)
+def _change_context(context: WriteContext, entity: Entity, change_no: int) -> history.ChangeContext:
+    return history.ChangeContext(context.connection_id, entity, change_no, context.now, context.cause)
 
 
 def _restamp(plan: WritePlan) -> None:
@@ -163,7 +163,7 @@ def _row(plan: WritePlan, change: RowChange) -> sql.Row:
         record.created_at or None,
         *change.stamps,
         change.digest,
-        change.text.decode(),
+        change.body.decode(),
         plan.change_no,
         context.now,
         None,

@@ -6,9 +6,7 @@ from integrations.models import Connection
 from .change_causes import CauseKind
 
 
-class What(models.TextChoices):
-    """What happened to a record."""
-
+class ChangeKind(models.TextChoices):
     APPEARED = "appeared", "First seen"
     CHANGED = "changed", "Changed"
     REMOVED = "removed", "No longer in the WMS"
@@ -26,11 +24,11 @@ CAUSES = [
 
 
 class RecordChange(models.Model):
-    """One change of one mirrored record, and why.
+    """One change of one mirrored record, and its cause.
 
-    `row_id`: the key of the record's row in its entity's table. `fields`: each tracked value that changed, as [name,
-    part, old, new]; the part is the SKU or warehouse that the value is of. `stamp`: when it changed by the WMS's own
-    word. `cause_text` outlives the run or action that `cause_id` names.
+    `row_id` is the key of the record's row in its entity's table. `fields` holds each tracked value that changed, as
+    [name, part, old, new]; the part is the value's SKU or warehouse. `stamp` is the WMS's time of the change.
+    `cause_text` is kept when the run or action with the key `cause_id` is deleted.
     """
 
     id = models.BigAutoField(primary_key=True)
@@ -38,7 +36,7 @@ class RecordChange(models.Model):
     entity = models.CharField(max_length=30, choices=[(entity.value, entity.label) for entity in Entity])
     row_id = models.BigIntegerField()
     change_no = models.BigIntegerField()
-    what = models.CharField(max_length=10, choices=What.choices)
+    what = models.CharField(max_length=10, choices=ChangeKind.choices)
     fields = models.JSONField(default=list)
     stamp = models.DateTimeField(null=True)
     seen_at = models.DateTimeField()

@@ -88,7 +88,7 @@ def test_a_newer_answer_is_the_wms_saying_otherwise(connection, cancelled):
     assert poll(connection, order("o", seconds(11), status="open")).updated == 1
     assert status() == "open"
     cancelled.refresh_from_db()
-    assert (cancelled.confirmed_at, cancelled.warning) == (None, write_protection.OVERTAKEN)
+    assert (cancelled.confirmed_at, cancelled.warning) == (None, write_protection.OVERTAKEN_WARNING)
     assert marks(Order.objects.all()) == {}
 
 

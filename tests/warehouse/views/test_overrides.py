@@ -57,7 +57,7 @@ def test_an_override_stands_beside_what_the_wms_says_and_is_not_exported(
     admin: Client, member: Client, connection: Connection, mug: InventoryItem
 ) -> None:
     """L22: author, reason and end; on the list as an override with the WMS's own value; the mirror is left alone."""
-    exported = list(export.lines(connection, Entity.INVENTORY))
+    exported = list(export.export_lines(connection, Entity.INVENTORY))
     tomorrow = (now().astimezone(ZoneInfo("Europe/Berlin")) + timedelta(days=1)).date()
     assert f'value="{tomorrow.isoformat()}"' in page(admin, at(mug))
     response = admin.post(at(mug), form())
@@ -67,7 +67,7 @@ def test_an_override_stands_beside_what_the_wms_says_and_is_not_exported(
     listed = main(member, "/overrides/")
     assert "MUG On hand 4 9 Five broke Dana" in listed
     assert "Active until" in listed
-    assert list(export.lines(connection, Entity.INVENTORY)) == exported
+    assert list(export.export_lines(connection, Entity.INVENTORY)) == exported
     csv = b"".join(member.get("/inventory/export.csv")).decode()  # type: ignore[call-overload]
     assert ",9," in csv
     assert "depot" in str(connection).lower()

@@ -238,7 +238,7 @@ def test_an_export_reads_a_chunk_at_a_time(plans: Plans, monkeypatch: pytest.Mon
 
 def test_the_command_export_reads_in_the_order_of_the_ids(full: large.Large) -> None:
     with CaptureQueriesContext(database) as asked:
-        assert next(export.lines(full.connections[0], Entity.ORDERS))
+        assert next(export.export_lines(full.connections[0], Entity.ORDERS))
     (sql,) = [query["sql"] for query in asked.captured_queries if '"warehouse_order"' in query["sql"]]
     # It is read through a cursor, of which the planner knows that the first rows are wanted soon.
     plan = explained(f"DECLARE reading CURSOR FOR {sql}", analyze=False)

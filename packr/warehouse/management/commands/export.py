@@ -19,5 +19,5 @@ class Command(BaseCommand):
         wanted = entity_named(entity)
         if wanted not in found.connector.entities():
             raise CommandError(f"{found.connector.label} does not offer {wanted.label.lower()}.")
-        for line in export.lines(found, wanted):
+        for line in export.export_lines(found, wanted):
             self.stdout.write(line)
