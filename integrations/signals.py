@@ -14,3 +14,5 @@ connection_ended = Signal()
 connection_deleted = Signal()
 # Sent inside the transaction. `connection`, its border moved back already; `until`: where it was before; `person`.
 lookback_raised = Signal()
+# Requests how many records of a connection an app keeps. `connection`. Answer: dict of Entity to count.
+record_counts_requested = Signal()

@@ -13,7 +13,7 @@ from integrations.entities import Entity
 from integrations.models import Connection
 from integrations.services import OffReason
 from integrations.signals import connection_ended, connection_made, connection_resumed, lookback_raised
-from packr.warehouse.signals import age_asked
+from packr.warehouse.signals import age_requested
 from packr.warehouse.stock.data_age import Age
 from packr.workspaces.models import Workspace
 
@@ -84,7 +84,7 @@ def replan_daily_syncs(sender: type[Workspace], instance: Any, **kwargs: Any) ->
             reschedule(schedule, now())
 
 
-@receiver(age_asked)
+@receiver(age_requested)
 def answer_age(sender: type[Connection], connection: Connection, entity: Entity, **kwargs: Any) -> Age | None:
     """How old the mirror of an entity is, and how old it may be."""
     schedule = EntitySchedule.objects.filter(connection=connection, entity=entity).first()

@@ -1,5 +1,7 @@
 """Disconnecting, with an explicit choice of what happens to the data."""
 
+from typing import Any
+
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
@@ -13,6 +15,7 @@ from packr.workspaces.views import sent, signed_in
 from .. import services
 from ..forms import DisconnectForm
 from ..models import Connection
+from ..signals import record_counts_requested
 
 
 @signed_in
@@ -23,7 +26,9 @@ def disconnect(request: HttpRequest, pk: int) -> HttpResponse:
     connection = access.get(request.user, connections, pk, MANAGE_CONNECTIONS)
     form = DisconnectForm(connection, sent(request))
     if not form.is_valid():
-        context = {"connection": connection, "form": form}
+        answers: list[Any] = record_counts_requested.send(Connection, connection=connection)
+        records = {entity: count for _, counts in answers for entity, count in counts.items()}
+        context = {"connection": connection, "form": form, "records": records}
         return render(request, "integrations/disconnect.html", context, status=400 if form.is_bound else 200)
     if form.deletes or connection.is_live:
         services.disconnect(connection, delete_data=form.deletes, person=request.user)

@@ -1,4 +1,4 @@
-"""The mirror, for support to look things up in. Only the engine writes it."""
+"""Admin of the mirror's tables, read-only: only the engine writes them."""
 
 import json
 from typing import Any
@@ -34,13 +34,13 @@ from .models import (
 
 
 class Removed(admin.SimpleListFilter):
-    """What the WMS still has, or has no more."""
+    """Filter by whether the WMS still has the record."""
 
     title = "in the WMS"
     parameter_name = "removed"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [("no", "Still there"), ("yes", "Removed")]
+        return [("no", "Present"), ("yes", "Removed")]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         if self.value() is None:
@@ -49,7 +49,7 @@ class Removed(admin.SimpleListFilter):
 
 
 class MirrorAdmin(ReadOnlyAdmin):
-    """A mirrored table: its columns, what the WMS said last, and whether the WMS still has it."""
+    """A mirrored table: its columns, the latest record, and whether the WMS still has it."""
 
     columns: tuple[str, ...] = ()
     list_filter = [Removed, "connection__wms"]
@@ -57,26 +57,26 @@ class MirrorAdmin(ReadOnlyAdmin):
     list_per_page = 50
     show_full_result_count = False
     ordering = ["-pk"]
-    search_help_text = "The beginning of what is searched, or of a connection's or workspace's name"
+    search_help_text = "Searches by prefix, also of the connection’s name and the workspace’s slug"
 
     def get_list_display(self, request: HttpRequest) -> list[Any]:
         return ["external_id", *self.columns, "connection", "updated_at", "changed_at", "presence"]
 
     def get_search_fields(self, request: HttpRequest) -> list[str]:
-        ours = ["external_id", *self.search_fields]
-        return [f"^{field}" for field in [*ours, "connection__name", "connection__workspace__slug"]]
+        fields = ["external_id", *self.search_fields, "connection__name", "connection__workspace__slug"]
+        return [f"^{field}" for field in fields]
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         return [
             (None, {"fields": ["connection", "external_id", *self.columns, "presence"]}),
-            ("When", {"fields": ["created_at", "updated_at", "changed_at"]}),
-            ("What the WMS said", {"fields": ["whole_record"]}),
+            ("Times", {"fields": ["created_at", "updated_at", "changed_at"]}),
+            ("Latest record", {"fields": ["whole_record"]}),
         ]
 
     @admin.display(description="in the WMS", ordering="removed_at")
     def presence(self, row: Mirrored) -> SafeString:
         if row.removed_at is None:
-            return mark("positive", "Still there")
+            return mark("positive", "Present")
         return mark("neutral", f"Removed {when_exactly(row.removed_at)}")
 
     @admin.display(description="record")

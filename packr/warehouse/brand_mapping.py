@@ -1,7 +1,6 @@
-"""Brand WMS mapping: which warehouse account a brand's data comes from, what to recognise an account by, which fits.
+"""Brand WMS mapping: the warehouse accounts that brands are linked to, and suggestions for new links.
 
-Nothing is linked but by a person: a suggestion is only that. What a brand sees follows from its links in the query
-(`brands.py`), so nothing has to be moved when they change.
+Only people link accounts. `visibility` applies the links in each query, so no row changes when a link does.
 """
 
 import re
@@ -25,15 +24,32 @@ from .lists.keyset import Ids, union_all
 from .models import Customer, InventoryItem, Mirrored, Order
 from .visibility import CUSTOMER
 
-SHOWN = 20
-SAMPLES = 3
-SUGGESTED = 3
-KNOWN_SKUS = 200
-SIMILAR_NAME, SIMILAR_GOODS = 0.6, 0.3
-# An account that another brand sees already is rarely the right one.
-TAKEN = 0.4
-# What companies have in common says nothing about which one it is.
-COMMON = {"inc", "llc", "ltd", "limited", "gmbh", "co", "corp", "company", "sa", "bv", "ag", "kg", "plc", "the", "and"}
+MAX_ACCOUNTS = 20  # listed
+MAX_SAMPLES = 3
+MAX_SUGGESTIONS = 3
+MAX_COMPARED_SKUS = 200
+NAME_THRESHOLD, SKU_THRESHOLD = 0.6, 0.3
+MAX_NAME_LENGTH = 200
+# An account that another brand sees is rarely the right one, so its score is lowered.
+SHARED_PENALTY = 0.4
+# Words that many company names have in common.
+COMMON_WORDS = {
+    "inc",
+    "llc",
+    "ltd",
+    "limited",
+    "gmbh",
+    "co",
+    "corp",
+    "company",
+    "sa",
+    "bv",
+    "ag",
+    "kg",
+    "plc",
+    "the",
+    "and",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +62,7 @@ class Account:
 
     @property
     def key(self) -> str:
-        """As in a form."""
+        """The account's value in forms."""
         return f"{self.connection.pk}:{self.customer}"
 
     @property
@@ -59,7 +75,7 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """A few of an account's records, to recognise it by."""
+    """A few order numbers and SKUs of an account, to recognise it."""
 
     orders: list[str]
     skus: list[str]
@@ -70,7 +86,7 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """A brand's link to an account, and the other brands that see the same records."""
+    """Link of a brand to an account, with the other brands that see the same records."""
 
     mapping: BrandMapping
     account: Account
@@ -79,7 +95,7 @@ class Link:
 
 @dataclass(frozen=True, slots=True)
 class Suggestion:
-    """An account that may be a brand's, and why."""
+    """Account that may belong to a brand, with the reason."""
 
     account: Account
     why: str
@@ -88,7 +104,7 @@ class Suggestion:
 
 @dataclass(frozen=True, slots=True)
 class AccountMap:
-    """All accounts of a workspace and all links of its brands, read in three statements."""
+    """All accounts of a workspace and all links of its brands, read in three queries."""
 
     accounts: list[Account]
     links: dict[int, list[Link]]
@@ -97,7 +113,7 @@ class AccountMap:
         return self.links.get(brand.pk, [])
 
     def taken_by(self, account: Account, *, but: Brand | None = None) -> list[str]:
-        """The names of the brands that see records of the account."""
+        """Return the names of the brands that see records of the account, sorted."""
         found = {
             link.mapping.brand.name
             for links in self.links.values()
@@ -108,7 +124,7 @@ class AccountMap:
 
 
 def account_map(workspace: Workspace) -> AccountMap:
-    """What there is to link, and what is linked."""
+    """Return the accounts and links of a workspace."""
     connections = {one.pk: one for one in workspace.connections.order_by("name")}
     names = _customer_names(list(connections))
     mappings = list(
@@ -141,7 +157,7 @@ def _customer_names(connections: list[int]) -> dict[tuple[int, str], str]:
 
 
 def _accounts(connections: dict[int, Connection], names: dict[tuple[int, str], str]) -> Iterable[Account]:
-    """What can be linked: every connection that lives, with its customers."""
+    """Yield what can be linked: every live connection as a whole, and its customers."""
     by_connection = defaultdict(list)
     for (key, customer), name in names.items():
         by_connection[key].append(Account(connections[key], customer, name))
@@ -157,7 +173,7 @@ def _overlap(one: Account, other: Account) -> bool:
 
 
 def samples(accounts: Sequence[Account]) -> dict[str, Sample]:
-    """A few order numbers and SKUs of each account by its key, in two statements."""
+    """Return samples of each account by its key, in two queries."""
     orders = _samples(Order, accounts, ("-created_at", "-id"), "order_number")
     skus = _samples(InventoryItem, accounts, ("id",), "sku")
     return {one.key: Sample(orders[one.key], skus[one.key]) for one in accounts}
@@ -166,12 +182,12 @@ def samples(accounts: Sequence[Account]) -> dict[str, Sample]:
 def _samples(
     model: type[Mirrored], accounts: Sequence[Account], order: tuple[str, ...], shown: str
 ) -> dict[str, list[str]]:
-    """The first of each account's rows in an order that an index has."""
+    """Return a column of the first rows of each account; an index serves the order."""
     pieces: list[Ids] = []
     for one in accounts:
         rows = model._default_manager.filter(connection=one.connection.pk, removed_at=None)
         rows = rows if one.is_whole else rows.filter(**{CUSTOMER: one.customer})
-        pieces.append(rows.order_by(*order).values("pk")[:SAMPLES])
+        pieces.append(rows.order_by(*order).values("pk")[:MAX_SAMPLES])
     found = model._default_manager.filter(pk__in=union_all(pieces)).order_by(*order)
     rows_read = list(found.values_list("connection", CUSTOMER, shown))
     return {
@@ -179,73 +195,72 @@ def _samples(
             text
             for connection, customer, text in rows_read
             if text and connection == one.connection.pk and (one.is_whole or customer == one.customer)
-        ][:SAMPLES]
+        ][:MAX_SAMPLES]
         for one in accounts
     }
 
 
 def search_accounts(accounts: Sequence[Account], words: str) -> list[Account]:
-    """The accounts whose name, id or connection has the words, at most SHOWN."""
+    """Return at most MAX_ACCOUNTS accounts whose name, id or connection contains all words."""
     wanted = words.casefold().split()
     found = [
         one
         for one in accounts
         if all(word in f"{one.name} {one.customer} {one.connection.name}".casefold() for word in wanted)
     ]
-    return found[:SHOWN]
-
-
-# --- Suggestions ------------------------------------------------------------------------------------------------------
+    return found[:MAX_ACCOUNTS]
 
 
 def suggest(brand: Brand, known: AccountMap) -> list[Suggestion]:
-    """The accounts that fit the brand best, by name and by the SKUs it has now; nothing that does not fit well."""
+    """Return the accounts that match the brand best by name and by its present SKUs; none if no match is good."""
     linked = [link.account for link in known.of(brand)]
-    goods = _same_goods(brand, known)
+    sku_shares = _sku_shares(brand, known)
     scored = []
     for account in known.accounts:
         if any(_overlap(account, one) for one in linked):
             continue
-        name, share = name_similarity(brand.name, account.name), goods.get(account.key, 0.0)
-        if name < SIMILAR_NAME:
+        name, share = name_similarity(brand.name, account.name), sku_shares.get(account.key, 0.0)
+        if name < NAME_THRESHOLD:
             name = 0.0
-        if name or share >= SIMILAR_GOODS:
+        if name or share >= SKU_THRESHOLD:
             taken = known.taken_by(account, but=brand)
-            scored.append((name + share - (TAKEN if taken else 0), Suggestion(account, _why(name, share), taken)))
-    # Of two that fit alike the narrower one, then by name: always the same order.
+            scored.append(
+                (name + share - (SHARED_PENALTY if taken else 0), Suggestion(account, _why(name, share), taken))
+            )
+    # With equal scores, a customer comes before a whole connection, then the name decides.
     scored.sort(key=lambda pair: (-pair[0], pair[1].account.is_whole, str(pair[1].account)))
-    return [suggestion for _, suggestion in scored[:SUGGESTED]]
+    return [suggestion for _, suggestion in scored[:MAX_SUGGESTIONS]]
 
 
 def name_similarity(one: str, other: str) -> float:
-    """How alike two names are, from 0 to 1, without regard to case, accents, signs and legal forms."""
-    mine, theirs = _words(one), _words(other)
-    if not mine or not theirs:
+    """Return the similarity of two names, from 0 to 1, ignoring case, accents, punctuation and legal forms."""
+    words, other_words = _words(one), _words(other)
+    if not words or not other_words:
         return 0.0
-    if mine == theirs:
+    if words == other_words:
         return 1.0
-    shared = 2 * len(set(mine) & set(theirs)) / (len(set(mine)) + len(set(theirs)))
-    ratio = SequenceMatcher(None, "".join(mine), "".join(theirs)).ratio()
+    shared = 2 * len(set(words) & set(other_words)) / (len(set(words)) + len(set(other_words)))
+    ratio = SequenceMatcher(None, "".join(words), "".join(other_words)).ratio()
     return min(0.99, (shared + ratio) / 2 if shared else ratio * 0.8)
 
 
 def _words(name: str) -> list[str]:
     plain = unicodedata.normalize("NFKD", name.casefold()).encode("ascii", "ignore").decode() or name.casefold()
     words = re.findall(r"\w+", plain)
-    return [word for word in words if word not in COMMON] or words
+    return [word for word in words if word not in COMMON_WORDS] or words
 
 
-def _same_goods(brand: Brand, known: AccountMap) -> dict[str, float]:
-    """For each account the share of the brand's present SKUs that it has too."""
+def _sku_shares(brand: Brand, known: AccountMap) -> dict[str, float]:
+    """Return the share of the brand's present SKUs that each account has, by its key."""
     links = known.of(brand)
     if not links:
         return {}
-    mine = Q(pk__in=())
+    own = Q(pk__in=())
     for link in links:
-        here = Q(connection=link.account.connection.pk)
-        mine |= here if link.account.is_whole else here & Q(**{CUSTOMER: link.account.customer})
+        of_connection = Q(connection=link.account.connection.pk)
+        own |= of_connection if link.account.is_whole else of_connection & Q(**{CUSTOMER: link.account.customer})
     present = InventoryItem.objects.present().exclude(sku=None).exclude(sku="")
-    skus = set(present.filter(mine).order_by("pk").values_list("sku", flat=True)[:KNOWN_SKUS])
+    skus = set(present.filter(own).order_by("pk").values_list("sku", flat=True)[:MAX_COMPARED_SKUS])
     if not skus:
         return {}
     live = [one.connection.pk for one in known.accounts if one.is_whole]
@@ -259,35 +274,32 @@ def _same_goods(brand: Brand, known: AccountMap) -> dict[str, float]:
 
 
 def _why(name: float, share: float) -> str:
-    names = "The names are the same" if name == 1 else "The names are alike" if name else ""
-    goods = f"{share:.0%} of the SKUs are the same" if share >= SIMILAR_GOODS else ""
-    return "; ".join(filter(None, (names, goods[:1].lower() + goods[1:] if names else goods)))
-
-
-# --- Changes ----------------------------------------------------------------------------------------------------------
+    names = "The names are the same" if name == 1 else "The names are similar" if name else ""
+    skus = f"{share:.0%} of the SKUs are the same" if share >= SKU_THRESHOLD else ""
+    return "; ".join(filter(None, (names, skus)))
 
 
 def find(known: AccountMap, key: str) -> Account:
-    """The account a form names; Refused when there is none."""
+    """Return the account with a key. Raises Refused if there is none."""
     for one in known.accounts:
         if one.key == key:
             return one
-    raise Refused("There is no such account any more. Choose one from the list.")
+    raise Refused("This account no longer exists. Choose one from the list.")
 
 
 def link(brand: Brand, account: Account, *, person: Any) -> BrandMapping:
-    """Let a brand see an account's records. Raises Refused when it does already."""
+    """Link a brand to an account. Raises Refused if it is linked already."""
     try:
         with transaction.atomic():
             made = BrandMapping.objects.create(brand=brand, connection=account.connection, customer_id=account.customer)
             record_event(account.connection, EventKind.MAPPING, f"{brand} was linked to {account}.", person=person)
     except IntegrityError:
-        raise Refused(f"{brand} is linked to {account} already.") from None
+        raise Refused(f"{brand} is already linked to {account}.") from None
     return made
 
 
 def unlink(mapping: BrandMapping, *, person: Any) -> None:
-    """A brand no longer sees an account's records; the records themselves stay."""
+    """Remove a link; the records stay."""
     names = _customer_names([mapping.connection_id])
     name = names.get((mapping.connection_id, mapping.customer_id), mapping.customer_id)
     account = Account(mapping.connection, mapping.customer_id, name)
@@ -298,15 +310,15 @@ def unlink(mapping: BrandMapping, *, person: Any) -> None:
 
 
 def add_brand(workspace: Workspace, name: str) -> Brand:
-    """A new brand, linked to nothing yet. Raises Refused for a name that is missing or there already."""
+    """Return a new brand without links. Raises Refused if the name is missing, too long or taken."""
     name = " ".join(name.replace("\0", "").split())
     slug = slugify(name)[:50]
     if not slug:
-        raise Refused("Give the brand a name with letters or digits.")
-    if len(name) > 200:
-        raise Refused("A brand’s name has at most 200 characters.")
+        raise Refused("Enter a name with letters or digits.")
+    if len(name) > MAX_NAME_LENGTH:
+        raise Refused(f"Enter at most {MAX_NAME_LENGTH} characters.")
     try:
         with transaction.atomic():
             return Brand.objects.create(workspace=workspace, name=name, slug=slug)
     except IntegrityError:
-        raise Refused(f"There is a brand called “{name}”, or nearly so, already.") from None
+        raise Refused(f"A brand named “{name}”, or nearly so, already exists.") from None

@@ -1,4 +1,4 @@
-"""A mirrored row beside the record that the WMS has now, field by field."""
+"""Comparison of a mirrored row with the WMS's present record, field by field."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from typing import Any
 from .mirror.export import format_stamp
 from .models import Mirrored
 
-# Fields whose name is not what pages call them.
+# Labels of fields whose name differs from the label on pages.
 LABELS = {
     "onhand": "On hand",
     "fulfillable": "Available",
@@ -27,12 +27,12 @@ LABELS = {
     "gtin": "GTIN",
     "sku": "SKU",
 }
-NOT_SHOWN = ("external_id", "version_at", "trackstar_tags")
+HIDDEN_FIELDS = ("external_id", "version_at", "trackstar_tags")
 
 
 @dataclass(frozen=True, slots=True)
 class FieldDiff:
-    """One field of a record: the words for it, what Packr shows and what the WMS says now."""
+    """One field of a record, with Packr's value and the WMS's."""
 
     label: str
     ours: Any
@@ -44,19 +44,19 @@ class FieldDiff:
 
 
 def diff(row: Mirrored, answer: Mapping[str, Any]) -> list[FieldDiff]:
-    """Every field that either has. What the WMS left out of its answer is left out here: it says nothing."""
+    """Return the fields with a value on either side. Fields that the WMS did not send are left out."""
     ours = {**row.record, "updated_at": format_stamp(row.updated_at)}
     found: list[FieldDiff] = []
     for name, theirs in answer.items():
-        if name not in NOT_SHOWN:
-            mine, now = dict(_flat(name, ours.get(name))), dict(_flat(name, theirs))
-            labels = [*mine, *(label for label in now if label not in mine)]
-            found += [FieldDiff(label, mine.get(label), now.get(label)) for label in labels]
+        if name not in HIDDEN_FIELDS:
+            mine, wms = dict(_flat(name, ours.get(name))), dict(_flat(name, theirs))
+            labels = [*mine, *(label for label in wms if label not in mine)]
+            found += [FieldDiff(label, mine.get(label), wms.get(label)) for label in labels]
     return [field for field in found if field.ours is not None or field.theirs is not None]
 
 
 def _flat(name: str, value: Any) -> Iterator[tuple[str, Any]]:
-    """The single values inside a value, each under its words: `Line 2, quantity`."""
+    """Yield the single values inside a value with their labels, such as `Line 2: quantity`."""
     label = LABELS.get(name, name.replace("_", " ").capitalize())
     if isinstance(value, list) and any(isinstance(item, dict | list) for item in value):
         items: Iterator[tuple[str, Any]] = ((str(place), item) for place, item in enumerate(value, 1))

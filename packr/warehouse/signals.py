@@ -1,6 +1,6 @@
-"""Questions to apps that the mirror does not know: what they answer comes back from `send`."""
+"""Signals by which the warehouse asks apps that it can't import; receivers return the answers."""
 
 from django.dispatch import Signal
 
-# How old the mirror of an entity is. `connection`; `entity`. Answered with an `stock.ages.Age`.
-age_asked = Signal()
+# Requests the age of an entity's mirror. Arguments: `connection`, `entity`. Answer: `stock.data_age.Age`.
+age_requested = Signal()

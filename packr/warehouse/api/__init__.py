@@ -1,4 +1,4 @@
-"""The warehouse by program: what the mirror holds of each entity, what changes of it, and changing it at the WMS."""
+"""API of the warehouse: records, the feed of their changes, and changes sent to the WMS."""
 
 from .action_requests import urlpatterns as sending
 from .actions import urlpatterns as following

@@ -1,4 +1,4 @@
-"""What became of changes, and which a connection can be asked for, by program."""
+"""API of changes sent to the WMS: their outcomes, and the changes that a connection offers."""
 
 from typing import Any
 
@@ -18,27 +18,27 @@ from packr.workspaces.api_errors import Error
 
 from .. import actions
 from ..mirror.schema import TABLES
+from . import change_feed
 
 KINDS = [(kind.value, kind.label) for kind in ActionKind]
-LARGEST = 2**63 - 1
 
 
 class ActionRow(serializers.ModelSerializer[Action]):
-    """A change that somebody sent to a WMS, and what came of it."""
+    """A change sent to a WMS, and its outcome."""
 
     url = serializers.HyperlinkedIdentityField(view_name="api_action")
     kind = serializers.ChoiceField(choices=KINDS, read_only=True)
     state = serializers.ChoiceField(
         choices=ActionState.choices,
         read_only=True,
-        help_text="`unknown`: the WMS’s answer was lost, and Packr is finding out what became of it",
+        help_text="`unknown`: the WMS’s answer was lost, and Packr is checking whether the change was made",
     )
     through = serializers.ChoiceField(choices=Through.choices, read_only=True)
     person = serializers.SlugRelatedField[Any](slug_field="username", read_only=True)
     fields_refused = serializers.JSONField(
-        source="errors", read_only=True, help_text="what the WMS said of which field, by its path"
+        source="errors", read_only=True, help_text="the WMS’s errors by the path of the field"
     )
-    record = serializers.SerializerMethodField(help_text="the address of the record it made or changed")
+    record = serializers.SerializerMethodField(help_text="the address of the created or changed record")
 
     class Meta:
         model = Action
@@ -71,21 +71,21 @@ class ActionRow(serializers.ModelSerializer[Action]):
         entity = Entity(action.entity)
         keys = self.context.get("rows")
         if keys is None:
-            keys = _rows([action])
+            keys = _row_keys([action])
         row = keys.get((action.entity, action.connection_id, action.external_id))
         return self.context["request"].build_absolute_uri(reverse(f"api_{entity}_one", args=[row])) if row else None
 
 
-class Asked(serializers.Serializer[Any]):
-    """Which changes to list."""
+class ActionQuery(serializers.Serializer[Any]):
+    """Query of the list of changes."""
 
-    connection = serializers.IntegerField(required=False, min_value=1, max_value=LARGEST)
+    connection = serializers.IntegerField(required=False, min_value=1, max_value=change_feed.MAX_INTEGER)
     kind = serializers.ChoiceField(choices=KINDS, required=False)
     state = serializers.ChoiceField(choices=ActionState.choices, required=False)
 
 
 class OfferedField(serializers.Serializer[Any]):
-    """A field of a change. `fields` are those of each line, or of the address."""
+    """A field of a change. `fields` are the fields of each line, or of the address."""
 
     name = serializers.CharField()
     label = serializers.CharField()  # type: ignore[assignment]  # the name is the API's
@@ -97,21 +97,21 @@ class OfferedField(serializers.Serializer[Any]):
 
 
 class Offer(serializers.Serializer[Any]):
-    """A kind of change: with the reason where it can't be asked for, else with its fields."""
+    """A kind of change, with its fields or the reason why it is unavailable."""
 
     kind = serializers.ChoiceField(choices=KINDS)
     label = serializers.CharField()  # type: ignore[assignment]
-    reason = serializers.CharField(help_text="why it can’t be asked for; empty: it can")
+    reason = serializers.CharField(help_text="why it is unavailable; empty if it is available")
     fields = OfferedField(many=True)  # type: ignore[assignment]
 
 
 def serialize_action(request: Request, action: Action) -> Any:
-    """An action as the API tells it."""
+    """Return an action as JSON."""
     return ActionRow(action, context={"request": request}).data
 
 
-def _rows(found: list[Action]) -> dict[tuple[str, int, str], int]:
-    """The keys of the rows that actions are about, one statement an entity."""
+def _row_keys(found: list[Action]) -> dict[tuple[str, int, str], int]:
+    """Return the row keys of the actions' records by (entity, connection, external id), one query an entity."""
     keys: dict[tuple[str, int, str], int] = {}
     for entity in {one.entity for one in found}:
         about = [one for one in found if one.entity == entity and one.external_id]
@@ -126,7 +126,7 @@ class Actions(generics.ListAPIView[Action]):
     serializer_class = ActionRow
 
     @extend_schema(
-        summary="Changes sent to the WMS, the newest first",
+        summary="Changes sent to the WMS, newest first",
         parameters=[
             OpenApiParameter("connection", int),
             OpenApiParameter("kind", str, enum=[kind for kind, _ in KINDS]),
@@ -136,13 +136,13 @@ class Actions(generics.ListAPIView[Action]):
     )
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         page = self.paginate_queryset(self.get_queryset()) or []
-        context = {"request": request, "rows": _rows(list(page))}
+        context = {"request": request, "rows": _row_keys(list(page))}
         return self.get_paginated_response(ActionRow(page, many=True, context=context).data)
 
     def get_queryset(self) -> QuerySet[Action]:
-        form = Asked(data=self.request.query_params.dict())
-        form.is_valid(raise_exception=True)
-        return _visible(self.request).filter(**form.validated_data)
+        query = ActionQuery(data=self.request.query_params.dict())
+        query.is_valid(raise_exception=True)
+        return _visible(self.request).filter(**query.validated_data)
 
 
 class OneAction(APIView):
@@ -153,7 +153,7 @@ class OneAction(APIView):
 
 class Offers(APIView):
     @extend_schema(
-        summary="Which changes a connection can be asked for",
+        summary="The changes that a connection offers",
         responses={200: Offer(many=True), 401: Error, 404: Error},
     )
     def get(self, request: Request, pk: int) -> Response:

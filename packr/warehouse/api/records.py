@@ -1,4 +1,4 @@
-"""What the mirror holds, by program: each entity as a list, as a feed of what changes, and one record by its id."""
+"""API of records: each entity as a list, as a feed of changes, and one record by its id."""
 
 from typing import Any
 
@@ -25,38 +25,38 @@ from ..models import Mirrored
 from . import action_requests, change_feed
 from .schema import page_of, shape_of
 
-NO_BILLS = "Only an admin of this workspace may see the WMS’s bills, or somebody whom support lets see them."
+NO_BILLS = "Only admins of this workspace, and people whom support has given access, may see the WMS’s bills."
 
 
-class Asked(serializers.Serializer[Any]):
-    """Which records to list."""
+class RecordQuery(serializers.Serializer[Any]):
+    """Query of a list of records."""
 
-    connection = serializers.IntegerField(required=False, min_value=1, max_value=change_feed.LARGEST)
+    connection = serializers.IntegerField(required=False, min_value=1, max_value=change_feed.MAX_INTEGER)
     brand = serializers.SlugField(required=False)
     updated_since = serializers.DateTimeField(required=False)
     limit = serializers.IntegerField(required=False, min_value=1, max_value=Pages.max_page_size)
     cursor = serializers.CharField(required=False)
 
     def validate_cursor(self, text: str) -> change_feed.Position:
-        found = change_feed.read(text)
-        if found is None:
-            raise serializers.ValidationError("This is no cursor of Packr’s. Use the address that `next` gave.")
-        return found
+        position = change_feed.decode_cursor(text)
+        if position is None:
+            raise serializers.ValidationError("This cursor is invalid. Use the address in `next`.")
+        return position
 
 
 PARAMETERS = [
-    OpenApiParameter("connection", int, description="of this connection alone"),
-    OpenApiParameter("brand", str, description="what this brand sees, by its short name"),
+    OpenApiParameter("connection", int, description="only records of this connection"),
+    OpenApiParameter("brand", str, description="only records that this brand sees, by its slug"),
     OpenApiParameter(
         "updated_since",
         str,
-        description="Starts a feed: what changed in Packr since this time, what left the WMS included (`removed_at`). "
-        "`next` carries on, now or a week later; nothing new is an empty page.",
+        description="Starts a feed of changes in Packr since this time, including records removed from the WMS "
+        "(`removed_at`). `next` continues the feed, now or a week later; without new changes the page is empty.",
     ),
     OpenApiParameter(
-        "limit", int, description=f"rows a page, {Pages.page_size} unless told, {Pages.max_page_size} at most"
+        "limit", int, description=f"rows per page, {Pages.page_size} by default, {Pages.max_page_size} at most"
     ),
-    OpenApiParameter("cursor", str, description="where to go on, from `next`"),
+    OpenApiParameter("cursor", str, description="where to continue, from `next`"),
 ]
 
 
@@ -66,21 +66,22 @@ class Records(APIView):
     entity = Entity.ORDERS
 
     def get(self, request: Request) -> Response:
-        form = Asked(data=request.query_params.dict())
+        form = RecordQuery(data=request.query_params.dict())
         form.is_valid(raise_exception=True)
-        asked = form.validated_data
-        sight = _sight(request, self.entity, asked)
-        since, size = asked.get("updated_since"), asked.get("limit", Pages.page_size)
-        start = asked.get("cursor") or change_feed.Position(feeds=since is not None)
-        found = (
-            change_feed.changed(sight, since, start, size) if start.feeds else change_feed.listed(sight, start, size)
-        )
-        rows = [serialize_record(request, self.entity, row) for row in found.rows]
-        return Response({"next": _next(request, found), "previous": None, "results": rows})
+        query = form.validated_data
+        scope = _scope(request, self.entity, query)
+        since, size = query.get("updated_since"), query.get("limit", Pages.page_size)
+        start = query.get("cursor") or change_feed.Position(is_feed=since is not None)
+        if start.is_feed:
+            page = change_feed.list_changes(scope, since, start, size)
+        else:
+            page = change_feed.list_records(scope, start, size)
+        rows = [serialize_record(request, self.entity, row) for row in page.rows]
+        return Response({"next": _next_url(request, page), "previous": None, "results": rows})
 
 
 class OneRecord(APIView):
-    """One record, also one that is no longer in the WMS."""
+    """One record, also one that was removed from the WMS."""
 
     entity = Entity.ORDERS
 
@@ -90,7 +91,7 @@ class OneRecord(APIView):
 
 
 def serialize_record(request: Request, entity: Entity, row: Mirrored) -> dict[str, Any]:
-    """A row as the API tells it: the exported record, and whose it is and when it changed here."""
+    """Return a row as JSON: the exported record with its connection and its changes in Packr."""
     return {
         "id": row.pk,
         "url": request.build_absolute_uri(reverse(f"api_{entity}_one", args=[row.pk])),
@@ -101,22 +102,23 @@ def serialize_record(request: Request, entity: Entity, row: Mirrored) -> dict[st
     }
 
 
-def _sight(request: Request, entity: Entity, asked: dict[str, Any]) -> change_feed.Sight:
-    """What the person sees of an entity, narrowed to what was asked for."""
+def _scope(request: Request, entity: Entity, query: dict[str, Any]) -> change_feed.RecordScope:
+    """Return the records of an entity that the person sees, narrowed by the query."""
     found = list(change_feed.connections(request.user, entity))
     if not found and view_permission(entity) and access.workspaces(request.user).exists():
         raise PermissionDenied(NO_BILLS)
-    if "connection" in asked:
-        found = [one for one in found if one.pk == asked["connection"]]
+    if "connection" in query:
+        found = [one for one in found if one.pk == query["connection"]]
         if not found:
             raise serializers.ValidationError({"connection": ["There is no such connection."]})
-    brand = _brand(request, asked["brand"], {one.workspace_id for one in found}) if "brand" in asked else None
-    ours = [one for one in found if brand is None or one.workspace_id == brand.workspace_id]
-    return change_feed.Sight(entity, ours, brand)
+    if "brand" not in query:
+        return change_feed.RecordScope(entity, found)
+    brand = _brand(request, query["brand"], {one.workspace_id for one in found})
+    return change_feed.RecordScope(entity, [one for one in found if one.workspace_id == brand.workspace_id], brand)
 
 
 def _brand(request: Request, slug: str, workspaces: set[int]) -> Brand:
-    """The brand of this name; in several workspaces, that of the connection that was asked for."""
+    """Return the brand with this slug; if several workspaces have one, that of the requested connection."""
     brands = access.visible(request.user, Brand.objects.select_related("workspace")).filter(slug=slug)
     found = [one for one in brands if one.workspace_id in workspaces] or list(brands)
     if not found:
@@ -126,16 +128,16 @@ def _brand(request: Request, slug: str, workspaces: set[int]) -> Brand:
     return found[0]
 
 
-def _next(request: Request, found: change_feed.Found) -> str | None:
-    if found.after is None:
+def _next_url(request: Request, page: change_feed.RecordPage) -> str | None:
+    if page.next is None:
         return None
     query: QueryDict = request.query_params.copy()
-    query["cursor"] = change_feed.written(found.after)
+    query["cursor"] = change_feed.encode_cursor(page.next)
     return request.build_absolute_uri(f"{request.path}?{query.urlencode()}")
 
 
 def _urlpatterns_for(entity: Entity) -> list[Any]:
-    """The addresses of one entity, each described in the schema as its own."""
+    """Return the addresses of one entity, each with its own description in the schema."""
     record_type: type[Record] = TABLES[entity].record_type
     refused = {400: Error, 401: Error, 403: Error} if view_permission(entity) else {400: Error, 401: Error}
     many = extend_schema(
@@ -156,7 +158,7 @@ def _urlpatterns_for(entity: Entity) -> list[Any]:
 
 
 def _view(base: type[APIView], entity: Entity, described: Any) -> Any:
-    """The view of one entity's lists or records, with what its address takes besides reading."""
+    """Return the view of one entity's lists or records, with the actions at the same address."""
     writes = (action_requests.LIST_ACTIONS if base is Records else action_requests.RECORD_ACTIONS).get(entity)
     bases = (base, writes) if writes else (base,)
     view: type[APIView] = type(f"{TABLES[entity].model.__name__}{base.__name__}", bases, {"entity": entity})
@@ -164,4 +166,4 @@ def _view(base: type[APIView], entity: Entity, described: Any) -> Any:
     return view.as_view()
 
 
-urlpatterns = [door for entity in TABLES for door in _urlpatterns_for(entity)]
+urlpatterns = [pattern for entity in TABLES for pattern in _urlpatterns_for(entity)]

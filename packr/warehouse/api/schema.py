@@ -1,4 +1,4 @@
-"""How the schema describes records: made from their types, so that the two can't differ."""
+"""Schema of records, derived from their types so that the two can't differ."""
 
 from functools import cache
 from typing import Any, get_args, get_origin, get_type_hints
@@ -9,29 +9,29 @@ from rest_framework import serializers
 from integrations.records import Flag, Number, Record, Text, Time
 
 
-class Whose(serializers.Serializer[Any]):
-    """What Packr tells of every record beside what the WMS says."""
+class RecordHeader(serializers.Serializer[Any]):
+    """Packr's own fields of every record."""
 
     id = serializers.IntegerField()
     url = serializers.URLField()
     connection = serializers.IntegerField()
-    changed_at = serializers.DateTimeField(help_text="when it last changed here")
-    removed_at = serializers.DateTimeField(allow_null=True, help_text="since when the WMS has it no longer")
+    changed_at = serializers.DateTimeField(help_text="when it last changed in Packr")
+    removed_at = serializers.DateTimeField(allow_null=True, help_text="when it was removed from the WMS")
 
 
 @cache
 def shape_of(record_type: type[Record]) -> type[serializers.Serializer[Any]]:
-    """A serializer with the fields of a record as it is exported."""
+    """Return a serializer with the fields of an exported record."""
     hints = get_type_hints(record_type)
     own = {name: _field(hint) for name, hint in hints.items() if name not in ("version_at", "extra")}
-    extra = serializers.DictField(help_text="what the WMS has beyond the unified fields")
+    extra = serializers.DictField(help_text="the WMS’s fields beyond the unified ones")
     fields = {**own, "external_id": serializers.CharField(), "extra": extra, "__doc__": record_type.__doc__}
-    return type(f"{record_type.__name__}Record", (Whose,), fields)
+    return type(f"{record_type.__name__}Record", (RecordHeader,), fields)
 
 
 @cache
 def page_of(record_type: type[Record]) -> type[serializers.Serializer[Any]]:
-    """A page of such records."""
+    """Return a serializer of a page of records."""
     fields = {
         "next": serializers.URLField(allow_null=True),
         "previous": serializers.URLField(allow_null=True),

@@ -1,6 +1,6 @@
-"""Whether an order can be filled, from which warehouse, what is short, and how old the numbers are.
+"""Stock check: can an order be filled, from which warehouse, what is short, and how old are the numbers.
 
-Where they are older than the inventory's cadence allows, just these SKUs are read in the WMS first: one call.
+If the numbers are older than the inventory's cadence allows, these SKUs are read from the WMS first, in one call.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,28 +14,27 @@ from django.utils.timezone import now
 
 from integrations.models import Connection
 
-from . import allocation, inventory
+from . import allocation
 from .allocation import Need, Units
-from .inventory import Wanted
+from .inventory import Wanted, load_stock
 
 __all__ = ["Line", "Parcel", "StockCheck", "Verdict", "Wanted", "check"]
 
 
 class Verdict(StrEnum):
-    """Whether there is enough."""
+    """Result for a line, or for all lines."""
 
     ENOUGH = "enough"
-    DEPENDS = "depends"  # there are enough units, but orders have them: this one, maybe
+    DEPENDS = "depends"  # enough units are on hand, but allocated to orders, possibly to this one
     SHORT = "short"
-    UNKNOWN = "unknown"  # no such SKU in the inventory
+    UNKNOWN = "unknown"  # the SKU is not in the inventory
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One line: what is asked for and what there is for it, in its own units. `parts` of a kit, or the one item."""
+    """One line: the units needed and available. `parts` are the items of a kit, or the one item."""
 
     sku: str
-    name: str
     asked: Decimal
     available: Decimal
     verdict: Verdict
@@ -43,17 +42,22 @@ class Line:
 
     @property
     def short(self) -> Decimal:
-        """How many are missing."""
+        """How many units are missing."""
         return max(self.asked - self.available, Decimal(0))
 
     @property
     def is_kit(self) -> bool:
         return len(self.parts) > 1 or any(part.per_unit != 1 for part, _ in self.parts)
 
+    def __str__(self) -> str:
+        if self.verdict == Verdict.UNKNOWN:
+            return f"{self.sku} (not in the inventory)"
+        return f"{self.sku} ({self.asked.normalize():f} asked, {self.available.normalize():f} available)"
+
 
 @dataclass(frozen=True, slots=True)
 class Parcel:
-    """What one warehouse would send: its name and (SKU, units)."""
+    """The (SKU, units) that one warehouse would ship."""
 
     warehouse: str
     contents: tuple[tuple[str, Decimal], ...]
@@ -61,11 +65,11 @@ class Parcel:
 
 @dataclass(frozen=True, slots=True)
 class StockCheck:
-    """What a stock check found.
+    """Result of a stock check.
 
-    `as_of`: the age of the numbers; `was_read`: they were read in the WMS for this check or shortly before; `is_old`:
-    they are older than the inventory's cadence allows, and `trouble` says why the WMS could not be asked. `warehouses`
-    are those that can fill all of it alone; `parcels` how they could together, where none can alone.
+    `as_of` is the age of the numbers. `was_read`: they were read from the WMS for this check or shortly before.
+    `is_old`: they are older than the inventory's cadence allows, and `trouble` says why the WMS could not be asked.
+    `warehouses` can fill all lines alone; `parcels` shows how several could together if none can.
     """
 
     lines: tuple[Line, ...]
@@ -79,10 +83,10 @@ class StockCheck:
 
     @property
     def verdict(self) -> Verdict:
-        """The worst of its lines."""
-        worst = (Verdict.UNKNOWN, Verdict.SHORT, Verdict.DEPENDS)
+        """The worst verdict of the lines."""
         found = {line.verdict for line in self.lines}
-        return next((one for one in worst if one in found), Verdict.ENOUGH)
+        worst_first = (Verdict.UNKNOWN, Verdict.SHORT, Verdict.DEPENDS)
+        return next((verdict for verdict in worst_first if verdict in found), Verdict.ENOUGH)
 
     @property
     def is_enough(self) -> bool:
@@ -95,7 +99,7 @@ class StockCheck:
 
     @property
     def is_overridden(self) -> bool:
-        """Whether some of its numbers are a person's and not the WMS's."""
+        """Whether some numbers are overrides instead of the WMS's."""
         return any(units.is_overridden for line in self.lines for _, units in line.parts)
 
     @property
@@ -104,21 +108,15 @@ class StockCheck:
         return tuple(line for line in self.lines if line.verdict in (Verdict.SHORT, Verdict.UNKNOWN))
 
     def sentence(self) -> str:
-        """What was found, in a line that can be kept: `Short: MUG (4 asked, 1 available).`"""
+        """Return the result in one sentence, such as `Short: MUG (4 asked, 1 available).`"""
         if self.is_enough:
             return f"In stock{f': all of it in {self.warehouses[0]}' if self.warehouses else ''}."
         if not self.missing:
             return "Enough is on hand, but it is allocated to orders."
-        said = [
-            f"{line.sku} (not in the inventory)"
-            if line.verdict == Verdict.UNKNOWN
-            else f"{line.sku} ({line.asked.normalize():f} asked, {line.available.normalize():f} available)"
-            for line in self.missing
-        ]
-        return f"Short: {', '.join(said)}."
+        return f"Short: {', '.join(map(str, self.missing))}."
 
     def as_json(self) -> dict[str, Any]:
-        """The check as plain JSON, to be kept beside what was done in spite or because of it."""
+        """Return the check as plain JSON, to be stored with the order that was sent."""
         return {
             "verdict": self.verdict,
             "said": self.sentence(),
@@ -139,58 +137,59 @@ def check(
     live: bool | None = None,
     moment: datetime | None = None,
 ) -> StockCheck:
-    """Whether these lines can be filled, from `warehouse` (its external id) or any.
+    """Return whether these lines can be filled, from `warehouse` (its external id) or from any.
 
-    `customer` narrows SKUs to one account of the WMS. `placed`: it is an order that exists, so what is allocated may be
-    its own. `live`: whether the WMS is asked first; None: when the numbers are older than they should be.
+    `customer` limits SKUs to one account of the WMS. `placed`: the order exists, so allocated units may be its own.
+    `live`: read the numbers from the WMS first; None: only if they are too old.
     """
-    found = inventory.read(connection, lines, customer=customer, live=live, moment=moment or now())
-    units = found.units
-    everywhere = {item_id: one.available for item_id, one in units.items()}
-    onhand = {item_id: one.onhand or Decimal(0) for item_id, one in units.items()}
+    stock = load_stock(connection, lines, customer=customer, live=live, moment=moment or now())
+    needs, units, names = stock.needs, stock.units, stock.warehouse_names
+    shelf: allocation.Shelf = {item_id: one.available for item_id, one in units.items()}
+    onhand: allocation.Shelf = {item_id: one.onhand or Decimal(0) for item_id, one in units.items()}
     shelves = allocation.shelves(units.items())
     if warehouse:
-        everywhere = shelves.get(warehouse, {})
+        shelf = shelves.get(warehouse, {})
         onhand = allocation.shelves(units.items(), onhand=True).get(warehouse, {})
-    able = [one for one in sorted(shelves) if allocation.complete(found.needs, shelves[one])]
-    parcels = {} if able or warehouse else allocation.split(found.needs, shelves)
+    complete = [one for one in sorted(shelves) if allocation.complete(needs, shelves[one])]
+    parcels = {} if complete or warehouse else allocation.split(needs, shelves)
     return StockCheck(
-        lines=tuple(_lines(found.needs, units, everywhere, onhand if placed else None)),
-        as_of=found.as_of,
-        was_read=found.was_read,
-        is_old=found.is_old,
-        trouble=found.trouble,
-        warehouse=found.names.get(warehouse or "", warehouse or ""),
-        warehouses=tuple(found.names.get(one, one) for one in able),
-        parcels=tuple(_parcel(found.names.get(one, one), found.needs, sent) for one, sent in parcels.items()),
+        lines=tuple(_lines(needs, units, shelf, onhand if placed else None)),
+        as_of=stock.as_of,
+        was_read=stock.was_read,
+        is_old=stock.is_old,
+        trouble=stock.trouble,
+        warehouse=names.get(warehouse or "", warehouse or ""),
+        warehouses=tuple(names.get(one, one) for one in complete),
+        parcels=tuple(_parcel(names.get(one, one), needs, filled) for one, filled in parcels.items()),
     )
 
 
 def _lines(
     needs: Sequence[Need], units: Mapping[str, Units], shelf: allocation.Shelf, onhand: allocation.Shelf | None
 ) -> list[Line]:
-    sure = allocation.offered(needs, shelf)
-    at_most = allocation.offered(needs, onhand) if onhand is not None else sure
-    return [
-        Line(
-            sku=need.sku,
-            name=next((units[part.item_id].name for part in need.parts[:1] if part.item_id in units), ""),
-            asked=need.quantity,
-            available=most if most < need.quantity else max(there, min(most, need.quantity)),
-            verdict=_verdict(need, there, most),
-            parts=tuple((part, units[part.item_id]) for part in need.parts if part.item_id in units),
-        )
-        for need, there, most in zip(needs, sure, at_most, strict=True)
-    ]
+    available = allocation.offered(needs, shelf)
+    at_most = allocation.offered(needs, onhand) if onhand is not None else available
+    return [_line(need, units, free, most) for need, free, most in zip(needs, available, at_most, strict=True)]
 
 
-def _verdict(need: Need, there: Decimal, most: Decimal) -> Verdict:
+def _line(need: Need, units: Mapping[str, Units], available: Decimal, at_most: Decimal) -> Line:
+    """Return a line. `at_most` includes allocated units, if those may be the order's own."""
+    return Line(
+        sku=need.sku,
+        asked=need.quantity,
+        available=at_most if at_most < need.quantity else max(available, min(at_most, need.quantity)),
+        verdict=_verdict(need, available, at_most),
+        parts=tuple((part, units[part.item_id]) for part in need.parts if part.item_id in units),
+    )
+
+
+def _verdict(need: Need, available: Decimal, at_most: Decimal) -> Verdict:
     if not need.parts:
         return Verdict.UNKNOWN
-    if there >= need.quantity:
+    if available >= need.quantity:
         return Verdict.ENOUGH
-    return Verdict.DEPENDS if most >= need.quantity else Verdict.SHORT
+    return Verdict.DEPENDS if at_most >= need.quantity else Verdict.SHORT
 
 
-def _parcel(warehouse: str, needs: Sequence[Need], sent: Sequence[Decimal]) -> Parcel:
-    return Parcel(warehouse, tuple((need.sku, count) for need, count in zip(needs, sent, strict=True) if count))
+def _parcel(warehouse: str, needs: Sequence[Need], filled: Sequence[Decimal]) -> Parcel:
+    return Parcel(warehouse, tuple((need.sku, count) for need, count in zip(needs, filled, strict=True) if count))

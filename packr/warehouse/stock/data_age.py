@@ -1,4 +1,4 @@
-"""How old the numbers are that a stock check is made with."""
+"""Age of the numbers that a stock check uses."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -9,14 +9,14 @@ from django.core.cache import cache
 from integrations.entities import Entity
 from integrations.models import Connection
 
-from ..signals import age_asked
+from ..signals import age_requested
 
-REMEMBERED = timedelta(minutes=30)
+LIVE_READ_PERIOD = timedelta(minutes=30)
 
 
 @dataclass(frozen=True, slots=True)
 class Age:
-    """Of a mirrored entity: what people see as its freshness, up to when it was read, and how long that will do."""
+    """Age of a mirrored entity: its as-of time, when it was read up to, and how long such a reading counts as fresh."""
 
     as_of: datetime | None = None
     read_at: datetime | None = None
@@ -24,24 +24,24 @@ class Age:
 
 
 def age(connection: Connection, entity: Entity) -> Age:
-    """The age of an entity's mirror, as whoever reads it says."""
-    for _, answer in age_asked.send(Connection, connection=connection, entity=entity):
+    """Return the age of an entity's mirror, from the app that syncs it; unknown if none does."""
+    for _, answer in age_requested.send(Connection, connection=connection, entity=entity):
         if isinstance(answer, Age):
             return answer
     return Age()
 
 
-def note(connection: Connection, ids: Iterable[str], moment: datetime) -> None:
-    """Remember that these inventory items were read in the WMS by themselves."""
-    cache.set_many({_key(connection, one): moment for one in ids}, REMEMBERED.total_seconds())
+def remember_live_read(connection: Connection, ids: Iterable[str], moment: datetime) -> None:
+    """Remember for LIVE_READ_PERIOD when these inventory items were read live from the WMS."""
+    cache.set_many({_cache_key(connection, one): moment for one in ids}, LIVE_READ_PERIOD.total_seconds())
 
 
-def noted(connection: Connection, ids: Iterable[str]) -> dict[str, datetime]:
-    """When these inventory items were last read by themselves, those that were lately."""
-    keys = {_key(connection, one): one for one in ids}
-    return {keys[key]: moment for key, moment in cache.get_many(keys).items()}
+def live_reads(connection: Connection, ids: Iterable[str]) -> dict[str, datetime]:
+    """Return when these inventory items were last read live, those that were recently."""
+    ids_by_key = {_cache_key(connection, one): one for one in ids}
+    return {ids_by_key[key]: moment for key, moment in cache.get_many(ids_by_key).items()}
 
 
-def _key(connection: Connection, external_id: str) -> str:
-    # What an id may hold is more than a cache key may.
+def _cache_key(connection: Connection, external_id: str) -> str:
+    # Ids may contain characters that cache keys may not.
     return f"counted:{connection.pk}:{external_id.encode().hex()}"[:240]

@@ -16,10 +16,8 @@ from django.utils.http import urlencode
 from django.utils.safestring import SafeString, mark_safe
 
 from integrations.entities import Entity
-from integrations.models import Connection
 from packr.warehouse.lists.base import Column
 from packr.warehouse.lists.screens import BY_NAME
-from packr.warehouse.mirror.schema import TABLES
 from packr.warehouse.models import Mirrored, Override
 from packr.warehouse.models.overrides import OverrideState
 from packr.warehouse.stock.check import Verdict
@@ -252,18 +250,9 @@ def written_out(record: Any) -> str:
     return json.dumps(record, indent=2, ensure_ascii=False, sort_keys=True)
 
 
-@register.simple_tag
-def mirrored(connection: Connection) -> dict[Entity, int]:
-    """How many records of each entity a connection has in Packr, those that the WMS no longer has included."""
-    counts = {
-        entity: table.model._default_manager.filter(connection=connection).count() for entity, table in TABLES.items()
-    }
-    return {entity: count for entity, count in counts.items() if count}
-
-
 @register.filter
 def counted_words(counts: dict[Entity, int]) -> str:
-    """`1,204 orders, 3 products and 1 warehouse`."""
+    """Return counts in words: `1,204 orders, 3 products and 1 warehouse`."""
     words = [f"{count:,} {_counted(entity, count)}" for entity, count in counts.items()]
     return listed(words)
 

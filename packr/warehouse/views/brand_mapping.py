@@ -1,4 +1,4 @@
-"""Settings → Brands: which warehouse account each brand is linked to. Members read it, admins change it."""
+"""Settings → Brands: the warehouse accounts that brands are linked to. Members can view them, admins change them."""
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -20,11 +20,11 @@ from .. import brand_mapping
 @signed_in
 @require_http_methods(["GET", "POST"])
 def brands(request: HttpRequest) -> HttpResponse:
-    """Every brand with what it is linked to; POST adds one."""
-    here = request_context(request)
+    """List the brands with their accounts; POST adds a brand."""
+    context = request_context(request)
     refused = name = ""
     if request.method == "POST":
-        workspace = access.get(request.user, Workspace, here.workspace.pk, MANAGE_CONNECTIONS)
+        workspace = access.get(request.user, Workspace, context.workspace.pk, MANAGE_CONNECTIONS)
         name = request.POST.get("name", "")
         try:
             made = brand_mapping.add_brand(workspace, name)
@@ -33,23 +33,23 @@ def brands(request: HttpRequest) -> HttpResponse:
         else:
             messages.success(request, f"{made} was added. Next, link its warehouse account.")
             return HttpResponseRedirect(reverse("brand", args=[made.pk]), status=303)
-    known = brand_mapping.account_map(here.workspace)
-    rows = [(brand, known.of(brand)) for brand in here.brands]
-    context = {"rows": rows, "refused": refused, "name": name, "connected": bool(known.accounts)}
-    return render(request, "warehouse/brands.html", context, status=400 if refused else 200)
+    accounts = brand_mapping.account_map(context.workspace)
+    rows = [(brand, accounts.of(brand)) for brand in context.brands]
+    shown = {"rows": rows, "refused": refused, "name": name}
+    return render(request, "warehouse/brands.html", shown, status=400 if refused else 200)
 
 
 @signed_in
 @require_GET
 def brand(request: HttpRequest, pk: int) -> HttpResponse:
-    """One brand: its links, what may fit, and every account there is, each with records to recognise it by."""
+    """Show a brand with its links, suggestions and all accounts, each with sample records."""
     found = access.get(request.user, Brand.objects.select_related("workspace"), pk)
-    known = brand_mapping.account_map(found.workspace)
-    links = known.of(found)
+    accounts = brand_mapping.account_map(found.workspace)
+    links = accounts.of(found)
     linked = {link.account.key for link in links}
-    suggestions = brand_mapping.suggest(found, known)
+    suggestions = brand_mapping.suggest(found, accounts)
     words = request.GET.get("q", "").strip()
-    free = [one for one in known.accounts if one.key not in linked]
+    free = [one for one in accounts.accounts if one.key not in linked]
     matching = brand_mapping.search_accounts(free, words)
     shown = {one.key: one for one in [*(link.account for link in links), *(s.account for s in suggestions), *matching]}
     return render(
@@ -59,7 +59,7 @@ def brand(request: HttpRequest, pk: int) -> HttpResponse:
             "brand": found,
             "links": links,
             "suggestions": suggestions,
-            "listed": [(one, known.taken_by(one, but=found)) for one in matching],
+            "listed": [(one, accounts.taken_by(one, but=found)) for one in matching],
             "left_out": len(free) > len(matching) and not words,
             "words": words,
             "free": free,
@@ -74,14 +74,14 @@ def brand(request: HttpRequest, pk: int) -> HttpResponse:
 def link(request: HttpRequest, pk: int) -> HttpResponse:
     """Link a brand to an account."""
     found = access.get(request.user, Brand.objects.select_related("workspace"), pk, MANAGE_CONNECTIONS)
-    known = brand_mapping.account_map(found.workspace)
+    accounts = brand_mapping.account_map(found.workspace)
     try:
-        account = brand_mapping.find(known, request.POST.get("account", ""))
+        account = brand_mapping.find(accounts, request.POST.get("account", ""))
         brand_mapping.link(found, account, person=request.user)
     except Refused as error:
         messages.error(request, str(error))
     else:
-        others = known.taken_by(account, but=found)
+        others = accounts.taken_by(account, but=found)
         also = f" Its records are also shown to {listed(others)}: check that this is intended." if others else ""
         messages.success(request, f"{found} now shows {account}.{also}")
     return HttpResponseRedirect(reverse("brand", args=[pk]), status=303)
@@ -90,7 +90,7 @@ def link(request: HttpRequest, pk: int) -> HttpResponse:
 @signed_in
 @require_POST
 def unlink(request: HttpRequest, pk: int) -> HttpResponse:
-    """Take a link away."""
+    """Remove a link."""
     mappings = BrandMapping.objects.select_related("brand__workspace", "connection")
     found = access.get(request.user, mappings, pk, MANAGE_CONNECTIONS)
     brand_mapping.unlink(found, person=request.user)

@@ -82,7 +82,7 @@ def test_an_admin_links_and_the_screens_follow_at_once(
         admin_user,
         "Acme was linked to Acme GmbH in Sandbox.",
     )
-    assert "is linked to Acme GmbH in Sandbox already" in flat(link(admin, brand, stocked, "c-1"))
+    assert "is already linked to Acme GmbH in Sandbox" in flat(link(admin, brand, stocked, "c-1"))
     assert BrandMapping.objects.count() == 1
 
 
@@ -116,7 +116,7 @@ def test_adding_a_brand(admin: Client, workspace: Any) -> None:
     made = Brand.objects.get()
     assert (made.name, made.slug, made.workspace) == ("Harbor & Pine", "harbor-pine", workspace)
     assert "Harbor &amp; Pine was added." in flat(response)
-    for name, words in (("harbor pine", "already"), ("", "Give the brand a name"), ("\0", "Give"), ("x" * 201, "200")):
+    for name, words in (("harbor pine", "already"), ("", "Enter a name"), ("\0", "Enter a name"), ("x" * 201, "200")):
         refused = admin.post(BRANDS, {"name": name})
         assert refused.status_code == 400
         assert words in flat(refused)
@@ -149,7 +149,7 @@ def test_only_accounts_of_the_workspace_can_be_linked(admin: Client, workspace: 
     brand = make.brand(workspace, "Acme")
     for key in (f"{theirs.pk}:", f"{ended.pk}:", f"{stocked.pk}:c-9", "x", "", f"{stocked.pk}"):
         response = admin.post(f"{BRANDS}{brand.pk}/link/", {"account": key}, follow=True)
-        assert "There is no such account any more." in flat(response), key
+        assert "This account no longer exists." in flat(response), key
     assert BrandMapping.objects.count() == 0
 
 

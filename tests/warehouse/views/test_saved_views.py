@@ -47,14 +47,14 @@ def test_a_name_is_asked_for_and_taken_once(admin: Client, member: Client) -> No
     save(admin)
     for name in ("", " ", "x" * 61, " Urgent "):
         assert save(admin, name, "status=picked").status_code == 303
-    assert "The view was not saved: give it a name" in main(admin, "/orders/")
+    assert "The view was not saved: enter a name" in main(admin, "/orders/")
     assert list(SavedView.objects.values_list("name", "address")) == [("Urgent", "status=open")]
     save(member)
     save(admin, "Other")
     other = SavedView.objects.get(name="Other")
     refused = admin.post(f"/views/{other.pk}/", {"name": "Urgent"})
     assert refused.status_code == 400
-    assert "There is another view of this name." in refused.content.decode()
+    assert "Another view has this name." in refused.content.decode()
 
 
 def test_a_view_is_its_owners_until_an_admin_shares_it(admin: Client, member: Client, elsewhere: Client) -> None:
@@ -96,8 +96,8 @@ def test_views_of_bills_are_for_who_may_see_bills(admin: Client, member: Client)
 
 
 def test_there_is_an_end_to_how_many(admin: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("packr.warehouse.views.saved_views.MOST", 1)
+    monkeypatch.setattr("packr.warehouse.views.saved_views.MAX_VIEWS", 1)
     save(admin)
     save(admin, "One too many")
-    assert "you have 1 here" in main(admin, "/orders/")
+    assert "this list has 1 of your views already" in main(admin, "/orders/")
     assert SavedView.objects.count() == 1

@@ -8,7 +8,7 @@ from packr.warehouse.mirror import export
 
 
 class Command(BaseCommand):
-    help = "Print the mirror of one entity as JSON lines; what the WMS no longer has is left out."
+    help = "Print the records of one entity as JSON lines, without removed records."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("connection", help="its id, or WORKSPACE/NAME")
