@@ -14,6 +14,11 @@ from .models import Mode, Trigger
 from .runs import enqueue
 from .runs.cadence import local_moment
 
+GROUP_LABELS = {
+    "everything": "Run full sync",
+    "variants": "Run variants sync",
+    "purchase-orders": "Run purchase orders sync",
+}
 FIELDS = ("entity", "group", "mode", "from", "to")
 EARLIEST_YEAR, LATEST_YEAR = 1990, 9000
 DATE_NAMES = {"from": "start", "to": "end"}

@@ -14,7 +14,8 @@ from packr.workspaces.models import TRIGGER_SYNC
 
 from ..models import RejectedRecord, SyncRun
 from ..runs import lifecycle, rejected_records
-from ..templatetags.syncs import effort
+from ..templatetags.syncs import run_cost
+from ..views.reviews import retry_summary
 from .columns import OfConnection, run_mark
 from .removal_reviews import DecisionFilter, Decisions
 
@@ -93,7 +94,7 @@ class SyncRunAdmin(Decisions, OfConnection, ReadOnlyAdmin):
     def took(self, run: SyncRun) -> str:
         if run.started_at and run.is_active:
             return f"{span(timezone.now() - run.started_at)} so far"
-        return effort(run) or "–"
+        return run_cost(run) or "–"
 
     @admin.action(description="Cancel", permissions=["cancel"])
     def cancel(self, request: HttpRequest, queryset: QuerySet[SyncRun]) -> None:
@@ -130,7 +131,6 @@ class RejectedRecordAdmin(OfConnection, ReadOnlyAdmin):
         outcome = rejected_records.retry(queryset.select_related("connection__workspace")[:MOST_AT_ONCE])
         self.message_user(
             request,
-            f"{outcome.stored} understood and stored, {outcome.gone} no longer in the WMS, {outcome.still} still not "
-            f"understood. {outcome.trouble}".rstrip(),
+            retry_summary(outcome),
             messages.WARNING if outcome.still or outcome.trouble else messages.SUCCESS,
         )

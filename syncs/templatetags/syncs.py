@@ -21,7 +21,8 @@ from packr.workspaces.formatting import span
 from packr.workspaces.request_context import RequestContext
 from syncs.diagnosis.causes import CallToAction, Finding, StaleCause
 from syncs.diagnosis.diagnose import Diagnosis, diagnose
-from syncs.models import ACTIVE, EntitySchedule, SyncRequest, SyncRun, Trigger
+from syncs.forms import GROUP_LABELS
+from syncs.models import EntitySchedule, SyncRequest, SyncRun, Trigger
 from syncs.status.entity_state import EntityState, sync_state, worst
 from syncs.status.freshness import BEHIND, Freshness
 from syncs.status.page_status import PageStatus, page_status
@@ -52,13 +53,8 @@ FRESHNESS = {
     Freshness.OFF: ("no-symbol", "neutral"),
     Freshness.NOT_OFFERED: ("minus-circle", "neutral"),
 }
-GRAVE = (StaleCause.CREDENTIALS, StaleCause.NO_WORKER)
+CRITICAL_CAUSES = (StaleCause.CREDENTIALS, StaleCause.NO_WORKER)
 UPCOMING = 3
-RUN_LABELS = {
-    "everything": "Run full sync",
-    "variants": "Run variants sync",
-    "purchase-orders": "Run purchase orders sync",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,10 +179,10 @@ def _upcoming(states: list[EntityState]) -> list[EntityState]:
 
 
 @register.filter
-def groups(connection: Connection) -> list[tuple[str, str]]:
-    """The groups that a connection offers something of, each with the label of its button."""
+def group_buttons(connection: Connection) -> list[tuple[str, str]]:
+    """Return the names and button labels of the groups of which the WMS offers at least one entity."""
     offered = set(connection.connector.entities())
-    return [(name, label) for name, label in RUN_LABELS.items() if offered & set(GROUPS[name])]
+    return [(name, label) for name, label in GROUP_LABELS.items() if offered & set(GROUPS[name])]
 
 
 @register.simple_tag(takes_context=True, name="call_to_action")
@@ -196,21 +192,21 @@ def finding_call_to_action(context: Context, finding: Finding) -> CallToAction:
 
 
 @register.filter
-def tone(finding: Finding, state: ScreenState) -> str:
+def banner_tone(finding: Finding, state: ScreenState) -> str:
     """Return the tone of a banner: critical for stale data and for causes that only a person can fix."""
-    return "critical" if state.freshness == Freshness.STALE or finding.cause in GRAVE else "warning"
+    return "critical" if state.freshness == Freshness.STALE or finding.cause in CRITICAL_CAUSES else "warning"
 
 
 @register.filter
-def back(request: HttpRequest) -> str:
-    """The page a form is on, for the way back to it; also when only a part of the page was asked for."""
+def return_path(request: HttpRequest) -> str:
+    """Return the address of the page that a form is on, also while htmx replaces a part of it."""
     if request.headers.get("HX-Request") == "true":
         address = urlsplit(request.headers.get("HX-Current-URL", ""))
         return f"{address.path}?{address.query}" if address.query else address.path
     return request.get_full_path() if request.method == "GET" else ""
 
 
-@register.inclusion_tag("syncs/_ask.html", takes_context=True)
+@register.inclusion_tag("syncs/_ask_admin.html", takes_context=True)
 def ask_admin(context: Context, connection: Connection, entity: str = "") -> dict[str, Any]:
     """The button “Ask an admin” for people who may not sync: for one entity, or with a choice of them and a note."""
     place: RequestContext = context["place"]
@@ -265,27 +261,27 @@ def _rows(place: RequestContext, connection: Connection) -> list[EntityRow]:
 
 @register.inclusion_tag("components/_badge.html")
 def freshness(value: Freshness) -> dict[str, str]:
-    """How fresh an entity is."""
+    """Show the freshness of an entity."""
     icon, tone = FRESHNESS[Freshness(value)]
     return {"icon": icon, "word": str(Freshness(value).label), "tone": tone}
 
 
 @register.inclusion_tag("components/_badge.html")
 def run_state(run: SyncRun) -> dict[str, str]:
-    """The state of a run as people see it."""
+    """Show the state of a run."""
     icon, word, tone = RUN_STATES[displayed_state(run)]
     return {"icon": icon, "word": word, "tone": tone}
 
 
 @register.filter
 def run_word(run: SyncRun) -> str:
-    """The state of a run as a word."""
+    """Return the state of a run as a word."""
     return RUN_STATES[displayed_state(run)][1]
 
 
 @register.filter
 def cadence(state: EntityState) -> str:
-    """How often an entity is read: `every 5 min`, `daily at 02:10`, `with orders`."""
+    """Return how often an entity is synced: `every 5 min`, `daily at 02:10`, `with orders`."""
     if state.read_with:
         return f"with {state.read_with.label.lower()}"
     return _cadence(state.schedule)
@@ -301,8 +297,8 @@ def _cadence(schedule: EntitySchedule) -> str:
 
 
 @register.simple_tag
-def waits_for(state: EntityState, connection: Connection) -> str:
-    """Why the time of the next run can't be told; empty when it can."""
+def next_run_note(state: EntityState, connection: Connection) -> str:
+    """Return what to show instead of the time of the next run; empty if the time is certain."""
     if state.read_with or state.next_run is None:
         return "–" if state.read_with is None else f"with {state.read_with.label.lower()}"
     if connection.status == Status.NEEDS_ATTENTION:
@@ -313,51 +309,50 @@ def waits_for(state: EntityState, connection: Connection) -> str:
 
 
 @register.filter
-def starter(run: SyncRun) -> str:
-    """Who began a run."""
+def triggered_by(run: SyncRun) -> str:
+    """Return the person or the part of Packr that started a run."""
     if run.requested_by:
         return str(run.requested_by.get_full_name() or run.requested_by.get_username())
-    return {Trigger.SCHEDULE: "The schedule", Trigger.FIRST: "Connecting the WMS", Trigger.SUPPORT: "Support"}.get(
+    return {Trigger.SCHEDULE: "Schedule", Trigger.FIRST: "Connecting the WMS", Trigger.SUPPORT: "Support"}.get(
         Trigger(run.trigger), "Packr"
     )
 
 
 @register.filter
-def begun(run: SyncRun) -> datetime:
-    """When a run began; for one that still waits for its turn, when it was asked for."""
+def start_time(run: SyncRun) -> datetime:
+    """Return when a run started, or was requested if it is still queued."""
     return run.started_at or run.created_at
 
 
 @register.filter
-def since(moment: datetime | None) -> str:
-    """How long ago, as in `20 s ago`: for what began moments ago."""
+def time_since(moment: datetime | None) -> str:
+    """Return how long ago a recent moment was: `20 s ago`."""
     return f"{span(timezone.now() - moment)} ago" if moment else ""
 
 
 @register.filter
-def effort(run: SyncRun | None) -> str:
-    """What a run cost: `4 s, 3 pages`; nothing for one that has not completed."""
-    if not run or not run.started_at or not run.completed_at:
+def run_cost(run: SyncRun) -> str:
+    """Return what a completed run cost: `4 s, 3 pages`; empty for any other."""
+    if not run.started_at or not run.completed_at:
         return ""
     return f"{span(run.completed_at - run.started_at)}, {run.pages} page{'' if run.pages == 1 else 's'}"
 
 
 @register.filter
-def is_active(run: SyncRun | None) -> bool:
-    """Whether a run is still under way or waiting for its turn."""
-    return run is not None and run.state in ACTIVE
-
-
-@register.simple_tag
-def milestone(run: SyncRun) -> str:
-    """What is worth saying aloud about a run: it began, it ended and how; never each count."""
-    if run.is_active:
-        return f"{Entity(run.entity).label}: {RUN_STATES[displayed_state(run)][1].lower()}"
-    return f"{Entity(run.entity).label}: {RUN_STATES[displayed_state(run)][1].lower()}, {run.seen:,} read"
+def announcement(run: SyncRun) -> str:
+    """Return what a screen reader announces when a run starts and ends, without the counts in between."""
+    text = f"{Entity(run.entity).label}: {run_word(run).lower()}"
+    return text if run.is_active else f"{text}, {run.seen:,} record{'' if run.seen == 1 else 's'} read"
 
 
 @register.filter
-def clock(moment: datetime | None, place: Any) -> str:
-    """The time of day on the workspace's clock: `14:10`."""
+def zone_label(name: str) -> str:
+    """Return a time zone as people say it: `New York time`, `UTC`."""
+    return f"{name.rsplit('/', 1)[-1].replace('_', ' ')} time" if "/" in name else name
+
+
+@register.filter
+def time_of_day(moment: datetime | None, place: Any) -> str:
+    """Return the time of day in the workspace's zone: `14:10`."""
     zone = ZoneInfo(place.workspace.timezone) if place else timezone.get_current_timezone()
     return f"{moment.astimezone(zone):%H:%M}" if moment else ""

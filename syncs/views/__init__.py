@@ -1,4 +1,4 @@
-"""The pages of syncs: the manual sync window, the state of every entity, runs, and what a person decides about them."""
+"""The pages of syncs: manual sync, sync state, runs, history, reviews and sync settings."""
 
 from .connection import connection, entity
 from .diagnosis import approve, ask, decline, why

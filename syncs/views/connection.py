@@ -1,4 +1,4 @@
-"""A connection's page: how it is, what can be synced, and a tab for each type of its data."""
+"""The page of a connection, with a tab for each entity."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -17,6 +17,7 @@ from ..status.entity_state import EntityState
 from ..status.recent_runs import estimates, recent_runs, started_runs
 from ..status.run_states import undecided
 from .shortcuts import connection_of, may_sync, parse_key, rows_of, states_of, with_people
+from .sync_options import cost_text, estimate
 
 RUNS_SHOWN = 20
 REJECTED_SHOWN = 50
@@ -25,7 +26,7 @@ REJECTED_SHOWN = 50
 @signed_in
 @require_GET
 def connection(request: HttpRequest, pk: int) -> HttpResponse:
-    """A connection, for everybody in its workspace; admins sync from here."""
+    """Show a connection to everybody in its workspace; admins start syncs here."""
     found = connection_of(request, pk)
     rows = rows_of(request, found)
     states = [row.state for row in rows]
@@ -36,18 +37,20 @@ def connection(request: HttpRequest, pk: int) -> HttpResponse:
 @signed_in
 @require_GET
 def entity(request: HttpRequest, pk: int, entity: str) -> HttpResponse:
-    """One type of data of a connection: its state, its runs, what was rejected, and for admins the actions."""
+    """Show one entity of a connection: its state, runs and rejected records, and for admins the actions."""
     found = connection_of(request, pk)
     states = states_of(request, found)
     state = next((one for one in states if one.entity == entity), None)
     if state is None:
-        raise Http404("There is no such type of data.")
+        raise Http404("Packr has no such data type.")
     leading = state.read_with or state.entity
+    usual = estimates(found, [leading])
     context = {
         "entity": state.entity,
         "state": state,
         "recent": recent_runs([(found.pk, leading)])[found.pk, leading],
-        "usual": estimates(found, [leading]),
+        "update_cost": cost_text(estimate(state, usual)),
+        "full_cost": cost_text(estimate(state, usual, Mode.FULL)),
         "always_full": leading not in DEFAULT_INTERVALS or not found.connector.resources[leading].incremental,
         "undecided": undecided().filter(connection=found, entity=leading).first(),
         **_runs(request, found, leading),
@@ -63,12 +66,11 @@ def _frame(request: HttpRequest, found: Connection, states: Sequence[EntityState
         "tabs": [state.entity for state in states],
         "may_sync": allowed,
         "may_change": allowed and found.is_live,
-        "modes": Mode,
     }
 
 
 def _runs(request: HttpRequest, found: Connection, leading: Entity) -> dict[str, Any]:
-    """A page of the entity's runs, the newest first, from the address's `before` on."""
+    """Return a page of the entity's runs, newest first, starting after the address's `before`."""
     before = parse_key(request.GET.get("before", ""))
     runs = started_runs(SyncRun.objects.filter(connection=found, entity=leading)).order_by("-pk")
     if before:
@@ -83,7 +85,7 @@ def _runs(request: HttpRequest, found: Connection, leading: Entity) -> dict[str,
 
 
 def _rejected(request: HttpRequest, found: Connection, state: EntityState) -> dict[str, Any]:
-    """A page of the records that could not be understood, from the address's `rejected_before` on."""
+    """Return a page of the entity's rejected records, starting after the address's `rejected_before`."""
     before = parse_key(request.GET.get("rejected_before", ""))
     records = RejectedRecord.objects.filter(connection=found, entity=state.entity).order_by("-pk")
     if before:

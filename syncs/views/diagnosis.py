@@ -1,4 +1,4 @@
-"""Pages that advise: why data is not newer, and asking an admin for a sync."""
+"""“Why is this stale?”, and requests to an admin for a sync."""
 
 from collections.abc import Callable
 from typing import Any
@@ -29,7 +29,7 @@ from ..models import SyncRequest
 @signed_in
 @require_GET
 def why(request: HttpRequest, entity: str) -> HttpResponse:
-    """Why is this stale? The reason to begin with, the others, and the steps of the help page, each looked at."""
+    """Show why data is stale: the main reason, other reasons, and the result of each step of the help page."""
     here = request_context(request)
     wanted = _entity(entity, bills=here.may_view_bills)
     if wanted is None:
@@ -45,12 +45,12 @@ def why(request: HttpRequest, entity: str) -> HttpResponse:
 @signed_in
 @require_POST
 def ask(request: HttpRequest, pk: int) -> HttpResponse:
-    """Ask the admins of a connection's workspace for a sync; for everybody in it."""
+    """Ask the workspace's admins for a sync; for everybody in the workspace."""
     connection = access.get(request.user, Connection.objects.select_related("workspace"), pk)
     bills = may_view_bills(request.user, connection)
     entity = _entity(request.POST.get("entity", ""), bills=bills)
     if entity is None:
-        messages.error(request, "Nobody was asked: choose the data that looks out of date.")
+        messages.error(request, "Choose the data that looks out of date.")
         return _back(request)
     try:
         asked, is_new = sync_requests.request_sync(
@@ -61,23 +61,25 @@ def ask(request: HttpRequest, pk: int) -> HttpResponse:
         return _back(request)
     what = asked.get_entity_display().lower()
     if is_new:
-        messages.success(request, f"The admins now see that you ask for a sync of {what}.")
+        messages.success(request, f"The admins now see your request to sync {what}.")
     else:
-        messages.info(request, f"{_asker(asked)} asked for a sync of {what} already; the admins see it.")
+        messages.info(
+            request, f"{named(asked.asked_by)} already asked for a sync of {what}. The admins see the request."
+        )
     return _back(request)
 
 
 @signed_in
 @require_POST
 def approve(request: HttpRequest, pk: int) -> HttpResponse:
-    """Start what was asked for, and watch it."""
+    """Start the requested sync and show its progress."""
     return _decide(request, pk, sync_requests.approve)
 
 
 @signed_in
 @require_POST
 def decline(request: HttpRequest, pk: int) -> HttpResponse:
-    """Say no to a request."""
+    """Decline a request."""
     return _decide(request, pk, sync_requests.decline)
 
 
@@ -94,21 +96,17 @@ def _decide(request: HttpRequest, pk: int, decision: Callable[..., SyncRequest])
     if decided.run_id:
         address = f"{reverse('sync_window', args=[decided.connection_id])}?run={decided.run_id}"
         return HttpResponseRedirect(address, status=303)
-    messages.success(request, f"The request for a sync of {what} is declined.")
+    messages.success(request, f"Declined the request to sync {what}.")
     return _back(request)
 
 
 def _entity(name: str, *, bills: bool) -> Entity | None:
-    """The entity by its name; None when there is none, or none for this person."""
+    """Return the entity of this name; None if there is none that the person may see."""
     return {one.value: one for one in visible_entities(Entity, bills=bills)}.get(name)
 
 
-def _asker(asked: SyncRequest) -> str:
-    return named(asked.asked_by) if asked.asked_by else "Somebody"
-
-
 def _back(request: HttpRequest) -> HttpResponse:
-    """To the page the form was on."""
+    """Redirect to the page that the form was on."""
     there: Any = request.POST.get("next", "")
     if not url_has_allowed_host_and_scheme(there, {request.get_host()}, require_https=request.is_secure()):
         there = reverse("integrations")

@@ -1,4 +1,4 @@
-"""Parts of pages that are asked for again: the sync state of every table, and the sync widget."""
+"""Fragments that pages poll: the table of the sync state, and the sync widget."""
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -9,21 +9,21 @@ from packr.workspaces.views import by_htmx, signed_in
 
 from .shortcuts import connection_of, may_sync, rows_of
 
-PLACES = ("page", "window", "connection")
+TABLE_PAGES = ("page", "window", "connection")
 
 
 @signed_in
 @require_GET
 def state_table(request: HttpRequest, pk: int) -> HttpResponse:
-    """The latest run of every entity, for everybody in the workspace. Reading it starts nothing."""
+    """Render the latest run of every entity, for everybody in the workspace."""
     connection = connection_of(request, pk)
     if not by_htmx(request):
         return redirect("integrations")
-    asked = request.GET.get("in")
+    shown_on = request.GET.get("in")
     context = {
         "connection": connection,
         "rows": rows_of(request, connection),
-        "where": asked if asked in PLACES else "page",
+        "where": shown_on if shown_on in TABLE_PAGES else "page",
         "may_sync": may_sync(request, connection),
     }
     return render(request, "syncs/_state_table.html", context)
@@ -32,7 +32,7 @@ def state_table(request: HttpRequest, pk: int) -> HttpResponse:
 @signed_in
 @require_GET
 def widget(request: HttpRequest) -> HttpResponse:
-    """The sync widget anew: how fresh the data is that the person's pages show."""
+    """Render the sync widget: the freshness of the data on the person's pages."""
     request_context(request)  # 404 for a person without a workspace
     if not by_htmx(request):
         return redirect("integrations")

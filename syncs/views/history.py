@@ -1,4 +1,4 @@
-"""The history of a connection, and of all of a workspace's."""
+"""The history of one connection, and of all connections of a workspace."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -22,7 +22,7 @@ from .shortcuts import connection_of
 @signed_in
 @require_GET
 def history(request: HttpRequest, pk: int) -> HttpResponse:
-    """What happened to one connection, for everybody in its workspace. The filters are in the address."""
+    """Show the events of one connection to everybody in its workspace. The filters are in the address."""
     connection = connection_of(request, pk)
     zone = ZoneInfo(connection.workspace.timezone)
     return _history(request, [connection], zone, {"connection": connection})
@@ -31,7 +31,7 @@ def history(request: HttpRequest, pk: int) -> HttpResponse:
 @signed_in
 @require_GET
 def workspace_history(request: HttpRequest) -> HttpResponse:
-    """What happened to all connections of the workspace."""
+    """Show the events of all connections of the workspace."""
     workspace = request_context(request).workspace
     connections = list(workspace.connections.select_related("workspace").order_by("name"))
     return _history(request, connections, ZoneInfo(workspace.timezone), {})
@@ -45,7 +45,9 @@ def _history(
     with_bills = {one.pk for one in connections if may_view_bills(request.user, one)}
     offered = {entity for one in connections for entity in one.connector.entities()}
     choices = {
-        "entities": [one for one in visible_entities(Entity, bills=bool(with_bills)) if one in offered],
+        "entities": [
+            (one.value, one.label) for one in visible_entities(Entity, bills=bool(with_bills)) if one in offered
+        ],
         "states": State.choices,
         "triggers": Trigger.choices,
         "kinds": timeline.KINDS.items(),

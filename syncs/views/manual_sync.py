@@ -1,4 +1,4 @@
-"""The manual sync window: what can be asked for, what it will cost, and the runs one watches in it."""
+"""The manual sync window: the forms, the confirmation with an estimate, and the runs it shows."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_GET, require_http_methods
 
-from integrations.entities import GROUPS, Entity
+from integrations.entities import Entity
 from integrations.models import Connection
 from packr.workspaces.api_errors import refusal
 from packr.workspaces.errors import Refused
@@ -21,13 +21,16 @@ from .. import forms
 from ..models import Mode, SyncRun, Trigger
 from ..status.entity_state import EntityState
 from ..status.recent_runs import Estimate, Estimates, estimates, likely_mode, total_of
+from . import sync_options
 from .shortcuts import connection_of, parse_keys, rows_of, runs_of, states_of
 
 
 @dataclass(frozen=True, slots=True)
 class Watched:
-    """A run in the window. `attached`: it was already under way when the person asked for it. `usual`: what such runs
-    cost, as long as it is active."""
+    """A run shown in the window. `attached`: it was already active when the person asked for it.
+
+    `usual` is the usual cost of such runs, for an active one.
+    """
 
     run: SyncRun
     attached: bool
@@ -36,19 +39,23 @@ class Watched:
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """One entity of what is asked for: how it stands, in which mode it will be read, and what that usually costs."""
+    """One entity of the requested sync: its state, the mode it will run in, and the usual cost."""
 
     state: EntityState
     mode: Mode
     usual: Estimate | None
 
+    @property
+    def text(self) -> str:
+        return sync_options.cost_text(self.usual)
+
 
 @signed_in
 @require_http_methods(["GET", "POST"])
 def window(request: HttpRequest, pk: int) -> HttpResponse:
-    """The manual sync window of a connection, for admins.
+    """Show the manual sync window of a connection, and start syncs by POST; for admins.
 
-    GET shows it: `?entity=` chooses the target beforehand, `?run=` names the runs that are watched.
+    `?entity=` preselects the target, `?run=` names the runs to show.
     """
     connection = connection_of(request, pk, TRIGGER_SYNC)
     if request.method == "POST":
@@ -63,7 +70,7 @@ def window(request: HttpRequest, pk: int) -> HttpResponse:
 @signed_in
 @require_GET
 def confirm(request: HttpRequest, pk: int) -> HttpResponse:
-    """What the sync that the address asks for will read and cost; only the button on this page starts it."""
+    """Show what the sync in the address reads and usually costs. It starts only by the button on this page."""
     connection = connection_of(request, pk, TRIGGER_SYNC)
     if not any(name in request.GET for name in forms.FIELDS):
         return redirect("sync_window", pk)
@@ -76,8 +83,11 @@ def confirm(request: HttpRequest, pk: int) -> HttpResponse:
         "connection": connection,
         "form": form,
         "fields": [(name, value) for name, value in request.GET.items() if name in forms.FIELDS],
+        "title": sync_options.confirmation_title(form),
+        "explanation": sync_options.EXPLANATIONS[form.mode],
         "costs": costs,
-        "total": total_of([cost.usual for cost in costs]),
+        "total": sync_options.cost_text(total_of([cost.usual for cost in costs])),
+        "no_estimate": sync_options.no_estimate_reason([cost.mode for cost in costs]),
         "active": [cost.state for cost in costs if cost.state.run and cost.state.run.is_active],
         "alone": _alone(request, pk),
     }
@@ -85,7 +95,7 @@ def confirm(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 def _costs(request: HttpRequest, connection: Connection, form: forms.ManualSyncForm) -> list[Cost]:
-    """One per run that would be made: what is read with another costs nothing of its own."""
+    """Return one cost per run that would start: entities that arrive with another start no run of their own."""
     read_with = connection.connector.read_with
     entities = {read_with.get(entity, entity) for entity in form.entities}
     usual = estimates(connection, entities)
@@ -145,20 +155,24 @@ def _window(
     status: int = 200,
     **more: Any,
 ) -> HttpResponse:
-    """The window as a page, as a part of that page, or inside the dialog of another one."""
+    """Render the window as a page, as a part of that page, or for the dialog of another page."""
     alone = _alone(request, connection.pk)
     rows = rows_of(request, connection)
-    offered = set(connection.connector.entities())
+    states = [row.state for row in rows]
+    targets = sync_options.targets(connection, states, usual, {one.run.pk for one in watched})
+    chosen = more.get("given", request.GET).get("entity") or next((one.run.entity for one in watched), "")
+    own = [state.entity for state in states if not state.read_with]
     context = {
         "connection": connection,
         "rows": rows,
-        "states": [row.state for row in rows],
         "where": "window",
         "may_sync": True,
-        "groups": [name for name, entities in GROUPS.items() if set(entities) & offered],
-        "history": [state for state in (row.state for row in rows) if state.entity.is_history and not state.read_with],
-        "estimates": usual,
-        "chosen": more.get("given", request.GET).get("entity") or next((one.run.entity for one in watched), ""),
+        "targets": targets,
+        "outlook": next((target.outlook for target in targets if target.entity == chosen), targets[0].outlook),
+        "groups": sync_options.group_offers(connection, states, usual),
+        "full_choices": [(entity.value, entity.label) for entity in own],
+        "window_choices": [(entity.value, entity.label) for entity in own if entity.is_history],
+        "chosen": chosen,
         "watched": watched,
         "alone": alone,
         **more,
@@ -171,7 +185,7 @@ def _window(
 
 
 def _alone(request: HttpRequest, pk: int) -> bool:
-    """Whether the window is a page of its own, and not in the dialog of another one."""
+    """Return whether the window is a page of its own, not in the dialog of another page."""
     here = urlsplit(request.headers.get("HX-Current-URL", request.path)).path
     return here in (reverse("sync_window", args=[pk]), reverse("confirm_sync", args=[pk]))
 

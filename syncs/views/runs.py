@@ -1,4 +1,4 @@
-"""One run: its page, the live row of the window, and its early end."""
+"""One run: its page, its live row in the manual sync window, and its cancellation."""
 
 from typing import Any
 
@@ -25,9 +25,9 @@ REJECTED_SHOWN = 50
 @signed_in
 @require_GET
 def run(request: HttpRequest, pk: int, run_id: int) -> HttpResponse:
-    """One run, for everybody in the workspace: what it did, and what became of each record.
+    """Show one run to everybody in the workspace.
 
-    While it is active the page asks for its content again, and the manual sync window for the run's row.
+    While the run is active, its page and the manual sync window poll this view for their fragment.
     """
     connection = connection_of(request, pk)
     found = get_object_or_404(runs_of(request, connection), pk=run_id)
@@ -62,7 +62,7 @@ def _page(request: HttpRequest, connection: Connection, found: SyncRun) -> dict[
 @signed_in
 @require_POST
 def cancel(request: HttpRequest, pk: int, run_id: int) -> HttpResponse:
-    """End a run early; what it has written stays."""
+    """Cancel a run. Its changes are kept."""
     connection = connection_of(request, pk, TRIGGER_SYNC)
     found = get_object_or_404(runs_of(request, connection), pk=run_id)
     lifecycle.cancel(found, person=request.user)

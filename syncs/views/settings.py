@@ -1,4 +1,4 @@
-"""Sync Settings of a connection: how far back it reads, and which entities are on."""
+"""Sync Settings of a connection: the history start, and which entities are synced."""
 
 from typing import Any
 
@@ -24,13 +24,13 @@ from ..entity_switches import set_enabled_entities
 from ..status.entity_state import EntityState, sync_state
 
 LOOKBACK_HELP = (
-    "How far back orders, shipments and returns are read, counted from when the WMS was connected; up to 3,650. With "
-    "more days the missing part is read by itself. It can’t be fewer, since what was read stays."
+    "Days of orders, shipments and returns to read, counted back from when the WMS was connected; at most 3,650. If "
+    "you raise it, the missing history is read automatically. You can’t lower it: data that was read stays."
 )
 
 
 class SettingsForm(forms.Form):
-    """What an admin of the workspace decides; intervals are support's."""
+    """The settings that workspace admins may change; only support changes the cadence."""
 
     lookback_days = lookback_field()
     entities = forms.MultipleChoiceField(required=False)
@@ -55,7 +55,7 @@ class SettingsForm(forms.Form):
 @signed_in
 @require_http_methods(["GET", "POST"])
 def sync_settings(request: HttpRequest, pk: int) -> HttpResponse:
-    """How far back and how often each entity is read, for everybody to see; admins change it by POST."""
+    """Show the history start and the cadence of each entity to everybody; admins change the settings by POST."""
     needed = MANAGE_CONNECTIONS if request.method == "POST" else ""
     connection = access.get(request.user, Connection.objects.select_related("workspace"), pk, needed)
     states = sync_state(connection, bills=may_view_bills(request.user, connection))
@@ -70,7 +70,7 @@ def sync_settings(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 def _save(request: HttpRequest, connection: Connection, form: SettingsForm) -> bool:
-    """Whether what was asked for could be done; else the form says why not."""
+    """Apply the settings. Return False, with an error on the form, if they are refused."""
     days = form.cleaned_data["lookback_days"]
     raised = days != connection.lookback_days
     try:
@@ -79,18 +79,18 @@ def _save(request: HttpRequest, connection: Connection, form: SettingsForm) -> b
     except Refused as refused:
         form.add_error("lookback_days", str(refused))
         return False
-    messages.success(request, _said(raised, changed, form.wanted, connection))
+    messages.success(request, _summary(raised, changed, form.wanted, connection))
     return True
 
 
-def _said(raised: bool, changed: list[Entity], wanted: set[Entity], connection: Connection) -> str:
-    """What was done and what follows, in words."""
-    said = []
+def _summary(raised: bool, changed: list[Entity], wanted: set[Entity], connection: Connection) -> str:
+    """Describe what changed and what follows."""
+    sentences = []
     if raised:
-        said.append("The older history is read next; that may take a while.")
+        sentences.append("Older history is read next; this may take a while.")
     if on := [one.label.lower() for one in changed if one in wanted]:
-        now = ", and synced now" if connection.is_live else ""
-        said.append(f"On{now}: {', '.join(on)}.")
+        now = ", syncing now" if connection.is_live else ""
+        sentences.append(f"On{now}: {', '.join(on)}.")
     if off := [one.label.lower() for one in changed if one not in wanted]:
-        said.append(f"Off: {', '.join(off)}. Earlier data stays.")
-    return " ".join(["Saved.", *said]) if said else "Nothing was changed."
+        sentences.append(f"Off: {', '.join(off)}. Earlier data stays.")
+    return " ".join(["Saved.", *sentences]) if sentences else "No changes."

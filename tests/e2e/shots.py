@@ -290,7 +290,7 @@ def syncing(page: Page, address: str, connection: str) -> Iterator[str]:
     page.goto(f"{here}history/?state=needs_review")
     page.get_by_role("link", name="Products, run").first.click()
     yield "run-review"
-    page.get_by_role("link", name="Look at the list and decide").click()
+    page.get_by_role("link", name="Review the list and decide").click()
     yield "held"
     page.get_by_role("link", name="Release").click()
     yield "held-release"

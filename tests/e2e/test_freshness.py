@@ -72,10 +72,10 @@ def test_a_member_asks_and_an_admin_grants_it(visit: Visit, built: SimpleNamespa
     member.goto("/settings/integrations/")
     card = member.locator(".connection").filter(has_text="Sandbox")
     card.get_by_text("Ask an admin", exact=True).click()
-    card.get_by_label("What looks out of date").select_option("products")
+    card.get_by_label("Data that looks out of date").select_option("products")
     card.get_by_label("Note").fill("Names look old.")
     card.get_by_role("button", name="Ask for a sync").click()
-    expect(member.get_by_text("The admins now see that you ask for a sync of products.")).to_be_visible()
+    expect(member.get_by_text("The admins now see your request to sync products.")).to_be_visible()
     expect(member.locator(".connection").filter(has_text="Sandbox")).to_contain_text("You asked an admin")
 
     admin = visit("admin", java_script_enabled=scripts)
@@ -83,7 +83,7 @@ def test_a_member_asks_and_an_admin_grants_it(visit: Visit, built: SimpleNamespa
     admin.locator("details.widget summary").click()
     expect(admin.locator("#widget-panel")).to_contain_text("Lee Park asks for products")
     admin.goto("/settings/integrations/")
-    asked = admin.get_by_role("region", name="Asked for")
+    asked = admin.get_by_role("region", name="Sync requests")
     expect(asked).to_contain_text("“Names look old.”")
     asked.get_by_role("button", name="Approve").click()
     expect(admin.get_by_role("heading", name="Manual sync")).to_be_visible()
@@ -104,7 +104,7 @@ def test_answering_in_the_widget_leads_back_to_the_page(visit: Visit, built: Sim
     page.locator("details.widget summary").click()
     page.get_by_role("button", name=re.compile("Decline")).first.click()
     expect(page).to_have_url(re.compile(r"/inventory/\?q=mug$"))
-    expect(page.get_by_text("The request for a sync of products is declined.")).to_be_visible()
+    expect(page.get_by_text("Declined the request to sync products.")).to_be_visible()
 
 
 def make_request(built: SimpleNamespace) -> Any:

@@ -39,7 +39,7 @@ def test_full_inventory_update(visit: Visit, built: SimpleNamespace, scripts: bo
     tab(page, "Inventory")
     page.get_by_text("Actions", exact=True).click()
     page.get_by_role("link", name="Full inventory update").click()
-    expect(page.get_by_role("heading", name="Read inventory again in full?")).to_be_visible()
+    expect(page.get_by_role("heading", name="Run a full update of inventory?")).to_be_visible()
     assert not SyncRun.objects.filter(trigger="manual", state=State.QUEUED).exists(), "nothing before it is confirmed"
     page.get_by_role("button", name="Run", exact=True).click()
     expect(page.locator("article.run")).to_contain_text("Queued")
@@ -81,8 +81,8 @@ def test_a_member_reads_and_starts_nothing(visit: Visit, built: SimpleNamespace)
     page.get_by_label("State").select_option("partial")
     page.get_by_role("button", name="Filter").click()
     page.get_by_role("link", name=f"Inventory, run {built.partial.pk}").click()
-    expect(page.get_by_text("read 1,213 of 1,215 records; 2 could not be understood.")).to_be_visible()
-    expect(page.get_by_role("button", name="Read all of these again")).to_have_count(0)
+    expect(page.get_by_text("1,215 records read, 2 rejected.")).to_be_visible()
+    expect(page.get_by_role("button", name="Retry all")).to_have_count(0)
 
 
 def test_by_keyboard_alone_from_the_card_to_the_run(visit: Visit, built: SimpleNamespace) -> None:
@@ -123,7 +123,7 @@ def test_by_keyboard_alone_through_the_actions(visit: Visit, built: SimpleNamesp
     expect(page.get_by_role("button", name="Update inventory")).to_be_focused()
     page.keyboard.press("Tab")
     page.keyboard.press("Enter")
-    expect(page.get_by_role("heading", name="Read inventory again in full?")).to_be_visible()
+    expect(page.get_by_role("heading", name="Run a full update of inventory?")).to_be_visible()
 
 
 def test_a_full_sync_is_estimated_and_confirmed_in_the_dialog(visit: Visit, built: SimpleNamespace) -> None:
@@ -134,12 +134,12 @@ def test_a_full_sync_is_estimated_and_confirmed_in_the_dialog(visit: Visit, buil
     window = page.locator("dialog")
     window.get_by_role("link", name="Run full sync").click()
     expect(window.get_by_role("heading", name="Run full sync?")).to_be_visible()
-    expect(window).to_contain_text("Altogether: about")
+    expect(window).to_contain_text("In total, usually")
     window.get_by_role("link", name="Back").click()
-    window.get_by_label("What to read again").select_option("customers")
-    window.get_by_role("button", name="Estimate full re-read").click()
-    expect(window.get_by_role("heading", name="Read customers again in full?")).to_be_visible()
-    expect(window).to_contain_text("How long this takes can’t be told yet")
+    window.get_by_role("group", name="Full update").get_by_label("Data").select_option("customers")
+    window.get_by_role("button", name="Estimate full update").click()
+    expect(window.get_by_role("heading", name="Run a full update of customers?")).to_be_visible()
+    expect(window).to_contain_text("No full run yet, so no estimate.")
     window.get_by_role("button", name="Run", exact=True).click()
     expect(window.locator("article.run")).to_contain_text("Customers")
     assert (asked().entity, asked().mode) == ("customers", Mode.FULL)
@@ -151,12 +151,14 @@ def test_a_date_window(visit: Visit, built: SimpleNamespace, scripts: bool) -> N
     page = visit(java_script_enabled=scripts)
     page.goto(f"/settings/integrations/{built.busy.pk}/sync/")
     days = page.get_by_role("group", name="Date window")
-    days.get_by_label("First day").fill("2026-03-05")
-    days.get_by_label("Last day").fill("2026-03-01")
+    days.get_by_label("From").fill("2026-03-05")
+    days.get_by_label("To").fill("2026-03-01")
     days.get_by_role("button", name="Estimate date window").click()
-    expect(days.get_by_role("alert")).to_have_text("The last day lies before the first. Choose a day on or after it.")
-    expect(days.get_by_label("First day")).to_have_value("2026-03-05")
-    days.get_by_label("Last day").fill("2026-03-06")
+    expect(days.get_by_role("alert")).to_have_text(
+        "The end date is before the start date. Choose the same date or a later one."
+    )
+    expect(days.get_by_label("From")).to_have_value("2026-03-05")
+    days.get_by_label("To").fill("2026-03-06")
     days.get_by_role("button", name="Estimate date window").click()
     expect(page.get_by_text("From 5 Mar 2026, 00:00:00 CET")).to_be_visible()
     page.get_by_role("button", name="Run", exact=True).click()
@@ -172,7 +174,7 @@ def test_a_run_is_cancelled_from_its_page(visit: Visit, built: SimpleNamespace, 
     page.get_by_role("button", name="Run orders sync").click()
     page.get_by_role("link", name="Open this run").click()
     page.get_by_text("Cancel", exact=True).click()
-    expect(page.get_by_text("What was written stays")).to_be_visible()
+    expect(page.get_by_text("These changes stay")).to_be_visible()
     page.get_by_role("button", name="Cancel this sync").click()
     expect(page.get_by_text("Cancelled by Dana Weiss.")).to_be_visible()
     assert SyncRun.objects.get(trigger="manual", entity="orders").state == State.CANCELLED
@@ -182,12 +184,12 @@ def test_a_run_is_cancelled_from_its_page(visit: Visit, built: SimpleNamespace, 
 def test_held_removals_are_released_after_a_look(visit: Visit, built: SimpleNamespace, scripts: bool) -> None:
     page = visit(java_script_enabled=scripts)
     page.goto(f"/settings/integrations/{built.busy.pk}/")
-    page.get_by_role("link", name="30 removals wait for a decision").click()
+    page.get_by_role("link", name="30 pending removals").click()
     expect(page.get_by_role("row")).to_have_count(31)
     page.get_by_role("link", name="Release").click()
     expect(page.get_by_role("heading", name="Release 30 removals?")).to_be_visible()
     page.get_by_role("button", name="Release").click()
-    expect(page.get_by_text("Released. This run reads the list once more")).to_be_visible()
+    expect(page.get_by_text("Released. This run reads the list again")).to_be_visible()
     built.held.refresh_from_db()
     assert built.held.review == Review.RELEASED
 
@@ -199,11 +201,11 @@ def test_a_run_page_moves_by_itself_and_stops_when_it_ended(visit: Visit, built:
     page.goto(f"/settings/integrations/{built.busy.pk}/runs/{run.pk}/")
     expect(page.locator("#announce")).to_have_text("")
     SyncRun.objects.filter(pk=run.pk).update(seen=2480, unchanged=2480)
-    expect(page.locator(".story")).to_contain_text("2,480 read so far")
+    expect(page.locator(".story")).to_contain_text("2,480 records read so far")
     expect(page.locator("#announce")).to_have_text("Shipping methods: running")
     SyncRun.objects.filter(pk=run.pk).update(state=State.SUCCEEDED, completed_at=now())
-    expect(page.locator(".story")).to_contain_text("found nothing new among 2,480 records.")
-    expect(page.locator("#announce")).to_have_text("Shipping methods: succeeded, 2,480 read")
+    expect(page.locator(".story")).to_contain_text("2,480 records read, no changes.")
+    expect(page.locator("#announce")).to_have_text("Shipping methods: succeeded, 2,480 records read")
     assert page.locator(".run-page").get_attribute("hx-get") is None
 
 

@@ -72,12 +72,11 @@
     }
   });
 
-  // What the chosen entity took last time; the full list stands in the table below.
+  // What to expect of a sync of the chosen entity.
   document.addEventListener("change", (event) => {
     const note = document.querySelector(`[data-effort-of="${event.target.id}"]`);
     if (!note) return;
-    const effort = event.target.selectedOptions[0].dataset.effort;
-    note.textContent = effort ? `Last time: ${effort}.` : "";
+    note.textContent = event.target.selectedOptions[0].dataset.effort;
   });
 
   // Asking a WMS takes a while: say so, and send a form once. The page comes back as it was by the Back button.

@@ -415,7 +415,7 @@ def test_no_worker_is_told_while_the_data_is_still_fresh(member: Client, world: 
     assert "has not run any syncs" not in banner(member)
     no_worker(world)
     assert "Packr has not run any syncs since" in banner(member)
-    assert "Syncs stand still" in member.get("/products/").content.decode()
+    assert "Syncs stopped" in member.get("/products/").content.decode()
     Beat.objects.update(at=now())
     assert "has not run any syncs" not in banner(member)
 

@@ -54,7 +54,7 @@ def test_it_mixes_runs_changes_and_incidents(member: Client, eventful: dict[str,
     assert "The credentials were replaced." in text
     assert "Orders are old." in text
     assert "The WMS did not answer." in text
-    assert "Scheduled syncs that found nothing are folded away." in text
+    assert "Scheduled syncs with no changes are hidden." in text
 
 
 @pytest.mark.parametrize(
@@ -128,9 +128,9 @@ def test_what_packr_itself_did_is_told_without_instructions(member: Client, conn
         closed_at=now(),
     )
     text = main(member, here)
-    assert "No worker is running. This was on Packr’s side; nothing is lost." in text
+    assert "No worker is running. This was on our side; no data was lost." in text
     assert "qcluster" not in text
-    assert "Resolved by itself after 1 h." in text
+    assert "Resolved automatically after 1 h." in text
 
 
 def test_the_whole_workspaces_history(member: Client, elsewhere: Client, connection: Any, workspace: Any) -> None:
@@ -144,8 +144,8 @@ def test_the_whole_workspaces_history(member: Client, elsewhere: Client, connect
 
 
 def test_an_empty_history_and_one_that_nothing_matches_differ(member: Client, here: str) -> None:
-    assert "Nothing has happened yet" in main(member, here)
-    assert "Nothing matches these filters" in main(member, f"{here}?state=failed")
+    assert "No events yet" in main(member, here)
+    assert "No events match these filters" in main(member, f"{here}?state=failed")
 
 
 def test_foreign_text_is_escaped(member: Client, connection: Any, here: str) -> None:

@@ -32,7 +32,7 @@ def test_the_window_has_its_labels(admin: Client, connection: Any, window: str) 
     """P41, P42, P48: the labels of the promise, and every entity the connector offers."""
     html = page(admin, window)
     assert "<legend>Trigger incremental</legend>" in html
-    assert "<span>Target entity</span>" in html
+    assert ">Target entity</label>" in html
     assert ">Run</button>" in html
     assert "Workspace sync state — latest run per table" in html
     for entity in connection.connector.entities():
@@ -58,12 +58,12 @@ def test_before_run_it_says_what_one_entity_and_everything_cost(admin: Client, c
             )
     html = page(admin, window)
     count = SyncRun.objects.count()
-    assert "Usually 4 s, 3 pages." in html
-    assert f"Everything together usually takes {4 * count} s, {3 * count} pages." in html
+    assert "Usually 4 s and 3 pages." in html
+    assert f"Everything together usually takes {4 * count} s and {3 * count} pages." in html
     SyncRun.objects.update(requests=5)
     html = page(admin, window)
-    assert "Usually 4 s, 5 requests." in html
-    assert f"{4 * count} s, {5 * count} requests." in html
+    assert "Usually 4 s and 5 requests." in html
+    assert f"{4 * count} s and {5 * count} requests." in html
 
 
 def test_run_starts_it_and_leads_to_the_run(admin: Client, admin_user: Any, connection: Any, window: str) -> None:
@@ -84,7 +84,13 @@ def test_the_live_row_moves_and_stops_asking_when_done(admin: Client, connection
     run = make.run(connection, state=State.RUNNING, seen=1240, created=12, started_at=now() - timedelta(seconds=80))
     address = f"/settings/integrations/{connection.pk}/runs/{run.pk}/"
     html = page(admin, address, headers=PART)
-    for words in ("Running", "1,240 read", "1 min 20 s", 'hx-trigger="every 2s"', 'data-announce="Orders: running"'):
+    for words in (
+        "Running",
+        "1,240 records read",
+        "1 min 20 s",
+        'hx-trigger="every 2s"',
+        'data-announce="Orders: running"',
+    ):
         assert words in html, words
     assert "Completed" not in html
     run.state, run.completed_at = State.SUCCEEDED, now()
@@ -93,7 +99,7 @@ def test_the_live_row_moves_and_stops_asking_when_done(admin: Client, connection
     assert "Succeeded" in html
     assert "Completed" in html
     assert "every 2s" not in html
-    assert 'data-announce="Orders: succeeded, 1,240 read"' in html
+    assert 'data-announce="Orders: succeeded, 1,240 records read"' in html
 
 
 def test_a_second_trigger_watches_the_same_run(admin: Client, admin_user: Any, connection: Any, window: str) -> None:
@@ -103,7 +109,7 @@ def test_a_second_trigger_watches_the_same_run(admin: Client, admin_user: Any, c
     response = admin.post(window, {"entity": "orders"}, follow=True)
     assert SyncRun.objects.count() == 1
     html = " ".join(response.content.decode().split())
-    assert "Dana started this 20 s ago. You are now watching the same run." in html
+    assert "Dana started this sync 20 s ago. You are watching the same run." in html
     answer = admin.post(window, {"entity": "orders"}, headers=JSON).json()
     assert [one["attached"] for one in answer["runs"]] == [True]
 
@@ -188,7 +194,7 @@ def test_a_full_read_that_follows_is_announced(admin: Client, connection: Any, w
     run = make.run(connection, state=State.RUNNING)
     admin.post(window, {"entity": "orders", "mode": Mode.FULL})
     html = page(admin, f"{window}?run={run.pk}")
-    assert "A full read follows when this one ends." in html
+    assert "A full update follows when this run ends." in html
 
 
 @pytest.mark.parametrize("query", ["?run=x", "?run=99999999999999999999999", "?run=-1", "?run=", "?run=4&run=4"])
@@ -198,4 +204,4 @@ def test_odd_addresses_show_the_window(admin: Client, window: str, query: str) -
 
 def test_the_window_watches_only_its_own_connections_runs(admin: Client, workspace: Any, window: str) -> None:
     other = make.run(make.connection(workspace, "Other"), seen=4242)
-    assert "4,242 read" not in page(admin, f"{window}?run={other.pk}")
+    assert "4,242 records" not in page(admin, f"{window}?run={other.pk}")

@@ -36,14 +36,14 @@ def section(html: str, legend: str) -> str:
 
 def test_the_three_buttons_say_what_they_cover(admin: Client, synced: Any, window: str) -> None:
     """I1, I3, I7, I10, I19: a label per type, and what it reads."""
-    groups = section(page(admin, window), "Several at once")
+    groups = section(page(admin, window), "Sync a group")
     for label in ("Run full sync", "Run variants sync", "Run purchase orders sync"):
         assert f">{label}<" in groups
     text = words(groups)
-    assert "Inventory and products. What changed since the last full or variants sync." in text, "I8"
-    assert "Inbound shipments and suppliers, purchase, transfer and assembly orders alike." in text
-    assert "What changed since the last full or purchase orders sync." in text, "I11"
-    assert "Everything, as the nightly sync reads it." in text, "I2"
+    assert "Syncs inventory and products: changes since the last full or variants sync." in text
+    assert "Syncs inbound shipments and suppliers (purchase, transfer and assembly orders): changes" in text
+    assert "since the last full or purchase orders sync." in text
+    assert "Syncs every data type, changes only. Same as the nightly sync." in text
 
 
 @pytest.mark.parametrize("group", ["variants", "purchase-orders"])
@@ -63,7 +63,7 @@ def test_a_full_sync_is_everything_incrementally(admin: Client, synced: Any, win
     count = SyncRun.objects.count()
     text = main(admin, f"{window}confirm/?group=everything")
     assert "Run full sync?" in text
-    assert f"Altogether: about {4 * count} s, {3 * count} requests" in text
+    assert f"In total, usually {4 * count} s and {3 * count} requests, based on recent runs." in text
     assert "Nothing has started yet." in text
     assert SyncRun.objects.count() == count
     admin.post(window, {"group": "everything"})
@@ -83,11 +83,11 @@ def test_a_full_re_read_is_confirmed_with_what_full_ones_cost(admin: Client, syn
     """B1, B2, D6: the estimate is of the same mode, and an unknown one is said to be unknown."""
     make.run(synced, Entity.INVENTORY, requests=2)
     address = f"{window}confirm/?entity=inventory&mode=full"
-    assert "How long this takes can’t be told yet" in main(admin, address)
+    assert "No full run yet, so no estimate." in main(admin, address)
     make.run(synced, Entity.INVENTORY, mode=Mode.FULL, requests=40)
     text = main(admin, address)
-    assert "Read inventory again in full?" in text
-    assert "about 4 s, 40 requests" in text
+    assert "Run a full update of inventory?" in text
+    assert "Usually 4 s and 40 requests, based on recent runs." in text
     form = page(admin, address).split('class="actions"')[1].split("</form>")[0]
     assert '<input type="hidden" name="entity" value="inventory">' in form
     assert '<input type="hidden" name="mode" value="full">' in form
@@ -150,7 +150,7 @@ def test_before_it_starts_one_learns_what_is_under_way(
     """P52, D8"""
     run = make.run(synced, Entity.INVENTORY, state=State.RUNNING, requested_by=admin_user, trigger=Trigger.MANUAL)
     assert "Dana started a sync 1 min" in main(admin, f"{window}confirm/?entity=inventory&mode=full")
-    assert "The full read follows when it has ended." in main(admin, f"{window}confirm/?entity=inventory&mode=full")
+    assert "The full update starts when it ends." in main(admin, f"{window}confirm/?entity=inventory&mode=full")
     assert "Already running: Dana started it at" in page(admin, f"{window}?entity=inventory")
     # Who watches it in the same window sees how it goes; a note beside it would soon be wrong.
     assert "Already running" not in page(admin, f"{window}?entity=inventory&run={run.pk}")
@@ -162,14 +162,14 @@ def test_the_target_is_chosen_beforehand_and_starts_nothing(admin: Client, synce
     html = page(admin, f"{window}?entity=products")
     part = section(html, "Trigger incremental")
     assert words(part.split("selected>")[1].split("</option>")[0]).strip() == "Products"
-    assert "Usually 4 s, 9 requests." in words(part.split("data-effort-of")[1])
+    assert "Usually 4 s and 9 requests." in words(part.split("data-effort-of")[1])
     assert page(admin, f"{window}?entity=unicorns").count("selected") == 0
     assert SyncRun.objects.count() == 1
 
 
 def test_what_was_never_synced_is_said_to_be_read_whole(admin: Client, window: str) -> None:
     """B3"""
-    assert "It was never synced, so everything is read." in section(page(admin, window), "Trigger incremental")
+    assert "Never synced, so all records are read." in section(page(admin, window), "Trigger incremental")
 
 
 def test_it_says_when_it_last_ran_and_next_will(admin: Client, synced: Any, window: str) -> None:
@@ -188,7 +188,7 @@ def test_the_confirmation_opens_in_the_dialog_too(admin: Client, synced: Any, wi
     assert part.lstrip().startswith('<div class="sync-window">')
     assert 'id="window-title"' in part
     alone = page(admin, f"{window}confirm/?entity=orders&mode=full")
-    assert "<h1>Read orders again in full?</h1>" in alone
+    assert "<h1>Run a full update of orders?</h1>" in alone
 
 
 def test_a_member_sees_no_estimate(member: Client, window: str) -> None:

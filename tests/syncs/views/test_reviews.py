@@ -68,7 +68,7 @@ def test_a_release_is_confirmed_and_leads_to_the_run_that_looks_again(
 def test_a_reject_keeps_the_records(admin: Client, held: SyncRun) -> None:
     assert "Keep these 130 records?" in main(admin, f"{address(held)}?decision=reject")
     response = admin.post(address(held), {"decision": "reject"}, follow=True)
-    assert "Rejected. The records stay; the next full read looks again." in response.content.decode()
+    assert "Rejected. The records stay. The next full run checks again." in response.content.decode()
     held.refresh_from_db()
     assert held.review == Review.REJECTED
     assert Customer.objects.filter(removed_at=None).count() == 150
@@ -84,7 +84,7 @@ def test_a_second_decision_is_refused_with_the_first(admin: Client, held: SyncRu
 def test_a_newer_full_read_leaves_nothing_to_decide(admin: Client, connection: Any, held: SyncRun) -> None:
     make.run(connection, Entity.CUSTOMERS, mode=Mode.FULL)
     text = main(admin, address(held))
-    assert "A newer full read has looked at this data since" in text
+    assert "A newer full run has checked this data since" in text
     assert "c-001" not in text
 
 
@@ -147,7 +147,7 @@ def test_one_record_or_all_of_a_run_are_read_again(
 ) -> None:
     doing = f"/settings/integrations/{connection.pk}/data/inventory/rejected/"
     response = admin.post(doing, {"record": two[1].pk}, follow=True)
-    assert "1 understood and stored, 0 no longer in the WMS, 0 still not understood." in response.content.decode()
+    assert "1 accepted, 0 no longer in the WMS, 0 rejected again." in response.content.decode()
     response = admin.post(doing, {"run": two[0].run_id})
     assert response.headers["Location"] == f"/settings/integrations/{connection.pk}/runs/{two[0].run_id}/"
     assert admin.post(doing).headers["Location"].endswith("/data/inventory/#rejected")
@@ -175,4 +175,4 @@ def test_another_connections_record_is_not_asked_for(
 def test_a_disconnected_wms_is_not_asked(admin: Client, connection: Any, two: list[RejectedRecord]) -> None:
     type(connection).objects.update(status=Status.DISCONNECTED)
     doing = f"/settings/integrations/{connection.pk}/data/inventory/rejected/"
-    assert "2 still not understood" in admin.post(doing, follow=True).content.decode()
+    assert "2 rejected again." in admin.post(doing, follow=True).content.decode()

@@ -35,20 +35,20 @@ def rejected(run: SyncRun, external_id: str = "o-7", **fields: Any) -> RejectedR
     [
         (
             {"created": 12, "updated": 31, "unchanged": 7, "seen": 50},
-            "brought the data up to date: 12 new and 31 changed.",
+            "succeeded: 50 records read, 12 new and 31 changed.",
         ),
-        ({"seen": 40, "unchanged": 40}, "found nothing new among 40 records."),
-        ({}, "found that nothing had changed."),
+        ({"seen": 40, "unchanged": 40}, "succeeded: 40 records read, no changes."),
+        ({}, "succeeded: 0 records read, no changes."),
         (
             {"state": State.PARTIAL, "seen": 1215, "rejected": 3, "unchanged": 1212},
-            "read 1,212 of 1,215 records; 3 could",
+            "is incomplete: 1,215 records read, 3 rejected.",
         ),
-        ({"state": State.NEEDS_REVIEW, "held": 30}, "found 30 records missing at once, and removed none of them"),
-        ({"state": State.FAILED}, "failed. Earlier data stays as it was."),
-        ({"state": State.CANCELLED, "seen": 1}, "was cancelled after 1 record; what was read is kept."),
-        ({"state": State.WAITING, "seen": 4}, "waits for the WMS and then goes on by itself; 4 read so far."),
-        ({"state": State.QUEUED, "started_at": None}, "waits for its turn"),
-        ({"state": State.RUNNING, "seen": 1240}, "is under way: 1,240 read so far."),
+        ({"state": State.NEEDS_REVIEW, "held": 30}, "found 30 records missing at once. Nothing is removed until"),
+        ({"state": State.FAILED}, "failed. Earlier data is unchanged."),
+        ({"state": State.CANCELLED, "seen": 1}, "was cancelled after 1 record. Its changes are kept."),
+        ({"state": State.WAITING, "seen": 4}, "is waiting for the WMS and continues automatically; 4 records read"),
+        ({"state": State.QUEUED, "started_at": None}, "is queued: syncs of one account run one after the other."),
+        ({"state": State.RUNNING, "seen": 1240}, "is running: 1,240 records read so far."),
     ],
 )
 def test_it_begins_with_a_plain_sentence(
@@ -62,16 +62,16 @@ def test_it_begins_with_a_plain_sentence(
 def test_an_interrupted_run_says_where_it_goes_on(member: Client, connection: Any) -> None:
     run = make.run(connection, state=State.RUNNING, pages=3)
     type(run.lane).objects.update(leased_until=now() - timedelta(seconds=1))
-    assert "was interrupted: its worker stopped. It goes on by itself from page 4." in main(member, address(run))
+    assert "was interrupted: its worker stopped. It resumes automatically at page 4." in main(member, address(run))
 
 
 def test_its_counts_add_up_or_it_says_that_they_do_not(member: Client, connection: Any) -> None:
     run = make.run(connection, seen=10, created=1, updated=2, unchanged=3, stale=3, rejected=1, removed=4)
     text = main(member, address(run))
-    assert "Seen 10 Created 1 Updated 2 Unchanged 3 Older than ours 3 Rejected 1 Removed besides 4" in text
+    assert "Seen 10 Created 1 Updated 2 Unchanged 3 Older version 3 Rejected 1 Removed 4" in text
     assert "do not add up" not in text
     SyncRun.objects.update(seen=11)
-    assert f"These counts do not add up. Contact support, and name run {run.pk}." in main(member, address(run))
+    assert f"These counts do not add up. Contact support and mention run {run.pk}." in main(member, address(run))
 
 
 def test_it_tells_what_was_asked_for_and_what_it_took(member: Client, admin_user: Any, connection: Any) -> None:
@@ -88,12 +88,12 @@ def test_it_tells_what_was_asked_for_and_what_it_took(member: Client, admin_user
         unchanged=9,
     )
     text = main(member, address(run))
-    assert "Began by Dana, manual" in text
-    assert "What the WMS changed since" in text
+    assert "Triggered by Dana, manual" in text
+    assert "Records changed since" in text
     assert "Requests 7" in text
     assert "Waited for the WMS 2 min 10 s" in text
-    assert "Done Read the list: 2 pages, 9 records" in text
-    assert "Look for what is missing" not in text, "only a full run does"
+    assert "Done Read records: 2 pages, 9 records" in text
+    assert "Check for removed records" not in text, "only a full run does"
 
 
 def test_a_full_run_shows_its_steps(member: Client, connection: Any) -> None:
@@ -102,16 +102,16 @@ def test_a_full_run_shows_its_steps(member: Client, connection: Any) -> None:
     )
     Checkpoint.objects.create(run=run, phase=Phase.RECHECK_MISSING)
     text = main(member, address(run))
-    assert "Everything, back to" in text
-    assert "Done Read the list: 3 pages, 2,500 records" in text
-    assert "Done Look again at what came back older than ours" in text
-    assert "Under way Look for what is missing" in text
-    assert "Now Looking for what is missing" in text
+    assert "All records, back to" in text
+    assert "Done Read records: 3 pages, 2,500 records" in text
+    assert "Done Recheck records with an older version than Packr’s" in text
+    assert "In progress Check for removed records" in text
+    assert "Current step Checking for removed records" in text
 
 
 def test_a_date_window_says_its_days(member: Client, connection: Any) -> None:
     run = make.run(connection, mode=Mode.WINDOW, border=now() - timedelta(days=9), until=now() - timedelta(days=2))
-    assert "What the WMS changed from" in main(member, address(run))
+    assert "Records changed from" in main(member, address(run))
 
 
 def test_a_rate_and_the_time_left_only_where_they_are_honest(member: Client, connection: Any) -> None:
@@ -125,7 +125,7 @@ def test_a_rate_and_the_time_left_only_where_they_are_honest(member: Client, con
     assert "usually takes 40 s, so about 3" in text
     SyncRun.objects.filter(pk=run.pk).update(started_at=now() - timedelta(seconds=60))
     text = main(member, address(run))
-    assert "300 read, about 300 a minute, usually takes 40 s" in text
+    assert "300 records read, about 300 a minute, usually takes 40 s" in text
     assert "left" not in text
     make.run(connection, started_at=began, completed_at=began + timedelta(minutes=30))
     SyncRun.objects.filter(pk=run.pk).update(started_at=now() - timedelta(seconds=5))
@@ -161,8 +161,8 @@ def test_rejected_records_with_reason_and_excerpt(admin: Client, member: Client,
     assert "total_price is no number" in html
     assert "&lt;script&gt;alert(1)&lt;/script&gt;" in html
     assert "<b>7</b>" not in html
-    assert "Read all of these again" not in html
-    assert "Read all of these again" in page(admin, address(run))
+    assert "Retry all" not in html
+    assert "Retry all" in page(admin, address(run))
 
 
 def test_a_run_of_bills_is_for_those_who_may_see_bills(

@@ -41,8 +41,8 @@ def test_everybody_sees_every_cadence(admin: Client, member: Client, connection:
             assert text in html
     theirs = page(member, address)
     assert 'type="checkbox"' not in theirs
-    assert "History is read 30 days back" in words(theirs)
-    assert "Admins of this workspace change these settings: Dana." in words(theirs)
+    assert "History goes back 30 days" in words(theirs)
+    assert "Only workspace admins can change these settings: Dana." in words(theirs)
     assert f'href="{address}">Sync Settings</a>' in page(member)
 
 
@@ -92,7 +92,7 @@ def test_switching_on_syncs_at_once(admin: Client, admin_user: Any, connection: 
     assert (run.entity, run.trigger, run.requested_by) == ("products", Trigger.MANUAL, admin_user)
     assert products.next_due_at
     assert products.next_due_at > now() - timedelta(minutes=1)
-    assert "On, and synced now: products." in words(page(admin, address))
+    assert "On, syncing now: products." in words(page(admin, address))
 
 
 def test_what_is_not_changed_is_left_alone(admin: Client, connection: Any, address: str) -> None:
@@ -102,7 +102,7 @@ def test_what_is_not_changed_is_left_alone(admin: Client, connection: Any, addre
     before = list(EntitySchedule.objects.order_by("pk").values())
     admin.post(address, {"entities": on(connection, "inventory"), "lookback_days": 30})
     assert list(EntitySchedule.objects.order_by("pk").values()) == before
-    assert "Nothing was changed." in page(admin, address)
+    assert "No changes." in page(admin, address)
 
 
 def test_a_disconnected_connection_can_be_set_up_for_later(admin: Client, connection: Any, address: str) -> None:
@@ -138,7 +138,7 @@ def test_a_longer_lookback_reads_the_missing_part(
     run = SyncRun.objects.get(entity="orders")
     assert (run.mode, run.border, run.until) == (Mode.WINDOW, stored.border, border)
     assert [event.text for event in stored.events.all()] == ["The lookback was raised from 30 to 90 days."]
-    assert "The older history is read next" in page(admin, address)
+    assert "Older history is read next" in page(admin, address)
     assert 'min="90"' in page(admin, address)
 
 

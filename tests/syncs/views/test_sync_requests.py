@@ -46,7 +46,7 @@ def test_a_member_asks_where_an_admin_has_a_button(admin: Client, member: Client
     response = asking(stale, member, next="/orders/", note="The pickers wait.")
     assert (response.status_code, response.headers["Location"]) == (303, "/orders/")
     page = flat(member.get("/orders/"))
-    assert "The admins now see that you ask for a sync of orders." in page
+    assert "The admins now see your request to sync orders." in page
     assert "asked an admin to sync orders" in page
     assert "Ask an admin" not in page
     asked = SyncRequest.objects.get()
@@ -77,7 +77,7 @@ def test_an_admin_sees_it_everywhere_and_starts_the_sync_with_one_click(
     assert "asks for orders" not in flat(admin.get("/products/"))
     SyncRun.objects.filter(pk=run.pk).update(state=State.FAILED, completed_at=now())
     page = flat(member.get("/settings/integrations/why/orders/"))
-    assert "Dana started the sync of orders that you asked for" in page
+    assert "Dana started the sync of orders you asked for" in page
 
 
 def test_approving_joins_the_sync_that_is_running(admin: Client, member: Client, stale: Any) -> None:
@@ -96,7 +96,7 @@ def test_declining_tells_the_person_who_asked(admin: Client, member: Client, sta
     assert (response.status_code, response.headers["Location"]) == (303, "/orders/")
     assert SyncRun.objects.filter(trigger=Trigger.MANUAL).count() == 0
     page = flat(member.get("/orders/"))
-    assert "Dana declined the sync of orders that you asked for" in page
+    assert "Dana declined the sync of orders you asked for" in page
     assert "Ask an admin" in page, "one may ask again"
     assert "This request was already declined by Dana." in flat(
         admin.post(f"{INTEGRATIONS}asked/{asked.pk}/approve/", follow=True)
@@ -110,7 +110,7 @@ def test_there_is_one_open_request_for_each_kind_of_data(
     asking(stale, member)
     other = Client()
     other.force_login(make.person("ann", in_=workspace))
-    assert "lee asked for a sync of orders already" in flat(
+    assert "lee already asked for a sync of orders" in flat(
         other.post(f"{INTEGRATIONS}{stale.pk}/ask/", {"entity": "order-shipments"}, follow=True)
     ), "they are read with orders"
     asking(stale, other, entity="products")
@@ -123,7 +123,11 @@ def test_there_is_one_open_request_for_each_kind_of_data(
 def test_what_cannot_be_synced_cannot_be_asked_for(member: Client, stale: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     offered = {entity: one for entity, one in Trackstar.resources.items() if entity != Entity.SUPPLIERS}
     monkeypatch.setattr(Trackstar, "resources", offered)
-    for entity, words in (("suppliers", "does not offer suppliers"), ("unicorns", "Nobody was asked"), ("", "Nobody")):
+    for entity, words in (
+        ("suppliers", "does not offer suppliers"),
+        ("unicorns", "Choose the data that looks out of date."),
+        ("", "Nobody"),
+    ):
         response = member.post(f"{INTEGRATIONS}{stale.pk}/ask/", {"entity": entity, "next": "/orders/"}, follow=True)
         assert words in flat(response)
     type(stale).objects.update(status=Status.DISCONNECTED)
@@ -140,7 +144,9 @@ def test_bills_are_asked_for_by_their_viewers_alone(
     products = Trackstar.resources[Entity.PRODUCTS]
     monkeypatch.setattr(Trackstar, "resources", {**Trackstar.resources, Entity.BILLS: products})
     assert 'value="bills"' not in flat(member.get(INTEGRATIONS))
-    assert "Nobody was asked" in flat(member.post(f"{INTEGRATIONS}{stale.pk}/ask/", {"entity": "bills"}, follow=True))
+    assert "Choose the data that looks out of date." in flat(
+        member.post(f"{INTEGRATIONS}{stale.pk}/ask/", {"entity": "bills"}, follow=True)
+    )
     asking(stale, admin, entity="bills")
     assert SyncRequest.objects.get().entity == "bills"
 

@@ -106,17 +106,17 @@ def test_it_opens_to_running_upcoming_and_what_needs_attention(member: Client, w
     EntitySchedule.objects.filter(entity="products").update(next_due_at=now() + timedelta(minutes=4))
     found = panel(member)
     assert re.search(r"Last update \d+ \w{3} \d{4}, \d\d:\d\d:\d\d CES?T \(.*UTC\)", found)
-    assert "Running (0) Nothing at the moment" in found
+    assert "Running (0) None" in found
     assert re.search(r"Upcoming Products about \d\d:\d\d", found)
-    assert "Needs attention (0) Nothing" in found
+    assert "Needs attention (0) None" in found
     make.run(synced, state=State.RUNNING, seen=1240)
     make.synced(synced, Entity.INVENTORY, at=now() - timedelta(minutes=30))
     make.run(synced, Entity.PRODUCTS, state=State.NEEDS_REVIEW, mode="full", held=40)
     other = make.connection(workspace, "Other", status=Status.NEEDS_ATTENTION)
     found = panel(member)
-    assert "Running (1) Orders in Sandbox: running, 1,240 read" in found
+    assert "Running (1) Orders in Sandbox: running, 1,240 records read" in found
     assert "Needs attention (3) Other Needs attention Inventory in Sandbox: as of 30 min ago" in found
-    assert "Products : 40 removals wait for a decision" in found
+    assert "Products : 40 pending removals" in found
     assert other.name in found
 
 
