@@ -44,10 +44,10 @@ def parse(data: Mapping[str, Any], connection: Connection) -> ManualSyncForm:
     field = _target_field(data)
     name = _choice(data, field, list(GROUPS) if field == "group" else [entity.value for entity in Entity])
     mode = Mode(_choice(data, "mode", Mode.values) if data.get("mode") else Mode.INCREMENTAL)
-    try:
-        entities = enqueue.entities_of_group(connection, name, GROUPS[name]) if field == "group" else [Entity(name)]
-    except Refused as refused:
-        raise Refused(str(refused), field) from None
+    members = GROUPS[name] if field == "group" else [Entity(name)]
+    entities = [entity for entity in members if entity in connection.connector.entities()]
+    if not entities:
+        raise Refused(f"{connection.connector.label} does not offer {name.replace('-', ' ')}.", field)
     window = _window(data, ZoneInfo(connection.workspace.timezone)) if mode == Mode.WINDOW else None
     return ManualSyncForm(field, name, entities, mode, window)
 

@@ -13,7 +13,7 @@ from packr.workspaces.formatting import day, listed, span
 
 from ..forms import GROUP_LABELS, ManualSyncForm
 from ..models import Mode
-from ..status.freshness import EntityState
+from ..status.entity_state import EntityState
 from ..status.recent_runs import Estimate, Estimates, likely_mode, total_of
 from ..templatetags.syncs import triggered_by
 
@@ -138,6 +138,6 @@ def no_estimate_reason(modes: Sequence[Mode]) -> str:
     """Return why there is no total for runs in these modes, one per entity."""
     if Mode.WINDOW in modes:
         return "There are no estimates for date windows."
-    if len(modes) > 1:
-        return "Some of this data has no such run yet, so there is no estimate."
-    return f"No {modes[0].label.lower()} run yet, so no estimate."
+    if len(modes) == 1:
+        return f"No {modes[0].label.lower()} run yet, so no estimate."
+    return "Some of this data has no such run yet, so there is no estimate."

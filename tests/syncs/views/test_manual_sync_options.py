@@ -191,6 +191,14 @@ def test_the_confirmation_opens_in_the_dialog_too(admin: Client, synced: Any, wi
     assert "<h1>Run a full update of orders?</h1>" in alone
 
 
+def test_data_that_the_wms_does_not_offer_has_no_estimate(
+    admin: Client, synced: Any, window: str, no_suppliers: None
+) -> None:
+    response = admin.get(f"{window}confirm/?entity=suppliers&mode=full")
+    assert response.status_code == 400
+    assert "Trackstar does not offer suppliers." in response.content.decode()
+
+
 def test_a_member_sees_no_estimate(member: Client, window: str) -> None:
     """P39"""
     assert member.get(f"{window}confirm/?entity=orders&mode=full").status_code == 403

@@ -126,7 +126,7 @@ def test_what_cannot_be_synced_cannot_be_asked_for(member: Client, stale: Any, m
     for entity, words in (
         ("suppliers", "does not offer suppliers"),
         ("unicorns", "Choose the data that looks out of date."),
-        ("", "Nobody"),
+        ("", "Choose the data that looks out of date."),
     ):
         response = member.post(f"{INTEGRATIONS}{stale.pk}/ask/", {"entity": entity, "next": "/orders/"}, follow=True)
         assert words in flat(response)
