@@ -1,12 +1,12 @@
-"""What support sees of the syncs, and what they may do about them."""
+"""The admin of syncs: runs, schedules, incidents and lanes."""
 
-import django_q.admin  # noqa: F401  registers django-q2's models, so that they can be taken out below
+import django_q.admin  # noqa: F401  registers the models unregistered below
 from django.apps import apps
 from django.contrib import admin
 
-from . import dashboard, incidents, lanes, runs, schedules  # noqa: F401  each registers what it is about
+from . import dashboard, incidents, lanes, runs, schedules  # noqa: F401  each registers its models
 
-# Whoever may add one of django-q2's schedules runs any function: its tables are no business of the admin.
+# A django-q2 schedule can run any function, so its models must not be editable here.
 for model in apps.get_app_config("django_q").get_models():
     if admin.site.is_registered(model):
         admin.site.unregister(model)

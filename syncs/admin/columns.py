@@ -1,4 +1,4 @@
-"""What the lists of schedules, runs and incidents show alike."""
+"""Columns that the lists of schedules, runs and incidents share."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ from ..status.run_states import displayed_state
 from ..templatetags.syncs import RUN_STATES
 
 
-class OfConnection(ModelAdmin):
+class ConnectionModelAdmin(ModelAdmin):
     """Rows that belong to a connection, with columns for it and its workspace."""
 
     @admin.display(ordering="connection__workspace__name")
@@ -27,11 +27,11 @@ class OfConnection(ModelAdmin):
 
 
 def run_mark(run: SyncRun) -> SafeString:
-    """The state of a run, as icon and word."""
+    """Return the state of a run as icon and word."""
     _, word, tone = RUN_STATES[displayed_state(run)]
     return mark(tone, word)
 
 
 def run_link(run: SyncRun) -> SafeString:
-    """A link to a run."""
+    """Return a link to the admin page of a run."""
     return format_html('<a href="{}">run {}</a>', reverse("admin:syncs_syncrun_change", args=[run.pk]), run.pk)

@@ -1,4 +1,4 @@
-"""The lines of the panel “Now”: what is wrong comes first."""
+"""The lines of the admin's panel “Now”, problems first."""
 
 from datetime import timedelta
 
@@ -16,31 +16,31 @@ from ..process.heartbeats import PROCESSES
 from ..runs import sql
 from ..status.freshness import BEHIND, Freshness, freshness_filter, is_live
 from ..status.run_states import undecided
-from .incidents import MILD
+from .incidents import MINOR_PROBLEMS
 from .removal_reviews import UNDECIDED
 
-SILENT = timedelta(minutes=2)  # due for longer than this without a worker taking it: something is wrong
+UNCLAIMED_THRESHOLD = timedelta(minutes=2)  # a worker claims due runs sooner than this
 
 
 @now_panel("syncs.view_incident")
 def incidents_now() -> Fact:
-    """What the watchdog found and has not seen healed."""
+    """Return the open incidents."""
     url = f"{reverse('admin:syncs_incident_changelist')}?state=open"
     found = Incident.objects.filter(closed_at=None).order_by()
     kinds = found.values_list("problem").annotate(Count("pk"), Min("opened_at"))
     rows = sorted(kinds, key=lambda row: Problem.values.index(row[0]))
     if not rows:
-        return Fact("Incidents", "None is open", "positive", url)
+        return Fact("Incidents", "None open", "positive", url)
     words = ", ".join(f"{Problem(problem).label.lower()} ({count})" for problem, count, _ in rows)
     oldest = min(opened for *_, opened in rows)
-    tone: Tone = "warning" if {problem for problem, *_ in rows} <= MILD else "critical"
+    tone: Tone = "warning" if {problem for problem, *_ in rows} <= MINOR_PROBLEMS else "critical"
     total = sum(count for _, count, _ in rows)
     return Fact("Incidents", f"{total} open, the oldest since {when(oldest)}: {words}", tone, url)
 
 
 @now_panel("syncs.view_entityschedule")
 def freshness_now() -> Fact:
-    """How many entities are behind their cadence."""
+    """Return how many entities are late or stale."""
     moment = timezone.now()
     behind = EntitySchedule.objects.filter(freshness_filter(BEHIND, moment)).count()
     stale = EntitySchedule.objects.filter(freshness_filter([Freshness.STALE], moment)).count() if behind else 0
@@ -54,12 +54,12 @@ def freshness_now() -> Fact:
 
 @now_panel("syncs.view_entityschedule")
 def metrics_now() -> Fact:
-    """How old units sold and days of cover are, over all connections that have any."""
+    """Return the age of units sold and days of cover over all connections that have them."""
     moment = timezone.now()
     marks = ProcessingMark.objects.filter(is_live(), rolled_at__isnull=False)
     ages = [moment - at for at in marks.values_list("rolled_at", flat=True) if at]
     if not ages:
-        return Fact("Stock and sales figures", "None were worked out yet", "neutral")
+        return Fact("Stock and sales figures", "None calculated yet", "neutral")
     mean = sum(ages, timedelta()) / len(ages)
     tone: Tone = "critical" if max(ages) > MAX_AGE else "positive"
     words = f"{in_words(mean)} old on average, the oldest {in_words(max(ages))}"
@@ -68,7 +68,7 @@ def metrics_now() -> Fact:
 
 @now_panel("syncs.view_syncrun")
 def reviews_now() -> Fact:
-    """How many runs hold removals back until a person decides."""
+    """Return how many runs wait for a person to decide about removals."""
     waiting = undecided().count()
     url = f"{reverse('admin:syncs_syncrun_changelist')}?decision={UNDECIDED}"
     if not waiting:
@@ -78,7 +78,7 @@ def reviews_now() -> Fact:
 
 @now_panel("syncs.view_syncrun")
 def active_now() -> Fact:
-    """What is under way."""
+    """Return the active runs by state."""
     moment = timezone.now()
     active = SyncRun.objects.filter(state__in=ACTIVE).exclude(state=State.QUEUED, due_at__gt=moment)
     states = dict(active.order_by().values_list("state").annotate(Count("pk")))
@@ -89,15 +89,15 @@ def active_now() -> Fact:
 
 @now_panel("syncs.view_syncrun")
 def workers_now() -> Fact:
-    """When a worker last showed that it is alive, and whether anything has waited for one too long."""
+    """Return the last heartbeat of a worker, and how many due runs no worker has claimed."""
     moment = timezone.now()
     recent = SyncRun.objects.order_by("-pk")[:500]
     worked = SyncRun.objects.filter(pk__in=list(recent.values_list("pk", flat=True))).aggregate(at=Max("beat_at"))["at"]
     beat = Beat.objects.filter(PROCESSES).aggregate(at=Max("at"))["at"]
-    sign = max(filter(None, [worked, beat]), default=None)
-    waiting = sql.count_ready_runs(moment - SILENT)
-    last = f"Last sign of life {when_exactly(sign)}" if sign else "No worker has run anything yet"
+    last = max(filter(None, [worked, beat]), default=None)
+    waiting = sql.count_ready_runs(moment - UNCLAIMED_THRESHOLD)
+    text = f"Last heartbeat {when_exactly(last)}" if last else "No worker has run yet"
     if waiting:
-        due = f"{waiting} due run{' waits' if waiting == 1 else 's wait'} for one"
-        return Fact("Workers", f"{last}; {due}", "critical")
-    return Fact("Workers", last, "positive" if sign else "neutral")
+        due = f"{waiting} due run{' waits' if waiting == 1 else 's wait'} for a worker"
+        return Fact("Workers", f"{text}; {due}", "critical")
+    return Fact("Workers", text, "positive" if last else "neutral")

@@ -1,4 +1,4 @@
-"""What schedules are looked up by."""
+"""The filters of the list of schedules."""
 
 from functools import reduce
 from operator import or_
@@ -15,7 +15,7 @@ from ..models import EntitySchedule
 from ..runs.cadence import DEFAULT_INTERVALS, is_default
 from ..status.freshness import BEHIND, Freshness, freshness_filter
 
-RARELY_CHANGES = (
+CONFIGURATION_DATA = (
     Entity.PRODUCTS,
     Entity.CUSTOMERS,
     Entity.WAREHOUSES,
@@ -24,11 +24,11 @@ RARELY_CHANGES = (
     Entity.SUPPLIERS,
     Entity.ORDER_CHANNELS,
 )
-"""The configuration data, which is read less often than the rest."""
+"""Configuration data, which is synced less often than the rest."""
 
 
 class FreshnessFilter(admin.SimpleListFilter):
-    """How fresh the data is now."""
+    """The current freshness."""
 
     title = "freshness"
     parameter_name = "freshness"
@@ -45,7 +45,7 @@ class FreshnessFilter(admin.SimpleListFilter):
 
 
 class CadenceFilter(admin.SimpleListFilter):
-    """Whether somebody changed the cadence."""
+    """Whether the cadence was changed."""
 
     title = "cadence"
     parameter_name = "cadence"
@@ -55,12 +55,12 @@ class CadenceFilter(admin.SimpleListFilter):
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         if self.value() == "overridden":
-            return queryset.filter(_overridden())
-        return queryset.exclude(_overridden()) if self.value() == "default" else queryset
+            return queryset.filter(_overridden_cadence())
+        return queryset.exclude(_overridden_cadence()) if self.value() == "default" else queryset
 
 
-def _overridden() -> Q:
-    """Cadences that are not the default. A daily default depends on the connection, so those are looked at here."""
+def _overridden_cadence() -> Q:
+    """Return a filter for cadences that are not the default. A daily default depends on the connection."""
     intervals = [
         Q(entity=entity) & (Q(every_seconds=None) | ~Q(every_seconds=every))
         for entity, every in DEFAULT_INTERVALS.items()
@@ -71,15 +71,15 @@ def _overridden() -> Q:
 
 
 class KindFilter(admin.SimpleListFilter):
-    """Data that moves all day, or configuration data."""
+    """Data that changes all day, or configuration data."""
 
     title = "kind of data"
     parameter_name = "kind"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [("moving", "Moves all day"), ("configuration", "Configuration")]
+        return [("moving", "Changes all day"), ("configuration", "Configuration")]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         if self.value() == "configuration":
-            return queryset.filter(entity__in=RARELY_CHANGES)
-        return queryset.exclude(entity__in=RARELY_CHANGES) if self.value() == "moving" else queryset
+            return queryset.filter(entity__in=CONFIGURATION_DATA)
+        return queryset.exclude(entity__in=CONFIGURATION_DATA) if self.value() == "moving" else queryset

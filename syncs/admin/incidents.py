@@ -1,4 +1,4 @@
-"""What went wrong, from when to when, and how well the schedules were kept day by day."""
+"""Incidents, and the daily totals of scheduled runs."""
 
 from typing import Any
 
@@ -14,14 +14,14 @@ from packr.admin import ReadOnlyAdmin, mark, when
 from packr.workspaces.formatting import span
 
 from ..models import DailyTally, Incident, Problem
-from .columns import OfConnection
+from .columns import ConnectionModelAdmin
 
-MILD = {Problem.REVIEW, Problem.NOT_SCHEDULED}
-"""Problems in which no data is out of date."""
+MINOR_PROBLEMS = {Problem.REVIEW, Problem.NOT_SCHEDULED}
+"""Problems that leave the data up to date."""
 
 
 class OpenFilter(admin.SimpleListFilter):
-    """Whether it still goes on."""
+    """Whether the incident is open."""
 
     title = "state"
     parameter_name = "state"
@@ -35,7 +35,7 @@ class OpenFilter(admin.SimpleListFilter):
 
 @admin.register(Incident)
 class IncidentAdmin(ReadOnlyAdmin):
-    """What the watchdog found. It opens them, and closes them once they are healed."""
+    """Incidents. The watchdog opens them, and closes them on recovery."""
 
     list_display = ["problem_mark", "workspace", "about", "entity", "message", "opened", "lasted"]
     list_select_related = ["connection__workspace"]
@@ -52,7 +52,7 @@ class IncidentAdmin(ReadOnlyAdmin):
 
     @admin.display(description="problem", ordering="problem")
     def problem_mark(self, incident: Incident) -> SafeString:
-        tone = "neutral" if incident.closed_at else "warning" if incident.problem in MILD else "critical"
+        tone = "neutral" if incident.closed_at else "warning" if incident.problem in MINOR_PROBLEMS else "critical"
         return mark(tone, incident.get_problem_display())
 
     @admin.display(ordering="connection__workspace__name")
@@ -61,7 +61,7 @@ class IncidentAdmin(ReadOnlyAdmin):
 
     @admin.display(description="connection", ordering="connection__name")
     def about(self, incident: Incident) -> str:
-        return incident.connection.name if incident.connection else "Packr itself"
+        return incident.connection.name if incident.connection else "Packr"
 
     @admin.display(description="opened", ordering="opened_at")
     def opened(self, incident: Incident) -> str:
@@ -83,8 +83,8 @@ class IncidentAdmin(ReadOnlyAdmin):
 
 
 @admin.register(DailyTally)
-class DailyTallyAdmin(OfConnection, ReadOnlyAdmin):
-    """What became of the scheduled runs, day by day; it stays when the runs are pruned."""
+class DailyTallyAdmin(ConnectionModelAdmin, ReadOnlyAdmin):
+    """Daily totals of scheduled runs, kept after the runs are pruned."""
 
     list_display = [
         "day",
@@ -110,5 +110,5 @@ class DailyTallyAdmin(OfConnection, ReadOnlyAdmin):
 
     @admin.display(description="attained")
     def attained(self, tally: DailyTally) -> str:
-        """The share that succeeded, rounded down: 100 % means every one of them."""
+        """Return the share of runs that succeeded, rounded down: 100 % means all."""
         return f"{100 * tally.succeeded // tally.runs} %" if tally.runs else "–"

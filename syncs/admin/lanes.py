@@ -1,4 +1,4 @@
-"""Who works, on which account, and when they last showed that they are alive."""
+"""Lanes and heartbeats."""
 
 from django.contrib import admin
 
@@ -9,7 +9,7 @@ from ..models import Beat, Lane
 
 @admin.register(Lane)
 class LaneAdmin(ReadOnlyAdmin):
-    """Who talks to which account now, and which accounts have to wait."""
+    """Lanes: which worker holds which account, and which accounts have to wait."""
 
     list_display = ["account_key", "worker", "leased_until", "waits_until"]
     search_fields = ["account_key", "worker", "runs__connection__workspace__slug"]
@@ -19,14 +19,14 @@ class LaneAdmin(ReadOnlyAdmin):
 
 @admin.register(Beat)
 class BeatAdmin(ReadOnlyAdmin):
-    """When each part of Packr last showed that it is alive."""
+    """The last heartbeat of each process of Packr."""
 
     list_display = ["name", "last", "at"]
     ordering = ["-at"]
     search_fields = ["name"]
-    search_help_text = "Part of Packr, such as tick, watchdog, or a worker's host"
+    search_help_text = "Process, such as tick, watchdog, or a worker's host"
     fields = ["name", "last", "at"]
 
-    @admin.display(description="last sign of life", ordering="at")
+    @admin.display(description="last heartbeat", ordering="at")
     def last(self, beat: Beat) -> str:
         return when(beat.at)

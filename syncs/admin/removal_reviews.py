@@ -1,4 +1,4 @@
-"""Removals that a run held back: support looks at the list, and releases or rejects them."""
+"""Pending removals: support reviews the list, and releases or rejects them."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -22,14 +22,14 @@ from ..status.run_states import superseded, undecided
 from .columns import run_link
 
 UNDECIDED = "undecided"
-MOST_RUNS = 5  # each one's list is found by going through its rows
-LISTED = 100
+MAX_RUNS = 5  # listing the pending removals of a run reads all its rows
+MAX_LISTED = 100
 
 
 class DecisionFilter(admin.SimpleListFilter):
-    """What became of the removals that were held back."""
+    """The decision about pending removals."""
 
-    title = "removals held back"
+    title = "pending removals"
     parameter_name = "decision"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
@@ -42,8 +42,8 @@ class DecisionFilter(admin.SimpleListFilter):
 
 
 @dataclass(frozen=True, slots=True)
-class Case:
-    """One run in question: how it stands and, while it waits, the first records that it would have removed."""
+class ReviewCase:
+    """A chosen run: its decision and, while undecided, the first of its pending removals."""
 
     run: SyncRun
     decision: str
@@ -55,18 +55,18 @@ class Case:
 
     @property
     def unlisted(self) -> int:
-        """How many more there are than the list shows."""
+        """How many pending removals are not in the list."""
         return max(0, self.run.held - len(self.held))
 
 
-class Decisions(ModelAdmin):
-    """The runs' columns and actions that concern removals held back."""
+class RemovalReviewAdmin(ModelAdmin):
+    """The columns and actions of runs for pending removals."""
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         queryset: QuerySet[Any] = super().get_queryset(request).annotate(was_read_again=superseded())
         return queryset
 
-    @admin.display(description="held back", ordering="held")
+    @admin.display(description="pending removals", ordering="held")
     def held_back(self, run: SyncRun) -> str:
         decision = decided(run)
         return f"{run.held:,}, {decision}" if decision else "–"
@@ -79,22 +79,24 @@ class Decisions(ModelAdmin):
         url = reverse("admin:syncs_syncrun_changelist")
         return format_html('Undecided: <a href="{}?q={}">release or reject it in the list</a>', url, run.pk)
 
-    @admin.action(description="Release the removals held back", permissions=["cancel"])
+    @admin.action(description="Release pending removals", permissions=["cancel"])
     def release(self, request: HttpRequest, queryset: QuerySet[SyncRun]) -> HttpResponse | None:
         def decide(run: SyncRun) -> tuple[str, SafeString]:
-            found = removal_reviews.release(run, person=request.user)
-            logged = f"Removals released ({run.held:,}): run {found.pk} looks again and removes what is still missing."
-            said = "{}: released. {} looks again and removes what is still missing."
-            return logged, format_html(said, run, run_link(found))
+            follower = removal_reviews.release(run, person=request.user)
+            logged = (
+                f"Removals released ({run.held:,}): run {follower.pk} checks again and removes what is still missing."
+            )
+            message = "{}: released. {} checks again and removes what is still missing."
+            return logged, format_html(message, run, run_link(follower))
 
         return self._decide(request, queryset, "release", decide)
 
-    @admin.action(description="Reject the removals held back", permissions=["cancel"])
+    @admin.action(description="Reject pending removals", permissions=["cancel"])
     def reject(self, request: HttpRequest, queryset: QuerySet[SyncRun]) -> HttpResponse | None:
         def decide(run: SyncRun) -> tuple[str, SafeString]:
             removal_reviews.reject(run, person=request.user)
-            said = "{}: rejected. The records stay; the next full read looks again."
-            return f"Removals rejected ({run.held:,}).", format_html(said, run)
+            message = "{}: rejected. The records stay. The next full run checks again."
+            return f"Removals rejected ({run.held:,}).", format_html(message, run)
 
         return self._decide(request, queryset, "reject", decide)
 
@@ -107,26 +109,26 @@ class Decisions(ModelAdmin):
     ) -> HttpResponse | None:
         if "confirmed" not in request.POST:
             return self._ask(request, queryset, action)
-        # Not the list as it is filtered now: what somebody else decided meanwhile would go without a word.
+        # Not the filtered list: it would silently leave out runs that somebody else decided meanwhile.
         for run in self.get_queryset(request).filter(pk__in=request.POST.getlist(ACTION_CHECKBOX_NAME)):
             try:
-                logged, said = decide(run)
+                logged, message = decide(run)
             except Refused as refused:
                 self.message_user(request, f"{run}: {refused}", messages.WARNING)
                 continue
             self.log_change(request, run, logged)
-            self.message_user(request, said, messages.SUCCESS)
+            self.message_user(request, message, messages.SUCCESS)
         return None
 
     def _ask(self, request: HttpRequest, queryset: QuerySet[SyncRun], action: str) -> HttpResponse | None:
-        chosen = list(queryset[: MOST_RUNS + 1])
-        if len(chosen) > MOST_RUNS:
-            self.message_user(request, f"Choose at most {MOST_RUNS} runs to decide about at once.", messages.ERROR)
+        chosen = list(queryset[: MAX_RUNS + 1])
+        if len(chosen) > MAX_RUNS:
+            self.message_user(request, f"Choose at most {MAX_RUNS} runs.", messages.ERROR)
             return None
         cases = [_case(run) for run in chosen]
         context = {
             **self.admin_site.each_context(request),
-            "title": f"{action.capitalize()} the removals held back?",
+            "title": f"{action.capitalize()} pending removals?",
             "opts": self.opts,
             "action": action,
             "cases": cases,
@@ -137,15 +139,15 @@ class Decisions(ModelAdmin):
 
 
 def decided(run: Any) -> str:
-    """What became of the removals that a run held back, in words; empty when it held none."""
+    """Return the decision about the pending removals of a run; empty if it had none."""
     if run.review:
         return str(run.get_review_display()).lower()
     if run.state != State.NEEDS_REVIEW:
         return ""
-    return "left to a newer full read" if run.was_read_again else UNDECIDED
+    return "superseded by a newer full run" if run.was_read_again else UNDECIDED
 
 
-def _case(run: SyncRun) -> Case:
+def _case(run: SyncRun) -> ReviewCase:
     decision = decided(run)
-    listed = removal_reviews.pending_removals(run, limit=LISTED) if decision == UNDECIDED else []
-    return Case(run, decision or "holds nothing back", listed)
+    listed = removal_reviews.pending_removals(run, limit=MAX_LISTED) if decision == UNDECIDED else []
+    return ReviewCase(run, decision or "no pending removals", listed)

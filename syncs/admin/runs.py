@@ -1,4 +1,4 @@
-"""What ran, what it could not understand, and how it went."""
+"""Runs and rejected records."""
 
 from typing import Any
 
@@ -16,16 +16,16 @@ from ..models import RejectedRecord, SyncRun
 from ..runs import lifecycle, rejected_records
 from ..templatetags.syncs import run_cost
 from ..views.reviews import retry_summary
-from .columns import OfConnection, run_mark
-from .removal_reviews import DecisionFilter, Decisions
+from .columns import ConnectionModelAdmin, run_mark
+from .removal_reviews import DecisionFilter, RemovalReviewAdmin
 
-MOST_AT_ONCE = 100  # the person waits for the WMS
+MAX_RETRIES = 100  # the person waits for the WMS meanwhile
 COUNTS = ("created", "updated", "unchanged", "stale", "rejected", "removed")
 
 
 @admin.register(SyncRun)
-class SyncRunAdmin(Decisions, OfConnection, ReadOnlyAdmin):
-    """What ran, and how it went. History is not edited."""
+class SyncRunAdmin(RemovalReviewAdmin, ConnectionModelAdmin, ReadOnlyAdmin):
+    """Runs, read-only."""
 
     list_display = [
         "id",
@@ -54,16 +54,16 @@ class SyncRunAdmin(Decisions, OfConnection, ReadOnlyAdmin):
         (None, {"fields": ["connection", "entity", "mode", "trigger", "requested_by", "state_mark", "message"]}),
         ("Counts", {"fields": ["pages", "seen", *COUNTS]}),
         (
-            "Removals held back",
+            "Pending removals",
             {"fields": ["held", "decision", "reviewed_by", "reviewed_at", "releases"]},
         ),
         (
             "When",
             {"fields": ["due_at", "ready_at", "started_at", "completed_at", "took", "beat_at", "waiting_since"]},
         ),
-        ("What was asked for", {"fields": ["since", "border", "then_full", "followed_by"]}),
+        ("Scope", {"fields": ["since", "border", "then_full", "followed_by"]}),
         (
-            "For the people who mend it",
+            "For debugging",
             {"fields": ["lane", "failure", "detail", "claims", "waits", "cancel_asked", "cancelled_by"]},
         ),
     ]
@@ -72,14 +72,14 @@ class SyncRunAdmin(Decisions, OfConnection, ReadOnlyAdmin):
         return super().get_queryset(request).select_related("connection__workspace", "lane")
 
     def get_search_results(self, request: HttpRequest, queryset: QuerySet[Any], search_term: str) -> Any:
-        """A number is that run; words look for the connection."""
+        """Find a run by its number, else by connection or workspace."""
         number = search_term.strip()
         if number.isdecimal() and len(number) < 19:
             return queryset.filter(pk=int(number)), False
         return super().get_search_results(request, queryset, search_term)
 
     def has_cancel_permission(self, request: HttpRequest) -> bool:
-        """Whether the person may cancel syncs."""
+        """Return whether the person may cancel runs."""
         return request.user.has_perm(f"workspaces.{TRIGGER_SYNC}")
 
     @admin.display(description="state", ordering="state")
@@ -100,15 +100,15 @@ class SyncRunAdmin(Decisions, OfConnection, ReadOnlyAdmin):
     def cancel(self, request: HttpRequest, queryset: QuerySet[SyncRun]) -> None:
         for run in queryset:
             if not lifecycle.cancel(run, person=request.user):
-                self.message_user(request, f"{run} had ended already.", messages.WARNING)
+                self.message_user(request, f"{run} had already ended.", messages.WARNING)
                 continue
             self.log_change(request, run, "Cancelled.")
-            self.message_user(request, f"{run} is cancelled. What was read so far is kept.", messages.SUCCESS)
+            self.message_user(request, f"{run} is cancelled. Its changes are kept.", messages.SUCCESS)
 
 
 @admin.register(RejectedRecord)
-class RejectedRecordAdmin(OfConnection, ReadOnlyAdmin):
-    """Records that could not be understood, each with the reason."""
+class RejectedRecordAdmin(ConnectionModelAdmin, ReadOnlyAdmin):
+    """Rejected records, each with the reason."""
 
     list_display = ["external_id", "entity", "workspace", "connection_name", "reason", "first_seen_at", "last_seen_at"]
     list_display_links = ["external_id", "reason"]
@@ -122,13 +122,12 @@ class RejectedRecordAdmin(OfConnection, ReadOnlyAdmin):
     actions = ["read_again"]
 
     def has_read_permission(self, request: HttpRequest) -> bool:
-        """Whether the person may ask the WMS for records."""
+        """Return whether the person may read records from the WMS."""
         return request.user.has_perm(f"workspaces.{TRIGGER_SYNC}")
 
-    @admin.action(description="Read these records from the WMS once more", permissions=["read"])
+    @admin.action(description="Retry the rejected records", permissions=["read"])
     def read_again(self, request: HttpRequest, queryset: QuerySet[RejectedRecord]) -> None:
-        """Try by hand what the next page with these records would try by itself."""
-        outcome = rejected_records.retry(queryset.select_related("connection__workspace")[:MOST_AT_ONCE])
+        outcome = rejected_records.retry(queryset.select_related("connection__workspace")[:MAX_RETRIES])
         self.message_user(
             request,
             retry_summary(outcome),

@@ -1,4 +1,4 @@
-"""Changing a cadence: the form, and what would follow from it."""
+"""The form for changing a cadence, and the preview of its effect."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -16,24 +16,24 @@ from ..models import COMPLETE, EntitySchedule, Mode, SyncRun
 from ..runs.planner import upcoming
 from ..status.freshness import fresh_for
 
-LONGEST_CADENCE = timedelta(days=7)
+MAX_CADENCE = timedelta(days=7)
 
 
 class ScheduleForm(ModelForm):
-    """A cadence within bounds, and why it is changed. `_preview` shows what would follow, and stores nothing."""
+    """A cadence within its limits, and the reason for the change. `_preview` shows the effect without saving."""
 
     reason = forms.CharField(
         label="Reason for the change",
         max_length=300,
         widget=forms.Textarea(attrs={"rows": 2, "cols": 80}),
-        help_text="Kept in the history, for whoever asks why.",
+        help_text="Kept in the history.",
     )
 
     class Meta:
         help_texts = {
-            "brake_percent": "Percent of the rows that Packr knows. 0: the number of rows alone decides. "
-            "100: nothing is ever held back.",
-            "brake_rows": "Number of rows. 0: the percentage alone decides.",
+            "brake_percent": "Percent of the rows in Packr. 0: only the number of rows counts. "
+            "100: removals are never held for review.",
+            "brake_rows": "Number of rows. 0: only the percentage counts.",
         }
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -43,18 +43,18 @@ class ScheduleForm(ModelForm):
             self.fields["reason"].required = not self.is_preview
 
     def is_valid(self) -> bool:
-        """A preview is never stored: its form is shown again, without an error."""
+        """Return False for a preview, so that it is never saved: the form is shown again, without an error."""
         return super().is_valid() and not self.is_preview
 
     def clean_every_seconds(self) -> int | None:
         seconds: int | None = self.cleaned_data["every_seconds"]
-        most = int(LONGEST_CADENCE.total_seconds())
-        if seconds is not None and seconds > most:
-            raise forms.ValidationError(f"At most {most} seconds, which is 7 days. To stop it, switch it off.")
+        maximum = int(MAX_CADENCE.total_seconds())
+        if seconds is not None and seconds > maximum:
+            raise forms.ValidationError(f"At most {maximum} seconds (7 days). To stop syncing, switch it off.")
         return seconds
 
     def clean(self) -> dict[str, Any]:
-        """What is on has no reason for being off; what is off has one, if only that of the change."""
+        """Clear the reason for being off if enabled; otherwise default it to the reason for the change."""
         cleaned: dict[str, Any] = super().clean() or self.cleaned_data
         if cleaned.get("enabled"):
             cleaned["off_reason"] = ""
@@ -65,7 +65,7 @@ class ScheduleForm(ModelForm):
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What a cadence means: its next runs on the workspace's clock, its cost and the age of the data in between."""
+    """The effect of a cadence: the next runs in the workspace's zone, their cost, and the age of the data."""
 
     moments: list[str]
     zone: str
@@ -77,7 +77,7 @@ class Plan:
 
 
 def plan(schedule: EntitySchedule) -> Plan | None:
-    """The plan of a schedule, changes that were not stored yet included; None when nothing would run."""
+    """Return the effect of a schedule with its unsaved changes; None if nothing would run."""
     has_cadence = (schedule.every_seconds is None) != (schedule.daily_at is None)
     if not schedule.connection.is_live or not schedule.enabled or not has_cadence or schedule.every_seconds == 0:
         return None
@@ -96,7 +96,7 @@ def plan(schedule: EntitySchedule) -> Plan | None:
 
 
 def _usual_pages(schedule: EntitySchedule) -> int:
-    """How many pages a run of this mode reads, by the last twenty that completed."""
+    """Return how many pages a run of this mode reads on average, over the last twenty complete ones."""
     done = SyncRun.objects.filter(
         connection=schedule.connection_id, entity=schedule.entity, mode=schedule.mode, state__in=COMPLETE
     )

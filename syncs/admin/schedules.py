@@ -1,4 +1,4 @@
-"""Cadences and how fresh they keep the data."""
+"""Schedules: the cadence of each entity, and its freshness."""
 
 from datetime import datetime, timedelta
 from typing import Any
@@ -25,13 +25,13 @@ from ..runs.planner import EDITABLE_FIELDS, reschedule
 from ..status.entity_state import EntityState, sync_state, sync_states
 from ..status.freshness import Freshness
 from ..templatetags.syncs import FRESHNESS, cadence
-from .columns import OfConnection, run_link, run_mark
+from .columns import ConnectionModelAdmin, run_link, run_mark
 from .filters import CadenceFilter, FreshnessFilter, KindFilter
 from .schedule_forms import ScheduleForm, plan
 
 
 class ScheduleList(ChangeList):
-    """The page's rows with the state of each entity."""
+    """A list page that loads the state of all its rows at once."""
 
     def get_results(self, request: HttpRequest) -> None:
         super().get_results(request)
@@ -44,8 +44,8 @@ class ScheduleList(ChangeList):
 
 
 @admin.register(EntitySchedule)
-class EntityScheduleAdmin(OfConnection):
-    """Cadences. They come and go with their connection, and are switched off, never deleted."""
+class EntityScheduleAdmin(ConnectionModelAdmin):
+    """Schedules. They are created with their connection, and switched off, never deleted."""
 
     form = ScheduleForm
     change_form_template = "admin/syncs/entityschedule/change_form.html"
@@ -75,16 +75,16 @@ class EntityScheduleAdmin(OfConnection):
             "Cadence",
             {
                 "fields": ["every_seconds", "daily_at", "source", "next_runs"],
-                "description": "Either every so many seconds (300 is 5 minutes, 3600 an hour; at least 60), or once "
-                "a day at a time on the workspace's clock. Leave the other one empty. A change counts at once.",
+                "description": "Either an interval in seconds (at least 60; 300 is 5 minutes, 3600 an hour), or a time "
+                "of day in the workspace's zone. Leave the other one empty. A change applies immediately.",
             },
         ),
         (
-            "How it reads",
+            "Mode",
             {
                 "fields": ["mode", "reread"],
-                "description": "Incremental asks the WMS for what changed. Full reads everything every time, which "
-                "costs many more calls; a re-read is a full run in the quiet hours now and then.",
+                "description": "Incremental reads changes only. Full reads everything every time, which takes many "
+                "more calls. A full refresh is a recurring full run in quiet hours.",
             },
         ),
         ("Removals", {"fields": ["brake_percent", "brake_rows"], "description": REMOVAL_LIMIT_HELP}),
@@ -92,11 +92,11 @@ class EntityScheduleAdmin(OfConnection):
             "On, off, paused",
             {
                 "fields": ["enabled", "off_reason", "paused_until"],
-                "description": "While it is off or paused nothing runs by itself; people can still start a sync. "
+                "description": "While off or paused, nothing runs automatically; people can still start a sync. "
                 "Times are UTC.",
             },
         ),
-        ("Why", {"fields": ["reason"]}),
+        ("Reason", {"fields": ["reason"]}),
     ]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
@@ -106,7 +106,7 @@ class EntityScheduleAdmin(OfConnection):
         return ScheduleList
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
-        """Without the reason for those who only look."""
+        """Leave out the reason for people who may only view."""
         fieldsets = super().get_fieldsets(request, obj)
         return fieldsets if self.has_change_permission(request, obj) else fieldsets[:-1]
 
@@ -117,11 +117,11 @@ class EntityScheduleAdmin(OfConnection):
         return False
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """An entity that is read with another has no cadence to change."""
+        """An entity that arrives with another has no cadence to change."""
         return super().has_change_permission(request, obj) and not (obj and is_read_with(obj))
 
     def has_trigger_permission(self, request: HttpRequest) -> bool:
-        """Whether the person may start syncs."""
+        """Return whether the person may start syncs."""
         return request.user.has_perm(f"workspaces.{TRIGGER_SYNC}")
 
     @admin.display(description="cadence", ordering="every_seconds")
@@ -131,7 +131,7 @@ class EntityScheduleAdmin(OfConnection):
     @admin.display(description="cadence is")
     def source(self, schedule: EntitySchedule) -> str:
         if is_read_with(schedule):
-            return "the connector's"
+            return "set by the connector"
         return "default" if is_default(schedule) else "overridden"
 
     @admin.display(description="state")
@@ -173,16 +173,16 @@ class EntityScheduleAdmin(OfConnection):
     @admin.display(description="next five runs")
     def next_runs(self, schedule: EntitySchedule) -> str:
         if is_read_with(schedule):
-            return f"Arrives with {cadence(_state(schedule)).removeprefix('with ')}; change the schedule of that."
+            return f"Arrives {cadence(_state(schedule))}. Change that schedule instead."
         return render_to_string("admin/syncs/entityschedule/_plan.html", {"plan": plan(schedule), "schedule": schedule})
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         reschedule(obj, timezone.now())
 
     def construct_change_message(self, request: HttpRequest, form: Any, formsets: Any, add: bool = False) -> Any:
-        """Each setting's old and new value, what follows, and why."""
+        """Return the old and new value of each setting, the next due time, and the reason."""
         changed = [
-            f"{form.fields[name].label}: {_said(form.initial.get(name))} → {_said(form.cleaned_data[name])}."
+            f"{form.fields[name].label}: {_as_text(form.initial.get(name))} → {_as_text(form.cleaned_data[name])}."
             for name in form.changed_data
             if name in EDITABLE_FIELDS
         ]
@@ -203,7 +203,7 @@ class EntityScheduleAdmin(OfConnection):
             except Refused as refused:
                 self.message_user(request, f"{schedule}: {refused}", messages.WARNING)
                 continue
-            outcome = "was under way already" if requested.attached else "is queued"
+            outcome = "was already running" if requested.attached else "is queued"
             self.log_change(request, schedule, f"Run now: run {requested.run.pk} {outcome}.")
             self.message_user(request, format_html("{}: {} {}.", schedule, run_link(requested.run), outcome))
 
@@ -221,8 +221,8 @@ class EntityScheduleAdmin(OfConnection):
     ) -> None:
         for schedule in queryset:
             if is_read_with(schedule):
-                whole = cadence(entity_state_of(schedule)).removeprefix("with ")
-                self.message_user(request, f"{schedule} arrives with {whole}: choose that instead.", messages.WARNING)
+                parent = cadence(entity_state_of(schedule))
+                self.message_user(request, f"{schedule} arrives {parent}. Choose that instead.", messages.WARNING)
                 continue
             if until is None and schedule.paused_until is None:
                 self.message_user(request, f"{schedule} was not paused.", messages.WARNING)
@@ -234,7 +234,7 @@ class EntityScheduleAdmin(OfConnection):
 
 
 def _state(schedule: EntitySchedule) -> EntityState:
-    """The state of a row: the list has it ready, a single page asks for it."""
+    """Return the state of a row: preloaded in the list, read here on a single page."""
     if not hasattr(schedule, "shown_state"):
         schedule.shown_state = entity_state_of(schedule)  # type: ignore[attr-defined]
     state: EntityState = schedule.shown_state  # type: ignore[attr-defined]
@@ -242,7 +242,7 @@ def _state(schedule: EntitySchedule) -> EntityState:
 
 
 def entity_state_of(schedule: EntitySchedule) -> EntityState:
-    """The state of one schedule's entity, as it is stored."""
+    """Return the stored state of one schedule's entity."""
     return _own(schedule, sync_state(schedule.connection, bills=True))
 
 
@@ -250,8 +250,8 @@ def _own(schedule: EntitySchedule, states: list[EntityState]) -> EntityState:
     return next(state for state in states if state.entity == schedule.entity)
 
 
-def _said(value: Any) -> str:
-    """A setting's value in words."""
+def _as_text(value: Any) -> str:
+    """Return a setting's value as text."""
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, datetime):

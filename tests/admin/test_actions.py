@@ -38,7 +38,7 @@ def test_run_now_queues_a_run_for_support(desk: Client, support: User, orders: E
     assert "is queued" in said
     assert LogEntry.objects.get().user == support
     (said,) = act(desk, SCHEDULES, "run_now", orders)
-    assert "was under way already" in said
+    assert "was already running" in said
     assert SyncRun.objects.filter(state=State.QUEUED).count() == 1
 
 
@@ -47,7 +47,7 @@ def test_run_now_says_for_each_row_how_it_went(desk: Client, orders: EntitySched
     gone = factories.connection(factories.workspace("southbay"), status=Status.DISCONNECTED)
     said = act(desk, SCHEDULES, "run_now", orders, gone.schedules.get(entity=Entity.ORDERS))
     assert len(said) == 2
-    assert "was under way already" in said[0]
+    assert "was already running" in said[0]
     assert "disconnected" in said[1]
     assert SyncRun.objects.count() == 2  # the one that succeeded and the one under way
 
@@ -85,7 +85,7 @@ def test_cancel_says_for_each_row_how_it_went(desk: Client, support: User, conne
     assert (working.state, working.cancel_asked) == (State.RUNNING, True)  # its worker stops after the page
     assert (ended.state, ended.cancelled_by) == (State.SUCCEEDED, None)
     assert f"run {waiting.pk} is cancelled" in said
-    assert f"run {ended.pk} had ended already" in said
+    assert f"run {ended.pk} had already ended" in said
     assert {entry.object_id for entry in LogEntry.objects.all()} == {str(waiting.pk), str(working.pk)}
 
 

@@ -26,7 +26,7 @@ def listed(desk: Client, label: str) -> list[Any]:
 def test_all_is_calm(desk: Client, connection: Connection) -> None:
     assert panel(desk) == {
         "Connections": ("None needs attention", "positive"),
-        "Incidents": ("None is open", "positive"),
+        "Incidents": ("None open", "positive"),
         "Freshness": ("Nothing is late", "positive"),
         "Reviews": ("No run needs a review", "positive"),
         "Active runs": ("None", "neutral"),
@@ -83,7 +83,7 @@ def incident(problem: Problem, minutes: int, connection: Connection | None = Non
 
 def test_open_incidents_are_told_by_kind_and_lead_to_the_list(desk: Client, connection: Connection) -> None:
     incident(Problem.NO_WORKER, 900, closed_at=now())
-    assert panel(desk)["Incidents"] == ("None is open", "positive")
+    assert panel(desk)["Incidents"] == ("None open", "positive")
     review = incident(Problem.REVIEW, 30, connection, entity=Entity.PRODUCTS)
     expected = "1 open, the oldest since 30 min ago: removals wait for a decision (1)"
     assert panel(desk)["Incidents"] == (expected, "warning")
@@ -123,5 +123,5 @@ def test_a_run_nobody_takes_makes_the_workers_a_problem(desk: Client, orders: En
     due = now() - timedelta(minutes=3)
     SyncRun.objects.filter(pk=waiting.pk).update(ready_at=due, urgency=due)
     value, tone = panel(desk)["Workers"]
-    assert "1 due run waits for one" in value
+    assert "1 due run waits for a worker" in value
     assert tone == "critical"

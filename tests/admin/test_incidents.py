@@ -45,7 +45,7 @@ def test_incidents_are_found_by_state_kind_and_whom_they_concern(desk: Client, c
     assert set(listed(desk, LIST, entity__exact="orders")) == {theirs, over}
     assert set(listed(desk, LIST, q="northbay")) == {theirs, over}
     words = desk.get(LIST).content.decode()
-    for expected in ("Packr itself", "2 h so far", ">25 min<", "icon-no.svg", "icon-unknown.svg"):
+    for expected in ("Packr", "2 h so far", ">25 min<", "icon-no.svg", "icon-unknown.svg"):
         assert expected in words
     runs = f"?connection__id__exact={connection.pk}&amp;entity__exact=orders"
     assert runs in desk.get(f"{LIST}{theirs.pk}/change/").content.decode()

@@ -51,7 +51,7 @@ def test_the_list_is_shown_before_anything_happens(
     desk: Client, run: SyncRun, products: list[Product], action: str
 ) -> None:
     words = ask(desk, action, run)
-    assert "3 removals held back by 1 run." in words
+    assert "3 pending removals of 1 run." in words
     for product in products:
         assert f"<td>{product.pk}</td> <td>{product.external_id}</td> <td>{product}</td>" in words
     run.refresh_from_db()
