@@ -30,10 +30,10 @@ def test_all_is_calm(desk: Client, connection: Connection) -> None:
         "Freshness": ("Nothing is late", "positive"),
         "Reviews": ("No run needs a review", "positive"),
         "Active runs": ("None", "neutral"),
-        "Workers": ("No worker has run anything yet", "neutral"),
+        "Workers": ("No worker has run yet", "neutral"),
         "Support requests": ("All answered", "positive"),
         "Changes sent to a WMS": ("All answered", "positive"),
-        "Stock and sales figures": ("None were worked out yet", "neutral"),
+        "Stock and sales figures": ("None calculated yet", "neutral"),
     }
 
 

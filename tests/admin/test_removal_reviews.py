@@ -61,7 +61,7 @@ def test_the_list_is_shown_before_anything_happens(
 
 
 def test_a_long_list_says_how_many_more_there_are(desk: Client, run: SyncRun, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(removal_reviews, "LISTED", 2)
+    monkeypatch.setattr(removal_reviews, "MAX_LISTED", 2)
     words = ask(desk, "release", run)
     assert words.count("<td>p-SKU-") == 2
     assert "And 1 more." in words
@@ -117,17 +117,17 @@ def test_what_needs_no_decision_is_left_alone_and_lists_nothing(
     act(desk, RUNS, "reject", run, confirmed="yes")
     plain = factories.run(connection, Entity.CUSTOMERS)
     words = ask(desk, "release", run, plain)
-    assert "Nothing of what you chose waits for a decision." in words
-    assert f"{run}: rejected. It is left alone." in words
-    assert f"{plain}: holds nothing back. It is left alone." in words
+    assert "None of the chosen runs has pending removals." in words
+    assert f"{run}: rejected. It is not changed." in words
+    assert f"{plain}: no pending removals. It is not changed." in words
     assert 'name="confirmed"' not in words
     # What the run saw is forgotten, so every record would seem to be missing.
     assert products[0].external_id not in words
 
 
 def test_no_more_runs_are_asked_about_than_a_request_has_time_for(desk: Client, connection: Connection) -> None:
-    many = [held_back(connection, held=1) for _ in range(removal_reviews.MOST_RUNS + 1)]
-    assert act(desk, RUNS, "release", *many) == ["Choose at most 5 runs to decide about at once."]
+    many = [held_back(connection, held=1) for _ in range(removal_reviews.MAX_RUNS + 1)]
+    assert act(desk, RUNS, "release", *many) == ["Choose at most 5 runs."]
 
 
 def test_runs_are_found_by_what_was_decided(desk: Client, connection: Connection) -> None:
@@ -143,7 +143,7 @@ def test_runs_are_found_by_what_was_decided(desk: Client, connection: Connection
     assert found("released") == [released]
     assert found("rejected") == []
     words = desk.get(RUNS).content.decode()
-    for expected in ("30, left to a newer full read", "40, undecided", "50, released"):
+    for expected in ("30, superseded by a newer full run", "40, undecided", "50, released"):
         assert expected in words
     assert f"?q={waiting.pk}" in desk.get(f"{RUNS}{waiting.pk}/change/").content.decode()
-    assert "Left to a newer full read" in desk.get(f"{RUNS}{old.pk}/change/").content.decode()
+    assert "Superseded by a newer full run" in desk.get(f"{RUNS}{old.pk}/change/").content.decode()

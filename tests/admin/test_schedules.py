@@ -161,7 +161,7 @@ def test_the_next_five_runs_are_shown_before_anything_is_stored(
     for hour in range(13, 18):
         assert f"2 Mar 2026, {hour}:58:00 CET ({hour - 1}:58 UTC)" in words
     assert "18:58:00 CET" not in words
-    assert "On the clock of Europe/Berlin. 24 runs a day" in " ".join(words.split())
+    assert "Times in Europe/Berlin. 24 runs a day" in " ".join(words.split())
     assert 'value="3600"' in words
     assert "errornote" not in words
     assert EntitySchedule.objects.filter(pk=orders.pk).values().get() == stored
@@ -184,7 +184,7 @@ def test_reading_everything_often_comes_with_a_warning_and_its_cost(desk: Client
     for pages in (4, 6):
         factories.run(orders.connection, mode=Mode.FULL, pages=pages)
     words = " ".join(desk.post(page_of(orders), form(orders, mode=Mode.FULL, _preview="yes")).content.decode().split())
-    assert "288 runs a day of about 5 calls each: about 1,440 calls a day" in words
+    assert "288 runs a day, about 5 calls each: about 1,440 calls a day" in words
     assert "reads everything" in words
 
 

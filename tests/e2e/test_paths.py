@@ -43,7 +43,7 @@ def test_manual_sync_from_the_card_to_the_finished_run(visit: Visit, built: Simp
     page.locator(".connection").filter(has_text="Sandbox").get_by_role("link", name="Manual sync").click()
     window = page.get_by_role("dialog", name="Manual sync")
     expect(window.get_by_role("group", name="Trigger incremental")).to_be_visible()
-    expect(window.get_by_text("One entity is quicker")).to_contain_text("Usually 4 s, 1 request.")
+    expect(window.get_by_text("Syncing one entity is faster")).to_contain_text("Usually 4 s and 1 request.")
     window.get_by_label("Target entity").select_option("products")
     assert SyncRun.objects.filter(trigger="manual").count() == 0, "choosing an entity starts nothing"
     window.get_by_role("button", name="Run", exact=True).click()
@@ -55,7 +55,7 @@ def test_manual_sync_from_the_card_to_the_finished_run(visit: Visit, built: Simp
     run = SyncRun.objects.get(trigger="manual")
     SyncRun.objects.filter(pk=run.pk).update(state=State.RUNNING, started_at=now(), seen=1240)
     expect(live).to_contain_text("Running")
-    expect(live).to_contain_text("1,240 read")
+    expect(live).to_contain_text("1,240 records read")
     expect(live).not_to_contain_text("Completed")
     expect(window.locator("tr", has_text="Products").get_by_text("so far")).to_be_visible()
     ended = now()
@@ -63,7 +63,7 @@ def test_manual_sync_from_the_card_to_the_finished_run(visit: Visit, built: Simp
     EntitySchedule.objects.filter(connection=built.busy, entity="products").update(as_of=ended)
     expect(live).to_contain_text("Succeeded")
     expect(live).to_contain_text("Completed")
-    expect(page.locator("#announce")).to_have_text("Products: succeeded, 1,240 read")
+    expect(page.locator("#announce")).to_have_text("Products: succeeded, 1,240 records read")
     assert live.get_attribute("hx-trigger") is None
 
     window.get_by_role("button", name="Refresh").click()
@@ -81,7 +81,7 @@ def test_a_second_trigger_tells_who_began(visit: Visit, built: SimpleNamespace) 
         page.get_by_role("button", name="Run", exact=True).click()
         expect(page.locator("article.run")).to_be_visible()
     expect(page).to_have_url(re.compile(r"\?run=\d+&attached=\d+$"))
-    expect(page.locator("article.run")).to_contain_text(re.compile(r"Dana Weiss started this \d+ s ago"))
+    expect(page.locator("article.run")).to_contain_text(re.compile(r"Dana Weiss started this sync \d+ s ago"))
     assert SyncRun.objects.filter(trigger="manual").count() == 1
 
 
@@ -98,7 +98,7 @@ def test_everything_works_without_scripts(visit: Visit, built: SimpleNamespace) 
     expect(page.locator("article.run")).to_contain_text("Queued")
     SyncRun.objects.filter(trigger="manual").update(state=State.RUNNING, started_at=now(), seen=7)
     page.get_by_role("link", name="Reload").click()
-    expect(page.locator("article.run")).to_contain_text("7 read")
+    expect(page.locator("article.run")).to_contain_text("7 records read")
     page.get_by_role("button", name="Refresh").click()
     expect(page.get_by_role("heading", name="Manual sync")).to_be_visible()
 

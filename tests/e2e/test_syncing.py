@@ -81,7 +81,7 @@ def test_a_member_reads_and_starts_nothing(visit: Visit, built: SimpleNamespace)
     page.get_by_label("State").select_option("partial")
     page.get_by_role("button", name="Filter").click()
     page.get_by_role("link", name=f"Inventory, run {built.partial.pk}").click()
-    expect(page.get_by_text("1,215 records read, 2 rejected.")).to_be_visible()
+    expect(page.get_by_text("1,215 records read, 4 new, 9 changed and 2 rejected.")).to_be_visible()
     expect(page.get_by_role("button", name="Retry all")).to_have_count(0)
 
 
