@@ -51,7 +51,7 @@ class ItemMapping(Generic[R]):
     def __init__(self, raw_type: type[R], parse: Callable[[R], Record], *, version: int) -> None:
         self.raw_type = raw_type
         self.parse = parse
-        self.decoder = msgspec.json.Decoder(raw_type)
+        self.decoder = msgspec.json.Decoder(raw_type, float_hook=Decimal)
         self.version = version.to_bytes(VERSION_BYTES)
 
     def decode_page(self, answer: Answer, key: str, *, lazily: bool = False) -> tuple[Page, dict[str, Any]]:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
-from ..errors import CONTACT_SUPPORT, ConnectorError, Kind
+from ..errors import CONTACT_SUPPORT, ConnectorError, CursorExpired, Kind
 from ..records import Record
 from .base import Page, Rejected
 from .parsing import clean
@@ -40,10 +40,11 @@ class NextToken:
     parameter: str
     path: str
     has_more: str = ""
-    fixed: tuple[tuple[str, str], ...] = ()  # sent with every page, such as its size
 
     def parameters(self, cursor: str | None) -> dict[str, str]:
-        return {**dict(self.fixed), **({} if cursor is None else {self.parameter: cursor})}
+        if cursor is not None and not isinstance(cursor, str):
+            raise CursorExpired("The page token was saved by an earlier version of Packr.")
+        return {} if cursor is None else {self.parameter: cursor}
 
     def next_cursor(self, cursor: str | None, page: Page, envelope: Mapping[str, Any]) -> str | None:
         if self.has_more and _value_at(envelope, self.has_more) is False:
@@ -133,9 +134,5 @@ def _value_at(envelope: Mapping[str, Any], path: str) -> Any:
 
 def broken_paging(detail: str) -> ConnectorError:
     """Return the error for a response that does not say how its list continues."""
-    return ConnectorError(
-        Kind.CONTRACT,
-        "The response of the WMS does not say how the list continues.",
-        CONTACT_SUPPORT,
-        detail=detail,
-    )
+    fact = "The WMS's response does not say how the list continues."
+    return ConnectorError(Kind.CONTRACT, fact, CONTACT_SUPPORT, detail=detail)

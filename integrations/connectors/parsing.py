@@ -2,7 +2,7 @@
 
 import re
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from functools import lru_cache
 from typing import Any
 
@@ -45,16 +45,28 @@ def _spelled(value: Decimal) -> str:
     return plain
 
 
+def parse_decimal(text: str) -> Decimal:
+    """Return the number written in a text. Raises ValueError if it is none."""
+    try:
+        return Decimal(text)
+    except InvalidOperation:
+        raise ValueError(f"{text[:40]!r} is not a number") from None
+
+
 # The same few quantities come again and again; equal decimals are spelled the same.
 _number = lru_cache(maxsize=50_000)(_spelled)
 
 
 def instant(value: str | int | float | Decimal | None) -> datetime | None:
-    """A moment in UTC: ISO 8601 with any offset (none means UTC), `T` or blank, or seconds or milliseconds."""
+    """Return a moment in UTC from ISO 8601 (no offset means UTC), or from seconds or milliseconds since 1970."""
     if value is None or value == "":
         return None
     if isinstance(value, str):
-        return _from_text(value)
+        try:
+            # The usual form is tried first, since nothing else has to be done for it.
+            return datetime.fromisoformat(value) if len(value) == 20 and value[19] == "Z" else _from_text(value.strip())
+        except (ValueError, OverflowError) as error:
+            raise ValueError(f"{value.strip()[:60]!r} is not a time") from error
     try:
         amount = value if isinstance(value, int) else float(value)
         milliseconds = abs(amount) >= 100_000_000_000
@@ -64,16 +76,10 @@ def instant(value: str | int | float | Decimal | None) -> datetime | None:
 
 
 def _from_text(text: str) -> datetime:
-    text = text.strip()
-    try:
-        if text.endswith("Z"):
-            return datetime.fromisoformat(text)
-        if text.isdigit() and len(text) in (10, 13):
-            return EPOCH + timedelta(milliseconds=int(text) * (1000 if len(text) == 10 else 1))
-        moment = datetime.fromisoformat(text.upper())
-        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
-    except (ValueError, OverflowError) as error:
-        raise ValueError(f"{text[:60]!r} is not a time") from error
+    if text.isdigit() and len(text) in (10, 13):
+        return EPOCH + timedelta(milliseconds=int(text) * (1000 if len(text) == 10 else 1))
+    moment = datetime.fromisoformat(text.upper())
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 
 def identifier(value: str | int | Decimal | None) -> str:

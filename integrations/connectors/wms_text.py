@@ -7,7 +7,7 @@ from .parsing import clean
 MAX_LENGTH = 2000
 
 
-def safe_line(text: str, secrets: Iterable[str]) -> str:
+def safe_line(text: str, secrets: Iterable[str] = ()) -> str:
     """Return what a WMS says as one printable line of limited length, with `(secret)` in place of each secret."""
     for secret in filter(None, secrets):
         text = text.replace(secret, "(secret)")

@@ -1,302 +1,219 @@
-"""From Trackstar's items to records: the vocabulary is the same, so only values change their form."""
+"""From Trackstar's items to records.
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import datetime
+Packr's records have Trackstar's own field names. So parsing an item changes only what differs, in place: the fields
+that every item has under other names, and the form of ids (text), numbers (exact decimals as text) and times (aware
+UTC). `msgspec.convert` then checks the types of the record's fields, copies them and ignores all others, such as the
+deprecated `channel`, `shipping_method`, `carrier`, `supplier` and `unsellable`.
+
+Trackstar promises no key: a missing one stays UNSET in a record and becomes None in the objects inside it. Ids are
+documented as text and money as numbers, but one price is documented as text, so either form is read.
+
+Facts: Trackstar's OpenAPI document (October 2025), with `trackstar_updated_date` from its guides and agent skills of
+2026; docs.trackstarhq.com and github.com/trackstarhq/documentation.
+"""
+
+from collections.abc import Sequence
 from decimal import Decimal
-from types import NoneType
-from typing import Any, TypeVar, get_args
+from functools import partial
+from typing import Any, TypeVar
 
-from msgspec import UNSET, Struct, UnsetType, structs
+from msgspec import convert
 
 from ... import records
-from .. import parsing
 from ..decoding import ItemMapping
-from . import payloads
+from ..parsing import TOO_LARGE, identifier, instant, number, parse_decimal, plain
 
-W = TypeVar("W", bound=Struct)
-R = TypeVar("R", bound=Struct)
-A = TypeVar("A")
-B = TypeVar("B")
-
-
-def _text(value: str | int | None) -> str | None:
-    return None if value is None else str(value)
-
-
-# By what a field is at Trackstar and what it is in the record (UNSET aside).
-CONVERT: dict[tuple[frozenset[Any], frozenset[Any]], Callable[[Any], Any]] = {
-    (frozenset({int, Decimal, NoneType}), frozenset({str, NoneType})): parsing.number,
-    (frozenset({str, int, NoneType}), frozenset({datetime, NoneType})): parsing.instant,
-    (frozenset({str, int, NoneType}), frozenset({str, NoneType})): _text,
-    (frozenset({list[Any], NoneType}), frozenset({list[Any], NoneType})): parsing.plain,
-}
+RawItem = dict[str, Any]
+R = TypeVar("R", bound=records.Record)
+# Trackstar's and Packr's names of the fields of every item, and of the times that a shipment has from its order.
+COMMON_FIELDS = (
+    ("created_date", "created_at"),
+    ("updated_date", "updated_at"),
+    ("trackstar_updated_date", "version_at"),
+    ("additional_fields", "extra"),
+)
+TIMES = (("created_at", "created_at"), ("updated_at", "updated_at"), ("version_at", "version_at"))
 
 
-def filler(item: type[W], record: type[R], own: str = "") -> Callable[..., R]:
-    """What makes a record of one class from one kind of item: fields of the same name by their two types.
+class Form:
+    """Which fields of an object are ids, numbers and times, and the forms of the objects and lists inside it.
 
-    What is neither of the same type nor in CONVERT nor in HEAD has to be in `own` and be given with each call; that is
-    checked when the class is loaded, so that no field can be forgotten.
+    A record keeps null for a list that is null. Objects inside a record have an empty list instead.
     """
-    here = {field.name: field.type for field in structs.fields(record)}
-    there = {field.name: field.type for field in structs.fields(item)}
-    given = own.split()
-    head = [name for name in HEAD if name not in given] if issubclass(item, payloads.Item) else []
-    names = here.keys() - {*given, *head}
-    if missing := names - there.keys():
-        raise TypeError(f"{item.__name__} has nothing for {sorted(missing)}")
-    return _compiled(record, {name: _converter(there[name], here[name]) for name in sorted(names)}, head, given)
+
+    def __init__(self, *, ids: str = "", numbers: str = "", times: str = "", **inside: "Form") -> None:
+        self.ids, self.numbers, self.times = ids.split(), numbers.split(), times.split()
+        self.inside = tuple(inside.items())
+        self.is_record = False
 
 
-def _compiled(
-    record: type[R], converters: Mapping[str, Callable[[Any], Any] | None], head: Sequence[str], own: Sequence[str]
-) -> Callable[..., R]:
-    """A function that fills a record field by field.
+class RecordForm(Form):
+    """The form of an item, or of a shipment inside an order."""
 
-    Written out and compiled once, as dataclasses do it: a first sync makes millions of records.
+    def __init__(self, *, times: str = "", **fields: Any) -> None:
+        super().__init__(times=f"created_at updated_at version_at {times}", **fields)
+        self.is_record = True
+
+
+MEASUREMENTS = Form(numbers="length width height weight")
+COUNTERS = Form(numbers="awaiting onhand committed unfulfillable fulfillable sellable")
+LINE = Form(ids="inventory_item_id lot_id parent_product_id", numbers="quantity", times="expiration_date")
+PACKAGE = Form(
+    ids="package_id shipping_method_id carrier_id", numbers="shipping_cost", measurements=MEASUREMENTS, line_items=LINE
+)
+SHIPMENT = RecordForm(ids="warehouse_id", times="shipped_date", line_items=LINE, packages=PACKAGE)
+ORDER = RecordForm(
+    ids="warehouse_customer_id warehouse_id reference_id order_number shipping_method_id carrier_id",
+    numbers="total_price total_tax total_discount total_shipping",
+    times="required_ship_date",
+    line_items=Form(ids="product_id", numbers="quantity unit_price discount_amount"),
+    shipments=SHIPMENT,
+)
+INVENTORY_ITEM = RecordForm(
+    ids="warehouse_customer_id",
+    numbers="unit_cost awaiting onhand committed unfulfillable fulfillable sellable",
+    lots=Form(ids="lot_id warehouse_id", numbers="onhand", times="expiration_date"),
+    locations=Form(ids="location_id warehouse_id", numbers="quantity"),
+    measurements=MEASUREMENTS,
+)
+PRODUCT = RecordForm(
+    ids="warehouse_customer_id gtin harmonized_code",
+    numbers="unit_price",
+    inventory_items=Form(ids="inventory_item_id", numbers="unit_quantity"),
+    supplier_products=Form(ids="supplier_id external_id", numbers="unit_cost"),
+)
+INBOUND_SHIPMENT = RecordForm(
+    ids="warehouse_customer_id purchase_order_number warehouse_id",
+    times="expected_arrival_date",
+    line_items=Form(ids="inventory_item_id external_id", numbers="expected_quantity received_quantity unit_cost"),
+    receipts=Form(ids="id", times="arrived_date", line_items=LINE),
+)
+RETURN = RecordForm(
+    ids="warehouse_customer_id order_id",
+    line_items=Form(ids="inventory_item_id", numbers="expected_quantity received_quantity restocked_quantity"),
+    shipments=Form(
+        ids="warehouse_id carrier_id",
+        numbers="shipping_cost",
+        times="shipped_date arrived_date",
+        measurements=MEASUREMENTS,
+        line_items=Form(ids="inventory_item_id", numbers="quantity", receiving_details=Form(numbers="quantity")),
+    ),
+)
+
+
+def change_form(values: Any, form: Form) -> None:
+    """Change the form of an object's fields, or of each object's in a list.
+
+    Values of a wrong type stay as they are, for `convert` to reject. Raises ValueError for an invalid number or time.
     """
-    names: dict[str, Any] = {"record": record, "UNSET": UNSET, "identifier": parsing.identifier, "_extra": _extra}
-    names |= {"to_time": parsing.instant, "small": parsing.TOO_LARGE}
-    fields = [f"{name}={HEAD[name]}" for name in head] + [f"{name}={name}" for name in own]
-    for name, convert in converters.items():
-        if convert is None:
-            fields.append(f"{name}=item.{name}")
+    for raw in values if type(values) is list else (values,):
+        if type(raw) is not dict:
+            continue
+        for name in form.ids:
+            if type(raw.get(name)) is int:
+                raw[name] = str(raw[name])
+        for name in form.numbers:
+            value = raw.get(name)
+            if type(value) is int:
+                raw[name] = str(value) if -TOO_LARGE < value < TOO_LARGE else number(value)
+            elif type(value) is Decimal:
+                raw[name] = number(value)
+            elif type(value) is str:
+                raw[name] = number(parse_decimal(value))
+        for name in form.times:
+            value = raw.get(name)
+            if type(value) is str or type(value) is int:
+                raw[name] = instant(value)
+        for name, inside in form.inside:
+            if raw.get(name):
+                change_form(raw[name], inside)
+            elif not form.is_record:
+                raw.pop(name, None)
+
+
+def set_common_fields(raw: RawItem) -> None:
+    """Set the fields that every record has. Raises ValueError without a valid id."""
+    raw["external_id"] = identifier(raw.get("id"))
+    copy_fields(raw, raw, COMMON_FIELDS)
+    if not raw.get("version_at"):
+        raw.pop("version_at", None)
+    if "extra" in raw:
+        raw["extra"] = plain(raw["extra"]) if raw["extra"] else {}
+    if raw.get("trackstar_tags"):
+        raw["trackstar_tags"] = plain(raw["trackstar_tags"])
+
+
+def copy_fields(source: RawItem, target: RawItem, names: tuple[tuple[str, str], ...]) -> None:
+    """Copy fields to other names. A field that the source lacks is missing in the target too."""
+    for theirs, ours in names:
+        if theirs in source:
+            target[ours] = source[theirs]
         else:
-            names[f"to_{name}"] = convert
-            usual = USUALLY.get(convert, "{otherwise}")
-            fields.append(f"{name}={usual.format(name=name, otherwise=_converted(name, f'to_{name}'))}")
-    exec(f"def fill({', '.join(['item', *own])}): return record({', '.join(fields)})", names)
-    filled: Callable[..., R] = names["fill"]
-    return filled
+            target.pop(ours, None)
 
 
-def _converted(name: str, by: str) -> str:
-    """The expression for an item's field that is converted; null and missing stay what they are."""
-    return f"v if (v := item.{name}) is None or v is UNSET else {by}(v)"
+def parse_record(record_type: type[R], form: Form, raw: RawItem) -> R:
+    """Return the record of an item. Raises ValueError or msgspec.ValidationError if it is invalid."""
+    set_common_fields(raw)
+    change_form(raw, form)
+    return convert(raw, record_type)
 
 
-# How most items' fields are converted without a call: numbers are small and whole, and ids are texts.
-USUALLY: dict[Callable[[Any], Any], str] = {
-    parsing.number: "str(v) if type(v := item.{name}) is int and -small < v < small else {otherwise}",
-    _text: "v if type(v := item.{name}) is str else {otherwise}",
-}
-# What every record begins with, and the expression that makes it of an item.
-HEAD = {
-    "external_id": "identifier(item.id)",
-    "created_at": _converted("created_date", "to_time"),
-    "updated_at": _converted("updated_date", "to_time"),
-    "version_at": "to_time(v) if (v := item.trackstar_updated_date) else UNSET",
-    "extra": "_extra(item)",
-}
+def parse_order(raw: RawItem) -> records.Order:
+    """Return the order with its shipments, which Trackstar sends nowhere else."""
+    set_common_fields(raw)
+    shipments = raw.get("shipments")
+    if isinstance(shipments, Sequence) and all(isinstance(shipment, dict) for shipment in shipments):
+        for shipment in shipments:
+            set_shipment_fields(shipment, raw)
+        # If a shipment comes twice in one order, the later one counts, as with records on a page.
+        raw["shipments"] = list({shipment["external_id"]: shipment for shipment in shipments}.values())
+    change_form(raw, ORDER)
+    return convert(raw, records.Order)
 
 
-def _converter(there: Any, here: Any) -> Callable[[Any], Any] | None:
-    """What turns a value of one type into the other; None when it can stay as it is."""
-    key = (frozenset(get_args(there)) - {UnsetType}, frozenset(get_args(here)) - {UnsetType})
-    if key not in CONVERT and there != here:
-        raise TypeError(f"nothing makes {here} of {there}")
-    return CONVERT.get(key)
+def set_shipment_fields(shipment: RawItem, order: RawItem) -> None:
+    """Make a shipment a record of its own. It has no times itself, so it has those of its order."""
+    copy_fields(order, shipment, TIMES)
+    shipment["extra"] = {}
+    shipment["order_id"] = order["external_id"]
+    shipment["shipment_id"] = identifier(shipment.get("shipment_id"))
+    shipment["external_id"] = identifier(f"{shipment['order_id']}/{shipment['shipment_id']}")
 
 
-def each(convert: Callable[[A], B], items: Iterable[A] | UnsetType | None) -> list[B] | UnsetType | None:
-    """A list's items converted; null and missing stay what they are."""
-    if items is None or items is UNSET:
-        return items
-    return [convert(item) for item in items]
+def parse_inventory_item(raw: RawItem) -> records.InventoryItem:
+    """Return the item with its counters by warehouse; null stands for a warehouse without counters."""
+    counters = raw.get("inventory_by_warehouse_id")
+    if isinstance(counters, dict):
+        raw["inventory_by_warehouse_id"] = {key: value or {} for key, value in counters.items()}
+        change_form(list(raw["inventory_by_warehouse_id"].values()), COUNTERS)
+    return parse_record(records.InventoryItem, INVENTORY_ITEM, raw)
 
 
-def maybe(convert: Callable[[A], B], item: A | UnsetType | None) -> B | UnsetType | None:
-    """A value converted; null and missing stay what they are."""
-    return item if item is None or item is UNSET else convert(item)
+def parse_inbound_shipment(raw: RawItem) -> records.InboundShipment:
+    """Return the inbound shipment. Trackstar has no kinds; some integrations send theirs in the additional fields."""
+    raw.pop("kind", None)
+    if "additional_fields" in raw:
+        fields = raw["additional_fields"]
+        kinds = [str(fields.get(name, "")).lower() for name in ("kind", "type")] if isinstance(fields, dict) else []
+        raw["kind"] = next((kind for kind in kinds if kind in ("purchase", "transfer", "assembly")), "other")
+    return parse_record(records.InboundShipment, INBOUND_SHIPMENT, raw)
 
 
-def _extra(item: payloads.Item) -> dict[str, Any] | UnsetType:
-    fields = item.additional_fields
-    if fields is UNSET:
-        return UNSET
-    kept: dict[str, Any] = parsing.plain(fields) if fields else {}
-    return kept
+def _mapping(record_type: type[records.Record], form: Form, *, version: int) -> ItemMapping[RawItem]:
+    return ItemMapping(dict, partial(parse_record, record_type, form), version=version)
 
 
-measurements = filler(payloads.Measurements, records.Measurements)
-order_line = filler(payloads.OrderLine, records.OrderLine)
-shipment_line = filler(payloads.ShipmentLine, records.ShipmentLine)
-package_line = filler(payloads.PackageLine, records.PackageLine)
-counters = filler(payloads.Counters, records.Counters)
-lot = filler(payloads.Lot, records.Lot)
-item_location = filler(payloads.ItemLocation, records.ItemLocation)
-product_item = filler(payloads.ProductItem, records.ProductItem)
-supplier_product = filler(payloads.SupplierProduct, records.SupplierProduct)
-inbound_line = filler(payloads.InboundLine, records.InboundLine)
-receipt_line = filler(payloads.ReceiptLine, records.ReceiptLine)
-_package = filler(payloads.Package, records.Package, "measurements line_items")
-_receipt = filler(payloads.Receipt, records.Receipt, "line_items")
-_shipment = filler(
-    payloads.Shipment, records.OrderShipment, f"{' '.join(HEAD)} order_id shipment_id line_items packages"
-)
-_order = filler(payloads.Order, records.Order, "line_items shipments")
-_inventory_item = filler(
-    payloads.InventoryItem, records.InventoryItem, "inventory_by_warehouse_id lots locations measurements"
-)
-_product = filler(payloads.Product, records.Product, "inventory_items supplier_products")
-_inbound = filler(payloads.InboundShipment, records.InboundShipment, "kind line_items receipts")
-_customer = filler(payloads.Customer, records.Customer)
-_warehouse = filler(payloads.Warehouse, records.Warehouse)
-_location = filler(payloads.Location, records.WarehouseLocation, "measurements")
-_shipping_method = filler(payloads.ShippingMethod, records.ShippingMethod)
-_supplier = filler(payloads.Named, records.InboundSupplier)
-_channel = filler(payloads.Named, records.OrderChannel)
-_bill = filler(payloads.Bill, records.Bill)
-
-
-def package(item: payloads.Package) -> records.Package:
-    return _package(
-        item,
-        measurements=maybe(measurements, item.measurements),
-        line_items=[package_line(line) for line in item.line_items or ()],
-    )
-
-
-def order(item: payloads.Order) -> records.Order:
-    """An order with its shipments, which Trackstar sends nowhere else."""
-    found = _order(
-        item, line_items=each(order_line, item.line_items), shipments=[] if item.shipments else item.shipments
-    )
-    if not item.shipments:
-        return found
-    sent = [_order_shipment(one, found) for one in item.shipments]
-    # The same shipment twice in one order: the later one counts, as with records on a page.
-    return structs.replace(found, shipments=list({one.external_id: one for one in sent}.values()))
-
-
-def _order_shipment(item: payloads.Shipment, of: records.Order) -> records.OrderShipment:
-    order_id = of.external_id
-    shipment_id = parsing.identifier(item.shipment_id)
-    return _shipment(
-        item,
-        external_id=parsing.identifier(f"{order_id}/{shipment_id}"),
-        created_at=of.created_at,
-        updated_at=of.updated_at,
-        version_at=of.version_at,
-        extra={},
-        order_id=order_id,
-        shipment_id=shipment_id,
-        line_items=each(shipment_line, item.line_items),
-        packages=each(package, item.packages),
-    )
-
-
-def inventory_item(item: payloads.InventoryItem) -> records.InventoryItem:
-    places = item.inventory_by_warehouse_id
-    return _inventory_item(
-        item,
-        inventory_by_warehouse_id=maybe(
-            lambda found: {place: counters(counts or payloads.Counters()) for place, counts in found.items()}, places
-        ),
-        lots=each(lot, item.lots),
-        locations=each(item_location, item.locations),
-        measurements=maybe(measurements, item.measurements),
-    )
-
-
-def product(item: payloads.Product) -> records.Product:
-    return _product(
-        item,
-        inventory_items=each(product_item, item.inventory_items),
-        supplier_products=each(supplier_product, item.supplier_products),
-    )
-
-
-def receipt(item: payloads.Receipt) -> records.Receipt:
-    return _receipt(item, line_items=[receipt_line(line) for line in item.line_items or ()])
-
-
-def inbound_shipment(item: payloads.InboundShipment) -> records.InboundShipment:
-    return _inbound(
-        item,
-        kind=_kind(item.additional_fields),
-        line_items=each(inbound_line, item.line_items),
-        receipts=each(receipt, item.receipts),
-    )
-
-
-def _kind(fields: dict[str, Any] | UnsetType | None) -> str | UnsetType:
-    """Trackstar's own vocabulary has no kind; some integrations leave theirs in the additional fields."""
-    if fields is UNSET:
-        return UNSET
-    for name in ("kind", "type"):
-        said = str((fields or {}).get(name, "")).lower()
-        if said in ("purchase", "transfer", "assembly"):
-            return said
-    return "other"
-
-
-def customer(item: payloads.Customer) -> records.Customer:
-    return _customer(item)
-
-
-def warehouse(item: payloads.Warehouse) -> records.Warehouse:
-    return _warehouse(item)
-
-
-def location(item: payloads.Location) -> records.WarehouseLocation:
-    return _location(item, measurements=maybe(measurements, item.measurements))
-
-
-def supplier(item: payloads.Named) -> records.InboundSupplier:
-    return _supplier(item)
-
-
-def channel(item: payloads.Named) -> records.OrderChannel:
-    return _channel(item)
-
-
-def bill(item: payloads.Bill) -> records.Bill:
-    return _bill(item)
-
-
-def shipping_method(item: payloads.ShippingMethod) -> records.ShippingMethod:
-    return _shipping_method(item)
-
-
-return_line = filler(payloads.ReturnLine, records.ReturnLine)
-receiving_detail = filler(payloads.ReceivingDetail, records.ReceivingDetail)
-_return_shipment_line = filler(payloads.ReturnShipmentLine, records.ReturnShipmentLine, "receiving_details")
-_return_shipment = filler(payloads.ReturnShipment, records.ReturnShipment, "measurements line_items")
-_returned = filler(payloads.Return, records.Return, "line_items shipments")
-
-
-def return_shipment_line(item: payloads.ReturnShipmentLine) -> records.ReturnShipmentLine:
-    return _return_shipment_line(
-        item, receiving_details=[receiving_detail(one) for one in item.receiving_details or ()]
-    )
-
-
-def return_shipment(item: payloads.ReturnShipment) -> records.ReturnShipment:
-    return _return_shipment(
-        item,
-        measurements=maybe(measurements, item.measurements),
-        line_items=[return_shipment_line(one) for one in item.line_items or ()],
-    )
-
-
-def returned(item: payloads.Return) -> records.Return:
-    return _returned(
-        item,
-        line_items=each(return_line, item.line_items),
-        shipments=each(return_shipment, item.shipments),
-    )
-
-
-ORDERS = ItemMapping(payloads.Order, order, version=1)
-INVENTORY = ItemMapping(payloads.InventoryItem, inventory_item, version=1)
-PRODUCTS = ItemMapping(payloads.Product, product, version=1)
-INBOUND_SHIPMENTS = ItemMapping(payloads.InboundShipment, inbound_shipment, version=1)
-CUSTOMERS = ItemMapping(payloads.Customer, customer, version=1)
-WAREHOUSES = ItemMapping(payloads.Warehouse, warehouse, version=1)
-LOCATIONS = ItemMapping(payloads.Location, location, version=1)
-SHIPPING_METHODS = ItemMapping(payloads.ShippingMethod, shipping_method, version=1)
-SUPPLIERS = ItemMapping(payloads.Named, supplier, version=1)
-CHANNELS = ItemMapping(payloads.Named, channel, version=1)
-BILLS = ItemMapping(payloads.Bill, bill, version=1)
-RETURNS = ItemMapping(payloads.Return, returned, version=1)
+# Raise a version when the records of the same items change (see ItemMapping).
+ORDERS = ItemMapping(dict, parse_order, version=1)
+INVENTORY = ItemMapping(dict, parse_inventory_item, version=1)
+INBOUND_SHIPMENTS = ItemMapping(dict, parse_inbound_shipment, version=1)
+PRODUCTS = _mapping(records.Product, PRODUCT, version=1)
+RETURNS = _mapping(records.Return, RETURN, version=1)
+CUSTOMERS = _mapping(records.Customer, RecordForm(), version=1)
+WAREHOUSES = _mapping(records.Warehouse, RecordForm(), version=1)
+LOCATIONS = _mapping(records.WarehouseLocation, RecordForm(ids="warehouse_id", measurements=MEASUREMENTS), version=1)
+SHIPPING_METHODS = _mapping(records.ShippingMethod, RecordForm(ids="carrier_id"), version=1)
+SUPPLIERS = _mapping(records.InboundSupplier, RecordForm(ids="warehouse_customer_id"), version=1)
+CHANNELS = _mapping(records.OrderChannel, RecordForm(ids="warehouse_customer_id"), version=1)
+BILLS = _mapping(records.Bill, RecordForm(ids="warehouse_customer_id object_id", numbers="amount"), version=1)
