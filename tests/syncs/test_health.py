@@ -1,4 +1,4 @@
-"""The addresses that a load balancer asks."""
+"""The health checks for load balancers."""
 
 from datetime import timedelta
 
@@ -14,7 +14,7 @@ from syncs.process import heartbeats
 
 @pytest.fixture(autouse=True)
 def _asks_anew(monkeypatch):
-    """Each test asks for the migrations itself."""
+    """Make each test check the migrations again."""
     monkeypatch.setattr(health, "_migrated", False)
 
 
@@ -24,15 +24,15 @@ def ready(client, **more):
 
 
 def test_healthz_answers_without_a_database(client):
-    """It has none here: a question to it would raise."""
+    """This test has no database: a query would raise."""
     answer = client.get("/healthz")
     assert (answer.status_code, answer.content, answer["Content-Type"]) == (200, b"ok", "text/plain")
     assert "no-store" in answer["Cache-Control"]
 
 
 @pytest.mark.parametrize("kind", [heartbeats.CLUSTER, heartbeats.WORKER])
-def test_ready_while_a_process_lives(client, clock, db, kind):
-    """For a stranger too; no longer than a minute after it was last seen."""
+def test_ready_while_a_process_is_alive(client, clock, db, kind):
+    """For anonymous clients too, until a minute after the last heartbeat."""
     heartbeats.record_process(kind)
     clock.shift(60)
     assert ready(client) == (200, {"ready": True})
@@ -40,15 +40,15 @@ def test_ready_while_a_process_lives(client, clock, db, kind):
     assert ready(client) == (503, {"ready": False, "message": health.NO_WORKER})
 
 
-def test_other_beats_are_no_worker(client, clock, db):
-    """A watchdog that looks from the web, or a tick asked for by hand, works nothing off."""
+def test_other_heartbeats_do_not_count_as_a_worker(client, clock, db):
+    """A watchdog check from the web or a manual tick runs no sync."""
     for name in (heartbeats.TICK, heartbeats.RESUMED, heartbeats.BEGAN, "watchdog", "prune", "workers"):
         Beat.objects.create(name=name, at=now())
     assert ready(client)[0] == 503
 
 
 def test_not_ready_without_the_database(client, db, monkeypatch):
-    """The answer says so and gives nothing away."""
+    """The answer names the problem and discloses nothing else."""
     heartbeats.record_process(heartbeats.CLUSTER)
 
     def refuses(moment):
@@ -59,7 +59,7 @@ def test_not_ready_without_the_database(client, db, monkeypatch):
 
 
 def test_not_ready_before_the_migrations(client, db):
-    """And ready right after them, without a restart."""
+    """It is ready right after migrating, without a restart."""
     heartbeats.record_process(heartbeats.CLUSTER)
     applied = MigrationRecorder.Migration.objects.using(connection.alias)
     latest = applied.filter(app="syncs").latest("pk")
@@ -69,8 +69,8 @@ def test_not_ready_before_the_migrations(client, db):
     assert ready(client) == (200, {"ready": True})
 
 
-def test_migrations_are_asked_for_once(client, db, monkeypatch):
-    """It takes reading all their files."""
+def test_migrations_are_checked_once(client, db, monkeypatch):
+    """The check reads every migration file, so it is not repeated."""
     heartbeats.record_process(heartbeats.CLUSTER)
     assert ready(client)[0] == 200
     monkeypatch.setattr(health, "MigrationExecutor", None)
@@ -78,15 +78,15 @@ def test_migrations_are_asked_for_once(client, db, monkeypatch):
 
 
 @pytest.mark.parametrize("path", ["/healthz", "/readyz"])
-def test_neither_is_redirected_to_https(client, db, settings, path):
-    """A probe asks from inside, in plain http; everything else is redirected."""
+def test_probes_are_not_redirected_to_https(client, db, settings, path):
+    """A probe inside the network uses plain http. Everything else is redirected."""
     settings.SECURE_SSL_REDIRECT = True
     assert client.get(path).status_code in (200, 503)
     assert client.get("/accounts/login/").status_code == 301
 
 
 @pytest.mark.parametrize("path", ["/healthz", "/readyz"])
-def test_neither_can_be_posted_to(client, db, path):
+def test_probes_reject_post(client, db, path):
     assert client.post(path).status_code == 405
     assert client.head(path).status_code in (200, 503)
 

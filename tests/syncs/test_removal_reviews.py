@@ -1,4 +1,4 @@
-"""What a person decides: removals that were held back, and rejected records read once more. And the wide overlap."""
+"""Reviews of pending removals, retries of rejected records, and the nightly overlap."""
 
 from datetime import timedelta
 
@@ -29,8 +29,8 @@ def held_run(clock, wms, connection, *, rows=60, gone=30):
     return run
 
 
-def test_released_removals_happen_after_one_more_read(clock, wms, connection, admin_user):
-    """The list is before the person; what came back meanwhile stays."""
+def test_release_removes_what_a_further_full_run_still_misses(clock, wms, connection, admin_user):
+    """The person sees the list. Records that came back in the meantime stay."""
     run = held_run(clock, wms, connection)
     assert [one.external_id for one in removal_reviews.pending_removals(run, limit=3)] == ["c000", "c001", "c002"]
     wms.put(CUSTOMERS, customer("c000"))
@@ -44,8 +44,8 @@ def test_released_removals_happen_after_one_more_read(clock, wms, connection, ad
     assert not SeenPage.objects.exists()
 
 
-def test_a_release_covers_only_what_was_on_the_list(clock, wms, connection, admin_user):
-    """When much more is missing by then, the brake holds again."""
+def test_release_covers_only_the_reviewed_records(clock, wms, connection, admin_user):
+    """If many more records are missing by then, the removal limit applies again."""
     run = held_run(clock, wms, connection)
     wms.drop(CUSTOMERS, *(f"c{n:03}" for n in range(30, 58)))
     released = removal_reviews.release(run, person=admin_user)
@@ -64,7 +64,7 @@ def test_rejected_removals_keep_the_records(clock, wms, connection, admin_user):
         removal_reviews.release(run, person=admin_user)
 
 
-def test_only_the_newest_held_run_can_be_decided(clock, wms, connection, admin_user):
+def test_only_the_newest_review_can_be_decided(clock, wms, connection, admin_user):
     run = held_run(clock, wms, connection)
     newer = sync(connection, CUSTOMERS, Mode.FULL)
     assert newer.state == State.NEEDS_REVIEW
@@ -75,14 +75,14 @@ def test_only_the_newest_held_run_can_be_decided(clock, wms, connection, admin_u
     assert set(SeenPage.objects.values_list("run", flat=True)) == {newer.pk}
 
 
-def test_a_run_that_holds_nothing_back_has_nothing_to_decide(wms, connection, admin_user):
+def test_run_without_pending_removals_has_nothing_to_decide(wms, connection, admin_user):
     wms.put(CUSTOMERS, customer("c1"))
     with pytest.raises(Refused, match="no pending removals"):
         removal_reviews.reject(sync(connection, CUSTOMERS), person=admin_user)
 
 
 @pytest.mark.parametrize(("percent", "rows", "state"), [(60, 20, State.SUCCEEDED), (10, 40, State.SUCCEEDED)])
-def test_the_brake_is_set_per_connection_and_entity(clock, wms, connection, percent, rows, state):
+def test_removal_limit_is_set_per_connection_and_entity(clock, wms, connection, percent, rows, state):
     wms.put(CUSTOMERS, *(customer(f"c{n:03}") for n in range(60)))
     sync(connection, CUSTOMERS)
     schedules = EntitySchedule.objects.filter(connection=connection, entity=CUSTOMERS)
@@ -92,11 +92,11 @@ def test_the_brake_is_set_per_connection_and_entity(clock, wms, connection, perc
     assert sync(connection, CUSTOMERS, Mode.FULL).state == state
 
 
-# --- Rejected records by hand ----------------------------------------------------------------------------------------
+# --- Retries of rejected records --------------------------------------------------------------------------------------
 
 
-def test_a_rejected_record_is_retried_by_hand(wms, connection):
-    """Understood now: stored and forgotten. Gone: forgotten. Still not understood: kept."""
+def test_rejected_record_is_retried_on_request(wms, connection):
+    """A valid record is stored, one that is gone is dropped, one that is still invalid stays rejected."""
     made = [order(f"o{n}", now() - timedelta(hours=1)) for n in range(4)]
     wms.put(ORDERS, *made)
     wms.bad[ORDERS] = {"o0": "odd", "o1": "odd", "o2": "odd"}
@@ -111,7 +111,7 @@ def test_a_rejected_record_is_retried_by_hand(wms, connection):
     assert SyncRun.objects.count() == runs
 
 
-def test_a_retry_that_the_wms_does_not_answer_changes_nothing(wms, connection):
+def test_unanswered_retry_changes_nothing(wms, connection):
     wms.put(ORDERS, order("o0", now()))
     wms.bad[ORDERS] = {"o0": "odd"}
     sync(connection)
@@ -122,11 +122,11 @@ def test_a_retry_that_the_wms_does_not_answer_changes_nothing(wms, connection):
     assert not Order.objects.exists()
 
 
-# --- Reaching back far, once a night ---------------------------------------------------------------------------------
+# --- The nightly overlap --------------------------------------------------------------------------------------------
 
 
-def test_once_a_night_history_is_read_two_days_back(clock, wms, connection):
-    """Trap 3.3: what was committed later than the overlap reaches is found the next night, not in a week."""
+def test_nightly_run_reads_history_two_days_back(clock, wms, connection):
+    """A change committed later than the normal overlap is found the next night, not in a week."""
     sync(connection)
     schedule = EntitySchedule.objects.get(connection=connection, entity=ORDERS)
     assert schedule.next_wide_at > now()
@@ -144,5 +144,5 @@ def test_once_a_night_history_is_read_two_days_back(clock, wms, connection):
     assert sync(connection).since > now() - timedelta(hours=1)
 
 
-def test_state_has_no_wide_overlap(connection):
+def test_state_entities_have_no_nightly_overlap(connection):
     assert not EntitySchedule.objects.filter(entity=Entity.INVENTORY).exclude(next_wide_at=None).exists()

@@ -1,4 +1,4 @@
-"""Pruning: what goes, what stays, and sums that stay exact."""
+"""Retention: which rows are deleted, which stay, and tallies that stay exact."""
 
 import itertools
 import os
@@ -37,24 +37,24 @@ DAY = timedelta(days=1)
 
 
 @pytest.fixture
-def place(clock, db):
+def connection(clock, db):
     return make.connection(make.workspace())
 
 
-def runs(place, count, age, entity=ORDERS, **fields):
-    """Runs that ended so long ago, a minute between two; by default scheduled ones that found nothing new."""
+def create_runs(connection, count, age, entity=ORDERS, **fields):
+    """Create idle scheduled runs that ended `age` ago, a minute apart."""
     return [
-        make.run(place, entity, started_at=now() - age - timedelta(minutes=count - number), **fields)
+        make.run(connection, entity, started_at=now() - age - timedelta(minutes=count - number), **fields)
         for number in range(count)
     ]
 
 
-def newest(place, entity=ORDERS):
-    """Twenty runs of today, so that none of the older ones is among the last."""
-    return runs(place, 20, timedelta(0), entity)
+def create_latest(connection, entity=ORDERS):
+    """Create twenty runs of today, so that none of the older ones is among the latest."""
+    return create_runs(connection, 20, timedelta(0), entity)
 
 
-def left(*found):
+def remaining(*found):
     return SyncRun.objects.filter(pk__in=[run.pk for run in found]).count()
 
 
@@ -71,66 +71,66 @@ def left(*found):
         ({"state": State.FAILED}, 90),
         ({"state": State.CANCELLED}, 90),
         ({"trigger": Trigger.MANUAL}, 90),
-        ({"mode": Mode.FULL}, 90),  # whether an empty list is believed is judged by the last full one
+        ({"mode": Mode.FULL}, 90),  # the last full run decides whether an empty list is accepted
         ({"state": State.NEEDS_REVIEW, "review": Review.REJECTED}, 90),
     ],
 )
-def test_how_long_a_run_is_kept(clock, place, fields, days):
-    """DESIGN 15: to the minute."""
-    (run,) = runs(place, 1, days * DAY - timedelta(minutes=3), **fields)
-    newest(place)
+def test_runs_are_kept_for_their_retention(clock, connection, fields, days):
+    """Exact to the minute."""
+    (run,) = create_runs(connection, 1, days * DAY - timedelta(minutes=3), **fields)
+    create_latest(connection)
     retention.prune()
-    assert left(run) == 1
+    assert remaining(run) == 1
     clock.shift(timedelta(minutes=5))
     retention.prune()
-    assert left(run) == 0
+    assert remaining(run) == 0
 
 
-def test_the_last_twenty_of_each_entity_stay(place):
-    """However old: what an entity did last can always be seen."""
-    of_orders = runs(place, 23, 100 * DAY)
-    of_inventory = runs(place, 19, 100 * DAY, INVENTORY, state=State.FAILED)
+def test_latest_twenty_runs_of_each_entity_stay(connection):
+    """However old they are."""
+    of_orders = create_runs(connection, 23, 100 * DAY)
+    of_inventory = create_runs(connection, 19, 100 * DAY, INVENTORY, state=State.FAILED)
     retention.prune()
-    assert left(*of_orders[:3]) == 0
-    assert left(*of_orders[3:]) == 20
-    assert left(*of_inventory) == 19
+    assert remaining(*of_orders[:3]) == 0
+    assert remaining(*of_orders[3:]) == 20
+    assert remaining(*of_inventory) == 19
 
 
-def test_what_is_referred_to_or_undecided_stays(place):
-    """A run that waits for a decision, that another one carries out or follows, or whose bad records are open."""
+def test_referenced_and_undecided_runs_stay(connection):
+    """Runs with pending removals, that another run releases or follows, or with rejected records."""
     old = 100 * DAY
-    (undecided,) = runs(place, 1, old, state=State.NEEDS_REVIEW)
-    (decided,) = runs(place, 1, old, state=State.NEEDS_REVIEW, review=Review.RELEASED)
-    (follower,) = runs(place, 1, old, trigger=Trigger.MANUAL)
-    (rejecting,) = runs(place, 1, old, state=State.PARTIAL)
+    (undecided,) = create_runs(connection, 1, old, state=State.NEEDS_REVIEW)
+    (decided,) = create_runs(connection, 1, old, state=State.NEEDS_REVIEW, review=Review.RELEASED)
+    (follower,) = create_runs(connection, 1, old, trigger=Trigger.MANUAL)
+    (rejecting,) = create_runs(connection, 1, old, state=State.PARTIAL)
     RejectedRecord.objects.create(
-        connection=place, run=rejecting, entity=ORDERS, reason="no id", excerpt="{}", last_seen_at=now()
+        connection=connection, run=rejecting, entity=ORDERS, reason="no id", excerpt="{}", last_seen_at=now()
     )
-    newest(place)
-    (releasing,) = runs(place, 1, timedelta(0), releases=decided)
-    (followed,) = runs(place, 1, timedelta(0), followed_by=follower)
+    create_latest(connection)
+    (releasing,) = create_runs(connection, 1, timedelta(0), releases=decided)
+    (followed,) = create_runs(connection, 1, timedelta(0), followed_by=follower)
     assert retention.prune().runs == 0
-    assert left(undecided, decided, follower, rejecting, releasing, followed) == 6
+    assert remaining(undecided, decided, follower, rejecting, releasing, followed) == 6
     SyncRun.objects.filter(pk__in=[releasing.pk, followed.pk]).update(releases=None, followed_by=None)
     RejectedRecord.objects.all().delete()
     assert retention.prune().runs == 3
-    assert left(undecided) == 1
+    assert remaining(undecided) == 1
 
 
-def test_active_runs_stay(place):
-    """A run that waits for a day, or that nobody took."""
+def test_active_runs_stay(connection):
+    """A run that has waited for a day, or that no worker has started."""
     found = [
-        runs(place, 1, 100 * DAY, entity, state=state)[0]
+        create_runs(connection, 1, 100 * DAY, entity, state=state)[0]
         for entity, state in zip((ORDERS, INVENTORY, Entity.PRODUCTS), ACTIVE, strict=True)
     ]
     for entity in (ORDERS, INVENTORY, Entity.PRODUCTS):
-        newest(place, entity)
+        create_latest(connection, entity)
     retention.prune()
-    assert left(*found) == 3
+    assert remaining(*found) == 3
 
 
 def sums():
-    """What is known of each entity's days, from the runs that are left and the tallies together."""
+    """Return the totals per entity and day from the remaining runs and the tallies."""
     found: dict[tuple[int, str, date], Counter[str]] = {}
     for run in SyncRun.objects.all():
         counter = found.setdefault((run.connection_id, run.entity, run.due_at.astimezone(UTC).date()), Counter())
@@ -148,8 +148,8 @@ def sums():
     return {key: +counter for key, counter in found.items()}
 
 
-def random_runs(place, dice, count):
-    """Runs of all kinds, in the order in which they ended, over the last hundred days."""
+def random_runs(connections, dice, count):
+    """Create runs of all kinds over the last hundred days, in the order in which they ended."""
     made = []
     for age in sorted((dice.uniform(0, 100) for _ in range(count)), reverse=True):
         moment = now() - age * DAY
@@ -157,7 +157,7 @@ def random_runs(place, dice, count):
         numbers = {name: 0 if idle else dice.randrange(3) for name in ("created", "updated", "removed")}
         made.append(
             SyncRun(
-                connection=place[dice.randrange(len(place))],
+                connection=connections[dice.randrange(len(connections))],
                 lane=make.Lane.objects.get_or_create(account_key="all")[0],
                 entity=dice.choice([ORDERS, INVENTORY]),
                 mode=Mode.INCREMENTAL,
@@ -176,11 +176,11 @@ def random_runs(place, dice, count):
 
 
 @pytest.mark.parametrize("seed", range(5 * SCALE))
-def test_tallies_and_runs_together_are_all_runs(clock, place, seed, monkeypatch):
-    """Property: pruned in any batches, at any times, a day's sums never change; what may go is gone in the end."""
+def test_tallies_and_runs_together_are_all_runs(clock, connection, seed, monkeypatch):
+    """Property: pruning in any batches at any times never changes a day's totals, and deletes everything due."""
     dice = random.Random(seed)
-    places = [place, make.connection(place.workspace, "Second")]
-    random_runs(places, dice, 400)
+    connections = [connection, make.connection(connection.workspace, "Second")]
+    random_runs(connections, dice, 400)
     before = sums()
     removed = 0
     for _ in range(4):
@@ -194,10 +194,10 @@ def test_tallies_and_runs_together_are_all_runs(clock, place, seed, monkeypatch)
     assert retention.prune() == retention.PruneResult(0, 0, finished=True)
 
 
-def test_a_batch_that_fails_is_neither_removed_nor_summed_up(clock, place, monkeypatch):
-    """One transaction: killed in between, nothing is lost and nothing counted twice."""
-    runs(place, 50, 5 * DAY)
-    newest(place)
+def test_failed_batch_is_neither_deleted_nor_tallied(clock, connection, monkeypatch):
+    """Both happen in one transaction, so that nothing is lost or counted twice."""
+    create_runs(connection, 50, 5 * DAY)
+    create_latest(connection)
     before = sums()
     monkeypatch.setattr(retention, "RUNS_PER_BATCH", 20)
     add_up, calls = retention._add_to_tallies, itertools.count()
@@ -216,22 +216,22 @@ def test_a_batch_that_fails_is_neither_removed_nor_summed_up(clock, place, monke
     assert sums() == before
 
 
-def test_a_day_is_a_day_in_utc(clock, place):
-    """By the moment it was due: a run of 23:59 that ended after midnight belongs to the day before."""
+def test_tally_days_are_utc(clock, connection):
+    """A run due at 23:59 that ended after midnight counts for the day before."""
     due = datetime(2026, 1, 10, 23, 59, tzinfo=UTC)
-    make.run(place, started_at=due + timedelta(minutes=3))
+    make.run(connection, started_at=due + timedelta(minutes=3))
     SyncRun.objects.update(due_at=due, created_at=due)
-    newest(place)
+    create_latest(connection)
     retention.prune()
     assert DailyTally.objects.get().day == date(2026, 1, 10)
 
 
-def test_closed_incidents_and_old_beats_go(clock, place):
-    """Incidents 90 days after they were closed, an open one never; the beats of processes that are no more."""
+def test_old_closed_incidents_and_heartbeats_are_deleted(clock, connection):
+    """Incidents 90 days after they were closed, open ones never, and heartbeats of processes that are gone."""
     for age, closed in ((200, None), (200, 91), (200, 89)):
         Incident.objects.create(
             problem=Problem.STALE,
-            connection=place,
+            connection=connection,
             entity=ORDERS,
             message="Old.",
             opened_at=now() - age * DAY,
@@ -245,21 +245,21 @@ def test_closed_incidents_and_old_beats_go(clock, place):
     assert Beat.objects.count() == 3
 
 
-def test_the_tick_prunes_once_an_hour(clock, place):
-    """And goes on at once where it had to stop."""
-    newest(place)
+def test_the_tick_prunes_once_an_hour(clock, connection):
+    """An interrupted prune continues immediately."""
+    create_latest(connection)
     for minutes, pruned in ((0, True), (1, False), (58, False), (1, True)):
         clock.shift(timedelta(minutes=minutes))
-        (run,) = runs(place, 1, 5 * DAY)
-        newest(place)
+        (run,) = create_runs(connection, 1, 5 * DAY)
+        create_latest(connection)
         tick()
-        assert left(run) == (0 if pruned else 1)
+        assert remaining(run) == (0 if pruned else 1)
 
 
-def test_a_tick_that_has_no_time_to_finish_leaves_the_rest_to_the_next(clock, place, monkeypatch):
+def test_unfinished_prune_continues_at_the_next_tick(clock, connection, monkeypatch):
     monkeypatch.setattr(retention, "RUNS_PER_BATCH", 10)
-    runs(place, 25, 5 * DAY)
-    newest(place)
+    create_runs(connection, 25, 5 * DAY)
+    create_latest(connection)
     counts = []
     monkeypatch.setattr(retention, "MAX_PRUNE_SECONDS", 0.0)
     tick()
@@ -271,15 +271,15 @@ def test_a_tick_that_has_no_time_to_finish_leaves_the_rest_to_the_next(clock, pl
     assert counts == [45, 20]
 
 
-def test_the_command_says_how_much_went(clock, place, capsys):
-    runs(place, 3, 5 * DAY)
-    newest(place)
+def test_command_prints_the_numbers_of_deleted_rows(clock, connection, capsys):
+    create_runs(connection, 3, 5 * DAY)
+    create_latest(connection)
     call_command("prune")
     assert capsys.readouterr().out == "Deleted 3 runs and 0 incidents.\n"
 
 
-def test_actions_are_kept_for_ninety_days_and_longer_while_they_are_open(connection):
-    """T23: every change with its exchange, for as long as runs are."""
+def test_actions_are_kept_ninety_days_and_longer_while_open(connection):
+    """Each action is kept with its request and response, as long as runs."""
     old = now() - retention.RUNS_KEPT_FOR - timedelta(days=1)
     make.action(connection, asked_at=old)
     kept = [make.action(connection, asked_at=old, state="unknown", settle_at=now()), make.action(connection)]

@@ -1,4 +1,4 @@
-"""The watchdog: what it mends, what it tells, what it leaves alone, and what it costs."""
+"""The watchdog: its repairs and incidents, what it ignores, and its cost."""
 
 import os
 from datetime import timedelta
@@ -49,21 +49,21 @@ REFUSED = ConnectorError(Kind.CREDENTIALS, "The key was revoked.")
 
 
 @pytest.fixture
-def house(clock, wms, home):
-    """A connection that was synced, with all that keeps it so: workers, their supervisor, the tick."""
+def synced(clock, wms, home):
+    """A synced connection with live workers, supervisor and tick."""
     ensure(now())
     made = connect(home, Account("model", "Kept", {"key": "kept"}))
-    go(clock, timedelta(minutes=1))
-    assert found() == []
+    advance(clock, timedelta(minutes=1))
+    assert open_problems() == []
     return made
 
 
-def go(clock, length, *, step=STEP, cluster=True, workers=True, ticks=True):
-    """Time passes; what is on does its part every half minute, and so does the watchdog."""
+def advance(clock, length, *, step=STEP, cluster=True, workers=True, ticks=True):
+    """Let time pass. Every half minute the enabled processes work and the watchdog checks."""
     end = now() + length
     while now() < end:
         clock.shift(step)
-        if step > heartbeats.ALIVE_WITHIN:  # what is on was on all the time
+        if step > heartbeats.ALIVE_WITHIN:  # the processes were alive all the time
             for kind in [heartbeats.CLUSTER] * cluster + [heartbeats.WORKER] * workers:
                 Beat.objects.filter(name__startswith=f"{kind} ").update(at=now())
         if cluster:
@@ -76,22 +76,22 @@ def go(clock, length, *, step=STEP, cluster=True, workers=True, ticks=True):
         watchdog.check()
 
 
-def show_life():
-    """Everything has been up and running for a long time."""
+def record_heartbeats():
+    """Record heartbeats as if everything had been running for days."""
     heartbeats.record_process(heartbeats.CLUSTER)
     heartbeats.record_process(heartbeats.WORKER)
     heartbeats.record(heartbeats.TICK)
     Beat.objects.filter(name=heartbeats.RESUMED).update(at=now() - timedelta(days=3))
 
 
-def found():
-    """What is open after one more check."""
+def open_problems():
+    """Return the open incidents after another check."""
     Beat.objects.filter(name="watchdog").delete()
     return [(one.problem, one.connection_id and one.connection.name, one.entity) for one in watchdog.check()]
 
 
-def episodes():
-    """All incidents there have ever been, the oldest first: what, and whether it is over."""
+def all_incidents():
+    """Return all incidents ever opened, oldest first, and whether each is closed."""
     return [(one.problem, one.entity, one.closed_at is not None) for one in Incident.objects.order_by("pk")]
 
 
@@ -102,75 +102,75 @@ def the_schedule(entity=ORDERS):
 # --- Faults ----------------------------------------------------------------------------------------------------------
 
 
-def test_all_workers_stopped(clock, house):
-    """Issue 3: told within a minute, once, and over when they are back; nothing that follows from it is told."""
-    go(clock, timedelta(seconds=60), cluster=False, workers=False)
-    assert episodes() == []
-    go(clock, timedelta(seconds=30), cluster=False, workers=False)
-    assert episodes() == [(Problem.NO_WORKER, "", False)]
-    go(clock, timedelta(hours=3), step=LONG, cluster=False, workers=False)
-    assert len(episodes()) == 1
-    go(clock, timedelta(minutes=15))
-    assert episodes() == [(Problem.NO_WORKER, "", True)]
+def test_stopped_workers_open_one_incident(clock, synced):
+    """It opens within a minute and closes when they are back. What follows from it opens no incident."""
+    advance(clock, timedelta(seconds=60), cluster=False, workers=False)
+    assert all_incidents() == []
+    advance(clock, timedelta(seconds=30), cluster=False, workers=False)
+    assert all_incidents() == [(Problem.NO_WORKER, "", False)]
+    advance(clock, timedelta(hours=3), step=LONG, cluster=False, workers=False)
+    assert len(all_incidents()) == 1
+    advance(clock, timedelta(minutes=15))
+    assert all_incidents() == [(Problem.NO_WORKER, "", True)]
 
 
-def test_a_worker_that_is_frozen_while_its_supervisor_lives(clock, house):
-    """Issue 3: its run stands still and nobody takes it over."""
-    request_runs(house, [ORDERS], trigger=Trigger.MANUAL)
+def test_frozen_worker_under_a_live_supervisor_is_detected(clock, synced):
+    """Its run makes no progress, and no other worker continues it."""
+    request_runs(synced, [ORDERS], trigger=Trigger.MANUAL)
     claim()
-    go(clock, timedelta(minutes=2), workers=False)
-    assert episodes() == []
-    go(clock, timedelta(minutes=1), workers=False)
-    assert episodes() == [(Problem.NO_WORKER, "", False)]
-    go(clock, timedelta(minutes=30), step=LONG, workers=False)
-    assert len(episodes()) == 1
-    go(clock, timedelta(minutes=15))
-    assert episodes() == [(Problem.NO_WORKER, "", True)]
+    advance(clock, timedelta(minutes=2), workers=False)
+    assert all_incidents() == []
+    advance(clock, timedelta(minutes=1), workers=False)
+    assert all_incidents() == [(Problem.NO_WORKER, "", False)]
+    advance(clock, timedelta(minutes=30), step=LONG, workers=False)
+    assert len(all_incidents()) == 1
+    advance(clock, timedelta(minutes=15))
+    assert all_incidents() == [(Problem.NO_WORKER, "", True)]
 
 
-def test_a_run_that_no_worker_carries_on(clock, house):
-    """A lapsed lane: other workers live, yet the run stands still beyond two leases."""
-    show_life()
-    request_runs(house, [ORDERS, INVENTORY], trigger=Trigger.MANUAL)
+def test_run_that_no_worker_continues_is_stuck(clock, synced):
+    """Other workers are alive, but the run makes no progress for more than two leases."""
+    record_heartbeats()
+    request_runs(synced, [ORDERS, INVENTORY], trigger=Trigger.MANUAL)
     claim()
     for _ in range(4):
         clock.shift(30)
-        show_life()
-        assert found() == []
+        record_heartbeats()
+        assert open_problems() == []
     clock.shift(1)
-    assert found() == [(Problem.STUCK, "Kept", "")]
+    assert open_problems() == [(Problem.STUCK, "Kept", "")]
     message = Incident.objects.get().message
     assert ("orders of Kept" in message) or ("inventory of Kept" in message)
     clock.shift(600)
     tick()
-    show_life()
-    assert found() == [(Problem.STUCK, "Kept", "")]
+    record_heartbeats()
+    assert open_problems() == [(Problem.STUCK, "Kept", "")]
     assert Incident.objects.count() == 1
-    go(clock, timedelta(minutes=6))
-    assert episodes() == [(Problem.STUCK, "", True)]
+    advance(clock, timedelta(minutes=6))
+    assert all_incidents() == [(Problem.STUCK, "", True)]
 
 
 @pytest.mark.parametrize("waits", [True, False])
-def test_a_run_between_two_slices_stands_still_only_if_nothing_keeps_it_waiting(clock, house, waits):
-    """A rate limit of a day, or another run's turn, is no incident."""
-    request_runs(house, [ORDERS], trigger=Trigger.MANUAL)
+def test_run_between_slices_is_stuck_only_if_it_waits_for_nothing(clock, synced, waits):
+    """A rate limit of a day, or another run in the same lane, opens no incident."""
+    request_runs(synced, [ORDERS], trigger=Trigger.MANUAL)
     claim()
     day = now() + timedelta(days=1)
     Lane.objects.update(waits_until=day if waits else None, leased_until=None if waits else day)
-    go(clock, timedelta(minutes=4))
-    assert (Problem.STUCK, "", False) not in episodes()
+    advance(clock, timedelta(minutes=4))
+    assert (Problem.STUCK, "", False) not in all_incidents()
 
 
-def test_the_tick_was_killed(clock, house):
-    """Issue 3: workers live, but nothing is planned: told after three minutes."""
-    go(clock, timedelta(minutes=3), ticks=False)
-    assert episodes() == []
-    go(clock, timedelta(seconds=30), ticks=False)
-    assert episodes() == [(Problem.NO_TICK, "", False)]
-    go(clock, timedelta(hours=2), step=LONG, ticks=False)
-    assert len(episodes()) == 1
-    go(clock, timedelta(minutes=15))
-    assert episodes() == [(Problem.NO_TICK, "", True)]
+def test_missing_tick_is_detected_after_three_minutes(clock, synced):
+    """Workers are alive, but nothing is scheduled."""
+    advance(clock, timedelta(minutes=3), ticks=False)
+    assert all_incidents() == []
+    advance(clock, timedelta(seconds=30), ticks=False)
+    assert all_incidents() == [(Problem.NO_TICK, "", False)]
+    advance(clock, timedelta(hours=2), step=LONG, ticks=False)
+    assert len(all_incidents()) == 1
+    advance(clock, timedelta(minutes=15))
+    assert all_incidents() == [(Problem.NO_TICK, "", True)]
 
 
 TAMPERED = {
@@ -185,82 +185,82 @@ TAMPERED = {
 
 
 @pytest.mark.parametrize("tamper", TAMPERED.values(), ids=TAMPERED.keys())
-def test_the_ticks_schedule_was_tampered_with(clock, house, tamper):
-    """Issue 3: mended and told at once; over with the next tick."""
+def test_changed_tick_schedule_is_repaired_and_reported(clock, synced, tamper):
+    """The incident closes with the next tick."""
     tamper()
-    assert found() == [(Problem.NO_TICK, None, "")]
+    assert open_problems() == [(Problem.NO_TICK, None, "")]
     mended = Schedule.objects.get()
     assert (mended.func, mended.next_run, mended.repeats, mended.minutes) == ("syncs.tasks.tick", now(), -1, 1)
-    assert found() == [(Problem.NO_TICK, None, "")]
-    go(clock, timedelta(minutes=1))
-    assert episodes() == [(Problem.NO_TICK, "", True)]
+    assert open_problems() == [(Problem.NO_TICK, None, "")]
+    advance(clock, timedelta(minutes=1))
+    assert all_incidents() == [(Problem.NO_TICK, "", True)]
 
 
-def test_a_doubled_tick_is_made_one_without_a_word(clock, house):
-    """It costs nothing that it ran twice."""
+def test_duplicate_tick_is_removed_without_an_incident(clock, synced):
+    """A second tick does no harm."""
     (one,) = Schedule.objects.all()
     one.pk = None
     one.save()
-    assert found() == []
+    assert open_problems() == []
     assert Schedule.objects.count() == 1
 
 
-def test_a_new_packr_gets_its_tick_without_a_word(clock, db):
-    """Before anything ran nothing has gone wrong; after that it has a minute to come to life."""
-    assert found() == []
+def test_new_installation_creates_its_tick_without_an_incident(clock, db):
+    """Nothing has gone wrong yet; the processes have a minute to start."""
+    assert open_problems() == []
     assert Schedule.objects.get().func == "syncs.tasks.tick"
     clock.shift(60)
-    assert found() == []
+    assert open_problems() == []
     clock.shift(1)
-    assert found() == [(Problem.NO_WORKER, None, "")]
+    assert open_problems() == [(Problem.NO_WORKER, None, "")]
 
 
-def test_a_schedule_switched_off_behind_the_products_back(clock, house):
-    """Issue 3: nobody said why. Told at once; over when it is on again, or the reason is given."""
+def test_schedule_switched_off_without_reason_is_reported(clock, synced):
+    """The incident closes when the schedule is on again or has a reason."""
     EntitySchedule.objects.filter(entity=ORDERS).update(enabled=False)
-    go(clock, timedelta(hours=3), step=LONG)
-    assert episodes() == [(Problem.NOT_SCHEDULED, ORDERS, False)]
+    advance(clock, timedelta(hours=3), step=LONG)
+    assert all_incidents() == [(Problem.NOT_SCHEDULED, ORDERS, False)]
     EntitySchedule.objects.filter(entity=ORDERS).update(off_reason="The brand has left.")
-    assert found() == []
+    assert open_problems() == []
     EntitySchedule.objects.filter(entity=ORDERS).update(off_reason="")
-    assert found() == [(Problem.NOT_SCHEDULED, "Kept", ORDERS)]
+    assert open_problems() == [(Problem.NOT_SCHEDULED, "Kept", ORDERS)]
     schedule = the_schedule()
     schedule.enabled = True
     reschedule(schedule, now())
-    assert (Problem.NOT_SCHEDULED, "Kept", ORDERS) not in found()
-    go(clock, timedelta(minutes=6))  # its next turn, wherever that lies within the cadence
-    assert found() == []
+    assert (Problem.NOT_SCHEDULED, "Kept", ORDERS) not in open_problems()
+    advance(clock, timedelta(minutes=6))  # its next due time, wherever it is within the cadence
+    assert open_problems() == []
 
 
-def test_a_schedule_that_was_deleted(clock, house):
-    """Made anew, told once, and its data fresh again within minutes."""
+def test_deleted_schedule_is_restored_and_reported(clock, synced):
+    """Its data is fresh again within minutes."""
     gone = [ORDERS, Entity.ORDER_SHIPMENTS, WAREHOUSES]
     EntitySchedule.objects.filter(entity__in=gone).delete()
-    go(clock, timedelta(minutes=20))
-    assert episodes() == [(Problem.NOT_SCHEDULED, entity, True) for entity in gone]
+    advance(clock, timedelta(minutes=20))
+    assert all_incidents() == [(Problem.NOT_SCHEDULED, entity, True) for entity in gone]
     assert the_schedule().every_seconds == 300
     assert now() - the_schedule().as_of < timedelta(minutes=6)
     assert the_schedule(WAREHOUSES).as_of is not None
     assert the_schedule(Entity.ORDER_SHIPMENTS).next_due_at is None
 
 
-def test_a_type_of_data_that_packr_learned_to_read(clock, house):
-    """L14, L17: a connection of before gets its schedule and its data; nobody lost anything, so nothing is told."""
+def test_new_entity_of_a_connector_gets_a_schedule_without_an_incident(clock, synced):
+    """An existing connection gets the schedule and the data. No sync was lost."""
     SyncRun.objects.filter(entity=WAREHOUSES).delete()
     EntitySchedule.objects.filter(entity=WAREHOUSES).delete()
-    go(clock, timedelta(minutes=20))
-    assert episodes() == []
+    advance(clock, timedelta(minutes=20))
+    assert all_incidents() == []
     assert the_schedule(WAREHOUSES).as_of is not None
 
 
 @pytest.mark.parametrize("entity", [ORDERS, Entity.PRODUCTS, WAREHOUSES])
 @pytest.mark.parametrize("due", [None, timedelta(days=400)])
-def test_a_schedule_without_a_moment_to_come(clock, house, entity, due):
-    """Planned anew within its cadence, told once."""
+def test_schedule_without_valid_due_time_is_repaired_and_reported(clock, synced, entity, due):
+    """Its next run is due within its cadence."""
     EntitySchedule.objects.filter(entity=entity).update(next_due_at=now() + due if due else None)
     SyncRun.objects.filter(entity=entity, state=State.QUEUED).delete()
-    go(clock, timedelta(minutes=2))
-    assert episodes() == [(Problem.NOT_SCHEDULED, entity, True)]
+    advance(clock, timedelta(minutes=2))
+    assert all_incidents() == [(Problem.NOT_SCHEDULED, entity, True)]
     schedule = the_schedule(entity)
     assert now() < schedule.next_due_at <= now() + schedule.cadence + timedelta(hours=1)
     if schedule.daily_at:
@@ -268,100 +268,100 @@ def test_a_schedule_without_a_moment_to_come(clock, house, entity, due):
 
 
 @pytest.mark.parametrize("reread", [None, timedelta(days=100)])
-def test_a_re_read_that_would_never_come(clock, house, reread):
-    """Without it removals would never be found."""
+def test_missing_full_refresh_time_is_repaired(clock, synced, reread):
+    """Without full refreshes, removals would never be found."""
     EntitySchedule.objects.filter(entity=INVENTORY).update(next_reread_at=now() + reread if reread else None)
     before = the_schedule(INVENTORY).next_due_at
-    assert found() == [(Problem.NOT_SCHEDULED, "Kept", INVENTORY)]
-    assert found() == []
+    assert open_problems() == [(Problem.NOT_SCHEDULED, "Kept", INVENTORY)]
+    assert open_problems() == []
     after = the_schedule(INVENTORY)
     assert now() < after.next_reread_at <= now() + timedelta(days=1)
     assert 1 <= after.next_reread_at.hour < 5
     assert after.next_due_at == before
 
 
-def test_an_overdue_schedule(clock, house):
-    """The tick runs and plans the others, this one it does not: expected and actual differ."""
+def test_overdue_schedule_is_reported(clock, synced):
+    """The tick queues the other schedules but not this one."""
     EntitySchedule.objects.filter(entity=ORDERS).update(next_due_at=now() - timedelta(minutes=6))
     SyncRun.objects.filter(entity=ORDERS, state=State.QUEUED).delete()
     clock.shift(timedelta(minutes=6))
-    show_life()
+    record_heartbeats()
     EntitySchedule.objects.exclude(entity=ORDERS).exclude(next_due_at=None).update(next_due_at=now())
-    assert found() == [(Problem.NOT_SCHEDULED, "Kept", ORDERS)]
+    assert open_problems() == [(Problem.NOT_SCHEDULED, "Kept", ORDERS)]
     tick()
-    assert found() == []
+    assert open_problems() == []
 
 
-def test_refused_credentials(clock, wms, house):
-    """One incident, however many entities wait for it, and in the WMS's words; over with new credentials."""
+def test_rejected_login_opens_one_incident(clock, wms, synced):
+    """One incident for all entities, with the WMS's message. It closes after reconnecting."""
     wms.faults.append(REFUSED)
-    go(clock, timedelta(minutes=2))
-    go(clock, timedelta(hours=8), step=LONG)
-    assert episodes() == [(Problem.CREDENTIALS, "", False)]
+    advance(clock, timedelta(minutes=2))
+    advance(clock, timedelta(hours=8), step=LONG)
+    assert all_incidents() == [(Problem.CREDENTIALS, "", False)]
     assert "The key was revoked." in Incident.objects.get().message
     refresh(Connection.objects.get())
-    show_life()
-    assert found() == found() == []  # what waited for it has some minutes now
-    go(clock, timedelta(minutes=15))
-    assert episodes() == [(Problem.CREDENTIALS, "", True)]
+    record_heartbeats()
+    assert open_problems() == open_problems() == []  # the delayed entities have some minutes to recover
+    advance(clock, timedelta(minutes=15))
+    assert all_incidents() == [(Problem.CREDENTIALS, "", True)]
 
 
-def test_removals_that_wait_for_a_decision(clock, wms, house):
-    """DESIGN 7: told while the newest full run holds them back."""
+def test_pending_removals_open_an_incident(clock, wms, synced):
+    """The incident is open while the newest full run has pending removals."""
     wms.put(ORDERS, *(order(f"o{n}", now()) for n in range(40)))
-    sync(house, mode=Mode.FULL)
+    sync(synced, mode=Mode.FULL)
     clock.shift(30)
     wms.drop(ORDERS, *(f"o{n}" for n in range(1, 31)))
-    assert sync(house, mode=Mode.FULL).state == State.NEEDS_REVIEW
-    assert found() == [(Problem.REVIEW, "Kept", ORDERS)]
+    assert sync(synced, mode=Mode.FULL).state == State.NEEDS_REVIEW
+    assert open_problems() == [(Problem.REVIEW, "Kept", ORDERS)]
     clock.shift(20)
     wms.put(ORDERS, *(order(f"o{n}", now()) for n in range(30)))
-    assert sync(house, mode=Mode.FULL).state == State.SUCCEEDED
-    assert found() == []
+    assert sync(synced, mode=Mode.FULL).state == State.SUCCEEDED
+    assert open_problems() == []
 
 
 # --- Age -------------------------------------------------------------------------------------------------------------
 
 
-def test_an_unreachable_wms_makes_each_entity_stale_in_its_time(clock, wms, house):
-    """Twice the cadence and the grace; the sentence names the reason; over with the next sync."""
+def test_unreachable_wms_makes_each_entity_stale_by_its_cadence(clock, wms, synced):
+    """At twice the cadence plus grace. The message names the reason, and the next sync closes the incident."""
     down = ConnectorError(Kind.UNREACHABLE, "The WMS does not answer.")
     wms.faults += [down] * 10_000
-    go(clock, timedelta(minutes=10))
-    assert episodes() == []
-    go(clock, timedelta(minutes=12))
-    assert sorted(episodes()) == [(Problem.STALE, INVENTORY, False), (Problem.STALE, ORDERS, False)]
+    advance(clock, timedelta(minutes=10))
+    assert all_incidents() == []
+    advance(clock, timedelta(minutes=12))
+    assert sorted(all_incidents()) == [(Problem.STALE, INVENTORY, False), (Problem.STALE, ORDERS, False)]
     wms.faults.clear()
-    go(clock, timedelta(minutes=12))
-    assert {over for *_, over in episodes()} == {True}
-    assert len(episodes()) == 2
+    advance(clock, timedelta(minutes=12))
+    assert {over for *_, over in all_incidents()} == {True}
+    assert len(all_incidents()) == 2
 
 
-def test_a_stale_entity_stays_one_episode_when_the_workers_stop_as_well(clock, wms, house):
-    """What is wrong stays open until it is healed, whatever else comes."""
+def test_stale_incident_stays_open_when_the_workers_stop_too(clock, wms, synced):
+    """An incident stays open until its problem is gone, whatever else happens."""
     forbidden = ConnectorError(Kind.FORBIDDEN, "The account may not read orders. Ask the WMS for that right.")
     wms.faults += [lambda call: fail(forbidden) if call.entity == ORDERS else None] * 10_000
-    go(clock, timedelta(minutes=20))
-    assert episodes() == [(Problem.STALE, ORDERS, False)]
+    advance(clock, timedelta(minutes=20))
+    assert all_incidents() == [(Problem.STALE, ORDERS, False)]
     assert "The account may not read orders." in Incident.objects.get().message
-    go(clock, timedelta(minutes=20), cluster=False, workers=False)
-    go(clock, timedelta(minutes=20))
-    assert episodes() == [(Problem.STALE, ORDERS, False), (Problem.NO_WORKER, "", True)]
+    advance(clock, timedelta(minutes=20), cluster=False, workers=False)
+    advance(clock, timedelta(minutes=20))
+    assert all_incidents() == [(Problem.STALE, ORDERS, False), (Problem.NO_WORKER, "", True)]
 
 
 def fail(error):
     raise error
 
 
-def test_nothing_is_older_than_48_hours_without_an_incident(clock, house):
-    """I14, D12: whatever else was told, and though nobody looked."""
+def test_data_older_than_48_hours_always_has_an_incident(clock, synced):
+    """Even if other incidents are open and nobody looked."""
     Connection.objects.update(status=Status.NEEDS_ATTENTION)
     base = now()
-    EntitySchedule.objects.filter(connection=house).update(as_of=base)
+    EntitySchedule.objects.filter(connection=synced).update(as_of=base)
     for hours, stale in ((47, 0), (49, len(ENTITIES))):
         clock.move_to(base + timedelta(hours=hours))
-        show_life()
-        assert len([one for one in found() if one[0] == Problem.STALE]) == stale
+        record_heartbeats()
+        assert len([one for one in open_problems() if one[0] == Problem.STALE]) == stale
 
 
 @pytest.mark.parametrize(
@@ -373,100 +373,100 @@ def test_nothing_is_older_than_48_hours_without_an_incident(clock, house):
         (timedelta(days=7), timedelta(days=8, hours=9, minutes=36)),
     ],
 )
-def test_the_limit_of_each_cadence(cadence, expected):
-    """Golden: twice and some; two days at most, unless support itself has set a longer cadence."""
+def test_max_age_of_each_cadence(cadence, expected):
+    """Twice the cadence plus grace, at most two days unless the cadence itself is longer."""
     assert max_age_for(cadence) == expected
 
 
-def test_a_copy_that_is_not_refreshed_is_told_as_such(clock, wms, house):
-    """The syncs succeed, the data is old all the same."""
+def test_old_copy_of_the_wms_is_reported_as_the_reason(clock, wms, synced):
+    """The syncs succeed, but the data they get is old."""
     wms.crawls = dict.fromkeys(ENTITIES, now())
-    go(clock, timedelta(minutes=30))
+    advance(clock, timedelta(minutes=30))
     stale = Incident.objects.filter(problem=Problem.STALE, entity=ORDERS)
     assert "Its syncs succeed" in stale.get().message
 
 
-def test_a_clock_ten_minutes_behind_is_no_age(clock, wms, house):
-    """RELIABILITY 3.4."""
+def test_wms_clock_ten_minutes_behind_is_not_stale(clock, wms, synced):
+    """The age of data counts from the WMS's clock, which may be behind."""
     wms.skew = -timedelta(minutes=10)
-    go(clock, timedelta(minutes=30))
-    assert episodes() == []
+    advance(clock, timedelta(minutes=30))
+    assert all_incidents() == []
 
 
 @pytest.mark.parametrize("what", ["paused", "off with a reason", "disconnected"])
-def test_what_was_stopped_on_purpose_is_left_alone(clock, house, what):
+def test_deliberate_stop_opens_no_incident(clock, synced, what):
     if what == "paused":
         EntitySchedule.objects.update(paused_until=now() + timedelta(days=10))
     elif what == "disconnected":
-        disconnect(house)
+        disconnect(synced)
     else:
         EntitySchedule.objects.update(enabled=False, off_reason="The season is over.")
     for _ in range(4):
         clock.shift(timedelta(days=1))
-        show_life()
-        assert found() == []
+        record_heartbeats()
+        assert open_problems() == []
 
 
-def test_work_that_is_resumed_after_a_day_is_not_told_per_entity(clock, house):
-    """The machine was off, the watchdog too: on return everything has some minutes to settle."""
+def test_resuming_after_a_day_opens_no_incident_per_entity(clock, synced):
+    """After an outage of the whole machine, everything has some minutes to recover."""
     clock.shift(timedelta(days=1))
     heartbeats.record_process(heartbeats.CLUSTER)
-    assert found() == []
-    go(clock, timedelta(minutes=20))
-    assert episodes() == []
+    assert open_problems() == []
+    advance(clock, timedelta(minutes=20))
+    assert all_incidents() == []
 
 
-# --- Mending ---------------------------------------------------------------------------------------------------------
+# --- Repairs ---------------------------------------------------------------------------------------------------------
 
 
-def test_runs_of_a_disconnected_connection_are_ended(clock, house):
-    """Left behind by a process that died between the two."""
-    request_runs(house, [ORDERS, INVENTORY], trigger=Trigger.MANUAL)
+def test_active_runs_of_a_disconnected_connection_are_ended(clock, synced):
+    """A process died between disconnecting and ending the runs."""
+    request_runs(synced, [ORDERS, INVENTORY], trigger=Trigger.MANUAL)
     taken = claim()
     Connection.objects.update(status=Status.DISCONNECTED)
-    assert found() == []
+    assert open_problems() == []
     states = dict(SyncRun.objects.filter(completed_at=None).values_list("entity", "state"))
     assert states == {taken.run.entity: State.RUNNING}
     runner.work(taken)
     assert not SyncRun.objects.filter(completed_at=None).exists()
 
 
-def test_an_account_is_taken_back_from_a_silent_worker(clock, house):
-    """After two leases its token is worth nothing, and a lease without a run is cleared."""
-    request_runs(house, [ORDERS], trigger=Trigger.MANUAL)
+def test_lease_of_a_silent_worker_is_revoked(clock, synced):
+    """After two leases its token is invalid, and a lease without a run is cleared."""
+    request_runs(synced, [ORDERS], trigger=Trigger.MANUAL)
     taken = claim()
     clock.shift(119)
-    found()
+    open_problems()
     with transaction.atomic():
-        fence(taken)  # renewed: it was only slow
+        fence(taken)  # the worker was only slow, and renews its lease
     clock.shift(121)
-    found()
+    open_problems()
     with pytest.raises(LeaseLost), transaction.atomic():
         fence(taken)
     assert Lane.objects.get().leased_until is not None  # shown as interrupted
     SyncRun.objects.filter(pk=taken.run.pk).update(state=State.CANCELLED, completed_at=now())
-    found()
+    open_problems()
     assert Lane.objects.get().leased_until is None
 
 
-# --- Side by side, and costs -----------------------------------------------------------------------------------------
+# --- Concurrency and cost --------------------------------------------------------------------------------------------
 
 
-def test_one_of_many_looks(clock, house, monkeypatch):
-    """Under the lease of ten seconds the others only read what is open."""
-    looks = []
-    monkeypatch.setattr(watchdog._Inspection, "run", lambda self: looks.append(self.now))
+def test_one_of_many_concurrent_checks_inspects(clock, synced, monkeypatch):
+    """Within ten seconds, the other checks only read the open incidents."""
+    checks = []
+    monkeypatch.setattr(watchdog._Inspection, "run", lambda self: checks.append(self.now))
     clock.shift(60)
     start = now()
     for _ in range(25):
         watchdog.check()
         watchdog.check()
         clock.shift(1)
-    assert looks == [start, start + timedelta(seconds=10), start + timedelta(seconds=20)]
+    assert checks == [start, start + timedelta(seconds=10), start + timedelta(seconds=20)]
 
 
-def test_two_that_look_at_once_open_one_incident(clock, house):
-    """The constraint decides, without an error, with and without a connection."""
+def test_concurrent_inspections_open_one_incident(clock, synced):
+    """The database constraint prevents duplicates without an error, with and without a connection."""
     EntitySchedule.objects.filter(entity=ORDERS).update(enabled=False)
     clock.shift(120)
     first, second = IncidentRegister(now(), STEP), IncidentRegister(now(), STEP)
@@ -474,13 +474,13 @@ def test_two_that_look_at_once_open_one_incident(clock, house):
     for register in (first, second):
         look.register, look.problems = register, []
         look.run()
-        EntitySchedule.objects.filter(entity=INVENTORY).update(enabled=False)  # only the second sees this one
+        EntitySchedule.objects.filter(entity=INVENTORY).update(enabled=False)  # for the second only
     off = [(Problem.NOT_SCHEDULED, entity, False) for entity in (INVENTORY, ORDERS)]
-    assert sorted(episodes()) == [(Problem.NO_WORKER, "", False), *off]
+    assert sorted(all_incidents()) == [(Problem.NO_WORKER, "", False), *off]
 
 
 def test_a_check_costs_the_same_for_3_and_for_30_connections(clock, wms, home):
-    """DESIGN 13; with an incident each as well as without."""
+    """Both with and without an incident for each connection."""
     ensure(now())
     costs = []
     for count in (3, 30):
@@ -489,7 +489,7 @@ def test_a_check_costs_the_same_for_3_and_for_30_connections(clock, wms, home):
         for enabled in (True, False, True):
             EntitySchedule.objects.filter(entity=ORDERS).update(enabled=enabled)
             clock.shift(15)
-            show_life()
+            record_heartbeats()
             with CaptureQueriesContext(
                 connection,
             ) as statements:
@@ -500,17 +500,17 @@ def test_a_check_costs_the_same_for_3_and_for_30_connections(clock, wms, home):
     assert max(costs[1:]) <= 26
 
 
-def test_each_message_says_what_why_and_what_to_do(clock, wms, house):
-    """UX 6: sentences for the people who read them, and none of the words we use among ourselves."""
+def test_each_message_says_what_happened_and_what_to_do(clock, wms, synced):
+    """Messages are full sentences without internal terms."""
     EntitySchedule.objects.filter(entity=INVENTORY).update(enabled=False)
     EntitySchedule.objects.filter(entity=WAREHOUSES).delete()
     Schedule.objects.all().delete()
-    found()
-    request_runs(house, [ORDERS], trigger=Trigger.MANUAL)
+    open_problems()
+    request_runs(synced, [ORDERS], trigger=Trigger.MANUAL)
     claim()
-    go(clock, timedelta(minutes=4), workers=False)
+    advance(clock, timedelta(minutes=4), workers=False)
     Connection.objects.update(status=Status.NEEDS_ATTENTION)
-    found()
+    open_problems()
     messages = list(Incident.objects.values_list("message", flat=True))
     assert len({one.problem for one in Incident.objects.all()}) == 4
     for message in messages:
@@ -520,8 +520,8 @@ def test_each_message_says_what_why_and_what_to_do(clock, wms, house):
         assert not words & {"lane", "slice", "digest", "tick", "watermark", "checkpoint", "lease"}
 
 
-def test_the_command_prints_what_is_open(clock, house, capsys):
-    """DESIGN, commands: one check, for cron; exit 0."""
+def test_command_prints_the_open_incidents(clock, synced, capsys):
+    """It checks once, for cron, and exits with 0."""
     EntitySchedule.objects.filter(entity=ORDERS).update(enabled=False)
     clock.shift(15)
     call_command("watchdog")
@@ -529,12 +529,12 @@ def test_the_command_prints_what_is_open(clock, house, capsys):
     assert line.startswith("2026-02-04T09:01:15Z A sync is not scheduled: northbay/Kept orders: Orders of Kept is ")
 
 
-# --- On the occasion of a web request --------------------------------------------------------------------------------
+# --- Checks after web requests ---------------------------------------------------------------------------------------
 
 
 @pytest.fixture
-def looks(monkeypatch, settings):
-    """The checks that requests began, on a clock of the test's own."""
+def checks(monkeypatch, settings):
+    """Record the checks that requests start, on a clock of the test."""
     settings.WEB_WATCHES_EVERY = timedelta(minutes=1)
     seconds = [100.0]
     made = []
@@ -544,30 +544,30 @@ def looks(monkeypatch, settings):
     return SimpleNamespace(seconds=seconds, made=made)
 
 
-def test_a_request_looks_once_a_minute(client, db, looks):
+def test_web_requests_check_once_a_minute(client, db, checks):
     for _ in range(130):
         client.get("/healthz")
-        looks.seconds[0] += 1
-    assert looks.made == [timedelta(minutes=1)] * 3
+        checks.seconds[0] += 1
+    assert checks.made == [timedelta(minutes=1)] * 3
 
 
-def test_a_request_does_not_fail_by_the_watchdog(client, db, looks, monkeypatch):
+def test_failing_check_does_not_fail_the_request(client, db, checks, monkeypatch):
     def broken(every):
-        looks.made.append(every)
+        checks.made.append(every)
         raise DatabaseError("gone")
 
     monkeypatch.setattr(watchdog, "check", broken)
     assert client.get("/healthz").status_code == 200
-    assert len(looks.made) == 1
+    assert len(checks.made) == 1
 
 
-def test_a_request_really_looks(client, clock, house, settings, monkeypatch):
-    """From the web to an incident, with no worker anywhere."""
+def test_web_request_alone_opens_the_incident(client, clock, synced, settings, monkeypatch):
+    """No worker is running."""
     settings.WEB_WATCHES_EVERY = timedelta(minutes=1)
     monkeypatch.setattr(web_trigger, "_last_check", None)
     clock.shift(120)
     client.get("/healthz")
-    assert episodes() == [(Problem.NO_WORKER, "", False)]
+    assert all_incidents() == [(Problem.NO_WORKER, "", False)]
     assert web_trigger.check_after_response in [receiver() for *_, receiver, _ in request_finished.receivers]
 
 
@@ -594,26 +594,26 @@ def test_thirty_days_without_a_fault_open_no_incident(clock, wms, home):
     while now() < start + timedelta(days=30):
         for moment in (next_moment() - timedelta(seconds=1), next_moment()):
             clock.move_to(max(moment, now()))
-            show_life()
+            record_heartbeats()
             if moment == now():
                 tick()
                 runs += drain()
             assert watchdog.check() == [], now()
             Beat.objects.filter(name="watchdog").delete()
-    assert episodes() == []
+    assert all_incidents() == []
     assert runs >= expected
     assert SyncRun.objects.filter(connection=made).exclude(state__in=[State.SUCCEEDED, State.QUEUED]).count() == 0
 
 
 def next_moment():
-    """When the next sync is due."""
+    """Return when the next sync is due."""
     due = EntitySchedule.objects.exclude(next_due_at=None).order_by("next_due_at").values_list("next_due_at", flat=True)
     queued = SyncRun.objects.filter(state=State.QUEUED).order_by("ready_at").values_list("ready_at", flat=True)
     return min([*due[:1], *queued[:1]])
 
 
-def test_actions_that_are_due_are_looked_after_by_a_wake_up(clock, connection, monkeypatch):
-    """M9: in the watchdog's rhythm, whatever became of the process that sent them."""
+def test_due_actions_get_a_wake_up(clock, connection, monkeypatch):
+    """The watchdog queues it even if the process that sent the action is gone."""
     sent = []
     monkeypatch.setattr(watchdog.wakeups, "settle", lambda: sent.append(now()))
     factories.action(connection, state="unknown", settle_at=now() + timedelta(seconds=30))

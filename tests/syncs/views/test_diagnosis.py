@@ -1,4 +1,4 @@
-"""Why is this stale? Seeded causes, alone and two at once: the top one is right, and its button leads to the cure."""
+"""Why is this stale? For each cause, alone and with another: the top cause is right, and its button leads on."""
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -26,7 +26,7 @@ Seed = Callable[["World"], None]
 
 
 class World:
-    """A workspace whose orders are an hour old and were read every five minutes before."""
+    """A workspace with orders that are an hour old at a cadence of five minutes."""
 
     def __init__(self, workspace: Workspace, connection: Connection, admin: Any) -> None:
         self.workspace, self.connection, self.admin = workspace, connection, admin
@@ -63,7 +63,7 @@ def unmapped(world: World) -> None:
 
 
 def other_account(world: World) -> None:
-    """The brand is linked to a customer that has no orders, while others have."""
+    """The brand is linked to a customer without orders, while other customers have some."""
     make.order(world.connection, warehouse_customer_id="c-1")
     world.brand = make.brand(world.workspace, "Acme", (world.connection, "c-2"))
     world.age(ORDERS, ago(minutes=2))
@@ -179,7 +179,7 @@ def not_due(world: World) -> None:
 
 
 def nothing_known(world: World) -> None:
-    """Old, and nobody knows why."""
+    """The data is old for no recorded reason."""
 
 
 INTEGRATIONS = "/settings/integrations/"
@@ -240,10 +240,9 @@ def leads(client: Client, found: CallToAction) -> bool:
 
 
 @pytest.mark.parametrize(("seed", "cause", "words", "label"), ALONE, ids=[one[0].__name__ for one in ALONE])
-def test_the_top_cause_is_right_and_its_button_leads_to_the_cure(
+def test_top_cause_is_right_and_its_button_leads_to_the_remedy(
     admin: Client, world: World, seed: Seed, cause: StaleCause, words: str, label: str
 ) -> None:
-    """M3, P57."""
     seed(world)
     place = world.place()
     top = diagnose(place, ORDERS, thorough=True).top
@@ -259,10 +258,10 @@ def test_the_top_cause_is_right_and_its_button_leads_to_the_cure(
 
 
 @pytest.mark.parametrize(("seed", "cause", "words", "label"), ALONE, ids=[one[0].__name__ for one in ALONE])
-def test_a_member_reads_the_same_cause_and_is_led_where_they_may_go(
+def test_member_gets_the_same_cause_and_an_allowed_action(
     member: Client, world: World, seed: Seed, cause: StaleCause, words: str, label: str
 ) -> None:
-    """D1, D2: instead of a trigger they ask an admin."""
+    """Instead of starting a sync, they ask an admin."""
     seed(world)
     place = world.place(admin=False)
     top = diagnose(place, ORDERS, thorough=True).top
@@ -280,16 +279,13 @@ def test_a_member_reads_the_same_cause_and_is_led_where_they_may_go(
 @pytest.mark.parametrize(
     ("one", "other", "cause"), TOGETHER, ids=[f"{one.__name__}-{other.__name__}" for one, other, _ in TOGETHER]
 )
-def test_of_two_causes_at_once_the_one_to_begin_with_comes_first(
-    world: World, one: Seed, other: Seed, cause: StaleCause
-) -> None:
-    """M3: and the other is told as well, where it still says something."""
+def test_most_important_of_two_causes_comes_first(world: World, one: Seed, other: Seed, cause: StaleCause) -> None:
     one(world)
     other(world)
     assert diagnose(world.place(), ORDERS).top.cause == cause
 
 
-def test_of_several_connections_the_one_whose_data_is_worst_comes_first(world: World) -> None:
+def test_connection_with_the_worst_data_comes_first(world: World) -> None:
     other = make.connection(world.workspace, "Other")
     make.synced(other, at=ago(minutes=2))
     Connection.objects.filter(pk=other.pk).update(status=Status.UNREACHABLE)
@@ -305,7 +301,7 @@ def test_of_several_connections_the_one_whose_data_is_worst_comes_first(world: W
     assert diagnose(world.place(), ORDERS, other.pk).top.cause == StaleCause.UNREACHABLE
 
 
-def test_asking_costs_the_same_however_much_there_is(world: World) -> None:
+def test_query_count_is_independent_of_the_number_of_connections(world: World) -> None:
     def cost() -> int:
         with CaptureQueriesContext(database) as asked:
             overview(world.place())
@@ -321,7 +317,7 @@ def test_asking_costs_the_same_however_much_there_is(world: World) -> None:
 
 @pytest.mark.parametrize("entity", Entity)
 def test_every_entity_has_a_page(admin: Client, member: Client, world: World, entity: Entity) -> None:
-    """L4, L15: also what the WMS does not offer; of bills for those who may see them."""
+    """Also entities that the WMS does not offer, and bills for people who may see them."""
     assert member.get(f"/settings/integrations/why/{entity}/").status_code == (404 if entity == Entity.BILLS else 200)
     page = admin.get(f"/settings/integrations/why/{entity}/").content.decode()
     assert "Why is this stale?" in page
@@ -329,7 +325,7 @@ def test_every_entity_has_a_page(admin: Client, member: Client, world: World, en
         assert "Trackstar does not offer" in page
 
 
-def test_there_is_no_page_of_what_does_not_exist(member: Client, world: World) -> None:
+def test_unknown_entity_has_no_page(member: Client, world: World) -> None:
     assert member.get("/settings/integrations/why/unicorns/").status_code == 404
 
 
@@ -337,8 +333,8 @@ def flat(client: Client, address: str) -> str:
     return " ".join(client.get(address).content.decode().split())
 
 
-def test_the_steps_are_looked_at(admin: Client, member: Client, world: World) -> None:
-    """P53, P54, P55, P56, L19, L20, L21: each step of the help page with what Packr found."""
+def test_each_checklist_step_shows_what_packr_found(admin: Client, member: Client, world: World) -> None:
+    """The steps are those of the help page."""
     page = flat(admin, "/settings/integrations/why/orders/")
     for words in (
         "Data looks out of date",
@@ -361,8 +357,8 @@ def test_the_steps_are_looked_at(admin: Client, member: Client, world: World) ->
     assert "Your WMS isn’t connected." in flat(member, "/settings/integrations/why/orders/")
 
 
-def test_a_sync_is_asked_for_where_it_can_run(admin: Client, member: Client, world: World) -> None:
-    """P55, D2: not of a connection whose login was refused."""
+def test_sync_step_offers_a_connection_that_can_sync(admin: Client, member: Client, world: World) -> None:
+    """Not one whose login was rejected."""
     make.connection(world.workspace, "A refused one", status=Status.NEEDS_ATTENTION)
     address = f"/settings/integrations/{world.connection.pk}"
     step = flat(member, "/settings/integrations/why/orders/").split('id="steps"')[1]
@@ -371,8 +367,7 @@ def test_a_sync_is_asked_for_where_it_can_run(admin: Client, member: Client, wor
     assert f'href="{address}/sync/?entity=orders"' in step
 
 
-def test_the_steps_say_what_a_brand_is_linked_to(member: Client, world: World) -> None:
-    """P54, P58"""
+def test_mapping_step_names_the_linked_connections(member: Client, world: World) -> None:
     unmapped(world)
     assert "No warehouse account is linked to Acme." in flat(member, "/settings/integrations/why/orders/?brand=acme")
     make.brand(world.workspace, "Borealis", (world.connection, ""))
@@ -401,8 +396,8 @@ def banner(client: Client, address: str = "/orders/") -> str:
     ],
     ids=lambda one: getattr(one, "__name__", ""),
 )
-def test_a_banner_only_when_there_is_something_to_know(member: Client, world: World, seed: Seed, told: bool) -> None:
-    """P51, L20: late, stale, a connection in trouble, no worker; with the cause and the way to the whole answer."""
+def test_banner_shows_only_for_problems(member: Client, world: World, seed: Seed, told: bool) -> None:
+    """Late or stale data, a connection with a problem, or no worker; with the cause and a link to the diagnosis."""
     make.order(world.connection)
     seed(world)
     shown = banner(member)
@@ -410,7 +405,7 @@ def test_a_banner_only_when_there_is_something_to_know(member: Client, world: Wo
     assert ("Why is this stale?" in shown) == told
 
 
-def test_no_worker_is_told_while_the_data_is_still_fresh(member: Client, world: World) -> None:
+def test_missing_worker_shows_even_while_data_is_fresh(member: Client, world: World) -> None:
     not_due(world)
     assert "has not run any syncs" not in banner(member)
     no_worker(world)
@@ -420,7 +415,7 @@ def test_no_worker_is_told_while_the_data_is_still_fresh(member: Client, world: 
     assert "has not run any syncs" not in banner(member)
 
 
-def test_a_records_page_tells_it_too_and_only_of_its_own_connection(member: Client, world: World) -> None:
+def test_record_page_shows_the_banner_of_its_own_connection_only(member: Client, world: World) -> None:
     other = make.connection(world.workspace, "Other")
     make.synced(other, at=ago(minutes=2))
     mine, theirs = make.order(world.connection), make.order(other)
@@ -430,7 +425,7 @@ def test_a_records_page_tells_it_too_and_only_of_its_own_connection(member: Clie
     assert Order.objects.count() == 2
 
 
-def test_what_a_wms_says_is_escaped(member: Client, world: World) -> None:
+def test_wms_message_is_escaped(member: Client, world: World) -> None:
     make.order(world.connection)
     world.fails("contract", "<script>alert(1)</script>")
     for address in ("/orders/", "/settings/integrations/why/orders/"):

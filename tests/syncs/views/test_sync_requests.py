@@ -1,4 +1,4 @@
-"""Ask an admin: who asks, who sees it, who decides, and what comes of it."""
+"""Ask an admin: who may ask, who sees the request, who decides, and the outcome."""
 
 from datetime import timedelta
 from threading import Barrier, Thread
@@ -38,8 +38,8 @@ def flat(response: Any) -> str:
     return " ".join(response.content.decode().split())
 
 
-def test_a_member_asks_where_an_admin_has_a_button(admin: Client, member: Client, stale: Any) -> None:
-    """D2: on the banner and in the diagnosis; what was asked stands there afterwards."""
+def test_member_asks_where_an_admin_has_a_button(admin: Client, member: Client, stale: Any) -> None:
+    """On the banner and in the diagnosis, which then show the request."""
     for address in ("/orders/", "/settings/integrations/why/orders/"):
         assert "Ask an admin" in flat(member.get(address))
         assert "Ask an admin" not in flat(admin.get(address))
@@ -54,10 +54,10 @@ def test_a_member_asks_where_an_admin_has_a_button(admin: Client, member: Client
     assert SyncRun.objects.filter(trigger=Trigger.MANUAL).count() == 0, "nothing starts until an admin says so"
 
 
-def test_an_admin_sees_it_everywhere_and_starts_the_sync_with_one_click(
+def test_admin_sees_the_request_on_every_page_and_approves_with_one_click(
     admin: Client, member: Client, admin_user: Any, stale: Any
 ) -> None:
-    """D2: in the widget of every page; the run says who started it."""
+    """The widget of every page shows it, and the run names the admin."""
     asking(stale, member, note="The pickers wait.")
     asked = SyncRequest.objects.get()
     widget = flat(admin.get("/products/")).split('id="widget-panel"')[1].split("<main")[0]
@@ -80,8 +80,7 @@ def test_an_admin_sees_it_everywhere_and_starts_the_sync_with_one_click(
     assert "Dana started the sync of orders you asked for" in page
 
 
-def test_approving_joins_the_sync_that_is_running(admin: Client, member: Client, stale: Any) -> None:
-    """P52, D8"""
+def test_approval_attaches_to_a_running_sync(admin: Client, member: Client, stale: Any) -> None:
     asking(stale, member)
     run = make.run(stale, state=State.RUNNING)
     admin.post(f"{INTEGRATIONS}asked/{SyncRequest.objects.get().pk}/approve/")
@@ -89,7 +88,7 @@ def test_approving_joins_the_sync_that_is_running(admin: Client, member: Client,
     assert SyncRun.objects.filter(state=State.RUNNING).count() == 1
 
 
-def test_declining_tells_the_person_who_asked(admin: Client, member: Client, stale: Any) -> None:
+def test_decline_is_shown_to_the_person_who_asked(admin: Client, member: Client, stale: Any) -> None:
     asking(stale, member)
     asked = SyncRequest.objects.get()
     response = admin.post(f"{INTEGRATIONS}asked/{asked.pk}/decline/", {"next": "/orders/"})
@@ -104,9 +103,7 @@ def test_declining_tells_the_person_who_asked(admin: Client, member: Client, sta
     assert SyncRun.objects.filter(trigger=Trigger.MANUAL).count() == 0
 
 
-def test_there_is_one_open_request_for_each_kind_of_data(
-    admin: Client, member: Client, workspace: Any, stale: Any
-) -> None:
+def test_each_entity_has_one_open_request(admin: Client, member: Client, workspace: Any, stale: Any) -> None:
     asking(stale, member)
     other = Client()
     other.force_login(make.person("ann", in_=workspace))
@@ -120,7 +117,7 @@ def test_there_is_one_open_request_for_each_kind_of_data(
     assert SyncRequest.objects.filter(entity="orders", decision="").count() == 1
 
 
-def test_what_cannot_be_synced_cannot_be_asked_for(member: Client, stale: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_request_for_unsyncable_data_is_refused(member: Client, stale: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     offered = {entity: one for entity, one in Trackstar.resources.items() if entity != Entity.SUPPLIERS}
     monkeypatch.setattr(Trackstar, "resources", offered)
     for entity, words in (
@@ -137,10 +134,9 @@ def test_what_cannot_be_synced_cannot_be_asked_for(member: Client, stale: Any, m
     assert SyncRequest.objects.count() == 0
 
 
-def test_bills_are_asked_for_by_their_viewers_alone(
+def test_only_people_who_may_view_bills_request_them(
     admin: Client, member: Client, stale: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """L15"""
     products = Trackstar.resources[Entity.PRODUCTS]
     monkeypatch.setattr(Trackstar, "resources", {**Trackstar.resources, Entity.BILLS: products})
     assert 'value="bills"' not in flat(member.get(INTEGRATIONS))
@@ -151,7 +147,7 @@ def test_bills_are_asked_for_by_their_viewers_alone(
     assert SyncRequest.objects.get().entity == "bills"
 
 
-def test_an_approval_that_can_no_longer_be_met_says_so(admin: Client, member: Client, stale: Any) -> None:
+def test_approval_of_an_impossible_request_is_refused(admin: Client, member: Client, stale: Any) -> None:
     asking(stale, member)
     type(stale).objects.update(status=Status.DISCONNECTED)
     asked = SyncRequest.objects.get()
@@ -165,7 +161,7 @@ def test_an_approval_that_can_no_longer_be_met_says_so(admin: Client, member: Cl
 def test_only_admins_of_the_workspace_decide(
     client: Client, member: Client, elsewhere: Client, support: Client, stale: Any, doing: str
 ) -> None:
-    """P39: 403 for members, 404 for other workspaces, the sign-in page for strangers."""
+    """403 for members, 404 for other workspaces, the sign-in page for anonymous users."""
     asking(stale, member)
     address = f"{INTEGRATIONS}asked/{SyncRequest.objects.get().pk}/{doing}/"
     assert member.post(address).status_code == 403
@@ -175,24 +171,24 @@ def test_only_admins_of_the_workspace_decide(
     assert SyncRequest.objects.get().decision == ""
 
 
-def test_only_people_of_the_workspace_ask(client: Client, elsewhere: Client, stale: Any) -> None:
+def test_only_members_of_the_workspace_ask(client: Client, elsewhere: Client, stale: Any) -> None:
     assert asking(stale, elsewhere).status_code == 404
     assert asking(stale, client).headers["Location"].startswith("/accounts/login/")
     assert SyncRequest.objects.count() == 0
 
 
-def test_the_way_back_leads_nowhere_else(member: Client, stale: Any) -> None:
+def test_redirect_stays_on_this_site(member: Client, stale: Any) -> None:
     for there in ("https://elsewhere.example/", "//elsewhere.example/", "javascript:alert(1)", ""):
         assert asking(stale, member, next=there).headers["Location"] == INTEGRATIONS
 
 
-def test_what_people_write_is_bounded_and_escaped(admin: Client, member: Client, stale: Any) -> None:
+def test_note_is_bounded_and_escaped(admin: Client, member: Client, stale: Any) -> None:
     asking(stale, member, note="<b>now</b>\0" + "x" * 600)
     assert len(SyncRequest.objects.get().note) == 500
     assert "\0" not in SyncRequest.objects.get().note
 
 
-def test_requests_cost_the_same_however_many_there_are(admin: Client, workspace: Any, stale: Any) -> None:
+def test_query_count_is_independent_of_the_number_of_requests(admin: Client, workspace: Any, stale: Any) -> None:
     def cost() -> int:
         with CaptureQueriesContext(database) as asked:
             admin.get("/products/")
@@ -207,7 +203,7 @@ def test_requests_cost_the_same_however_many_there_are(admin: Client, workspace:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_of_two_admins_who_approve_at_once_one_starts_it(workspace: Any, admin_user: Any, member_user: Any) -> None:
+def test_concurrent_approvals_start_one_sync(workspace: Any, admin_user: Any, member_user: Any) -> None:
     connection = make.connection(workspace)
     asked, _ = request_sync(connection, ORDERS, person=member_user)
     barrier, refused = Barrier(2), []
