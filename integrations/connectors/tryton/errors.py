@@ -44,15 +44,15 @@ def change_error(error: Any, secrets: Sequence[str] = ()) -> Exception:
     if name == "LoginException":
         return read_error(error, secrets)
     if name == "ConcurrencyException":
-        return ActionRejected(
-            "Somebody changed it in Tryton at the same moment. Look at it again, then send it once more."
-        )
+        return ActionRejected("Someone changed this in Tryton at the same time. Check it, then send the change again.")
     texts = words if isinstance(words, list) else [words] if isinstance(words, str) else []
     if name == "UserWarning":
         texts = texts[1:]  # the first is the warning's name
-    text = " ".join(str(text) for text in texts[:2] if text) or f"Tryton failed with an error of its own: {name}"
+    text = " ".join(str(text) for text in texts[:2] if text) or f"Tryton reported an internal error: {name}"
     line = safe_line(text, secrets)
-    return ActionRejected(f"Tryton asks for a confirmation there: {line}" if name == "UserWarning" else line)
+    return ActionRejected(
+        f"Tryton asks for a confirmation in its own client: {line}" if name == "UserWarning" else line
+    )
 
 
 def unknown_database(answer: Answer) -> ConnectorError:

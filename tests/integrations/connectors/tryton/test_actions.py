@@ -113,7 +113,7 @@ def test_warning_is_a_refusal_without_its_name(peer: Peer) -> None:
     peer.answers["model.sale.sale.confirm"] = error("UserWarning", ["credit_5", "The credit limit is exceeded.", ""])
     with pytest.raises(ActionRejected) as rejected:
         create(peer)
-    assert rejected.value.message == "Tryton asks for a confirmation there: The credit limit is exceeded."
+    assert rejected.value.message == "Tryton asks for a confirmation in its own client: The credit limit is exceeded."
 
 
 def test_internal_error_is_a_refusal_without_secrets(peer: Peer) -> None:
@@ -180,3 +180,100 @@ def test_order_with_only_cancelled_shipments_is_cancelled() -> None:
     """The sale itself stays `processing`."""
     assert orders.order_status("processing", "none", ["cancelled"]) == "cancelled"
     assert orders.order_status("processing", "exception", ["cancelled"]) == "exception"
+
+
+# Confirmed orders: their shipments are held, released and cancelled.
+
+
+def confirmed(peer: Peer, *states: str) -> None:
+    """Let the peer have the confirmed sale 62 with shipments 1, 2, … in these states."""
+    sale(peer, [{"id": 62, "state": "processing", "shipment_state": "exception"}])
+    peer.answers["model.stock.shipment.out.search_read"] = [
+        {"id": number, "state": state} for number, state in enumerate(states, start=1)
+    ]
+    peer.answers |= {f"model.stock.shipment.out.{button}": None for button in ("wait", "draft", "cancel")}
+
+
+def press(peer: Peer, kind: ActionKind) -> list[tuple[str, Any]]:
+    """Send the action for sale 62. Return the pressed buttons of shipments with the ids."""
+    Tryton.actions[kind].send(peer.client(), request(kind, "62"))
+    prefix = "model.stock.shipment.out."
+    pressed = [(method.removeprefix(prefix), params[0]) for method, params in peer.asked if method.startswith(prefix)]
+    return [(button, ids) for button, ids in pressed if button != "search_read"]
+
+
+def test_hold_returns_the_open_shipments_to_draft(peer: Peer) -> None:
+    confirmed(peer, "waiting", "assigned", "draft", "done")
+    assert press(peer, ActionKind.HOLD_ORDER) == [("wait", [2]), ("draft", [1, 2])]
+
+
+@pytest.mark.parametrize(
+    ("states", "words"), [(["waiting", "picked"], "already being picked"), (["done"], "no open shipments")]
+)
+def test_hold_is_refused_once_goods_are_picked_or_gone(peer: Peer, states: list[str], words: str) -> None:
+    confirmed(peer, *states)
+    with pytest.raises(ActionRejected, match=words):
+        press(peer, ActionKind.HOLD_ORDER)
+    assert sent(peer, "stock.shipment.out.draft") == []
+
+
+def test_release_lets_draft_shipments_wait(peer: Peer) -> None:
+    confirmed(peer, "draft", "waiting", "done")
+    assert press(peer, ActionKind.RELEASE_ORDER) == [("wait", [1])]
+
+
+def test_cancellation_of_a_confirmed_order_cancels_its_shipments_without_replacement(peer: Peer) -> None:
+    confirmed(peer, "waiting", "draft", "cancelled")
+    wizard = "wizard.sale.handle.shipment.exception"
+    question = {"view": {"defaults": {"domain_moves": [7, 8]}}}
+    peer.answers |= {f"{wizard}.create": [5], f"{wizard}.execute": question, f"{wizard}.delete": None}
+    assert press(peer, ActionKind.CANCEL_ORDER) == [("cancel", [1, 2])]
+    _, (session, reply, step, _) = (params for method, params in peer.asked if method == f"{wizard}.execute")
+    assert (session, step) == (5, "handle")
+    assert reply == {"ask": {"domain_moves": [7, 8], "ignore_moves": [7, 8], "recreate_moves": []}}
+
+
+def test_cancellation_of_a_shipped_order_is_refused(peer: Peer) -> None:
+    confirmed(peer, "waiting", "done")
+    with pytest.raises(ActionRejected, match="has been shipped"):
+        press(peer, ActionKind.CANCEL_ORDER)
+    assert sent(peer, "stock.shipment.out.cancel") == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "states", "is_found"),
+    [
+        (ActionKind.HOLD_ORDER, ["draft", "done"], True),
+        (ActionKind.HOLD_ORDER, ["draft", "waiting"], False),
+        (ActionKind.HOLD_ORDER, ["done"], False),
+        (ActionKind.RELEASE_ORDER, ["waiting", "done"], True),
+        (ActionKind.RELEASE_ORDER, ["draft", "waiting"], False),
+    ],
+)
+def test_outcome_is_found_in_the_shipments(peer: Peer, kind: ActionKind, states: list[str], is_found: bool) -> None:
+    confirmed(peer, *states)
+    find = Tryton.actions[kind].find
+    assert find
+    assert (find(peer.client(), request(kind, "62")) is not None) == is_found
+
+
+# Stock.
+
+
+def test_refused_count_is_cancelled(peer: Peer) -> None:
+    peer.answers["model.stock.location.search_read"] = [{"id": 3, "storage_location": 4}]
+    peer.answers |= {"model.stock.inventory.create": [11], "model.stock.inventory.cancel": None}
+    peer.answers["model.stock.inventory.confirm"] = error("UserError", ["There is no lost and found.", "", None])
+    kind = ActionKind.ADJUST_INVENTORY
+    with pytest.raises(ActionRejected, match="no lost and found"):
+        Tryton.actions[kind].send(peer.client(), request(kind, "9", warehouse_id="3", quantity="40"))
+    ((created, _),) = sent(peer, "stock.inventory.create")
+    assert created == [{"location": 4, "company": 1, "lines": [["create", [{"product": 9, "quantity": 40.0}]]]}]
+    assert [params[0] for params in sent(peer, "stock.inventory.cancel")] == [[11]]
+
+
+def test_ids_of_other_systems_are_refused(peer: Peer) -> None:
+    for kind, target in ((ActionKind.CANCEL_ORDER, "abc"), (ActionKind.UPDATE_INBOUND_SHIPMENT, "stock.lot,4")):
+        with pytest.raises(ActionRejected, match="does not know this id"):
+            Tryton.actions[kind].send(peer.client(), request(kind, target, reference="x"))
+    assert [method for method in peer.methods() if method.startswith("model.s")] == []
