@@ -1,4 +1,4 @@
-"""What follows when a connection was made or ended, and when a workspace's clock changed."""
+"""Reactions to new and ended connections and to a changed time zone."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -19,7 +19,7 @@ from packr.workspaces.models import Workspace
 
 from .models import EntitySchedule, Mode, Trigger
 from .runs.enqueue import backfill, request_runs
-from .runs.lifecycle import end_runs_of
+from .runs.lifecycle import end_active_runs
 from .runs.planner import make_schedules, reschedule, runnable_entities
 from .status.freshness import fresh_for
 
@@ -28,7 +28,7 @@ from .status.freshness import fresh_for
 def make_schedules_and_first_runs(
     sender: type[Connection], connection: Connection, first_sync: bool, off: Mapping[Entity, OffReason], **kwargs: Any
 ) -> None:
-    """Give a new connection its schedules and, unless told otherwise, its first runs."""
+    """Create the schedules of a new connection and, if requested, its first runs."""
     make_schedules(connection, now())
     for entity, why in off.items():
         connection.schedules.filter(entity=entity).update(enabled=False, off_reason=why.reason, offered=why.offered)
@@ -41,31 +41,31 @@ def make_schedules_and_first_runs(
 def resume_syncs(
     sender: type[Connection], connection: Connection, person: Any, other_account: bool, **kwargs: Any
 ) -> None:
-    """Sync at once what stood still. The mirror of another account is read from the start: it proves nothing here."""
+    """Sync what was paused. After a change of the account everything is read again, since the mirror is of another."""
     if other_account:
         connection.schedules.update(watermark=None)
-        end_runs_of(connection, "Another account was connected. What was read so far is kept.")
+        end_active_runs(connection, "Another account was connected. The records read so far are kept.")
     mode = Mode.FULL if other_account else Mode.INCREMENTAL
     request_runs(connection, runnable_entities(connection, now()), mode=mode, trigger=Trigger.MANUAL, person=person)
 
 
 @receiver(connection_ended)
 def end_syncs(sender: type[Connection], connection: Connection, **kwargs: Any) -> None:
-    """End what is under way; schedules of a disconnected connection fall due no more."""
-    end_runs_of(connection, "The WMS was disconnected. What was read so far is kept.")
+    """End the active runs. Schedules of a disconnected connection no longer fall due."""
+    end_active_runs(connection, "The WMS was disconnected. The records read so far are kept.")
 
 
 @receiver(lookback_raised)
 def read_older_history(
     sender: type[Connection], connection: Connection, until: datetime, person: Any, **kwargs: Any
 ) -> None:
-    """Read the part of the history that was too old before, and only that."""
+    """Read only the part of the history that was too old before."""
     backfill(connection, until, person=person)
 
 
 @receiver(pre_save, sender=Workspace)
 def remember_timezone(sender: type[Workspace], instance: Any, raw: bool, update_fields: Any, **kwargs: Any) -> None:
-    """Keep whether this save changes the workspace's time zone: afterwards the old one is gone."""
+    """Remember whether this save changes the workspace's time zone."""
     instance.moves_clock = False
     if not raw and (update_fields is None or "timezone" in update_fields):
         stored = sender.objects.filter(pk=instance.pk).values_list("timezone", flat=True).first()
@@ -74,18 +74,18 @@ def remember_timezone(sender: type[Workspace], instance: Any, raw: bool, update_
 
 @receiver(post_save, sender=Workspace)
 def replan_daily_syncs(sender: type[Workspace], instance: Any, **kwargs: Any) -> None:
-    """Plan daily syncs by the new clock at once."""
+    """Plan the daily syncs in the new time zone."""
     if not instance.moves_clock:
         return
     daily = EntitySchedule.objects.filter(connection__workspace=instance, daily_at__isnull=False)
     with transaction.atomic():
-        # Locked before they are read: rescheduling stores the settings as they are on the object.
+        # Lock first: rescheduling stores the settings of the object.
         for schedule in daily.select_related("connection__workspace").select_for_update(of=("self",)):
             reschedule(schedule, now())
 
 
 @receiver(age_requested)
 def answer_age(sender: type[Connection], connection: Connection, entity: Entity, **kwargs: Any) -> Age | None:
-    """How old the mirror of an entity is, and how old it may be."""
+    """Return the age of an entity's mirror and its limit."""
     schedule = EntitySchedule.objects.filter(connection=connection, entity=entity).first()
     return Age(schedule.as_of, schedule.watermark, fresh_for(schedule.cadence)) if schedule else None

@@ -1,4 +1,4 @@
-"""What django-q2 calls: functions without arguments that may come late, twice or never."""
+"""The tasks of django-q2: functions without arguments that may run late, twice or never."""
 
 import time
 
@@ -12,11 +12,11 @@ from .monitoring import retention
 from .process import heartbeats
 from .runs.planner import queue_due
 
-WORK_SECONDS = 20.0  # seconds
+WORK_SECONDS = 20.0
 
 
 def tick() -> None:
-    """Insert the runs that fall due in the next minute and a half; once an hour remove what is past its time."""
+    """Insert the runs that fall due in the next 90 seconds. Prune old data once an hour."""
     moment = now()
     queue_due(moment)
     heartbeats.record(heartbeats.TICK)
@@ -24,10 +24,10 @@ def tick() -> None:
 
 
 def work() -> None:
-    """Work off what is ready for some twenty seconds, several accounts side by side, then end."""
+    """Run due syncs of several accounts in parallel for about 20 seconds."""
     WorkerPool(time.monotonic() + WORK_SECONDS, settings.LANES).work()
 
 
 def settle() -> None:
-    """Find out what became of the actions that are due to be looked after."""
+    """Reconcile the unknown actions that are due."""
     actions.settle(seconds=WORK_SECONDS)

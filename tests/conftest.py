@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import time_machine
 from django.conf import settings
+from django.contrib.auth.models import Group, Permission
 
 from integrations.connectors.registry import CONNECTORS
 from integrations.connectors.trackstar import Trackstar
@@ -20,11 +21,7 @@ from syncs.models import EntitySchedule
 
 from .kit.model_wms import ModelWms, connector_for
 
-
-@pytest.hookimpl(trylast=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Who needs the group that migrations made comes first: a test with transactions of its own empties every table."""
-    items.sort(key=lambda item: not item.nodeid.startswith(("tests/admin/", "tests/test_matrix.py")))
+SUPPORT_GROUP = "Support"
 
 
 @pytest.fixture(scope="session")
@@ -35,6 +32,24 @@ def django_db_modify_db_settings(
     if settings.DATABASES["default"]["ENGINE"].endswith("sqlite3"):
         name = str(tmp_path_factory.mktemp("database") / "test.sqlite3")
         settings.DATABASES["default"].setdefault("TEST", {})["NAME"] = name
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> list[tuple[str, str]]:
+    """Set up the database. Return the permissions (app, codename) that migrations give the Support group."""
+    with django_db_blocker.unblock():
+        given = Permission.objects.filter(group__name=SUPPORT_GROUP)
+        return list(given.values_list("content_type__app_label", "codename"))
+
+
+@pytest.fixture
+def support_group(db: None, django_db_setup: list[tuple[str, str]]) -> Group:
+    """The Support group as migrations make it. Any test with real transactions empties all tables, so restore it."""
+    group, is_new = Group.objects.get_or_create(name=SUPPORT_GROUP)
+    if is_new:
+        for app, codename in django_db_setup:
+            group.permissions.add(Permission.objects.get(content_type__app_label=app, codename=codename))
+    return group
 
 
 @pytest.fixture(autouse=True)

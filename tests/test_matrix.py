@@ -292,7 +292,7 @@ def _plain_settings(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def scene(db: None) -> SimpleNamespace:
+def scene(support_group: Group) -> SimpleNamespace:
     """A workspace with one of everything, each marked; another one with little; and people of every kind."""
     Beat.objects.create(name="worker here:1", at=now())
     here = make.workspace("wrenfield", name=MARK)
@@ -309,7 +309,7 @@ def scene(db: None) -> SimpleNamespace:
     there = make.workspace("fernhill")
     make.connection(there, "Fernhill depot")
     support = make.person("sam", is_staff=True)
-    support.groups.add(Group.objects.get(name="Support"))
+    support.groups.add(support_group)
     item = make.inventory(connection, f"{MARK}-SKU")
     people = {
         "support": support,

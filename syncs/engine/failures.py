@@ -15,7 +15,7 @@ from integrations.models import Connection, Status
 
 from ..models import EntitySchedule, Lane, State, SyncRun
 from ..runs.claims import Claim, fence
-from ..runs.lifecycle import end_runs_of, finish
+from ..runs.lifecycle import end_active_runs, finish
 
 RETRYABLE_KINDS = (Kind.RATE_LIMITED, Kind.UNREACHABLE)
 STATUS_AFTER = {Kind.CREDENTIALS: Status.NEEDS_ATTENTION, Kind.UNREACHABLE: Status.UNREACHABLE}
@@ -36,7 +36,7 @@ def handle(claimed: Claim, error: ConnectorError) -> None:
         if run.state == State.RUNNING:
             _wait_or_fail(run, error)
     if error.kind == Kind.CREDENTIALS:
-        end_runs_of(claimed.run.connection, error.message, state=State.FAILED, failure=error.kind)
+        end_active_runs(claimed.run.connection, error.message, state=State.FAILED, failure=error.kind)
 
 
 def end_cancelled(run: SyncRun) -> None:

@@ -16,8 +16,8 @@ from integrations.entities import Entity
 from integrations.models import Connection, Status
 
 from ..models import ACTIVE, EntitySchedule, Lane, Problem, Reread, State, SyncRun
-from ..runs.cadence import default_schedule, is_read_with, next_due, next_reread
-from ..runs.lifecycle import end_runs_of
+from ..runs.cadence import default_schedule, first_full_refresh, is_read_with, next_due
+from ..runs.lifecycle import end_active_runs
 from ..status.freshness import by_cadence, has_own_runs, is_live
 from .incidents import DetectedProblem
 
@@ -113,7 +113,7 @@ def _set_due_times(schedule: EntitySchedule, now: datetime) -> None:
         schedule.next_due_at = next_due(schedule, now) if schedule.daily_at else min(by_age, latest)
     distance = (DAY if schedule.reread == Reread.DAILY else MAX_REREAD_DISTANCE) + DUE_TOLERANCE
     if schedule.next_reread_at is None or schedule.next_reread_at > now + distance:
-        schedule.next_reread_at = next_reread(schedule.connection, schedule, now)
+        schedule.next_reread_at = first_full_refresh(schedule, now)
 
 
 def _detected(connection: Connection, entity: Entity, fact: str, repaired: str) -> DetectedProblem:
@@ -134,7 +134,7 @@ def _end_runs_of_disconnected() -> None:
     keys = set(active.exclude(cancelling).order_by().values_list("connection", flat=True))
     for connection in Connection.objects.filter(pk__in=keys) if keys else ():
         log.warning("Connection %s is disconnected but still had active syncs. Packr ended them.", connection.pk)
-        end_runs_of(connection, "The WMS was disconnected. What was read so far is kept.")
+        end_active_runs(connection, "The WMS was disconnected. The records read so far are kept.")
 
 
 def _revoke_lapsed_leases(now: datetime) -> None:

@@ -1,1 +1,1 @@
-"""What the processes of a cluster tell each other: signs of life, wake-ups, the end, and the minute's tick."""
+"""What the processes of a cluster share: heartbeats, wake-ups, shutdown, and the tick every minute."""

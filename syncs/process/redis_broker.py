@@ -1,7 +1,7 @@
-"""How wake-ups travel through Redis.
+"""Wake-ups through Redis.
 
-While it is away requests are kept in the table of runs, and a cluster that starts waits for it. Once it is back, work
-goes on within some ten seconds: so long does django-q2 sleep before it asks again.
+While Redis is down, requests stay in the table of runs and a starting cluster waits. Once it is back, work resumes
+within about ten seconds, the time that django-q2 sleeps between two tries.
 """
 
 from typing import Any
@@ -14,14 +14,14 @@ from redis.retry import Retry
 
 
 class Redis(redis_broker.Redis):  # type: ignore[misc]  # django-q2 has no types
-    """django-q2's, without patience: a Redis that is down must not hold up the person who asked for a sync.
+    """django-q2's broker without retries, so that nobody who requests a sync waits for a Redis that is down.
 
-    By itself the client would try eleven times, for up to five seconds each.
+    By default the client would try eleven times, for up to five seconds each.
     """
 
     @staticmethod
     def get_connection(list_key: str | None = None) -> Any:
-        """A client that fails at once, and waits for an answer no longer than a blocking read takes."""
+        """Return a client that fails immediately and waits for a response only as long as a blocking read takes."""
         return redis.Redis.from_url(
             settings.Q_BROKER_URL, socket_connect_timeout=2, socket_timeout=3, retry=Retry(NoBackoff(), 0)
         )

@@ -1,4 +1,4 @@
-"""The django-q2 schedule that runs the tick every minute, kept in order."""
+"""The django-q2 schedule that runs the tick every minute, and its repair."""
 
 from datetime import datetime, timedelta
 from typing import Any
@@ -19,23 +19,20 @@ EXPECTED: dict[str, Any] = {
     "kwargs": None,
     "intended_date_kwarg": None,
 }
-"""Each of these keeps the tick from running when it is something else."""
+"""Any other value of one of these keeps the tick from running."""
 
-# A tick planned for later than this is not planned every minute.
+# A tick that is planned for later than this does not run every minute.
 MAX_DELAY = timedelta(minutes=2)
 
 
 def ensure(now: datetime) -> bool:
-    """See to it that the tick runs every minute: one schedule, whatever was there before.
-
-    Returns whether the tick would not have run, or not in time.
-    """
+    """Repair the schedule so that the tick runs every minute. Return whether it would not have run in time."""
     found = list(_ticks())
-    if len(found) == 1 and _runs(found[0], now):
+    if len(found) == 1 and _runs_in_time(found[0], now):
         return False
     with transaction.atomic():
         found = list(_ticks().select_for_update())
-        right = [one for one in found if _runs(one, now)]
+        right = [schedule for schedule in found if _runs_in_time(schedule, now)]
         kept = (right or found or [Schedule()])[0]
         if not right:
             for name, value in {**EXPECTED, "next_run": now}.items():
@@ -50,8 +47,8 @@ def _ticks() -> "QuerySet[Any]":
     return found.order_by("pk")
 
 
-def _runs(schedule: Any, now: datetime) -> bool:
+def _runs_in_time(schedule: Any, now: datetime) -> bool:
     planned: datetime | None = schedule.next_run
-    # A field that is empty in one way is as good as one that is empty in another.
+    # None and an empty string mean the same.
     is_right = all((getattr(schedule, name) or None) == value for name, value in EXPECTED.items())
     return is_right and planned is not None and planned <= now + MAX_DELAY

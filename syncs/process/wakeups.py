@@ -1,6 +1,6 @@
-"""Wake-ups: messages without content that make a worker look at the table of runs.
+"""Wake-ups: messages without content that make a worker look for due runs.
 
-Lost, late or doubled ones cost nothing: the tick and the once-a-second look of `qcluster` find what is due anyway.
+Lost, late or duplicate ones do no harm: the tick and the check of `qcluster` every second find due runs anyway.
 """
 
 import logging
@@ -14,20 +14,20 @@ log = logging.getLogger(__name__)
 
 
 def wake() -> None:
-    """Ask the cluster to look for work at once. A broker that is down delays the start, it does not lose the run.
+    """Ask the cluster to look for due runs immediately. If the broker is down, the run starts later.
 
-    Where a message waits already nobody is free, and a second one would only stand before the next tick.
+    Sends nothing if a message is queued already: then no worker is free, and a second one would only delay the tick.
     """
     _send("syncs.tasks.work", unless_queued=True)
 
 
 def tick() -> None:
-    """Ask the cluster to plan what falls due, without waiting for the minute."""
+    """Ask the cluster to plan due runs now, before the next minute."""
     _send("syncs.tasks.tick")
 
 
 def settle() -> None:
-    """Ask the cluster to find out what became of actions whose answer was lost."""
+    """Ask the cluster to reconcile unknown actions."""
     _send("syncs.tasks.settle", unless_queued=True)
 
 
@@ -36,4 +36,4 @@ def _send(task: str, *, unless_queued: bool = False) -> None:
         if not (unless_queued and get_broker().queue_size()):
             async_task(task, save=False)
     except (OSError, RedisError, DatabaseError) as error:
-        log.warning("The message broker can't be reached (%s); what is due is found with the next tick.", error)
+        log.warning("The message broker can't be reached (%s). The next tick finds due runs.", error)

@@ -1,1 +1,1 @@
-"""The table of runs is the queue: planning runs, asking for them, taking them, ending them."""
+"""The table of runs, which is the queue: planning, requesting, claiming and ending runs."""

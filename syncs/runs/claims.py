@@ -1,4 +1,4 @@
-"""Taking runs: the claim with its lease and token, and the fence that keeps out whoever has lost it."""
+"""Claiming runs: the lease of a lane, its token, and the fence that keeps out a worker that has lost it."""
 
 import os
 import socket
@@ -19,46 +19,41 @@ MAX_CLAIMS = 5
 MAX_CLAIM_ATTEMPTS = 5
 
 
+class LeaseLost(Exception):
+    """Another worker holds the lane; nothing more may be written."""
+
+
+class RunEnded(Exception):
+    """The run was ended elsewhere."""
+
+
+class RunCancelled(Exception):
+    """The run is to be cancelled."""
+
+
 @dataclass(frozen=True)
 class Claim:
-    """A run in a worker's hands: until `token` is no longer the lane's, nobody else touches the account."""
+    """A run that a worker has claimed. It owns the account as long as the lane has this token."""
 
     run: SyncRun
     token: UUID
     checkpoint: Checkpoint | None
 
 
-def lease_end() -> datetime:
-    """When a lease taken or renewed now ends."""
-    return now() + timedelta(seconds=settings.LEASE_SECONDS)
-
-
 def claim(*, connection: Connection | None = None) -> Claim | None:
-    """Take the lane with the most urgent ready run, and that run. None when there is nothing to do."""
+    """Claim the most urgent ready run and its lane. Return None if there is nothing to do."""
     moment = now()
     for _ in range(MAX_CLAIM_ATTEMPTS):
         with transaction.atomic():
             found = sql.next_ready(moment, connection.pk if connection else None)
-            token = _take(*found, moment) if found else None
+            token = _lease(*found, moment) if found else None
         if found is None:
             return None
         if token:
-            # Only now: what was read before the lane was taken may be from before another worker's last page.
+            # Read only now: before the lane was leased, another worker may still have written a page.
             run, checkpoint = sql.get_claimed_run(found[0])
             return Claim(run, token, checkpoint)
     return None
-
-
-def _take(run_id: int, lane_id: int, moment: datetime) -> UUID | None:
-    """Take a run and its lane; None when another worker was faster."""
-    token = uuid4()
-    worker = f"{socket.gethostname()}:{os.getpid()}"[:100]
-    if not sql.take_lease(lane_id, token, lease_end(), worker, moment):
-        return None
-    if not sql.mark_running(run_id, moment):
-        sql.set_lease_end(lane_id, token, None)
-        return None
-    return token
 
 
 def release(claimed: Claim) -> None:
@@ -66,25 +61,32 @@ def release(claimed: Claim) -> None:
     sql.set_lease_end(claimed.run.lane_id, claimed.token, None)
 
 
-class LeaseLost(Exception):
-    """Another worker has the lane by now: nothing more may be written."""
-
-
-class RunEnded(Exception):
-    """The run has ended by another hand: nothing more is to be done for it."""
-
-
-class RunCancelled(Exception):
-    """A person asked for the run to be cancelled."""
-
-
 def fence(claimed: Claim) -> None:
-    """Renew the lease; LeaseLost when it is another's. First statement of everything a worker writes."""
-    if not sql.set_lease_end(claimed.run.lane_id, claimed.token, lease_end()):
+    """Renew the lease, as the first statement of everything a worker writes.
+
+    Raises LeaseLost if another worker holds the lane.
+    """
+    if not sql.set_lease_end(claimed.run.lane_id, claimed.token, _lease_end()):
         raise LeaseLost
 
 
 def reason_not_to_write(run: SyncRun) -> RunEnded | RunCancelled:
-    """Why a run that a worker holds may not be written to."""
-    asked = SyncRun.objects.filter(pk=run.pk, state=State.RUNNING, cancel_asked=True).exists()
-    return RunCancelled() if asked else RunEnded()
+    """Return why a claimed run can no longer be written."""
+    is_cancelled = SyncRun.objects.filter(pk=run.pk, state=State.RUNNING, cancel_asked=True).exists()
+    return RunCancelled() if is_cancelled else RunEnded()
+
+
+def _lease(run_id: int, lane_id: int, moment: datetime) -> UUID | None:
+    """Lease a lane and start its run. Return the token, or None if another worker was faster."""
+    token = uuid4()
+    worker = f"{socket.gethostname()}:{os.getpid()}"[:100]
+    if not sql.take_lease(lane_id, token, _lease_end(), worker, moment):
+        return None
+    if not sql.mark_running(run_id, moment):
+        sql.set_lease_end(lane_id, token, None)
+        return None
+    return token
+
+
+def _lease_end() -> datetime:
+    return now() + timedelta(seconds=settings.LEASE_SECONDS)

@@ -1,4 +1,4 @@
-"""Schedules, and the runs that fall due: inserted once, moved when a cadence is changed."""
+"""Planning: schedules, and the runs that fall due."""
 
 from collections.abc import Iterable, Sequence
 from copy import copy
@@ -12,14 +12,12 @@ from integrations.entities import Entity
 from integrations.models import Connection, Status
 
 from ..models import ACTIVE, EntitySchedule, Lane, Mode, State, SyncRun, Trigger
-from .cadence import _next_reread, default_schedule, is_read_with, next_due, next_reread
+from .cadence import default_schedule, first_full_refresh, is_read_with, next_due, next_full_refresh
 
 PLANNING_HORIZON = timedelta(seconds=90)
-# So many runs are planned in one transaction; ten thousand in one took nine seconds.
-RUNS_PER_TRANSACTION = 1500
-
-
-# What people set; the rest of a schedule is the engine's.
+# Ten thousand runs in one transaction took nine seconds.
+MAX_RUNS_PER_TRANSACTION = 1500
+# The fields that people edit; the engine sets the others.
 EDITABLE_FIELDS = (
     "every_seconds",
     "daily_at",
@@ -35,20 +33,18 @@ EDITABLE_FIELDS = (
 
 
 def make_schedules(connection: Connection, now: datetime) -> list[EntitySchedule]:
-    """The default schedules of a new connection, the first dues spread over each cadence."""
-    connector = connection.connector
-    schedules = [default_schedule(connection, entity, now) for entity in connector.entities()]
+    """Create the default schedules of a connection, with first due times spread over each cadence."""
+    schedules = [default_schedule(connection, entity, now) for entity in connection.connector.entities()]
     for schedule in schedules:
-        parent = connector.read_with.get(Entity(schedule.entity))
-        if parent:
+        if is_read_with(schedule):
             schedule.next_due_at = schedule.next_reread_at = schedule.next_wide_at = None
     return EntitySchedule.objects.bulk_create(schedules)
 
 
 def due_schedules(now: datetime) -> QuerySet[EntitySchedule]:
-    """The schedules whose next run falls due within the horizon.
+    """Return the schedules whose next run falls due within the planning horizon.
 
-    While a run is active the next occurrence stays planned; it is skipped only when its time has come.
+    While a run is active the next occurrence stays planned; it is skipped only once it is due.
     """
     active = SyncRun.objects.filter(connection=OuterRef("connection"), entity=OuterRef("entity"), state__in=ACTIVE)
     live = Q(connection__status__in=(Status.CONNECTED, Status.UNREACHABLE))
@@ -58,17 +54,17 @@ def due_schedules(now: datetime) -> QuerySet[EntitySchedule]:
 
 
 def runnable_entities(connection: Connection, now: datetime) -> list[Entity]:
-    """The entities of a connection that run by themselves: neither off, nor paused, nor read with another one."""
+    """Return the entities that are synced automatically: not off, not paused, and not read with another one."""
     schedules = connection.schedules.filter(Q(paused_until=None) | Q(paused_until__lte=now), enabled=True)
     found = [Entity(entity) for entity in schedules.values_list("entity", flat=True)]
     return [entity for entity in found if entity in connection.connector.resources]
 
 
 def queue_due(now: datetime, *, only: Q | None = None) -> None:
-    """Insert the runs that fall due within the horizon, each with its due time.
+    """Insert the runs that fall due within the planning horizon, each with its due time.
 
-    An entity with an active run gets no second one: that occurrence is skipped. `only` limits it to some schedules,
-    those of a run that has just ended: what fell due before that run started has been met by it.
+    An occurrence is skipped if the entity has an active run. `only` limits this to some schedules, for instance that of
+    a run that has just ended; occurrences that fell due before that run started are skipped too.
     """
     if only is not None:
         _queue_portion(now, only)
@@ -78,19 +74,19 @@ def queue_due(now: datetime, *, only: Q | None = None) -> None:
 
 
 def _queue_portion(now: datetime, only: Q | None = None) -> int:
-    """Insert the next of these runs in one transaction; for how many schedules, all of which are planned on then.
+    """Insert runs in one transaction and plan the next occurrences. Return the number of schedules.
 
-    Who asks for one of these runs meanwhile waits for this portion, and not for all that is due after a pause.
+    A request for one of these runs waits for this portion only, not for everything that is due after an outage.
     """
     with transaction.atomic(savepoint=False):
         schedules = due_schedules(now).select_related("connection__workspace").select_for_update(of=("self",))
         if only is not None:
             schedules = schedules.filter(only)
-        due = list(schedules.order_by("next_due_at")[:RUNS_PER_TRANSACTION])
+        due = list(schedules.order_by("next_due_at")[:MAX_RUNS_PER_TRANSACTION])
         if not due:
             return 0
-        # Asked for, and not left to the constraint: an insert would wait for the worker that ends the active run, while
-        # that worker waits for the schedule that is locked here.
+        # Queried, not left to the constraint: an insert would wait for the worker that ends the active run, while that
+        # worker waits for the schedule locked here.
         busy = set(
             SyncRun.objects.filter(connection__in={one.connection_id for one in due}, state__in=ACTIVE)
             .order_by()
@@ -98,16 +94,16 @@ def _queue_portion(now: datetime, only: Q | None = None) -> int:
         )
         free = [schedule for schedule in due if (schedule.connection_id, schedule.entity) not in busy]
         if only is not None:
-            free = [schedule for schedule in free if not _is_met(schedule, now)]
+            free = [schedule for schedule in free if not _has_run_since_due(schedule, now)]
         lanes = lanes_of({schedule.connection for schedule in free})
-        runs = [_run(schedule, lanes[schedule.connection.account_key]) for schedule in free]
+        runs = [_scheduled_run(schedule, lanes[schedule.connection.account_key]) for schedule in free]
         _advance(due, free, now)
         SyncRun.objects.bulk_create(runs, ignore_conflicts=True)
     return len(due)
 
 
-def _is_met(schedule: EntitySchedule, now: datetime) -> bool:
-    """Whether a run started after the schedule fell due: one that had stood in the queue through a pause."""
+def _has_run_since_due(schedule: EntitySchedule, now: datetime) -> bool:
+    """Return whether a run has started since the schedule fell due, after waiting in the queue."""
     due = schedule.next_due_at
     if due is None or due > now:
         return False
@@ -115,16 +111,16 @@ def _is_met(schedule: EntitySchedule, now: datetime) -> bool:
     return runs.exists()
 
 
-def _run(schedule: EntitySchedule, lane: Lane) -> SyncRun:
+def _scheduled_run(schedule: EntitySchedule, lane: Lane) -> SyncRun:
     due = schedule.next_due_at
     assert due is not None
-    reread = schedule.next_reread_at is not None and schedule.next_reread_at <= due
-    full = schedule.mode == Mode.FULL or reread or schedule.watermark is None
+    is_full_refresh = schedule.next_reread_at is not None and schedule.next_reread_at <= due
+    is_full = schedule.mode == Mode.FULL or is_full_refresh or schedule.watermark is None
     return SyncRun(
         connection=schedule.connection,
         lane=lane,
         entity=schedule.entity,
-        mode=Mode.FULL if full else Mode.INCREMENTAL,
+        mode=Mode.FULL if is_full else Mode.INCREMENTAL,
         trigger=Trigger.SCHEDULE,
         due_at=due,
         ready_at=due,
@@ -132,22 +128,22 @@ def _run(schedule: EntitySchedule, lane: Lane) -> SyncRun:
     )
 
 
-def _advance(due: Sequence[EntitySchedule], run: Sequence[EntitySchedule], now: datetime) -> None:
-    """Plan the next occurrence of each; a re-read that was skipped, since a run was active, stays due."""
-    runs = {schedule.pk for schedule in run}
+def _advance(due: Sequence[EntitySchedule], queued: Sequence[EntitySchedule], now: datetime) -> None:
+    """Plan the next occurrence of each due schedule. A full refresh stays due if its run was not queued."""
+    queued_keys = {schedule.pk for schedule in queued}
     for schedule in due:
         previous = schedule.next_due_at
         assert previous is not None
-        if schedule.pk in runs and schedule.next_reread_at is not None and schedule.next_reread_at <= previous:
-            schedule.next_reread_at = _next_reread(schedule, max(now, previous))
+        if schedule.pk in queued_keys and schedule.next_reread_at is not None and schedule.next_reread_at <= previous:
+            schedule.next_reread_at = next_full_refresh(schedule, max(now, previous))
         schedule.next_due_at = next_due(schedule, max(now, previous))
     _store(due)
 
 
 def _store(planned: Sequence[EntitySchedule]) -> None:
-    """Store the next moments of these schedules, which are locked, in one batch.
+    """Store the next due times of these locked schedules.
 
-    Django's bulk_update would send one statement that grows with the square of their number.
+    The statement of Django's bulk_update would grow with the square of their number.
     """
     value = database.ops.adapt_datetimefield_value
     rows = [(value(one.next_due_at), value(one.next_reread_at), one.pk) for one in planned]
@@ -157,10 +153,10 @@ def _store(planned: Sequence[EntitySchedule]) -> None:
 
 
 def reschedule(schedule: EntitySchedule, now: datetime) -> None:
-    """Store the settings of a schedule as they were changed on it, and plan its next runs by them at once.
+    """Store the changed settings of a schedule and plan its next runs.
 
-    A new interval counts on from the previous due moment, so the next one is at most an interval away. A run that
-    stands in the queue for a later moment is taken out, and comes back only if it still falls due.
+    A new interval counts from the previous due time, so the next run is at most one interval away. A scheduled run that
+    is queued for later is deleted, and queued again only if it still falls due.
     """
     with transaction.atomic():
         stored = EntitySchedule.objects.select_for_update().get(pk=schedule.pk)
@@ -170,14 +166,14 @@ def reschedule(schedule: EntitySchedule, now: datetime) -> None:
         schedule.next_due_at = _due_by(schedule, stored, due, now)
         schedule.next_reread_at = stored.next_reread_at
         if schedule.reread != stored.reread:
-            schedule.next_reread_at = next_reread(schedule.connection, schedule, now)
+            schedule.next_reread_at = first_full_refresh(schedule, now)
         schedule.save(update_fields=[*EDITABLE_FIELDS, "next_due_at", "next_reread_at"])
         SyncRun.objects.filter(pk__in=[run.pk for run in planned]).delete()
         queue_due(now, only=Q(pk=schedule.pk))
 
 
 def upcoming(schedule: EntitySchedule, now: datetime, count: int) -> list[datetime]:
-    """The next moments at which a schedule falls due; changes that were not stored yet are reckoned with."""
+    """Return the next `count` due times, including unsaved changes of the schedule."""
     stored = EntitySchedule.objects.get(pk=schedule.pk)
     planned = _planned(stored, now).first()
     due = _due_by(schedule, stored, planned.due_at if planned else stored.next_due_at, now)
@@ -191,7 +187,7 @@ def upcoming(schedule: EntitySchedule, now: datetime, count: int) -> list[dateti
 
 
 def _planned(schedule: EntitySchedule, now: datetime) -> QuerySet[SyncRun]:
-    """The scheduled run that stands in the queue for a moment to come."""
+    """Return the scheduled run that is queued for later."""
     return SyncRun.objects.filter(
         connection=schedule.connection_id,
         entity=schedule.entity,
@@ -202,9 +198,9 @@ def _planned(schedule: EntitySchedule, now: datetime) -> QuerySet[SyncRun]:
 
 
 def _due_by(schedule: EntitySchedule, stored: EntitySchedule, due: datetime | None, now: datetime) -> datetime | None:
-    """When a schedule falls due next, `due` being what was planned by the stored cadence.
+    """Return when a schedule is next due; `due` was planned with the stored cadence.
 
-    What is overdue stays due. A time of day to come is asked of the clock again: the workspace's may have changed.
+    An overdue run stays due. A later daily time is computed again, since the workspace's time zone may have changed.
     """
     if is_read_with(schedule):
         return None
@@ -216,7 +212,7 @@ def _due_by(schedule: EntitySchedule, stored: EntitySchedule, due: datetime | No
 
 
 def lanes_of(connections: Iterable[Connection]) -> dict[str, Lane]:
-    """The lanes of these connections by account key, made where they are missing."""
+    """Return the lanes of these connections by account key. Create missing ones."""
     keys = {connection.account_key for connection in connections}
     found = Lane.objects.in_bulk(keys, field_name="account_key")
     if len(found) < len(keys):

@@ -1,4 +1,4 @@
-"""Rejected records: kept with their reason until they are understood, and tried once more by hand, by their ids."""
+"""Rejected records: kept with their reason until a later version is accepted, and read again on request."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -18,21 +18,21 @@ from packr.warehouse.models.change_causes import Cause, CauseKind
 
 from ..models import RejectedRecord, SyncRun
 
-READ_AGAIN = Cause(CauseKind.POINT_REFRESH, text="Read again by hand, after it could not be understood")
+READ_AGAIN = Cause(CauseKind.POINT_REFRESH, text="Read again on request, after it was rejected")
 
 
-def keep(run: SyncRun, rejected: Sequence[Rejected], understood: Sequence[str], moment: datetime) -> bool:
-    """Keep what a page had that could not be understood; forget what was, by id. Returns whether any is kept by now."""
+def keep(run: SyncRun, rejected: Sequence[Rejected], accepted: Sequence[str], moment: datetime) -> bool:
+    """Store the rejected records of a page and delete accepted ones by id. Return whether any are stored now."""
     known = RejectedRecord.objects.filter(connection=run.connection_id, entity=run.entity)
-    known.filter(external_id__in=understood).delete()
-    news = {(one.external_id or "", one.reason): one.excerpt for one in rejected}
+    known.filter(external_id__in=accepted).delete()
+    new = {(record.external_id or "", record.reason): record.excerpt for record in rejected}
     again = [
         row
-        for row in known.filter(external_id__in={external_id for external_id, _ in news})
-        if (row.external_id, row.reason) in news
+        for row in known.filter(external_id__in={external_id for external_id, _ in new})
+        if (row.external_id, row.reason) in new
     ]
     for row in again:
-        row.excerpt = news.pop((row.external_id, row.reason), row.excerpt)
+        row.excerpt = new.pop((row.external_id, row.reason), row.excerpt)
         row.run, row.last_seen_at = run, moment
     RejectedRecord.objects.bulk_update(again, ["excerpt", "run", "last_seen_at"])
     RejectedRecord.objects.bulk_create(
@@ -45,14 +45,14 @@ def keep(run: SyncRun, rejected: Sequence[Rejected], understood: Sequence[str], 
             run=run,
             last_seen_at=moment,
         )
-        for (external_id, reason), excerpt in news.items()
+        for (external_id, reason), excerpt in new.items()
     )
     return known.exists()
 
 
 @dataclass
 class RetryResult:
-    """What became of rejected records: understood and stored, gone from the WMS, still not understood, or not asked."""
+    """The outcome of reading rejected records again: stored, gone from the WMS, or still rejected or not requested."""
 
     stored: int = 0
     gone: int = 0

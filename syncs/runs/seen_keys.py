@@ -1,6 +1,6 @@
-"""The row keys that a run saw, page by page, packed: eight bytes a row.
+"""The row keys that a run has seen, packed by page: eight bytes per row.
 
-A full run is compared with the mirror by them; and a list that goes round for ever is noticed by them.
+They show which rows a full run did not see, and whether a list repeats itself without end.
 """
 
 from array import array
@@ -17,7 +17,7 @@ from ..models import COMPLETE, Mode, SeenPage, State, SyncRun
 from . import sql
 
 MAX_PAGES = 100_000
-# So many pages in a row without an id that the pages before them did not have: the list goes round for ever.
+# A list is endless if this many pages in a row bring no id that the pages before them did not have.
 REPEATED_PAGES_LIMIT = 5
 WMS_SUPPORT = "If this keeps happening, contact the support of the WMS."
 PAGES_PER_QUERY = 100
@@ -27,12 +27,12 @@ Packed = bytes | memoryview
 
 
 def keep(run: SyncRun, page: Page, keys: "array[int]", doubtful: Sequence[str]) -> None:
-    """Remember the keys of the run's page (its number is `run.pages`), and refuse a walk in a circle.
+    """Store the row keys of a page, whose number is `run.pages`. `doubtful` are the ids of stale records.
 
-    `doubtful` are ids that came back older than ours. Raises ConnectorError(contract).
+    Raises ConnectorError (contract) if the list is endless.
     """
     keys = keys[:]
-    keys.extend(_mark(one) for one in page.rejected)
+    keys.extend(_rejected_key(record) for record in page.rejected)
     digest = blake2b(msgspec.json.encode(page.cursor, order="sorted"), digest_size=16).hexdigest()
     if page.cursor is not None:
         _reject_cycle(run, digest, keys)
@@ -46,16 +46,18 @@ def _reject_cycle(run: SyncRun, digest: str, keys: "array[int]") -> None:
             f"The list of the WMS did not end after {MAX_PAGES} pages.",
             WMS_SUPPORT,
         )
-    # The few pages before and, each time the number of pages has doubled, all: so a circle of any length is found, at
-    # little cost.
+    # Compare with the few pages before this one and, each time the number of pages has doubled, with all pages: this
+    # finds a cycle of any length at little cost.
     has_doubled = run.pages & (run.pages - 1) == 0
-    # The last of so many idle pages has its first row key from before them. To fetch these pages and compare all keys
-    # takes as long as the rest of an unchanged page does.
+    # The last of the idle pages has its first row key from before them. Check that first: fetching these pages and
+    # comparing all keys takes as long as the rest of an unchanged page.
     earlier = (run.pages - 2 * REPEATED_PAGES_LIMIT + 1, run.pages - REPEATED_PAGES_LIMIT)
-    again, known = sql.seen_before(run.pk, digest, keys[:1].tobytes(), earlier)
+    is_repeated, known = sql.seen_before(run.pk, digest, keys[:1].tobytes(), earlier)
     may_be_idle = has_doubled or known or not keys
-    is_idle = may_be_idle and _is_idle(set(keys), _last(run, None if has_doubled else 2 * REPEATED_PAGES_LIMIT - 1))
-    if again:
+    is_idle = may_be_idle and _is_idle(
+        set(keys), _newest_pages(run, None if has_doubled else 2 * REPEATED_PAGES_LIMIT - 1)
+    )
+    if is_repeated:
         raise ConnectorError(
             Kind.CONTRACT,
             "The WMS sent the same page marker twice, so its list would never end.",
@@ -69,16 +71,16 @@ def _reject_cycle(run: SyncRun, digest: str, keys: "array[int]") -> None:
         )
 
 
-def _last(run: SyncRun, limit: int | None) -> Iterator[Packed]:
-    """The keys of the last pages, the newest first; None: of all."""
+def _newest_pages(run: SyncRun, limit: int | None) -> Iterator[Packed]:
+    """Return the keys of the last `limit` pages, newest first, or of all pages."""
     keys = _pages(run).order_by("-number").values_list("keys", flat=True)
     return keys.iterator(PAGES_PER_QUERY) if limit is None else iter(keys[:limit])
 
 
 def _is_idle(new: set[int], earlier: Iterable[Packed]) -> bool:
-    """Whether this page and the last ones bring no row key that the pages before those did not have.
+    """Return whether this page and the last ones bring no row key that the pages before them did not have.
 
-    Reads `earlier` to its end in any case: a cursor that is left open would outlive the transaction that an error ends.
+    Always exhausts `earlier`: an open cursor would outlive the transaction that an error ends.
     """
     count = 1
     for packed in earlier:
@@ -88,14 +90,14 @@ def _is_idle(new: set[int], earlier: Iterable[Packed]) -> bool:
     return count >= REPEATED_PAGES_LIMIT and not new
 
 
-def _mark(rejected: Rejected) -> int:
-    """A key for a record that has no row: negative, and the same when the record comes again."""
+def _rejected_key(rejected: Rejected) -> int:
+    """Return a key for a record without a row: negative, and always the same for the same record."""
     text = f"{rejected.external_id}\0{rejected.excerpt}".encode(errors="replace")
     return -1 - (int.from_bytes(blake2b(text, digest_size=8).digest()) >> 1)
 
 
 def parts(run: SyncRun) -> "list[array[int]]":
-    """The keys of all rows the run saw, in parts that each ascend: a list of millions of numbers would be large."""
+    """Return all row keys of the run in sorted parts; one list of millions of numbers would need much memory."""
     found: list[array[int]] = []
     part: array[int] = array("q")
     for packed in _pages(run).values_list("keys", flat=True).iterator(PAGES_PER_QUERY):
@@ -107,17 +109,17 @@ def parts(run: SyncRun) -> "list[array[int]]":
 
 
 def has_keys(run: SyncRun) -> bool:
-    """Whether it is still known what the run saw, and so what it missed."""
+    """Return whether the keys of the run are still stored."""
     return _pages(run).exists()
 
 
 def next_recheck_page(run: SyncRun, after: int) -> SeenPage | None:
-    """The run's first page, later than number `after`, with ids that came back older than ours."""
+    """Return the run's first page behind number `after` that has stale records."""
     return _pages(run).filter(number__gt=after).exclude(doubtful=[]).order_by("number").first()
 
 
 def delete_keys(run: SyncRun) -> None:
-    """What a run saw is kept only while removals wait for a person, and until a later full read settles them."""
+    """Delete the keys of an ended run, unless its removals wait for a review or until a later full run decides them."""
     if run.mode == Mode.FULL and run.state in COMPLETE:
         pages = SeenPage.objects.filter(run__connection=run.connection_id, run__entity=run.entity, run__lte=run)
         pages.exclude(run=run if run.state == State.NEEDS_REVIEW else None).delete()
@@ -126,7 +128,7 @@ def delete_keys(run: SyncRun) -> None:
 
 
 def delete_pages(run: SyncRun) -> None:
-    """Forget what the run saw so far."""
+    """Delete the keys of the run."""
     _pages(run).delete()
 
 

@@ -34,10 +34,10 @@ class PageStatus:
         return state_rows(self.states)
 
     @cached_property
-    def signs_of_life(self) -> heartbeats.SignsOfLife:
+    def signs_of_life(self) -> heartbeats.Heartbeats:
         """The last heartbeats of Packr's own processes, from the query for the states where there was one."""
-        loaded = (heartbeats.read(state.schedule) for state in self.all_states)
-        return next(filter(None, loaded), None) or heartbeats.signs()
+        loaded = (heartbeats.from_row(state.schedule) for state in self.all_states)
+        return next(filter(None, loaded), None) or heartbeats.last_heartbeats()
 
     @property
     def live(self) -> list[Connection]:

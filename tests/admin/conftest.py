@@ -29,10 +29,10 @@ def _as_tests_need_it(settings: Any) -> Iterator[None]:
 
 
 @pytest.fixture
-def support(db: None) -> User:
-    """A person of the Support group, as the migration made it."""
+def support(support_group: Group) -> User:
+    """A member of the Support group."""
     person = factories.person("sam", is_staff=True)
-    person.groups.add(Group.objects.get(name="Support"))
+    person.groups.add(support_group)
     return person
 
 

@@ -65,7 +65,7 @@ def test_a_day_is_whole_only_if_every_run_succeeded(desk: Client, connection: Co
     assert listed(desk, TALLIES, day__year=2026, day__month=3, day__day=3) == [tally]
 
 
-def test_the_groups_new_rights_come_and_go_with_their_migration(db: None) -> None:
+def test_the_groups_new_rights_come_and_go_with_their_migration(support_group: Group) -> None:
     name = "0004_support_group_incidents"
     migration = import_module(f"syncs.migrations.{name}")
     apps = MigrationLoader(database).project_state([("syncs", name)]).apps
@@ -73,7 +73,7 @@ def test_the_groups_new_rights_come_and_go_with_their_migration(db: None) -> Non
     new = {"view_incident", "view_beat", "view_dailytally"}
 
     def held() -> set[str]:
-        return set(Group.objects.get(name="Support").permissions.values_list("codename", flat=True))
+        return set(support_group.permissions.values_list("codename", flat=True))
 
     before = held()
     assert before > new

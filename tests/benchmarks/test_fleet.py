@@ -52,7 +52,7 @@ def test_a_tick_takes_as_many_statements_for_a_hundred_connections_as_for_two(ho
 def test_after_a_pause_all_is_planned_in_portions(home: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     """Who asks for a run waits for the transaction that plans it: for no more than a portion of what is due."""
     fleet_world.add(home, URL, range(1, 4), now())
-    monkeypatch.setattr(planner, "RUNS_PER_TRANSACTION", 5)
+    monkeypatch.setattr(planner, "MAX_RUNS_PER_TRANSACTION", 5)
     inserts = sum('INTO "syncs_syncrun"' in one for one in plan_all())
     assert inserts == -(-SyncRun.objects.count() // 5)
 

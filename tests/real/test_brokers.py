@@ -190,7 +190,7 @@ def test_without_redis_requests_are_taken_and_met_later(packr: Packr, small: San
         packr.manage("sync", connection, "products")
         assert trigger(browser, connection).status_code == 202
     assert {("orders", "queued"), ("products", "queued")} <= set(runs(packr))
-    cluster.waits_for("the broker can't be asked")
+    cluster.waits_for("the broker can't be reached")
     redis.start() if how == "dead" else redis.thaw()
     is_met(packr, cluster, "orders", "products")
 

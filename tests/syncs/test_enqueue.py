@@ -125,7 +125,9 @@ def test_disconnecting_ends_what_is_queued_and_waiting(clock, wms, connection):
     ask(connection, ORDERS, INVENTORY)
     disconnect(connection)
     assert {run.state for run in SyncRun.objects.all()} == {State.CANCELLED}
-    assert {run.message for run in SyncRun.objects.all()} == {"The WMS was disconnected. What was read so far is kept."}
+    assert {run.message for run in SyncRun.objects.all()} == {
+        "The WMS was disconnected. The records read so far are kept."
+    }
     connection.refresh_from_db()
     assert connection.credentials() == {}
 

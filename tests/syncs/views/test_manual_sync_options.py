@@ -141,7 +141,7 @@ def test_what_has_no_dates_is_not_offered_in_the_date_window(admin: Client, sync
     asked = {"entity": "inventory", "mode": "window", "from": "2026-03-01", "to": "2026-03-02"}
     response = admin.post(window, asked)
     assert response.status_code == 400
-    assert "Inventory has no dates to choose from." in response.content.decode()
+    assert "Inventory can&#x27;t be read by date." in response.content.decode()
 
 
 def test_before_it_starts_one_learns_what_is_under_way(
