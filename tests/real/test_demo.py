@@ -55,7 +55,7 @@ class Demo:
 
 
 def test_the_demo_shows_packr_with_data_ends_cleanly_and_goes_on(demo: Demo, tmp_path: Path) -> None:
-    """P1, P15: orders and inventory are on their pages, by runs with trigger first, without anybody syncing.
+    """Orders and inventory are on their pages, by runs with trigger first, without anybody syncing.
 
     A second start finds the same connection, its history and the warehouse as it was.
     """

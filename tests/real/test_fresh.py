@@ -38,7 +38,7 @@ def first(records: list[dict[str, Any]], **like: Any) -> dict[str, Any]:
 
 
 def test_data_and_changes_come_by_themselves(packr: Packr, wms: Sandbox, tell: Callable[[str], None]) -> None:
-    """P1, P2, P46: nobody acts, and a change shows."""
+    """Nobody acts, and a change shows."""
     connection = packr.connect("trackstar", wms.url, SANDBOX_CREDENTIALS, "--lookback-days", "90")
     packr.hasten(CADENCE)
     last = wms.last()

@@ -233,7 +233,6 @@ def test_stock_is_set_to_what_was_counted_and_a_product_renamed(
 
 
 def test_nothing_secret_is_kept_of_what_was_asked(connection: Connection, tryton: Peer, act: Act) -> None:
-    """T23"""
     action = act(ActionKind.CREATE_ORDER, **new_order(tryton))
     assert action.exchanges
     assert tryton.facts["password"] not in str(action.exchanges)

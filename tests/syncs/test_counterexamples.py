@@ -25,7 +25,7 @@ def by_another_door(connection, clock, record):
 
 
 def test_without_a_clock_a_change_behind_a_long_walk_is_found(clock, wms, connection):
-    """R1, R3: a stamp from the walk's last page is younger than what changed on its first page meanwhile."""
+    """A stamp from the walk's last page is younger than what changed on its first page meanwhile."""
     wms.has_clock, wms.page_size = False, 1
     wms.put(ORDERS, order("o1", now()), order("o2", now()))
     began = now()
@@ -46,7 +46,7 @@ def test_without_a_clock_a_change_behind_a_long_walk_is_found(clock, wms, connec
 
 @pytest.mark.parametrize("status", ["open", "held"])
 def test_a_webhook_while_an_older_version_is_looked_up_wins(clock, wms, connection, status):
-    """Trap 3.15 in the second look: what the WMS said a moment ago says nothing against what came since."""
+    """In the recheck: what the WMS said a moment ago says nothing against what came since."""
     wms.put(ORDERS, order("o1", now()))
     sync(connection)
     clock.shift(3600)
@@ -66,7 +66,7 @@ def test_a_webhook_while_an_older_version_is_looked_up_wins(clock, wms, connecti
 
 
 def test_a_record_that_comes_back_while_it_is_looked_up_is_not_removed(clock, wms, connection):
-    """Trap 3.11: the look-up did not find it, and a webhook brings it before the removal is written."""
+    """The look-up did not find it, and a webhook brings it before the removal is written."""
     parcels = [shipment("s1", "o1")]
     wms.put(ORDERS, order("o1", now(), shipments=parcels), order("o2", now()))
     sync(connection)

@@ -33,7 +33,7 @@ def ask(connection, *entities, mode=Mode.INCREMENTAL, person=None, trigger=Trigg
 
 
 def test_a_second_request_attaches_to_the_running_one(clock, wms, connection, ada):
-    """P52, D8: no second run; the answer is the one under way, and says who began it."""
+    """No second run; the answer is the one under way, and says who began it."""
     ask(connection, person=ada)
     claim()
     (again,) = ask(connection)
@@ -42,7 +42,7 @@ def test_a_second_request_attaches_to_the_running_one(clock, wms, connection, ad
 
 
 def test_a_queued_run_becomes_due_now_with_the_persons_priority(clock, wms, connection, ada):
-    """DESIGN 9: the planned run is hurried; it is the person's now, and shown as the latest."""
+    """The planned run is hurried; it is the person's now, and shown as the latest."""
     sync(connection)
     sync(connection, INVENTORY)
     due = now() + timedelta(seconds=80)
@@ -55,12 +55,12 @@ def test_a_queued_run_becomes_due_now_with_the_persons_priority(clock, wms, conn
     assert claim().run == run
     state = next(one for one in sync_state(connection) if one.entity == ORDERS)
     assert state.run == run
-    # T20: the schedule goes on as it was.
+    # The schedule goes on as it was.
     assert state.next_run == due + timedelta(minutes=5)
 
 
 def test_a_queued_run_takes_the_stronger_mode(clock, wms, connection):
-    """DESIGN 9: full is stronger; asking for less later does not weaken it."""
+    """Full is stronger; asking for less later does not weaken it."""
     sync(connection)
     for mode, expected in ((Mode.INCREMENTAL, Mode.INCREMENTAL), (Mode.FULL, Mode.FULL), (Mode.INCREMENTAL, Mode.FULL)):
         (one,) = ask(connection, mode=mode)
@@ -69,7 +69,7 @@ def test_a_queued_run_takes_the_stronger_mode(clock, wms, connection):
 
 
 def test_a_running_incremental_asked_for_full_is_followed_by_it(clock, wms, connection):
-    """DESIGN 9: then full; the follower is queued in the transaction of the end, and is named by the run."""
+    """Then full; the follower is queued in the transaction of the end, and is named by the run."""
     sync(connection)
     ask(connection)
     wms.faults = [lambda call: ask(connection, mode=Mode.FULL) and None]
@@ -133,7 +133,7 @@ def test_disconnecting_ends_what_is_queued_and_waiting(clock, wms, connection):
 
 
 def test_groups(connection):
-    """T3: a group is what of it the WMS offers."""
+    """A group is what of it the WMS offers."""
     assert entities_of_group(connection, "variants", GROUPS["variants"]) == [Entity.PRODUCTS, INVENTORY]
     assert entities_of_group(connection, "purchase-orders", GROUPS["purchase-orders"]) == [Entity.INBOUND_SHIPMENTS]
     with pytest.raises(Refused, match="offers nothing of “bills”"):
@@ -148,7 +148,7 @@ def test_a_group_runs_each_entity_once_in_the_order_asked_for(clock, wms, connec
 
 
 def test_one_entity_asks_less_than_everything(clock, wms, connection):
-    """P47: a run of one entity is gentler than a broader one."""
+    """A run of one entity is gentler than a broader one."""
     wms.put(ORDERS, *(order(f"o{n}", now()) for n in range(5)))
     sync(connection, INVENTORY)
     one = len(wms.calls)

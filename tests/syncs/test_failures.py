@@ -44,7 +44,7 @@ def seven(clock, wms, connection):
     ],
 )
 def test_each_kind_in_the_middle_of_a_run(seven, wms, kind, state, status):
-    """DESIGN 11: what was read stays, the watermark does not move, the words are the error's, no lane is left held."""
+    """What was read stays, the watermark does not move, the words are the error's, no lane is left held."""
     before = EntitySchedule.objects.get(connection=seven, entity=ORDERS)
     EntitySchedule.objects.filter(pk=before.pk).update(enabled=True, next_due_at=now() + timedelta(hours=1))
     error = ConnectorError(kind, "What happened.", "What to do.", detail="status 999")
@@ -68,7 +68,7 @@ def test_each_kind_in_the_middle_of_a_run(seven, wms, kind, state, status):
 
 
 def test_refused_credentials_stop_the_whole_connection(clock, wms, seven):
-    """DESIGN 11: one refusal is enough; what was queued fails with the same words, and nothing falls due any more."""
+    """One refusal is enough; what was queued fails with the same words, and nothing falls due any more."""
     EntitySchedule.objects.filter(connection=seven).exclude(entity="order-shipments").update(
         enabled=True, next_due_at=now() + timedelta(seconds=30)
     )
@@ -107,7 +107,7 @@ def test_a_run_between_two_slices_fails_with_the_connection(settings, clock, wms
 
 
 def test_one_forbidden_entity_stops_no_other(wms, seven):
-    """R8: one bad entity never stops another."""
+    """One bad entity never stops another."""
     request_runs(seven, [ORDERS, INVENTORY], trigger=Trigger.MANUAL)
     wms.faults = [ConnectorError(Kind.FORBIDDEN, "Not for you.")]
     drain()
@@ -116,7 +116,7 @@ def test_one_forbidden_entity_stops_no_other(wms, seven):
 
 @pytest.mark.parametrize("seconds", [1, 30, 3600, 23 * 3600])
 def test_a_wait_is_a_row_and_ends_when_the_wms_said(clock, wms, seven, seconds):
-    """Issue 3, 5: no worker sleeps; the whole account waits; then the run goes on from its page."""
+    """No worker sleeps; the whole account waits; then the run goes on from its page."""
     until = now() + timedelta(seconds=seconds)
     wms.faults = [None, ConnectorError(Kind.RATE_LIMITED, "Wait.", retry_at=until)]
     run = sync(seven)
@@ -186,7 +186,7 @@ def test_pauses_double_with_jitter_up_to_a_ceiling():
     [pytest.param(ORDERS, 15, id="at least 15 min"), pytest.param(Entity.PRODUCTS, 60, id="its cadence")],
 )
 def test_patience_with_an_unreachable_wms_ends(clock, wms, connection, entity, minutes):
-    """DESIGN 11: a run waits at most max(its cadence, 15 min); its end says so, and the connection shows it."""
+    """A run waits at most max(its cadence, 15 min); its end says so, and the connection shows it."""
     wms.faults = [ConnectorError(Kind.UNREACHABLE, "The WMS can't be reached.")] * 1000
     request_runs(connection, [entity], trigger=Trigger.MANUAL)
     began = now()
@@ -208,7 +208,7 @@ def test_patience_with_an_unreachable_wms_ends(clock, wms, connection, entity, m
 
 
 def test_earlier_data_always_stays(clock, wms, seven):
-    """DESIGN 11: whatever fails, the mirror is what it was."""
+    """Whatever fails, the mirror is what it was."""
     from tests.kit.running import mirrored
 
     before = mirrored(seven)
@@ -238,7 +238,7 @@ def test_a_queued_run_is_cancelled_at_once(wms, seven):
 
 @pytest.mark.usefixtures("page_by_page")
 def test_a_running_run_is_cancelled_at_the_next_page(wms, seven):
-    """Issue 3, 7: what was kept is said."""
+    """What was kept is said."""
     ada = User.objects.get(username="ada")
     wms.faults = [None, lambda call: cancel(last_run(seven), person=ada) and None]
     run = sync(seven)

@@ -23,7 +23,7 @@ def schedule(connection, entity=ORDERS):
 
 
 def test_the_first_sync_is_full_and_goes_back_to_the_border(clock, wms, connection):
-    """T14, B3: a new connection reads the last 30 days by the WMS's clock; an incremental before that is upgraded."""
+    """A new connection reads the last 30 days by the WMS's clock; an incremental before that is upgraded."""
     old, edge, fresh = (now() - timedelta(days=days) for days in (31, 30, 1))
     wms.put(ORDERS, order("old", old), order("edge", edge), order("fresh", fresh))
 
@@ -35,7 +35,7 @@ def test_the_first_sync_is_full_and_goes_back_to_the_border(clock, wms, connecti
 
 
 def test_connecting_starts_a_first_run_of_every_entity(clock, wms, home):
-    """T15, P1: each entity is pulled by a run with trigger *first*; order shipments come with their orders."""
+    """Each entity is pulled by a run with trigger *first*; order shipments come with their orders."""
     from integrations.services import Account, connect
 
     wms.put(ORDERS, order("o1", now()))
@@ -48,7 +48,7 @@ def test_connecting_starts_a_first_run_of_every_entity(clock, wms, home):
 
 
 def test_the_border_is_taken_from_the_wms_clock(clock, wms, home):
-    """Trap 3.10: connect time by the WMS less the lookback, not by our clock."""
+    """Connect time by the WMS less the lookback, not by our clock."""
     from integrations.services import Account, connect
 
     wms.skew = timedelta(minutes=-10)
@@ -58,7 +58,7 @@ def test_the_border_is_taken_from_the_wms_clock(clock, wms, home):
 
 @pytest.mark.parametrize("skew", [timedelta(0), timedelta(minutes=10), timedelta(minutes=-10)])
 def test_the_watermark_is_the_wms_clock_at_the_first_answer_less_a_second(clock, wms, connection, skew):
-    """R1, trap 3.4: never our clock, and not the clock of a later page."""
+    """Never our clock, and not the clock of a later page."""
     wms.skew = skew
     wms.put(ORDERS, *(order(f"o{number}", now()) for number in range(7)))
     began = now() + skew
@@ -71,7 +71,7 @@ def test_the_watermark_is_the_wms_clock_at_the_first_answer_less_a_second(clock,
 
 
 def test_an_answer_without_a_clock_does_not_lend_a_later_ones(clock, wms, connection):
-    """R1: when only the second answer has a Date, what changed since the first may be missing before it."""
+    """When only the second answer has a Date, what changed since the first may be missing before it."""
     stamp = now() - timedelta(hours=2)
     wms.put(ORDERS, *(order(f"o{number}", stamp) for number in range(4)))
 
@@ -87,7 +87,7 @@ def test_an_answer_without_a_clock_does_not_lend_a_later_ones(clock, wms, connec
 
 
 def test_a_wms_without_a_clock_is_known_by_the_highest_believed_stamp(clock, wms, connection):
-    """R3, trap 3.7: a stamp in 2999 is stored and moves nothing."""
+    """A stamp in 2999 is stored and moves nothing."""
     wms.has_clock = False
     stamp = now() - timedelta(hours=3)
     wms.put(ORDERS, order("o1", stamp), order("o2", datetime(2999, 1, 1, tzinfo=UTC)))
@@ -97,7 +97,7 @@ def test_a_wms_without_a_clock_is_known_by_the_highest_believed_stamp(clock, wms
 
 
 def test_an_incremental_asks_with_the_overlap_and_leaves_the_watermark_alone(clock, wms, connection):
-    """R2, I4: since = watermark - 15 min; the stored watermark is never watermark - overlap."""
+    """Since = watermark - 15 min; the stored watermark is never watermark - overlap."""
     sync(connection)
     first = schedule(connection).watermark
     clock.shift(timedelta(hours=1))
@@ -108,7 +108,7 @@ def test_an_incremental_asks_with_the_overlap_and_leaves_the_watermark_alone(clo
 
 
 def test_only_what_changed_is_read_and_written(clock, wms, connection):
-    """I4: 3 of 30 change; the next run reads those 3 and writes 3."""
+    """3 of 30 change; the next run reads those 3 and writes 3."""
     wms.page_size = 10
     wms.put(ORDERS, *(order(f"o{number:02}", now() - timedelta(hours=2)) for number in range(30)))
     sync(connection)
@@ -119,7 +119,7 @@ def test_only_what_changed_is_read_and_written(clock, wms, connection):
 
 
 def test_a_late_commit_within_the_overlap_is_found(clock, wms, connection):
-    """Trap 3.3: stamped before the watermark, visible after it."""
+    """Stamped before the watermark, visible after it."""
     sync(connection)
     stamp = now()
     clock.shift(timedelta(minutes=5))
@@ -130,7 +130,7 @@ def test_a_late_commit_within_the_overlap_is_found(clock, wms, connection):
 
 
 def test_ties_at_the_border_are_all_read(clock, wms, connection):
-    """Trap 3.1: many rows of one second, more than a page of them."""
+    """Many rows of one second, more than a page of them."""
     sync(connection)
     edge = schedule(connection).watermark - timedelta(minutes=15)
     clock.shift(timedelta(minutes=5))
@@ -139,7 +139,6 @@ def test_ties_at_the_border_are_all_read(clock, wms, connection):
 
 
 def test_rows_without_a_stamp_are_always_applied(clock, wms, connection):
-    """Trap 3.6."""
     wms.put(INVENTORY, item("A", "7", None))
     sync(connection, INVENTORY)
     clock.shift(timedelta(hours=1))
@@ -148,14 +147,14 @@ def test_rows_without_a_stamp_are_always_applied(clock, wms, connection):
 
 
 def test_daily_entities_are_read_in_full_whoever_asks(clock, wms, connection):
-    """DESIGN, entities: warehouses and shipping methods are always read in full, a manual sync included."""
+    """Warehouses and shipping methods are always read in full, a manual sync included."""
     sync(connection, Entity.WAREHOUSES)
     clock.shift(timedelta(hours=1))
     assert sync(connection, Entity.WAREHOUSES).mode == Mode.FULL
 
 
 def test_as_of_is_the_earlier_of_the_watermark_and_the_copys_crawl(clock, wms, connection):
-    """DESIGN, as of: a copy is no fresher than its last crawl; the children show the parent's."""
+    """A copy is no fresher than its last crawl; the children show the parent's."""
     crawled = now() - timedelta(minutes=40)
     wms.crawls = {ORDERS: crawled}
     sync(connection)
@@ -182,7 +181,7 @@ def test_facts_learned_reach_the_connection_and_the_open_client(clock, wms, conn
     assert client.learned == wms.learned
 
 
-# --- B10 and B5: PackageBee's Smart Sync, to the letter -------------------------------------------------------------
+# --- PackageBee's Smart Sync, to the letter -------------------------------------------------------------
 
 TWO_PM = datetime(2020, 3, 2, 14, 0, tzinfo=UTC)
 PRINTED = (
@@ -229,7 +228,7 @@ def changed(connection, since):
 
 @pytest.mark.parametrize("filters", [True, False], ids=["asks for changes", "gets the whole list"])
 def test_b10_only_a_is_synchronised(clock, wms, two_pm, filters):
-    """B10, B4: rows and times exactly as printed: A 7 to 5 at 2:30 PM, runs at 2 and 3 PM; only A is synchronised."""
+    """Rows and times exactly as printed: A 7 to 5 at 2:30 PM, runs at 2 and 3 PM; only A is synchronised."""
     wms.filters = filters
     wms.put(INVENTORY, item("A", "5", datetime(2020, 3, 2, 14, 30, tzinfo=UTC)))
     run = at_three(clock, two_pm)
@@ -247,7 +246,7 @@ def test_b10_only_a_is_synchronised(clock, wms, two_pm, filters):
     ],
 )
 def test_b5_the_three_traps(clock, wms, two_pm, row, written):
-    """B5: what counts is the quantity, not the stamp."""
+    """What counts is the quantity, not the stamp."""
     wms.filters = False
     wms.put(INVENTORY, item(*row))
     run = at_three(clock, two_pm)
@@ -256,7 +255,7 @@ def test_b5_the_three_traps(clock, wms, two_pm, row, written):
 
 
 def test_b5_a_quantity_that_moved_without_its_stamp_is_found_by_the_re_read(clock, wms, two_pm):
-    """B5, B2: where the WMS filters by stamp, no incremental can see it; the regular full run does."""
+    """Where the WMS filters by stamp, no incremental can see it; the regular full run does."""
     wms.put(INVENTORY, item("C", "2", PRINTED[2][2]))
     assert at_three(clock, two_pm).seen == 0
     run = sync(two_pm, INVENTORY, Mode.FULL)
@@ -264,7 +263,7 @@ def test_b5_a_quantity_that_moved_without_its_stamp_is_found_by_the_re_read(cloc
 
 
 def test_b2_full_takes_every_item_and_changes_nothing(clock, wms, connection):
-    """B2: 1,000 unchanged items: full processes 1,000 and changes none."""
+    """1,000 unchanged items: full processes 1,000 and changes none."""
     wms.page_size = 400
     wms.put(INVENTORY, *(item(f"S{number}", "1", now()) for number in range(1000)))
     sync(connection, INVENTORY)
@@ -273,7 +272,7 @@ def test_b2_full_takes_every_item_and_changes_nothing(clock, wms, connection):
 
 
 def test_a_whole_list_is_compared_by_digest(clock, wms, connection, monkeypatch):
-    """Trap 3.6: an entity that can't be asked for changes is read whole each time."""
+    """An entity that can't be asked for changes is read whole each time."""
     from integrations.connectors.registry import CONNECTORS
 
     monkeypatch.setitem(CONNECTORS, "model", connector_for(wms, whole=[CUSTOMERS]))
@@ -286,20 +285,20 @@ def test_a_whole_list_is_compared_by_digest(clock, wms, connection, monkeypatch)
 
 
 def test_an_empty_page_with_a_marker_is_no_end(clock, wms, connection):
-    """R6: the list ends where the WMS says so, not at an empty page."""
+    """The list ends where the WMS says so, not at an empty page."""
     wms.put(ORDERS, order("o1", now()))
     wms.faults = [lambda call: Page((), cursor={"start": 0}, clock=wms.now())]
     assert counts(sync(connection)) == {"seen": 1, "created": 1}
 
 
 def test_requests_of_a_child_run_its_parent(clock, wms, connection):
-    """DESIGN, read with: syncing order shipments runs the orders, once."""
+    """Syncing order shipments runs the orders, once."""
     (one,) = request_runs(connection, [Entity.ORDER_SHIPMENTS, ORDERS], trigger=Trigger.MANUAL)
     assert one.run.entity == ORDERS
 
 
 def test_smart_reads_a_fraction_of_what_full_reads(clock, wms, connection):
-    """B6, P47: of 400 items 20 changed; the incremental asks for those, the full run for every page."""
+    """Of 400 items 20 changed; the incremental asks for those, the full run for every page."""
     wms.page_size = 20
     wms.put(INVENTORY, *(item(f"i{n:03}", "5", now() - timedelta(days=1)) for n in range(400)))
     sync(connection, INVENTORY)
@@ -354,7 +353,7 @@ def test_the_nightly_wide_one_has_no_end(clock, wms, connection):
 
 
 def test_a_clock_that_jumped_past_the_end_is_asked_again_without_one(clock, wms, connection):
-    """Trap 3.4: a change of this moment is not left to the next run because the WMS's clock was set meanwhile."""
+    """A change of this moment is not left to the next run because the WMS's clock was set meanwhile."""
     wms.skew = timedelta(minutes=-10)
     sync(connection)
     wms.skew = timedelta(0)
@@ -385,7 +384,7 @@ def test_the_watermark_never_passes_the_end(clock, wms, connection):
 
 
 def test_a_stamp_far_ahead_does_not_keep_corrections_out(clock, wms, connection):
-    """R3: it is stored, but nothing follows from it; an incremental takes the corrected record at once."""
+    """It is stored, but nothing follows from it; an incremental takes the corrected record at once."""
     wms.put(ORDERS, order("o1", now() + timedelta(days=365_000), status="wrong"))
     sync(connection)
     clock.shift(timedelta(minutes=5))

@@ -30,7 +30,7 @@ def watermark(connection, entity=CUSTOMERS):
 
 
 def test_what_is_gone_is_looked_up_by_id_and_then_removed(clock, wms, connection):
-    """R5, trap 3.11: kept, hidden, counted; and restored when it is seen again."""
+    """Kept, hidden, counted; and restored when it is seen again."""
     fill(wms, 7)
     sync(connection, CUSTOMERS)
     clock.shift(3600)
@@ -47,7 +47,7 @@ def test_what_is_gone_is_looked_up_by_id_and_then_removed(clock, wms, connection
 
 
 def test_what_a_walk_missed_by_paging_is_found_by_the_second_look(clock, wms, connection):
-    """Trap 3.2: a row that slipped over a page's border is still there, so it stays, and its news is taken."""
+    """A row that slipped over a page's border is still there, so it stays, and its news is taken."""
     fill(wms, 7)
     sync(connection, CUSTOMERS)
     clock.shift(3600)
@@ -63,7 +63,7 @@ def test_what_a_walk_missed_by_paging_is_found_by_the_second_look(clock, wms, co
 
 
 def test_a_look_up_that_repeats_itself_still_adds_up(clock, wms, connection):
-    """Trap 3.14: duplicates in the second look are one record too."""
+    """Duplicates in the second look are one record too."""
     fill(wms, 3)
     sync(connection, CUSTOMERS)
     clock.shift(60)
@@ -75,7 +75,7 @@ def test_a_look_up_that_repeats_itself_still_adds_up(clock, wms, connection):
 
 @pytest.mark.parametrize(("rows", "gone", "held"), [(30, 20, False), (30, 21, True), (220, 22, False), (220, 23, True)])
 def test_the_brake(clock, wms, connection, rows, gone, held):
-    """R5: more than 20 rows and more than 10 % at once are not removed without a person; not one less is held."""
+    """More than 20 rows and more than 10 % at once are not removed without a person; not one less is held."""
     wms.page_size = 100
     ids = fill(wms, rows)
     sync(connection, CUSTOMERS)
@@ -93,7 +93,7 @@ def test_the_brake(clock, wms, connection, rows, gone, held):
 
 
 def test_history_is_removed_only_after_the_border(clock, wms, connection):
-    """R5, trap 3.10: what is older than the border was never asked for, so nothing follows from its absence."""
+    """What is older than the border was never asked for, so nothing follows from its absence."""
     border = connection.border
     wms.put(ORDERS, order("old", now(), created_at=border - timedelta(days=1)))
     wms.put(ORDERS, order("on it", now(), created_at=border), order("new", now(), created_at=border + timedelta(1)))
@@ -107,7 +107,7 @@ def test_history_is_removed_only_after_the_border(clock, wms, connection):
 
 @pytest.mark.parametrize("mode", [Mode.INCREMENTAL, Mode.FULL])
 def test_a_suspicious_zero(clock, wms, connection, monkeypatch, mode):
-    """DESIGN 10: an empty list that was never empty is partial, removes nothing, moves no watermark; until it lasts."""
+    """An empty list that was never empty is partial, removes nothing, moves no watermark; until it lasts."""
     monkeypatch.setitem(CONNECTORS, "model", connector_for(wms, whole=[CUSTOMERS]))
     ids = fill(wms, 5)
     sync(connection, CUSTOMERS, FULL)
@@ -156,7 +156,7 @@ def test_an_incremental_without_news_is_no_suspicious_zero(clock, wms, connectio
 
 @pytest.mark.usefixtures("page_by_page")
 def test_rows_changed_by_another_door_during_the_run_stay(clock, wms, connection):
-    """R5: a record that arrived while the walk was under way was not in its list, and is not missing."""
+    """A record that arrived while the walk was under way was not in its list, and is not missing."""
     fill(wms, 4)
     sync(connection, CUSTOMERS)
     clock.shift(3600)
@@ -175,7 +175,6 @@ def test_rows_changed_by_another_door_during_the_run_stay(clock, wms, connection
 
 
 def test_an_older_version_is_stale_in_an_incremental(clock, wms, connection):
-    """R4, trap 3.15."""
     wms.put(ORDERS, order("o1", now(), status="shipped"))
     sync(connection)
     wms.put(ORDERS, order("o1", now() - timedelta(minutes=5)))
@@ -185,7 +184,7 @@ def test_an_older_version_is_stale_in_an_incremental(clock, wms, connection):
 
 
 def test_a_full_run_believes_an_older_version_that_is_confirmed(clock, wms, connection):
-    """R4, trap 3.17: a restored WMS is right; each doubtful record is read once more first."""
+    """A restored WMS is right; each doubtful record is read once more first."""
     wms.put(ORDERS, *(order(f"o{n}", now(), status="shipped") for n in range(5)))
     sync(connection)
     older = now() - timedelta(hours=1)
@@ -197,7 +196,7 @@ def test_a_full_run_believes_an_older_version_that_is_confirmed(clock, wms, conn
 
 
 def test_a_full_run_drops_an_older_version_that_was_a_slip(clock, wms, connection):
-    """R4: the second look says otherwise, so the newer one stays."""
+    """The second look says otherwise, so the newer one stays."""
     wms.put(ORDERS, order("o1", now(), status="shipped"))
     sync(connection)
     wms.faults = [lambda call: Page([order("o1", now() - timedelta(hours=1))], clock=wms.now())]
@@ -297,7 +296,7 @@ def test_a_page_of_bad_records_takes_a_handful_of_statements(clock, wms, connect
 
 
 def test_shipments_go_and_come_with_their_order(clock, wms, connection):
-    """DESIGN, read with: written and removed as a set with the parent."""
+    """Written and removed as a set with the parent."""
     wms.put(ORDERS, order("o1", now(), shipments=[shipment("s1", "o1"), shipment("s2", "o1")]), order("o2", now()))
     sync(connection)
     assert present(connection, Entity.ORDER_SHIPMENTS) == ["s1", "s2"]
@@ -355,7 +354,7 @@ def test_a_connection_deleted_in_the_middle(clock, wms, connection, caplog, mode
 
 
 def test_inventory_keeps_its_digest_through_a_full_reread(clock, wms, connection):
-    """I4: a full run of unchanged items writes none."""
+    """A full run of unchanged items writes none."""
     wms.put(INVENTORY, item("A", "7", now()), item("B", "10", now()))
     sync(connection, INVENTORY)
     assert counts(sync(connection, INVENTORY, FULL)) == {"seen": 2, "unchanged": 2}

@@ -92,7 +92,7 @@ def test_a_source_that_changes_each_time_is_not_written_each_time(monkeypatch, s
 
 
 def test_what_cannot_be_read_is_rejected(monkeypatch, stocked):
-    """R8: in a page that is read lazily as in any other."""
+    """In a page that is read lazily as in any other."""
     rows = InventoryItem.objects.count()
     row = InventoryItem.objects.order_by("pk")[3]
     InventoryItem.objects.filter(pk=row.pk).update(digest=bytes(40))

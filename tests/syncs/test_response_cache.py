@@ -63,7 +63,7 @@ def asked(sandbox):
 
 
 def test_a_kill_costs_one_page_and_not_those_ahead_as_well(monkeypatch, sandbox, run):
-    """DESIGN 4: killed while page 3 is written, page 4 is read and page 5 fetched, only page 5 is asked for again."""
+    """Killed while page 3 is written, page 4 is read and page 5 fetched, only page 5 is asked for again."""
     killed_as_it_writes(monkeypatch, sandbox, 3)
     drain()
     run.refresh_from_db()

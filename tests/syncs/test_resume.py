@@ -123,7 +123,7 @@ def test_a_kill_in_the_second_look(monkeypatch, clock, wms, connection, point):
 
 
 def test_five_deaths_without_a_page_end_the_run(clock, wms, ten):
-    """DESIGN 3: attempts count claims since the last page; five end the run failed, and the sentence says so."""
+    """Attempts count claims since the last page; five end the run failed, and the sentence says so."""
     wms.faults = [None] + [dies] * 9
     for _ in range(1 + 5):  # the first one had just written its page
         die()
@@ -180,7 +180,7 @@ def test_a_fault_of_packrs_own_ends_the_run(monkeypatch, clock, wms, ten, caplog
 
 @pytest.mark.usefixtures("page_by_page")
 def test_a_worker_that_lost_its_lease_writes_nothing(clock, wms, ten):
-    """P52, DESIGN 4: frozen past its lease, thawed when another has the lane: no row, no count, no checkpoint."""
+    """Frozen past its lease, thawed when another has the lane: no row, no count, no checkpoint."""
 
     def stolen(call):
         Lane.objects.update(token=uuid.uuid4(), leased_until=now() + timedelta(minutes=1), worker="other")
@@ -216,7 +216,7 @@ def test_a_lapsed_lease_that_nobody_took_is_renewed(clock, wms, ten):
 
 
 def test_a_lane_is_held_by_one_worker(clock, wms, ten):
-    """DESIGN 2: one lane per account, whatever else is ready."""
+    """One lane per account, whatever else is ready."""
     request_runs(ten, [INVENTORY], trigger=Trigger.MANUAL)
     held = claim()
     assert claim() is None
@@ -225,7 +225,7 @@ def test_a_lane_is_held_by_one_worker(clock, wms, ten):
 
 
 def test_two_connections_of_one_account_share_the_lane(clock, wms, ten, home):
-    """DESIGN 2: the account is treated gently, however many connections it has."""
+    """The account is treated gently, however many connections it has."""
     other = connect(home, Account("model", "Again", {"key": "k1"}), first_sync=False)
     request_runs(other, [ORDERS], trigger=Trigger.MANUAL)
     assert claim() is not None
@@ -233,7 +233,7 @@ def test_two_connections_of_one_account_share_the_lane(clock, wms, ten, home):
 
 
 def test_slices_take_turns_and_a_person_goes_first(monkeypatch, settings, clock, wms, connection, home):
-    """P3, DESIGN 3: a long run never holds up a short one, nor a person's."""
+    """A long run never holds up a short one, nor a person's."""
     settings.SLICE_SECONDS = 0
     wms.page_size = 1
     wms.put(ORDERS, *(order(f"o{number}", now()) for number in range(6)))
@@ -262,7 +262,7 @@ def test_slices_take_turns_and_a_person_goes_first(monkeypatch, settings, clock,
 
 
 def test_a_person_goes_first_however_late_everything_is(settings, clock, wms, connection, home):
-    """DESIGN 3: after a day's standstill too; but a long run of a person's holds up nobody who is that late."""
+    """After a day's standstill too; but a long run of a person's holds up nobody who is that late."""
     settings.SLICE_SECONDS = 0
     wms.page_size = 1
     wms.put(ORDERS, *(order(f"o{number}", now()) for number in range(3)))
@@ -378,7 +378,7 @@ def test_a_worker_asked_to_stop_ends_after_the_page_in_hand(clock, wms, ten):
 
 
 def test_the_next_page_is_fetched_while_one_is_written(monkeypatch, clock, wms, ten):
-    """DESIGN 4: while page n is written, page n+1 is on its way; the order and the count of requests stay."""
+    """While page n is written, page n+1 is on its way; the order and the count of requests stay."""
     threads = []
     wms.faults = [lambda call: threads.append(threading.current_thread().name)] * 4
     drain()
@@ -441,7 +441,7 @@ def test_an_error_fetched_ahead_does_not_cost_the_page_before(monkeypatch, clock
 
 
 def test_an_expired_cursor_starts_the_window_again(clock, wms, ten):
-    """Trap 3.5: what was applied stays, the walk begins anew, and the new walk's clock counts."""
+    """What was applied stays, the walk begins anew, and the new walk's clock counts."""
     wms.faults = [None, None, CursorExpired("Forgotten.")]
     drain()
     run = SyncRun.objects.get()
@@ -451,7 +451,7 @@ def test_an_expired_cursor_starts_the_window_again(clock, wms, ten):
 
 
 def test_a_cursor_that_always_expires_ends_after_three_restarts(clock, wms, ten):
-    """Trap 3.5: three restarts, then a clear error."""
+    """Three restarts, then a clear error."""
     wms.faults = [None, CursorExpired("The list forgot where it stood.")] * 5
     drain()
     run = SyncRun.objects.get()
@@ -463,7 +463,7 @@ def test_a_cursor_that_always_expires_ends_after_three_restarts(clock, wms, ten)
 
 
 def test_a_walk_in_a_circle_is_an_error(clock, wms, ten):
-    """R7: a marker that comes twice would never end."""
+    """A marker that comes twice would never end."""
     wms.faults = [None, None, lambda call: Page((), cursor={"start": 3}, clock=wms.now())]
     drain()
     run = SyncRun.objects.get()
@@ -475,7 +475,7 @@ def test_a_walk_in_a_circle_is_an_error(clock, wms, ten):
 
 @pytest.mark.parametrize("mode", [Mode.INCREMENTAL, Mode.FULL])
 def test_endless_pages_without_anything_new_are_an_error(clock, wms, connection, mode):
-    """R7, trap 3.18: new markers for ever, and five pages in a row without a new id."""
+    """New markers for ever, and five pages in a row without a new id."""
     sync(connection)
     same = [order("o1", now()), order("o2", now())]
     numbers = iter(range(1000))
@@ -486,7 +486,7 @@ def test_endless_pages_without_anything_new_are_an_error(clock, wms, connection,
 
 
 def test_pages_of_rejected_records_are_not_endless(clock, wms, connection):
-    """R8: many pages with nothing but bad records are bad, not endless."""
+    """Many pages with nothing but bad records are bad, not endless."""
     wms.page_size = 1
     wms.put(ORDERS, *(order(f"o{number}", now()) for number in range(9)))
     wms.bad[ORDERS] = {f"o{number}": "no number" for number in range(8)}
@@ -520,7 +520,7 @@ def _side_by_side(count, function):
 
 @pytest.mark.django_db(transaction=True)
 def test_twenty_triggers_at_once_are_one_run(wms, connection):
-    """P52, D8: twenty parallel triggers of one entity: one run row, and everybody gets that run."""
+    """Twenty parallel triggers of one entity: one run row, and everybody gets that run."""
     requested = _side_by_side(20, lambda n: request_runs(connection, [ORDERS], trigger=Trigger.MANUAL)[0])
     assert {one.run.pk for one in requested} == {SyncRun.objects.get().pk}
     assert sorted(one.attached for one in requested) == [False, *[True] * 19]

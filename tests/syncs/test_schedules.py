@@ -54,7 +54,7 @@ def kept(clock, wms, home):
 
 @pytest.mark.parametrize(("seconds", "planned"), [(80, True), (100, False)])
 def test_a_run_that_ends_plans_its_next_one_when_that_is_near(clock, wms, kept, seconds, planned):
-    """DESIGN 1: nothing waits for the next tick that falls due before it; what is further away is the tick's."""
+    """Nothing waits for the next tick that falls due before it; what is further away is the tick's."""
     due = now() + timedelta(seconds=seconds)
     EntitySchedule.objects.filter(connection=kept, entity=ORDERS).update(next_due_at=due)
     SyncRun.objects.filter(entity=ORDERS, state=State.QUEUED).delete()
@@ -64,7 +64,7 @@ def test_a_run_that_ends_plans_its_next_one_when_that_is_near(clock, wms, kept, 
 
 
 def test_a_day_of_the_default_cadences(clock, wms, kept):
-    """P1, P3, P4, P5, P6, P7, P8, P9, B4: nobody acts; each entity runs on its own cadence, and nothing drifts."""
+    """Nobody acts; each entity runs on its own cadence, and nothing drifts."""
     live(clock, timedelta(hours=24))
     runs = list(SyncRun.objects.filter(connection=kept, trigger=Trigger.SCHEDULE).exclude(started_at=None))
     counted = Counter(run.entity for run in runs)
@@ -87,7 +87,7 @@ def test_a_day_of_the_default_cadences(clock, wms, kept):
 
 @pytest.mark.parametrize("zone", ["UTC", "America/Los_Angeles", "Pacific/Auckland"])
 def test_daily_entities_run_once_per_local_day(clock, wms, home, zone):
-    """P10, P11: shipping methods and warehouses, one run per local day over seven days, in the quiet window."""
+    """Shipping methods and warehouses, one run per local day over seven days, in the quiet window."""
     home.timezone = zone
     home.save()
     made = connect(home, Account("model", "Kept", {"key": "kept"}))
@@ -106,7 +106,7 @@ def test_daily_entities_run_once_per_local_day(clock, wms, home, zone):
 
 
 def test_history_is_re_read_once_a_week(clock, wms, kept):
-    """DESIGN, re-read: four weeks, four full runs of the orders, a week apart, whatever day it is spread to."""
+    """Four weeks, four full runs of the orders, a week apart, whatever day it is spread to."""
     for entity in (ORDERS, Entity.INBOUND_SHIPMENTS):
         one = EntitySchedule.objects.get(connection=kept, entity=entity)
         planned = []
@@ -142,7 +142,7 @@ def test_a_re_read_that_met_a_running_run_is_not_lost(clock, wms, kept):
 
 
 def test_first_dues_are_spread(clock, wms, home):
-    """DESIGN 1: many connections do not fall due in one second, and each within its cadence."""
+    """Many connections do not fall due in one second, and each within its cadence."""
     seconds = set()
     for number in range(30):
         made = connect(home, Account("model", f"C{number}", {"key": str(number)}), first_sync=False)
@@ -153,7 +153,7 @@ def test_first_dues_are_spread(clock, wms, home):
 
 
 def test_a_manual_run_does_not_move_the_schedule(clock, wms, kept):
-    """T20: the next scheduled time is unchanged."""
+    """The next scheduled time is unchanged."""
     live(clock, timedelta(minutes=7))
     one = EntitySchedule.objects.get(connection=kept, entity=PRODUCTS)
     before = one.next_due_at
@@ -163,7 +163,7 @@ def test_a_manual_run_does_not_move_the_schedule(clock, wms, kept):
 
 
 def test_a_day_without_ticks_is_one_run_per_entity(clock, wms, kept):
-    """Issue 3, 8: after a pause of a day each entity runs once, not once for each run it missed."""
+    """After a pause of a day each entity runs once, not once for each run it missed."""
     SyncRun.objects.filter(state=State.QUEUED).delete()
     planned = EntitySchedule.objects.get(connection=kept, entity=ORDERS).next_due_at
     clock.shift(timedelta(hours=26, seconds=7))
@@ -190,7 +190,7 @@ def test_a_doubled_tick_changes_nothing(clock, wms, kept):
 
 
 def test_planning_takes_a_handful_of_statements(clock, wms, home, django_assert_max_num_queries):
-    """DESIGN 1: however many fall due."""
+    """However many fall due."""
     for number in range(12):
         connect(home, Account("model", f"C{number}", {"key": str(number)}), first_sync=False)
     tick()  # the first one prunes as well
@@ -202,7 +202,7 @@ def test_planning_takes_a_handful_of_statements(clock, wms, home, django_assert_
 
 
 def test_a_long_run_lets_the_others_go_on(settings, clock, wms, kept):
-    """P3: products take 30 min; orders run every five all the same."""
+    """Products take 30 min; orders run every five all the same."""
     settings.SLICE_SECONDS = 0
     from tests.kit.model_wms import records
 
@@ -271,7 +271,7 @@ def test_an_unreachable_wms_is_tried_again_by_schedule(clock, wms, kept):
 @pytest.mark.parametrize("zone", ["America/New_York", "Europe/Berlin", "Australia/Lord_Howe"])
 @pytest.mark.parametrize("at", [time(2, 0), time(1, 30), time(2, 30)])
 def test_daily_at_over_a_year(zone, at):
-    """I5, D10, trap 3.9: exactly one moment per local date, at the wall time or the first moment after a gap."""
+    """Exactly one moment per local date, at the wall time or the first moment after a gap."""
     place = ZoneInfo(zone)
     moment, dates = datetime(2026, 1, 1, tzinfo=UTC), []
     while moment < datetime(2027, 1, 1, tzinfo=UTC):
@@ -303,7 +303,7 @@ def test_daily_at_over_a_year(zone, at):
     ],
 )
 def test_the_odd_nights(zone, day, at, expected):
-    """D10: golden moments."""
+    """Golden moments."""
     from datetime import date
 
     assert local_moment(date(*day), at, ZoneInfo(zone)) == expected
@@ -311,7 +311,7 @@ def test_the_odd_nights(zone, day, at, expected):
 
 @pytest.mark.parametrize("around", ["2026-03-08", "2026-11-01"])
 def test_two_accounts_over_an_odd_night(wms, home, around):
-    """I5: two accounts in two zones, 2 AM each, ten days around the night: exactly one run per local date."""
+    """Two accounts in two zones, 2 AM each, ten days around the night: exactly one run per local date."""
     from packr.workspaces.services import save_workspace
 
     start = datetime.fromisoformat(f"{around}T12:00:00+00:00") - timedelta(days=5)

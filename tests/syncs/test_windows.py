@@ -42,7 +42,7 @@ def synced(connected, sandbox):
 
 
 def test_a_window_reads_what_the_wms_changed_in_it_and_nothing_else(synced, sandbox):
-    """D6: the third section of the window."""
+    """The third section of the window."""
     moment = now()
     before = Order.objects.count()
     watermark = EntitySchedule.objects.get(connection=synced, entity=ORDERS).watermark
@@ -89,7 +89,7 @@ def test_what_the_clock_has_planned_makes_room_for_it(synced):
 def test_it_starts_beside_no_run_that_a_person_waits_for(synced, django_user_model):
     person = django_user_model.objects.get(username="ada")
     request_runs(synced, [ORDERS], trigger=Trigger.MANUAL, person=person)
-    with pytest.raises(Refused, match="being synced just now"):
+    with pytest.raises(Refused, match="being synced right now"):
         window(synced, now() - timedelta(days=50), now() - timedelta(days=40))
 
 
@@ -112,7 +112,7 @@ def test_a_full_read_takes_the_place_of_one_that_waits(synced):
 @pytest.mark.parametrize(
     ("start", "end", "entity", "words"),
     [
-        (2, 1, Entity.INVENTORY, "no dates to choose from"),
+        (2, 1, Entity.INVENTORY, "can't be read by date"),
         (1, 2, ORDERS, "a later end"),
         (2, 1, Entity.INBOUND_SHIPMENTS, "never synced"),
     ],
@@ -127,7 +127,7 @@ def test_what_can_not_be_read_by_dates_is_refused(synced, start, end, entity, wo
 
 
 def test_a_longer_lookback_reads_only_what_is_missing(synced, sandbox, django_user_model):
-    """T16: raising it later back-fills only the missing part."""
+    """Raising it later back-fills only the missing part."""
     person = django_user_model.objects.get(username="ada")
     old, before = synced.border, Order.objects.count()
     change_lookback(synced, 3650, person=person)
