@@ -184,7 +184,7 @@ def parse_supplier(party: Row | None) -> Supplier | None:
 
 
 SHIPMENT = "state number reference company planned_date"
-MOVE = f"{STAMP} state quantity unit_price origin purchase {PRODUCT}"
+MOVE = f"id state quantity unit_price {PRODUCT}"
 INBOUND_SHIPMENTS = TableSequence(
     (
         Table(
@@ -202,14 +202,19 @@ INBOUND_SHIPMENTS = TableSequence(
         Table(
             "stock.shipment.in",
             parse_notice,
-            fields={"": f"{SHIPMENT} warehouse", "supplier": "id name", "incoming_moves": MOVE, "moves": STAMP},
+            fields={
+                "": f"{SHIPMENT} warehouse",
+                "supplier": "id name",
+                "incoming_moves": f"{MOVE} origin purchase",
+                "moves": STAMP,
+            },
             parts="moves supplier",
             prefix=NOTICE,
         ),
         Table(
             "stock.shipment.internal",
             parse_transfer,
-            fields={"": f"{SHIPMENT} to_warehouse", "incoming_moves": MOVE, "moves": MOVE},
+            fields={"": f"{SHIPMENT} to_warehouse", "incoming_moves": MOVE, "moves": f"last_modified_at {MOVE}"},
             parts="moves",
             prefix=TRANSFER,
         ),

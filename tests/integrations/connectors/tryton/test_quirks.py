@@ -13,6 +13,7 @@ import pytest
 from integrations.connectors.base import FetchRequest
 from integrations.connectors.tryton import Tryton, inbound, orders, payloads, reference_data, rpc, stock
 from integrations.connectors.tryton.payloads import Row
+from integrations.connectors.tryton.resources import ROW_FIELDS, Table
 from integrations.entities import Entity
 from integrations.errors import ConnectorError, Kind
 from integrations.http.client import Client
@@ -586,3 +587,50 @@ def test_no_record_has_a_source(server: Server) -> None:
     page = Tryton.resources[Entity.CUSTOMERS].fetch(peer.client(), FetchRequest(lazily=True), None)
     assert len(page.records) == 1
     assert (page.sources, page.unparsed, page.raw_items) == ({}, (), None)
+
+
+# Fields.
+
+
+class RecordingDict(dict[str, Any]):
+    """A row of a sample that records the full names of the fields that are read from it."""
+
+    def __init__(self, values: Mapping[str, Any], path: str, names: set[str]) -> None:
+        self.path, self.names = path, names
+        super().__init__({name: self.wrap(name, value) for name, value in values.items()})
+
+    def wrap(self, name: str, value: Any) -> Any:
+        if isinstance(value, list):
+            return [self.wrap(name, item) for item in value]
+        is_row = name.endswith(".") and isinstance(value, dict)
+        return RecordingDict(value, self.path + name, self.names) if is_row else value
+
+    def get(self, name: str, default: Any = None) -> Any:
+        if not name.endswith("."):
+            self.names.add(self.path + name)
+        return super().get(name, default)
+
+
+PURCHASES, NOTICES, TRANSFERS = inbound.INBOUND_SHIPMENTS.tables
+
+
+@pytest.mark.parametrize(
+    ("table", "names"),
+    [
+        (orders.ORDERS, ["order", "order-draft"]),
+        (orders.ORDER_SHIPMENTS, ["order-shipment"]),
+        (PURCHASES, ["purchase"]),
+        (NOTICES, ["advance-notice", "advance-notice-without-purchase"]),
+        (TRANSFERS, ["transfer", "transfer-draft"]),
+        (stock.PRODUCTS, ["product"]),
+        (reference_data.CUSTOMERS, ["company"]),
+        (reference_data.WAREHOUSES, ["warehouse"]),
+        (reference_data.SHIPPING_METHODS, ["carrier"]),
+    ],
+)
+def test_every_field_that_is_read_is_requested(table: Table, names: list[str]) -> None:
+    read: set[str] = set()
+    for name in names:
+        table.parse(Row(RecordingDict(sample(name).values, "", read)))
+    assert len(read) > 4
+    assert read <= {*ROW_FIELDS, *payloads.dotted_names(table.fields)}
