@@ -4,7 +4,7 @@ from enum import StrEnum
 
 
 class Entity(StrEnum):
-    """One type of warehouse data, as written in commands and addresses."""
+    """One type of warehouse data, as written in commands and URLs."""
 
     ORDERS = "orders"
     ORDER_SHIPMENTS = "order-shipments"
@@ -27,7 +27,7 @@ class Entity(StrEnum):
 
     @property
     def is_history(self) -> bool:
-        """History grows with time and is read back to the connection's border; the rest is state."""
+        """Whether the entity grows with time and is read back to the start of the history. All others are state."""
         return self in HISTORY
 
 

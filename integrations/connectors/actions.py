@@ -1,4 +1,7 @@
-"""What a connector can be asked to do at a WMS, and what may come of it. Knows neither the database nor Django."""
+"""The actions a connector can carry out at a WMS, and what can come of them.
+
+Like everything in connectors, this imports neither the database nor Django.
+"""
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -14,7 +17,7 @@ from ..records import Record
 
 
 class ActionKind(StrEnum):
-    """One kind of change that Packr sends to a WMS, as written in addresses."""
+    """One kind of change that Packr sends to a WMS, as written in URLs."""
 
     CREATE_ORDER = "create-order"
     HOLD_ORDER = "hold-order"
@@ -32,12 +35,12 @@ class ActionKind(StrEnum):
 
     @property
     def entity(self) -> Entity:
-        """The type of data that it creates or changes."""
+        """The type of data the action creates or changes."""
         return ENTITIES[self]
 
     @property
     def creates(self) -> bool:
-        """Whether it makes something new, rather than changing what is there."""
+        """Whether the action creates a record, rather than changing one."""
         return self in (ActionKind.CREATE_ORDER, ActionKind.CREATE_INBOUND_SHIPMENT)
 
 
@@ -53,31 +56,47 @@ ENTITIES: Mapping[ActionKind, Entity] = {
 }
 
 
+class FieldKind(StrEnum):
+    """What a field of an action's form holds. Kinds named after entities hold the external id of such a record."""
+
+    TEXT = "text"
+    INTEGER = "integer"
+    DECIMAL = "decimal"
+    DAY = "day"
+    CHOICE = "choice"
+    FLAG = "flag"
+    SKU = "sku"
+    WAREHOUSE = "warehouse"
+    LOCATION = "location"
+    CUSTOMER = "customer"
+    SUPPLIER = "supplier"
+    SHIPPING_METHOD = "shipping-method"
+    LINES = "lines"
+    ADDRESS = "address"
+
+
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One field of an action's form.
-
-    `kind` is text, integer, decimal, day, choice, flag, warehouse, shipping-method, customer, sku, supplier, location,
-    lines or address. `fields` are those of each line, or of the address. `least`: the smallest number allowed.
-    """
+    """One field of an action's form. `fields` are those of each line, or of the address."""
 
     name: str
     label: str
-    kind: str = "text"
+    kind: FieldKind = FieldKind.TEXT
     required: bool = False
     help: str = ""
     choices: tuple[tuple[str, str], ...] = ()
     fields: tuple["Field", ...] = ()
-    least: int | None = None
+    minimum: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class ActionRequest:
-    """What is to be done at a WMS.
+    """One action to carry out at a WMS.
 
-    `target` is the external id of what is to be changed. `reference` is ours: unique, and known to the WMS where it
-    keeps one. `key` is the same whenever the same wish is sent again. `values` are plain JSON by the names of the
-    fields, decimals as text. `before` is what the mirror had of the target, as far as finding the outcome needs it.
+    `target` is the external id of the record to change. `reference` is Packr's own: unique, and known to the WMS if it
+    keeps one. `key` stays the same when the same action is sent again. `values` are plain JSON by the names of the
+    fields, decimals as text. `before` holds the mirror's values of the target, as far as finding the outcome needs
+    them. `asked_at` is when a person asked for the action (aware UTC).
     """
 
     kind: ActionKind
@@ -92,10 +111,10 @@ class ActionRequest:
 
 @dataclass(frozen=True, slots=True)
 class ActionResult:
-    """What the WMS said when it did what was asked.
+    """The WMS's response to an action it carried out.
 
-    `record` is the object as it is now. Without `version_known` the answer does not say which version that is, and
-    `clock`, the WMS's time as it answered (aware UTC), stands for it. `unused`: values that the WMS did not use.
+    `record` is the record as it is now. Without `version_known`, the response has no stamp of that version, and
+    `clock`, the WMS's time of the response (aware UTC), replaces it. `unused`: names of values the WMS ignored.
     """
 
     external_id: str
@@ -106,9 +125,9 @@ class ActionResult:
 
 
 class ActionRejected(Exception):
-    """The WMS refused. `message` are its own words; `fields` are messages by path, such as `line_items.0.quantity`.
+    """The WMS refused an action. `message` is its own text; `fields` are messages by path (`line_items.0.quantity`).
 
-    `origin` says who refused: `wms`, or the service between Packr and it (`trackstar`).
+    `origin` says who refused: `wms`, or the service between Packr and the WMS (`trackstar`).
     """
 
     def __init__(self, message: str, *, fields: Mapping[str, list[str]] | None = None, origin: str = "wms") -> None:
@@ -119,19 +138,19 @@ class ActionRejected(Exception):
 
 
 class OutcomeUnknown(Exception):
-    """What the WMS holds does not tell whether it did what was asked."""
+    """The records of the WMS don't show whether it carried out an action."""
 
 
 class RetryPolicy(StrEnum):
-    """Whether the same wish may be sent once more while nobody knows what became of the first time."""
+    """Whether an action may be sent again while its outcome is unknown."""
 
     NEVER = "never"
-    HARMLESS = "harmless"  # done twice is done once
-    BY_KEY = "by-key"  # the WMS knows the key again, as long as it has not answered with an error
+    HARMLESS = "harmless"  # a second time changes nothing more
+    BY_KEY = "by-key"  # the WMS recognises the key, unless it answered with an error
 
 
 def always_available(learned: Mapping[str, Any]) -> str:
-    """For what can be done at every account."""
+    """Return no reason: the action is available at every account."""
     return ""
 
 
@@ -139,27 +158,28 @@ def always_available(learned: Mapping[str, Any]) -> str:
 class Operation:
     """How a connector carries out one kind of action.
 
-    `send` raises Declined when the WMS refuses, and ConnectorError. `find` looks whether the WMS has done it: None
-    when it has not, Unclear when that can't be told. `lacks` says, from what is learned of the account, why it can't be
-    done there; nothing when it can. `seen_within` is how long the WMS may go on answering as before.
+    `send` raises ActionRejected if the WMS refuses, else ConnectorError. `find` returns the result if the WMS has
+    carried out the action, None if it has not, and raises OutcomeUnknown if that can't be told. `unavailable_reason`
+    returns, from what is learned of the account, why the action is not possible there; empty if it is. The WMS may
+    show the old state for `visibility_delay` after the action.
     """
 
     fields: tuple[Field, ...]
     send: Callable[[Client, ActionRequest], ActionResult]
     find: Callable[[Client, ActionRequest], ActionResult | None] | None = None
-    lacks: Callable[[Mapping[str, Any]], str] = always_available
-    again: RetryPolicy = RetryPolicy.NEVER
-    seen_within: timedelta = timedelta(minutes=15)
+    unavailable_reason: Callable[[Mapping[str, Any]], str] = always_available
+    retry: RetryPolicy = RetryPolicy.NEVER
+    visibility_delay: timedelta = timedelta(minutes=15)
 
 
 def is_held(order: Any) -> bool:
-    """Whether an order's record shows a hold: as an exception with the WMS's own word for it, there is no field."""
+    """Return whether an order's record shows a hold. There is no field for it: the raw status of an exception does."""
     return bool(order.status == "exception" and "hold" in str(order.raw_status or "").lower())
 
 
 @contextmanager
 def before_sending() -> Iterator[None]:
-    """What fails in here, such as a login, fails before the change itself has left."""
+    """Mark errors raised inside, for instance by a login, as errors of an action that was never sent."""
     try:
         yield
     except ConnectorError as error:

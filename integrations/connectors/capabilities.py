@@ -1,4 +1,4 @@
-"""What each WMS offers, read from the connectors themselves."""
+"""What each connector offers, derived from its tables."""
 
 from dataclasses import dataclass
 
@@ -10,20 +10,20 @@ from .registry import CONNECTORS
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """One WMS of the catalogue. `reads` has every entity: how it is read, or nothing when it is not offered."""
+    """One WMS of the catalogue. `reads` maps every entity to how it is read; empty if it is not offered."""
 
     connector: type[Connector]
     reads: dict[Entity, str]
 
     @property
     def needs(self) -> list[str]:
-        """What has to be at hand to connect it."""
+        """What people need at hand to connect it."""
         address = [] if self.connector.base_url else ["server address"]
-        return address + [one.label for one in self.connector.credentials if one.required]
+        return address + [credential.label for credential in self.connector.credentials if credential.required]
 
 
 def capabilities() -> dict[str, dict[str, dict[str, bool]]]:
-    """What can be done with each entity, by connector and entity: whether it is read, and which actions there are."""
+    """Return by connector and entity whether the entity is read, and which actions it has."""
     return {
         slug: {
             entity.value: {"read": entity in connector.entities()}
@@ -35,16 +35,16 @@ def capabilities() -> dict[str, dict[str, dict[str, bool]]]:
 
 
 def offers() -> list[Offer]:
-    """The catalogue, by name."""
-    found = [Offer(connector, _reads(connector)) for connector in CONNECTORS.values()]
+    """Return the catalogue, sorted by name."""
+    found = [
+        Offer(connector, {entity: _how_read(connector, entity) for entity in Entity})
+        for connector in CONNECTORS.values()
+    ]
     return sorted(found, key=lambda offer: offer.connector.label.casefold())
 
 
-def _reads(connector: type[Connector]) -> dict[Entity, str]:
-    can = capabilities()[connector.slug]
-    return {entity: _how(connector, entity) if can[entity.value]["read"] else "" for entity in Entity}
-
-
-def _how(connector: type[Connector], entity: Entity) -> str:
+def _how_read(connector: type[Connector], entity: Entity) -> str:
+    if entity not in connector.entities():
+        return ""
     parent = connector.read_with.get(entity)
     return f"Read with {parent.label.lower()}" if parent else "Read"

@@ -1,4 +1,4 @@
-"""From what a WMS sends to exact, plain values. Each function raises ValueError with a reason a person can read."""
+"""Exact, plain values from what a WMS sends. Each function raises ValueError with a reason that people can read."""
 
 import re
 from datetime import UTC, datetime, timedelta
@@ -6,19 +6,19 @@ from decimal import Decimal, InvalidOperation
 from functools import lru_cache
 from typing import Any
 
-# Amounts and quantities have at most 18 digits before the point and 40 behind it; anything else is a broken number.
-BEFORE_POINT, BEHIND_POINT = 18, 40
-TOO_LARGE = 10**BEFORE_POINT
-LONGEST_ID = 500  # PostgreSQL refuses index entries of more than 2,704 bytes
-DEEPEST = 50
+# Amounts and quantities have at most 18 digits before the point and 40 after it. Anything else is a broken number.
+MAX_WHOLE_DIGITS, MAX_DECIMALS = 18, 40
+TOO_LARGE = 10**MAX_WHOLE_DIGITS
+MAX_ID_LENGTH = 500  # PostgreSQL refuses index entries of more than 2,704 bytes
+MAX_JSON_DEPTH = 50
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-# NUL, which PostgreSQL refuses, and half surrogates, which are no characters at all.
+# NUL, which PostgreSQL refuses, and halves of surrogate pairs, which are no characters.
 NOT_TEXT = re.compile("[\x00\ud800-\udfff]")
 REPLACED = "\ufffd"
 
 
 def number(value: int | Decimal | None) -> str | None:
-    """An exact decimal in text: no exponent, no trailing zeros (`58.40` becomes `58.4`)."""
+    """Return a number as exact decimal text without exponent or trailing zeros: `58.40` becomes `58.4`."""
     if value is None:
         return None
     if isinstance(value, int):
@@ -28,16 +28,16 @@ def number(value: int | Decimal | None) -> str | None:
 
 def _spelled(value: Decimal) -> str:
     text = str(value)
-    if text.isdigit() and len(text) <= BEFORE_POINT:
+    if text.isdigit() and len(text) <= MAX_WHOLE_DIGITS:
         return str(int(text))
     if not value.is_finite():
         raise ValueError(f"{text[:40]} is not a number")
     if not value:
         return "0"
-    # Asked before writing it out: 1E-999999999 would become a text of a gigabyte.
-    if value.adjusted() >= BEFORE_POINT:
+    # Checked before it is written out: 1E-999999999 would become a text of a gigabyte.
+    if value.adjusted() >= MAX_WHOLE_DIGITS:
         raise ValueError(f"{text[:40]} is too large to be a quantity or an amount")
-    if value.adjusted() < -BEHIND_POINT or len(text) > BEFORE_POINT + BEHIND_POINT + 2:
+    if value.adjusted() < -MAX_DECIMALS or len(text) > MAX_WHOLE_DIGITS + MAX_DECIMALS + 2:
         raise ValueError(f"{text[:40]} has too many digits to be a quantity or an amount")
     plain = format(value, "f")
     if "." in plain:
@@ -53,7 +53,7 @@ def parse_decimal(text: str) -> Decimal:
         raise ValueError(f"{text[:40]!r} is not a number") from None
 
 
-# The same few quantities come again and again; equal decimals are spelled the same.
+# The same few quantities come often; equal decimals are spelled the same.
 _number = lru_cache(maxsize=50_000)(_spelled)
 
 
@@ -72,7 +72,7 @@ def instant(value: str | int | float | Decimal | None) -> datetime | None:
         milliseconds = abs(amount) >= 100_000_000_000
         return EPOCH + (timedelta(milliseconds=amount) if milliseconds else timedelta(seconds=amount))
     except (ValueError, ArithmeticError) as error:
-        raise ValueError("a number that is no time") from error
+        raise ValueError("the number is not a time") from error
 
 
 def _from_text(text: str) -> datetime:
@@ -83,20 +83,20 @@ def _from_text(text: str) -> datetime:
 
 
 def identifier(value: str | int | Decimal | None) -> str:
-    """A WMS's id as text, byte for byte; refuses a missing or empty one."""
+    """Return an id as text, byte for byte. Raises ValueError if it is missing or empty."""
     if value is None or value == "":
         raise ValueError("the record has no id")
     text = str(value)
     if REPLACED in text:
-        # Two ids may differ in just what was replaced: one record would take the other's place.
-        raise ValueError("the record's id holds characters that are no text")
-    if len(text) > LONGEST_ID:
-        raise ValueError(f"the record's id is longer than {LONGEST_ID} characters")
+        # Two ids may differ only in what was replaced, so one record would overwrite the other.
+        raise ValueError("the record's id has invalid characters")
+    if len(text) > MAX_ID_LENGTH:
+        raise ValueError(f"the record's id is longer than {MAX_ID_LENGTH} characters")
     return text
 
 
 def clean(value: Any) -> Any:
-    """The same JSON value with NUL and half surrogates replaced, so that both databases store the same text."""
+    """Return the JSON value with NUL and half surrogate pairs replaced, so that both databases store the same text."""
     if isinstance(value, str):
         return NOT_TEXT.sub(REPLACED, value)
     if isinstance(value, list):
@@ -106,8 +106,8 @@ def clean(value: Any) -> Any:
     return value
 
 
-def plain(value: Any, depth: int = DEEPEST) -> Any:
-    """JSON of any form, so that it can be stored as JSON: numbers that only a Decimal can hold exactly become text."""
+def plain(value: Any, depth: int = MAX_JSON_DEPTH) -> Any:
+    """Return JSON of any form ready to be stored. Numbers that only a Decimal holds exactly become text."""
     if isinstance(value, Decimal):
         near = float(value)
         return near if Decimal(repr(near)) == value else str(value)
@@ -116,14 +116,14 @@ def plain(value: Any, depth: int = DEEPEST) -> Any:
     if not isinstance(value, list | dict):
         return value
     if not depth:
-        raise ValueError(f"nested more than {DEEPEST} deep")
+        raise ValueError(f"nested more than {MAX_JSON_DEPTH} levels deep")
     if isinstance(value, list):
         return [plain(item, depth - 1) for item in value]
     return {key: plain(item, depth - 1) for key, item in value.items()}
 
 
 def in_words(span: timedelta) -> str:
-    """A rough length of time for a sentence: `40 s`, `12 min`, `3 h`."""
+    """Return a rough length of time for a sentence: `40 s`, `12 min`, `3 h`, `2 days`."""
     seconds = int(span.total_seconds())
     for size, unit in ((86_400, "days"), (3_600, "h"), (60, "min")):
         if seconds >= 2 * size or (size == 60 and seconds >= 60):

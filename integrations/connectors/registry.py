@@ -1,4 +1,4 @@
-"""Every WMS Packr speaks, one line each."""
+"""The connectors, one line each."""
 
 from collections.abc import Mapping
 

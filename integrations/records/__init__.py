@@ -1,7 +1,7 @@
-"""The records every connector speaks: plain typed data in Trackstar's unified vocabulary, without its deprecated names.
+"""The records every connector produces: typed data with Trackstar's unified field names, without the deprecated ones.
 
-A field the WMS did not send is UNSET, which is not null: UNSET leaves what is stored, None clears it. Numbers are exact
-decimals in text (`parsing.number`), times are aware UTC, ids are text byte for byte.
+A field the WMS did not send is UNSET, which is not null: UNSET keeps what is stored, None clears it. Numbers are exact
+decimal text (`parsing.number`), times are aware UTC, ids are text byte for byte.
 """
 
 from ..entities import Entity

@@ -1,4 +1,4 @@
-"""What every record has, and the pieces that several kinds of record are made of."""
+"""The fields that every record has, and parts that several kinds of records share."""
 
 from datetime import datetime
 from typing import Any
@@ -12,10 +12,10 @@ Flag = bool | None | UnsetType
 
 
 class Record(Struct, kw_only=True, frozen=True, gc=False):
-    """What all records have.
+    """The fields that every record has.
 
-    `updated_at` is the WMS's own stamp. `version_at` is for a WMS API that is itself a copy: when that copy last
-    changed; it decides which of two versions is newer and is not part of the data.
+    `updated_at` is the WMS's own stamp. `version_at` is for an API that is itself a copy of a WMS: when the copy last
+    changed. It decides which of two versions is newer and is not part of the data.
     """
 
     external_id: str | UnsetType = UNSET

@@ -1,4 +1,4 @@
-"""Goods on their way in, and who sends them."""
+"""Inbound shipments and their suppliers."""
 
 from datetime import datetime
 from typing import Any
@@ -30,7 +30,7 @@ class Receipt(Struct, kw_only=True, frozen=True, gc=False):
 
 
 class InboundShipment(Record, kw_only=True, frozen=True):
-    """Goods on their way in. `kind` is purchase, transfer, assembly or other."""
+    """Goods on their way to a warehouse. `kind` is purchase, transfer, assembly or other."""
 
     kind: Text = UNSET
     warehouse_customer_id: Text = UNSET
@@ -50,7 +50,7 @@ class InboundShipment(Record, kw_only=True, frozen=True):
 
 
 class InboundSupplier(Record, kw_only=True, frozen=True):
-    """Who sends goods in."""
+    """A supplier of inbound shipments."""
 
     name: Text = UNSET
     warehouse_customer_id: Text = UNSET

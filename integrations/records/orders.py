@@ -1,4 +1,4 @@
-"""Orders, what was shipped for them, and where they came from."""
+"""Orders, their shipments, and the channels they come from."""
 
 from datetime import datetime
 from typing import Any
@@ -45,7 +45,7 @@ class Package(Struct, kw_only=True, frozen=True, gc=False):
 
 
 class OrderShipment(Record, kw_only=True, frozen=True):
-    """Goods that left (or will leave) for one order. `order_id` is the order's external id."""
+    """Goods sent, or to be sent, for one order. `order_id` is the order's external id."""
 
     order_id: Text = UNSET
     shipment_id: Text = UNSET
@@ -98,7 +98,7 @@ class Order(Record, kw_only=True, frozen=True):
 
 
 class OrderChannel(Record, kw_only=True, frozen=True):
-    """Where orders come from, such as a shop."""
+    """A source of orders, such as a shop."""
 
     name: Text = UNSET
     warehouse_customer_id: Text = UNSET

@@ -1,4 +1,4 @@
-"""What changes rarely, and what the warehouse charges."""
+"""Reference data, which rarely changes, and the charges of the warehouse."""
 
 from typing import Any
 
@@ -29,7 +29,7 @@ class ShippingMethod(Record, kw_only=True, frozen=True):
 
 
 class WarehouseLocation(Record, kw_only=True, frozen=True):
-    """A place inside a warehouse, such as a shelf."""
+    """A location inside a warehouse, such as a shelf."""
 
     name: Text = UNSET
     warehouse_id: Text = UNSET
@@ -38,7 +38,7 @@ class WarehouseLocation(Record, kw_only=True, frozen=True):
 
 
 class Bill(Record, kw_only=True, frozen=True):
-    """One charge of the warehouse. `object_id` is what caused it, `object_type` what that is."""
+    """One charge of the warehouse. `object_id` is the id of the object that caused it, `object_type` its type."""
 
     warehouse_customer_id: Text = UNSET
     object_id: Text = UNSET

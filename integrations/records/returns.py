@@ -1,4 +1,4 @@
-"""Goods that shoppers send back."""
+"""Returns: goods that shoppers send back."""
 
 from datetime import datetime
 from typing import Any
@@ -18,7 +18,7 @@ class ReturnLine(Struct, kw_only=True, frozen=True, gc=False):
 
 
 class ReceivingDetail(Struct, kw_only=True, frozen=True, gc=False):
-    """In what condition so many came back, and what was done with them."""
+    """How many units came back in one condition, and what was done with them."""
 
     quantity: str | None = None
     condition: str | None = None
@@ -33,7 +33,7 @@ class ReturnShipmentLine(Struct, kw_only=True, frozen=True, gc=False):
 
 
 class ReturnShipment(Struct, kw_only=True, frozen=True, gc=False):
-    """One parcel that comes back."""
+    """One parcel of a return."""
 
     tracking_number: str | None = None
     shipped_date: datetime | None = None

@@ -1,4 +1,4 @@
-"""What lies on the shelf, and what is sold."""
+"""Inventory items, which are stored, and products, which are sold."""
 
 from datetime import datetime
 from typing import Any
@@ -9,7 +9,7 @@ from .common import Flag, Measurements, Number, Record, Supplier, Text
 
 
 class Counters(Struct, kw_only=True, frozen=True, gc=False):
-    """Units of one item in one warehouse; None where the WMS has no such counter."""
+    """Units of one item in one warehouse. None means that the WMS has no such counter."""
 
     awaiting: str | None = None
     onhand: str | None = None
@@ -33,7 +33,7 @@ class ItemLocation(Struct, kw_only=True, frozen=True, gc=False):
 
 
 class InventoryItem(Record, kw_only=True, frozen=True):
-    """One item on the shelf, all its warehouses inside."""
+    """One stored item, with its counters in all warehouses."""
 
     warehouse_customer_id: Text = UNSET
     name: Text = UNSET
@@ -67,7 +67,7 @@ class SupplierProduct(Supplier, kw_only=True, frozen=True):
 
 
 class Product(Record, kw_only=True, frozen=True):
-    """What is sold; it maps to one or more inventory items."""
+    """A product that is sold. It consists of one or more inventory items."""
 
     warehouse_customer_id: Text = UNSET
     name: Text = UNSET

@@ -137,7 +137,7 @@ def test_an_id_that_is_no_text_is_refused(id_: str) -> None:
     """Replaced, two of them could be one."""
     page, _ = MAPPING.decode_page(answer(f'{{"items": [{{"id": {id_}}}, {{"id": "b"}}]}}'), "items")
     assert [record.external_id for record in page.records] == ["b"]
-    assert [one.reason for one in page.rejected] == ["the record's id holds characters that are no text"]
+    assert [one.reason for one in page.rejected] == ["the record's id has invalid characters"]
 
 
 def test_one_record_alone() -> None:

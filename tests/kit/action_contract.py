@@ -251,13 +251,13 @@ class ActionContract(ABC):
 
     def test_unavailable_actions_have_a_reason(self) -> None:
         for kind, learned in self.unavailable:
-            assert self.connector.actions[kind].lacks(learned).endswith("."), kind
+            assert self.connector.actions[kind].unavailable_reason(learned).endswith("."), kind
 
     def test_lost_actions_can_be_resolved(self) -> None:
         for kind, operation in self.connector.actions.items():
-            assert operation.find or operation.again != RetryPolicy.NEVER, kind
-            assert not (kind.creates and operation.again == RetryPolicy.HARMLESS), kind
-            assert operation.seen_within > timedelta(0)
+            assert operation.find or operation.retry != RetryPolicy.NEVER, kind
+            assert not (kind.creates and operation.retry == RetryPolicy.HARMLESS), kind
+            assert operation.visibility_delay > timedelta(0)
 
     @pytest.mark.parametrize("status", [200, 302, 400, 401, 403, 404, 422, 429, 500, 501])
     def test_secrets_are_in_no_message_trace_or_log(

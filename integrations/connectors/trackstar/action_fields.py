@@ -1,7 +1,7 @@
-"""The fields of Trackstar's writes, and the bodies made of them.
+"""The fields of Trackstar's writes, and the bodies they become.
 
 Facts: OpenAPI document (October 2025), the schemas of ShipHero through Trackstar, which hold the base schemas' names.
-What other integrations require beyond that they say in a refusal, beside the field.
+If another integration requires more, its refusal says so beside the field.
 """
 
 from collections.abc import Mapping, Sequence
@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from ..actions import Field
+from ..actions import Field, FieldKind
 
 ADDRESS = (
     Field("full_name", "Full name", required=True),
@@ -23,65 +23,77 @@ ADDRESS = (
     Field("phone_number", "Phone"),
     Field("email_address", "Email"),
 )
+WEIGHT_UNITS = (("lb", "lb"), ("oz", "oz"), ("kg", "kg"))
+CUSTOMER = Field(
+    "warehouse_customer_id",
+    "Customer",
+    FieldKind.CUSTOMER,
+    help="Needed where the account has several customers.",
+)
 CREATE_ORDER = (
     Field("order_number", "Order number", required=True),
-    Field("warehouse_customer_id", "Customer", "customer", help="Needed where the account has several customers."),
+    CUSTOMER,
     Field(
         "line_items",
         "Lines",
-        "lines",
+        FieldKind.LINES,
         required=True,
         fields=(
-            Field("sku", "SKU", "sku", required=True),
-            Field("quantity", "Quantity", "integer", required=True, least=1),
-            Field("unit_price", "Unit price", "decimal", required=True, least=0),
-            Field("warehouse_id", "Warehouse", "warehouse"),
+            Field("sku", "SKU", FieldKind.SKU, required=True),
+            Field("quantity", "Quantity", FieldKind.INTEGER, required=True, minimum=1),
+            Field("unit_price", "Unit price", FieldKind.DECIMAL, required=True, minimum=0),
+            Field("warehouse_id", "Warehouse", FieldKind.WAREHOUSE),
         ),
     ),
-    Field("ship_to_address", "Ship to", "address", required=True, fields=ADDRESS),
-    Field("shipping_method_id", "Shipping method", "shipping-method"),
-    Field("shipping_price", "Shipping price", "decimal", least=0),
+    Field("ship_to_address", "Ship to", FieldKind.ADDRESS, required=True, fields=ADDRESS),
+    Field("shipping_method_id", "Shipping method", FieldKind.SHIPPING_METHOD),
+    Field("shipping_price", "Shipping price", FieldKind.DECIMAL, minimum=0),
     Field("packing_note", "Packing note"),
 )
 CREATE_INBOUND = (
     Field("purchase_order_number", "Purchase order number", required=True),
-    Field("warehouse_id", "Warehouse", "warehouse", required=True),
-    Field("warehouse_customer_id", "Customer", "customer", help="Needed where the account has several customers."),
-    Field("supplier_id", "Supplier", "supplier"),
-    Field("expected_arrival_date", "Expected arrival", "day", required=True),
-    Field("shipping_price", "Shipping price", "decimal", required=True, least=0),
+    Field("warehouse_id", "Warehouse", FieldKind.WAREHOUSE, required=True),
+    CUSTOMER,
+    Field("supplier_id", "Supplier", FieldKind.SUPPLIER),
+    Field("expected_arrival_date", "Expected arrival", FieldKind.DAY, required=True),
+    Field("shipping_price", "Shipping price", FieldKind.DECIMAL, required=True, minimum=0),
     Field("tracking_number", "Tracking number"),
     Field(
         "line_items",
         "Lines",
-        "lines",
+        FieldKind.LINES,
         required=True,
         fields=(
-            Field("sku", "SKU", "sku", required=True),
-            Field("expected_quantity", "Quantity", "integer", required=True, least=1),
-            Field("unit_cost", "Unit cost", "decimal", required=True, least=0),
-            Field("expected_weight", "Weight of one", "decimal", required=True, least=0),
-            Field("expected_weight_unit", "Weight unit", "choice", choices=(("lb", "lb"), ("oz", "oz"), ("kg", "kg"))),
+            Field("sku", "SKU", FieldKind.SKU, required=True),
+            Field("expected_quantity", "Quantity", FieldKind.INTEGER, required=True, minimum=1),
+            Field("unit_cost", "Unit cost", FieldKind.DECIMAL, required=True, minimum=0),
+            Field("expected_weight", "Weight of one", FieldKind.DECIMAL, required=True, minimum=0),
+            Field(
+                "expected_weight_unit",
+                "Weight unit",
+                FieldKind.CHOICE,
+                choices=WEIGHT_UNITS,
+            ),
         ),
     ),
 )
 UPDATE_INBOUND = (
-    Field("expected_arrival_date", "Expected arrival", "day"),
+    Field("expected_arrival_date", "Expected arrival", FieldKind.DAY),
     Field("tracking_number", "Tracking number"),
     Field(
         "status",
         "Status",
-        "choice",
+        FieldKind.CHOICE,
         choices=(("open", "Open"), ("received", "Received"), ("cancelled", "Cancelled")),
     ),
     Field(
         "line_items",
         "Lines",
-        "lines",
+        FieldKind.LINES,
         help="Only lines that it has already; new ones can't be added.",
         fields=(
-            Field("sku", "SKU", "sku", required=True),
-            Field("expected_quantity", "Quantity", "integer", required=True, least=0),
+            Field("sku", "SKU", FieldKind.SKU, required=True),
+            Field("expected_quantity", "Quantity", FieldKind.INTEGER, required=True, minimum=0),
         ),
     ),
 )
@@ -89,13 +101,13 @@ ADJUST = (
     Field(
         "adjustment_type",
         "Change",
-        "choice",
+        FieldKind.CHOICE,
         required=True,
         choices=(("increase", "Increase"), ("decrease", "Decrease")),
     ),
-    Field("quantity", "Quantity", "integer", required=True, least=1),
-    Field("warehouse_id", "Warehouse", "warehouse", required=True),
-    Field("location_id", "Location", "location"),
+    Field("quantity", "Quantity", FieldKind.INTEGER, required=True, minimum=1),
+    Field("warehouse_id", "Warehouse", FieldKind.WAREHOUSE, required=True),
+    Field("location_id", "Location", FieldKind.LOCATION),
 )
 UPDATE_PRODUCT = (
     Field("name", "Name"),
@@ -104,7 +116,7 @@ UPDATE_PRODUCT = (
 
 
 def body(values: Mapping[str, Any], fields: Sequence[Field]) -> dict[str, Any]:
-    """The body of a write: numbers as numbers, days as moments, and nothing that is empty (Trackstar refuses it)."""
+    """Return the body of a write: numbers as numbers, days as times, no empty values, since Trackstar refuses them."""
     made: dict[str, Any] = {}
     for field in fields:
         value = values.get(field.name)
@@ -119,20 +131,20 @@ def body(values: Mapping[str, Any], fields: Sequence[Field]) -> dict[str, Any]:
 
 def _on_the_wire(field: Field, value: Any) -> Any:
     match field.kind:
-        case "lines":
+        case FieldKind.LINES:
             return [body(line, field.fields) for line in value]
-        case "address":
+        case FieldKind.ADDRESS:
             return body(value, field.fields)
-        case "day":
+        case FieldKind.DAY:
             return f"{value}T00:00:00Z"
-        case "decimal":
+        case FieldKind.DECIMAL:
             number = Decimal(str(value))
             return int(number) if number == number.to_integral_value() else float(number)
     return value
 
 
 def same(found: Any, wanted: Any) -> bool:
-    """Whether a record shows a value: numbers whatever their spelling, moments by their day."""
+    """Return whether a record shows a value. Numbers are compared as numbers, times by their day."""
     if isinstance(found, datetime):
         return found.astimezone(UTC).date().isoformat() == str(wanted)[:10]
     if found == wanted:

@@ -270,7 +270,7 @@ OPERATIONS: Mapping[ActionKind, Operation] = {
         RetryPolicy.HARMLESS,
         PASSTHROUGH_VISIBILITY_DELAY,
     ),
-    ActionKind.CANCEL_ORDER: Operation((), cancel, find_cancelled, again=RetryPolicy.HARMLESS),
+    ActionKind.CANCEL_ORDER: Operation((), cancel, find_cancelled, retry=RetryPolicy.HARMLESS),
     ActionKind.CREATE_INBOUND_SHIPMENT: Operation(
         action_fields.CREATE_INBOUND,
         create(lambda request: action_fields.body(request.values, action_fields.CREATE_INBOUND)),
@@ -280,7 +280,7 @@ OPERATIONS: Mapping[ActionKind, Operation] = {
         action_fields.UPDATE_INBOUND,
         change(lambda request: action_fields.body(request.values, action_fields.UPDATE_INBOUND)),
         find_target(shows_inbound_update),
-        again=RetryPolicy.HARMLESS,
+        retry=RetryPolicy.HARMLESS,
     ),
     ActionKind.ADJUST_INVENTORY: Operation(
         action_fields.ADJUST,
@@ -293,6 +293,6 @@ OPERATIONS: Mapping[ActionKind, Operation] = {
         action_fields.UPDATE_PRODUCT,
         change(lambda request: action_fields.body(request.values, action_fields.UPDATE_PRODUCT)),
         find_target(shows_values("name", "gtin")),
-        again=RetryPolicy.HARMLESS,
+        retry=RetryPolicy.HARMLESS,
     ),
 }

@@ -8,8 +8,8 @@ from ..actions import ActionKind, Operation, RetryPolicy
 from . import action_fields, order_actions, stock_actions
 
 # A page read before a change is applied at most a slice later; a long transaction takes a minute.
-once = partial(Operation, seen_within=timedelta(minutes=2))
-repeatable = partial(once, again=RetryPolicy.HARMLESS)
+once = partial(Operation, visibility_delay=timedelta(minutes=2))
+repeatable = partial(once, retry=RetryPolicy.HARMLESS)
 
 OPERATIONS: Mapping[ActionKind, Operation] = {
     ActionKind.CREATE_ORDER: once(action_fields.CREATE_ORDER, order_actions.create, order_actions.find_created),

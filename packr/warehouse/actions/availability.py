@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from integrations.connectors.actions import ActionKind, Field
+from integrations.connectors.actions import ActionKind, Field, FieldKind
 from integrations.models import Connection, Status
 
 from ..models import InboundShipment, Mirrored
@@ -22,7 +22,7 @@ def _unavailable_reason(connection: Connection, kind: ActionKind) -> str:
         return "The connection is disconnected. Connect it again first."
     if connection.status == Status.NEEDS_ATTENTION:
         return f"{connector.label} rejected the login. An admin needs to reconnect."
-    return operation.lacks(connection.learned)
+    return operation.unavailable_reason(connection.learned)
 
 
 def fields(connection: Connection, kind: ActionKind, row: Mirrored | None = None) -> tuple[Field, ...]:
@@ -41,5 +41,7 @@ def _with_own_skus(field: Field, inbound: InboundShipment) -> Field:
     skus = tuple((line.sku, line.sku) for line in inbound.lines.all() if line.sku)
     if not skus:
         return field
-    line_fields = (replace(one, kind="choice", choices=skus) if one.kind == "sku" else one for one in field.fields)
+    line_fields = (
+        replace(one, kind=FieldKind.CHOICE, choices=skus) if one.kind == "sku" else one for one in field.fields
+    )
     return replace(field, fields=tuple(line_fields))

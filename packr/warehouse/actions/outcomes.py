@@ -121,7 +121,7 @@ def _show_accepted(action: Action, done: ActionResult, accepted: _AcceptedVersio
         action.warning = f"The WMS did not use: {', '.join(done.unused)}."
     operation = action_sender.operation_of(action)
     assert operation is not None
-    write_protection.protect(action, moment + operation.seen_within)
+    write_protection.protect(action, moment + operation.visibility_delay)
     action.settle_at = action.shielded_until
     if accepted.record is not None:
         writer.apply(

@@ -85,11 +85,11 @@ def _outcome(action: Action, moment: datetime) -> SendOutcome:
     found = action_sender.look(action)
     if found.state == ActionState.ACCEPTED or found.error:
         return found
-    if moment - action.asked_at < RESEND_PERIOD and _may_repeat(action, operation.again):
+    if moment - action.asked_at < RESEND_PERIOD and _may_repeat(action, operation.retry):
         again = action_sender.send_again(action)
         # A repeat that failed says nothing about the first request.
         return SendOutcome(ActionState.UNKNOWN, error=again.error) if again.error else again
-    if found.state == ActionState.REFUSED and moment - action.asked_at > operation.seen_within:
+    if found.state == ActionState.REFUSED and moment - action.asked_at > operation.visibility_delay:
         return SendOutcome(ActionState.REFUSED, message=NOT_MADE)
     return SendOutcome(ActionState.UNKNOWN)
 

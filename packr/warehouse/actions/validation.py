@@ -114,8 +114,8 @@ def _number(field: Field, value: Any) -> Decimal:
         parsed = Decimal("NaN")
     if not parsed.is_finite() or abs(parsed) > MAX_NUMBER or parsed.as_tuple().exponent < -6:  # type: ignore[operator]
         raise ValueError("Enter a number.")
-    if field.least is not None and parsed < field.least:
-        raise ValueError(f"Enter {field.least} or more.")
+    if field.minimum is not None and parsed < field.minimum:
+        raise ValueError(f"Enter {field.minimum} or more.")
     return parsed
 
 

@@ -14,6 +14,7 @@ from integrations.connectors.actions import (
     ActionRequest,
     ActionResult,
     Field,
+    FieldKind,
     Operation,
     RetryPolicy,
 )
@@ -91,8 +92,11 @@ def lookup_orders(client: Client, ids: Sequence[str]) -> Page:
 
 # --- Actions ----------------------------------------------------------------------------------------------------------
 
-LINE = (Field("sku", "SKU", "sku", required=True), Field("quantity", "Quantity", "integer", required=True, least=1))
-CREATE_ORDER = (Field("line_items", "Lines", "lines", required=True, fields=LINE),)
+LINE = (
+    Field("sku", "SKU", FieldKind.SKU, required=True),
+    Field("quantity", "Quantity", FieldKind.INTEGER, required=True, minimum=1),
+)
+CREATE_ORDER = (Field("line_items", "Lines", FieldKind.LINES, required=True, fields=LINE),)
 
 
 def create_order(client: Client, request: ActionRequest) -> ActionResult:
@@ -155,7 +159,7 @@ class Dockhand(Connector):
     resources: ClassVar = {Entity.ORDERS: Resource(ORDER_LIST.fetch, lookup=lookup_orders)}
     actions: ClassVar = {
         ActionKind.CREATE_ORDER: Operation(CREATE_ORDER, create_order, find_created),
-        ActionKind.CANCEL_ORDER: Operation((), cancel_order, find_cancelled, again=RetryPolicy.HARMLESS),
+        ActionKind.CANCEL_ORDER: Operation((), cancel_order, find_cancelled, retry=RetryPolicy.HARMLESS),
     }
 
     @classmethod

@@ -11,7 +11,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils.timezone import now
 
-from integrations.connectors.actions import ActionKind, Field, Operation
+from integrations.connectors.actions import ActionKind, Field, FieldKind, Operation
 from integrations.connectors.registry import CONNECTORS
 from integrations.entities import Entity
 from integrations.models import Connection
@@ -143,7 +143,7 @@ def test_what_the_wms_takes_is_not_overridden(
     def send(*sent: Any) -> Any:
         raise AssertionError(sent)
 
-    adjust = Operation((Field("quantity", "Change", "integer"),), send)
+    adjust = Operation((Field("quantity", "Change", FieldKind.INTEGER),), send)
     monkeypatch.setattr(CONNECTORS["model"], "actions", {ActionKind.ADJUST_INVENTORY: adjust})
     response = admin.post(at(mug), form())
     assert "onhand" in response.content.decode() or "Override" in response.content.decode()

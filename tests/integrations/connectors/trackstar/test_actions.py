@@ -298,6 +298,6 @@ def test_what_is_learned_decides_what_is_offered(server, client):
     adjust = Trackstar.actions[ActionKind.ADJUST_INVENTORY]
     shiphero = {"integration_name": "shiphero", "available_actions": ["get_orders", "create_order"]}
     extensiv = {"integration_name": "extensiv", "integration_label": "Extensiv", "available_actions": ["get_orders"]}
-    assert [one.lacks(shiphero) for one in (holds, orders, adjust)] == ["", "", ""]
-    assert all(one.lacks(extensiv).startswith("Extensiv ") for one in (holds, orders, adjust))
-    assert [bool(one.lacks({})) for one in (holds, orders, adjust)] == [True, False, False]
+    assert [one.unavailable_reason(shiphero) for one in (holds, orders, adjust)] == ["", "", ""]
+    assert all(one.unavailable_reason(extensiv).startswith("Extensiv ") for one in (holds, orders, adjust))
+    assert [bool(one.unavailable_reason({})) for one in (holds, orders, adjust)] == [True, False, False]
