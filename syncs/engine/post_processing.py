@@ -59,7 +59,7 @@ def process_portion(run_slice: RunSlice) -> None:
     stored: Any = run_slice.checkpoint.cursor
     with run_slice.writing():
         done = pipeline.Progress(**stored["place"])
-        count, progress = pipeline.go_on(run_slice.connection, run_slice.entity, done, now())
+        count, progress = pipeline.run_portion(run_slice.connection, run_slice.entity, done, now())
         run_slice.count(processed=count)
         if progress is not None:
             run_slice.checkpoint.cursor = stored | {"place": progress.stored()}

@@ -151,7 +151,7 @@ def test_touched_alone_or_from_scratch(
 ) -> None:
     """I9: worked out only for what each run touched, the metrics are those that a look at everything gives."""
     dice = random.Random(seed)
-    monkeypatch.setattr(pipeline, "PORTION", dice.choice([1, 2, 500]))
+    monkeypatch.setattr(pipeline, "PORTION_SIZE", dice.choice([1, 2, 500]))
     wms.page_size = 20
     wms.skew = timedelta(0)
     for number in range(25):
@@ -171,7 +171,7 @@ def test_touched_alone_or_from_scratch(
     for entity in (PRODUCTS, INVENTORY, INBOUND, ORDERS):
         place: Any = pipeline.begin(connection, entity, now())
         while place:
-            _, place = pipeline.go_on(connection, entity, place, now())
+            _, place = pipeline.run_portion(connection, entity, place, now())
     assert set(KitPart.objects.values_list("product", "sku", "units")) == parts
     assert table() == piecemeal
     assert piecemeal
@@ -237,7 +237,7 @@ def test_a_large_first_sync_shows_its_data_before_anything_is_worked_out(
     clock: Any, wms: Any, connection: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The sync after it, which finds nothing, does that."""
-    monkeypatch.setattr("syncs.engine.post_processing.ANALYZE_AFTER_ROWS", 2)
+    monkeypatch.setattr("syncs.engine.post_processing.MAX_ROWS_IN_FIRST_SYNC", 2)
     wms.put(INVENTORY, stock("CUP", "4"), stock("MUG", "2"))
     assert sync(connection, INVENTORY, Mode.FULL).processed == 0
     assert not SkuMetrics.objects.exists()
@@ -251,7 +251,7 @@ def test_killed_at_any_portion_it_goes_on(
     clock: Any, wms: Any, connection: Any, monkeypatch: pytest.MonkeyPatch, settings: Any
 ) -> None:
     """The phase is checkpointed like the pages: after each portion another worker goes on, and nothing is missed."""
-    monkeypatch.setattr(pipeline, "PORTION", 2)
+    monkeypatch.setattr(pipeline, "PORTION_SIZE", 2)
     settings.SLICE_SECONDS = 0
     wms.page_size = 50
     wms.put(INVENTORY, *(stock(sku, "5") for sku in SKUS))

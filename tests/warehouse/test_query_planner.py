@@ -58,7 +58,7 @@ def work_out(connection: Connection, entity: Entity = Entity.ORDERS) -> None:
     """Work in all changes of an entity."""
     place: pipeline.Progress | None = pipeline.begin(connection, entity, NOW)
     while place is not None:
-        _, place = pipeline.go_on(connection, entity, place, NOW)
+        _, place = pipeline.run_portion(connection, entity, place, NOW)
 
 
 def rows_read() -> dict[str, int]:

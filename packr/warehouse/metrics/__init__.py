@@ -1,7 +1,6 @@
-"""Processing steps: what is worked out from the mirror after a run, for what changed alone.
+"""Metrics of SKUs, derived from the mirror after a run for the SKUs that its changes affect.
 
-A step belongs to an entity (`pipeline.STEPS`). It finds the SKUs that the entity's changes since the last time touch
-(`affected_skus`), in portions and in order, so that it can be broken off at any time and goes on where it stood; and
-the metrics of these SKUs are worked out anew, whole, from the mirror (`compute`). Worked out piece by piece or all at
-once, they are the same.
+Each entity has steps (`pipeline.STEPS`). A step finds the SKUs that the changes since its last run affect
+(`affected_skus`), in order and in portions, so that it can stop after any portion and continue there. The metrics of
+these SKUs are then computed from the whole mirror (`compute`), so the result does not depend on the portions.
 """

@@ -1,7 +1,6 @@
-"""The SKUs that changes touch, in order and in portions.
+"""The SKUs that changes affect, in order and in portions.
 
-A record that changed touches the SKUs it has now. Those it had before are in its history: a line that went, another
-SKU of the same item.
+A changed record affects the SKUs it has now. SKUs it had before, such as that of a removed line, are in its history.
 """
 
 from collections.abc import Iterable
@@ -17,31 +16,31 @@ from ..models import InboundShipment, InventoryItem, KitPart, Order, Product, Re
 from . import dialect
 from .sources import present_of_sku
 
-# Where the SKUs of an entity's records are.
+# The model of each entity's records and the path to their SKUs.
 PATHS: dict[Entity, tuple[Any, str]] = {
     Entity.ORDERS: (Order, "lines__sku"),
     Entity.INVENTORY: (InventoryItem, "sku"),
     Entity.PRODUCTS: (Product, "sku"),
     Entity.INBOUND_SHIPMENTS: (InboundShipment, "lines__sku"),
 }
-# The names in a history that name a SKU: as the part, or as the value.
-AS_PART = ("quantity", "expected_quantity", "received_quantity", "unit_quantity")
-AS_VALUE = "sku"
+# Names of history entries whose part is a SKU, and the one whose value is.
+SKU_AS_PART = ("quantity", "expected_quantity", "received_quantity", "unit_quantity")
+SKU_AS_VALUE = "sku"
 
 
-def changed(connection: Connection, entity: Entity, since: int) -> "QuerySet[Any, Any]":
-    """The rows of an entity that changed after this change."""
+def changed_rows(connection: Connection, entity: Entity, since: int) -> "QuerySet[Any, Any]":
+    """Return the entity's rows that changed after the change number `since`."""
     model, _ = PATHS[entity]
     rows: QuerySet[Any, Any] = model._default_manager.filter(connection=connection, change_no__gt=since)
     return rows
 
 
-def by_change(
+def skus_by_change(
     connection: Connection, entity: Entity, since: int, after: list[int] | None, limit: int, *fields: str
 ) -> tuple[list[tuple[Any, ...]], list[int] | None]:
-    """(key, SKU, further `fields`) of the next changed records, by change and row; and where the last one stands.
+    """Return (key, SKU, `fields`) of the next changed records, and the position of the last; None at the end.
 
-    None for the end. For records of one SKU each: however many there are, each is looked at once.
+    For entities whose records have one SKU each. `after` is the position to continue after.
     """
     number, row_id = after or (since, 0)
     model, path = PATHS[entity]
@@ -53,53 +52,57 @@ def by_change(
     return [row[1:] for row in found[:limit]], last
 
 
-def present(connection: Connection, entity: Entity, since: int, after: str, limit: int) -> tuple[list[str], str | None]:
-    """The next SKUs, after this one, that the changed records have; and the last of them, None for the end.
+def current_skus(
+    connection: Connection, entity: Entity, since: int, after: str, limit: int
+) -> tuple[list[str], str | None]:
+    """Return the next SKUs of the changed records, each once, and the last of them; None at the end.
 
-    For records with lines: however many lines have a SKU, it comes once.
+    For entities whose records have lines. `after` is the SKU to continue after.
     """
     _, path = PATHS[entity]
-    skus = changed(connection, entity, since).filter(**{f"{path}__gt": after}).order_by(path)
-    return _some(skus.values_list(path, flat=True).distinct(), limit)
+    skus = changed_rows(connection, entity, since).filter(**{f"{path}__gt": after}).order_by(path)
+    return _portion(skus.values_list(path, flat=True).distinct(), limit)
 
 
-def former(connection: Connection, entity: Entity, since: int, after: int, limit: int) -> tuple[set[str], int | None]:
-    """The SKUs that records had before, by the next entries of their history; and the last entry, None for the end."""
+def former_skus(
+    connection: Connection, entity: Entity, since: int, after: int, limit: int
+) -> tuple[set[str], int | None]:
+    """Return the SKUs in the next history entries, which records had before, and the last entry; None at the end."""
     entries = RecordChange.objects.filter(connection=connection, entity=entity.value, change_no__gt=since, pk__gt=after)
     found = list(entries.order_by("pk").values_list("pk", "fields")[: limit + 1])
-    skus = {sku for _, fields in found[:limit] for sku in _named(fields)}
+    skus = {sku for _, fields in found[:limit] for sku in _skus_in(fields)}
     return skus, found[limit - 1][0] if len(found) > limit else None
 
 
-def _named(fields: Iterable[list[Any]]) -> Iterable[str]:
+def _skus_in(fields: Iterable[list[Any]]) -> Iterable[str]:
     for name, part, old, new in fields:
-        if name == AS_VALUE and not part and old:
+        if name == SKU_AS_VALUE and not part and old:
             yield old
-        elif name in AS_PART and part and new is None:
+        elif name in SKU_AS_PART and part and new is None:
             yield part
-            yield part.rpartition(" (")[0]  # where it is the second line of its SKU
+            yield part.rpartition(" (")[0]  # the second line of a SKU has a number
 
 
-def of_earlier_days(connection: Connection, day: date, after: str, limit: int) -> tuple[list[str], str | None]:
-    """The next SKUs whose metrics are of an earlier day; and the last of them, None for the end."""
+def outdated_skus(connection: Connection, day: date, after: str, limit: int) -> tuple[list[str], str | None]:
+    """Return the next SKUs whose metrics are of an earlier day, and the last of them; None at the end."""
     rows = SkuMetrics.objects.filter(connection=connection, sku__gt=after).exclude(day=day)
-    return _some(rows.order_by("sku").values_list("sku", flat=True).distinct(), limit)
+    return _portion(rows.order_by("sku").values_list("sku", flat=True).distinct(), limit)
 
 
-def _some(skus: "QuerySet[Any, Any]", limit: int) -> tuple[list[str], str | None]:
+def _portion(skus: "QuerySet[Any, Any]", limit: int) -> tuple[list[str], str | None]:
     found = list(skus[: limit + 1])
     return found[:limit], found[limit - 1] if len(found) > limit else None
 
 
-def with_parts(connection: Connection, skus: Iterable[str]) -> set[str]:
-    """The SKUs, and those that go with them: what sells a kit sells its parts."""
+def add_kit_parts(connection: Connection, skus: Iterable[str]) -> set[str]:
+    """Return the SKUs and, for kits among them, the SKUs of their parts, since selling a kit sells its parts."""
     wanted = set(skus)
     if not wanted:
         return wanted
     parts = {"kit": (Product, present_of_sku("kit", "asked")), "part": (KitPart, "part.product_id = kit.id")}
     statement = f"""
-        WITH asked (sku) AS ({dialect.listed("%(skus)s")})
+        WITH asked (sku) AS ({dialect.select_list("%(skus)s")})
         SELECT DISTINCT part.sku FROM asked CROSS JOIN {dialect.join_in_order(parts)}"""
     return wanted | {
-        sku for (sku,) in dialect.select(statement, {"connection": connection.pk, "skus": dialect.as_list(wanted)})
+        sku for (sku,) in dialect.select(statement, {"connection": connection.pk, "skus": dialect.encode_list(wanted)})
     }

@@ -1,4 +1,4 @@
-"""Metrics beside the rows they are of: in lists, on pages and as a filter."""
+"""The metrics of rows, for lists, pages and filters."""
 
 from decimal import Decimal
 from typing import Any
@@ -10,38 +10,37 @@ from packr.workspaces.request_context import RequestContext
 
 from ..models import InventoryItem, Mirrored, Product, SkuMetrics
 
-# Models whose rows have metrics: by connection, customer and SKU.
+# Models whose rows have metrics, by connection, customer and SKU.
 WITH_METRICS: tuple[type[Mirrored], ...] = (InventoryItem, Product)
-SHOWN = ("sold_30", "cover", "next_arrival", "outstanding")
+LIST_FIGURES = ("sold_30", "cover", "next_arrival", "outstanding")
 SOLD_MEANS = (
-    "Units in orders created in the last 30 days by the workspace’s calendar, today included. Cancelled orders are "
-    "left out; a kit counts for its parts too."
+    "Units in orders created in the last 30 days, including today. Cancelled orders don’t count. "
+    "A sold kit also counts for its parts."
 )
-COVER_MEANS = "For how many days what is available lasts if as much is sold each day as in the last 30 days."
-ARRIVAL_MEANS = "The first day on which an inbound shipment with units that are still outstanding is expected."
+COVER_MEANS = "Days the available units last at the sales rate of the last 30 days."
+ARRIVAL_MEANS = "Earliest expected arrival of an inbound shipment with outstanding units."
 
 
 def with_metrics(rows: "QuerySet[Any, Any]") -> "QuerySet[Any, Any]":
-    """Rows of inventory items or products with their SKUs' metrics, by the same statement."""
+    """Annotate rows of inventory items or products with the metrics of their SKUs."""
     found = _of_row().values
-    shown: QuerySet[Any, Any] = rows.annotate(**{name: Subquery(found(name)) for name in SHOWN})
+    shown: QuerySet[Any, Any] = rows.annotate(**{name: Subquery(found(name)) for name in LIST_FIGURES})
     return shown
 
 
-def of(row: Mirrored) -> SkuMetrics | None:
-    """The metrics of an item's or a product's SKU; None before they were worked out."""
-    assert isinstance(row, InventoryItem | Product)
+def metrics_of(row: InventoryItem | Product) -> SkuMetrics | None:
+    """Return the metrics of the SKU of an item or a product; None before they were computed."""
     found = SkuMetrics.objects.filter(connection=row.connection_id, sku=row.sku or "")
     return found.filter(customer=row.warehouse_customer_id or "").first()
 
 
-def low_stock(asked: str, place: RequestContext) -> Q:
-    """Rows whose SKU is low on stock, by the workspace's threshold."""
-    return Q(Exists(_of_row().filter(cover__lt=place.workspace.low_stock_days)))
+def low_stock(value: str, context: RequestContext) -> Q:
+    """Return the condition for rows whose SKU is low on stock by the workspace's threshold."""
+    return Q(Exists(_of_row().filter(cover__lt=context.workspace.low_stock_days)))
 
 
 def is_low(metrics: SkuMetrics, threshold: int) -> bool:
-    """Whether what is available lasts for fewer days than the threshold."""
+    """Return whether the available units last fewer days than the threshold."""
     return metrics.cover is not None and metrics.cover < Decimal(threshold)
 
 

@@ -1,4 +1,4 @@
-"""Which SKUs go with which product, kept as rows: so a sale of a kit is found by its parts."""
+"""The parts of kits, kept as rows, so that sales of a kit are found by the SKU of a part."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal, InvalidOperation
@@ -8,12 +8,12 @@ from integrations.models import Connection
 
 from ..models import KitPart
 
-# What `renew` has to know of a product beside its key and its SKU.
-FIELDS = ("record__inventory_items", "removed_at")
+# The fields of a product that `replace_parts` needs besides its key and SKU.
+PRODUCT_FIELDS = ("record__inventory_items", "removed_at")
 
 
-def renew(connection: Connection, products: Sequence[tuple[Any, ...]]) -> set[str]:
-    """Keep the parts of products, given as (key, SKU, `FIELDS`), anew; returns the SKUs that are or were parts."""
+def replace_parts(connection: Connection, products: Sequence[tuple[Any, ...]]) -> set[str]:
+    """Store the parts of products, given as (key, SKU, PRODUCT_FIELDS). Return the SKUs that are or were parts."""
     stored = KitPart.objects.filter(product__in=[pk for pk, *_ in products])
     before = {(product, sku, units) for product, sku, units in stored.values_list("product", "sku", "units")}
     now = {
@@ -31,7 +31,7 @@ def renew(connection: Connection, products: Sequence[tuple[Any, ...]]) -> set[st
 
 
 def _parts(own: str, parts: list[Mapping[str, Any]] | None) -> Iterator[tuple[str, Decimal]]:
-    """The other SKUs that go with one unit, and how many units of each."""
+    """Yield the other SKUs that one unit of a product contains, with their units."""
     units: dict[str, Decimal] = {}
     for part in parts or ():
         sku = part.get("sku")

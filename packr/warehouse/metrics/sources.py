@@ -1,6 +1,6 @@
-"""What tells something of a SKU: which rows do, whose SKU they make it, and what each of them adds to the figures.
+"""The sources of a SKU's metrics: which rows count, for which customer, and what each adds to which figure.
 
-Written as parts of statements in which `asked.sku` is the SKU and values go by their names.
+They are parts of SQL statements with named parameters, in which `asked.sku` is the SKU.
 """
 
 from collections.abc import Mapping
@@ -13,36 +13,36 @@ from . import dialect
 WINDOWS = (7, 30, 90)  # days
 COUNTERS = ("onhand", "fulfillable", "committed", "awaiting")
 SOLD = tuple(f"sold_{days}" for days in WINDOWS)
-NOT_TO_COME = ("received", "cancelled")
+FINISHED_STATUSES = ("received", "cancelled")
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Rows that tell something of `asked.sku`, by the tables through which they are found, one after the other.
+    """Rows with figures of `asked.sku`, found through `tables`, which are joined in order.
 
-    `counts` says which of them do, `customer` is the customer account's id, `figures` what each row adds to which.
+    `condition` limits the rows, `customer` is the id of the customer account, and `figures` is what a row adds to each.
     """
 
-    found: Mapping[str, tuple[Any, str]]
+    tables: Mapping[str, tuple[Any, str]]
     customer: str
-    counts: str = "TRUE"
+    condition: str = "TRUE"
     figures: Mapping[str, str] = field(default_factory=dict)
 
     def rows(self) -> str:
-        """The tables and the condition, as they stand after FROM."""
-        return dialect.join_in_order(self.found, self.counts)
+        """Return the tables and the condition, for use after FROM."""
+        return dialect.join_in_order(self.tables, self.condition)
 
 
 def sources() -> tuple[Source, ...]:
-    """All of them; those that know most SKUs first."""
+    """Return all sources, those with the most SKUs first."""
     item = Source(
         {"item": (InventoryItem, present_of_sku("item", "asked"))},
         customer=_customer("item"),
         figures={name: f"item.{name}" for name in COUNTERS},
     )
-    # A product without stock and sales has sold nothing, which is known.
+    # Has no figures, so that a product without stock and sales has metrics of 0.
     product = Source({"product": (Product, present_of_sku("product", "asked"))}, customer=_customer("product"))
-    return item, product, _sold(), _sold_in_kits(), _to_come()
+    return item, product, _sold(), _sold_in_kits(), _inbound()
 
 
 def _sold() -> Source:
@@ -51,14 +51,14 @@ def _sold() -> Source:
             "line": (OrderLine, _of_sku("line", "asked")),
             "ordered": (Order, "ordered.id = line.order_id"),
         },
-        counts=_is_sold(),
+        condition=_is_sold(),
         customer=_customer("ordered"),
         figures=_in_windows("line.quantity"),
     )
 
 
 def _sold_in_kits() -> Source:
-    """What sells a kit sells its parts."""
+    """Return the sales of kits, which count as sales of their parts."""
     return Source(
         {
             "part": (KitPart, _of_sku("part", "asked")),
@@ -66,44 +66,45 @@ def _sold_in_kits() -> Source:
             "line": (OrderLine, _of_sku("line", "kit")),
             "ordered": (Order, "ordered.id = line.order_id"),
         },
-        counts=f"{_is_ours('kit')} AND kit.sku <> '' AND {_is_sold()} AND {_customer('kit')} = {_customer('ordered')}",
+        condition=f"{_is_present('kit')} AND kit.sku <> '' AND {_is_sold()}"
+        f" AND {_customer('kit')} = {_customer('ordered')}",
         customer=_customer("ordered"),
         figures=_in_windows("line.quantity * part.units"),
     )
 
 
-def _to_come() -> Source:
-    """Units that are expected and not received, and when the first of them come."""
+def _inbound() -> Source:
+    """Return the units expected but not received, and their expected arrival."""
     left = "(line.expected_quantity - coalesce(line.received_quantity, 0))"
-    finished = ", ".join(f"'{status}'" for status in NOT_TO_COME)
+    finished = ", ".join(f"'{status}'" for status in FINISHED_STATUSES)
     return Source(
         {
             "line": (InboundLine, _of_sku("line", "asked")),
             "inbound": (InboundShipment, "inbound.id = line.inbound_shipment_id"),
         },
-        counts=f"{_is_ours('inbound')} AND coalesce(inbound.status, '') NOT IN ({finished}) AND {left} > 0",
+        condition=f"{_is_present('inbound')} AND coalesce(inbound.status, '') NOT IN ({finished}) AND {left} > 0",
         customer=_customer("inbound"),
         figures={"outstanding": left, "next_arrival": "inbound.expected_arrival_date"},
     )
 
 
 def present_of_sku(name: str, other: str) -> str:
-    """The condition that a row is one that the connection's WMS still has, and has the other one's SKU."""
+    """Return the condition that a row is present in the connection's WMS and has the SKU of the other row."""
     return f"{_of_sku(name, other)} AND {name}.removed_at IS NULL"
 
 
 def _of_sku(name: str, other: str) -> str:
-    return f"{name}.connection_id = %(connection)s AND {dialect.same_sku(name, other)}"
+    return f"{name}.connection_id = %(connection)s AND {dialect.equal_skus(name, other)}"
 
 
-def _is_ours(name: str) -> str:
+def _is_present(name: str) -> str:
     return f"{name}.connection_id = %(connection)s AND {name}.removed_at IS NULL"
 
 
 def _is_sold() -> str:
-    """That an order counts, within the longest window."""
+    """Return the condition that an order counts as a sale within the longest window."""
     return (
-        f"{_is_ours('ordered')} AND coalesce(ordered.status, '') <> 'cancelled'"
+        f"{_is_present('ordered')} AND coalesce(ordered.status, '') <> 'cancelled'"
         f" AND ordered.created_at >= %(since_{max(WINDOWS)})s"
     )
 

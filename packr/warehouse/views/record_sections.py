@@ -69,7 +69,9 @@ class RecordSections:
 def record_sections(context: RequestContext, row: Mirrored) -> RecordSections:
     """Return the sections of a record's page. Returns have no actions and no history."""
     has_history = isinstance(row, WITH_HISTORY)
-    has_metrics = isinstance(row, annotations.WITH_METRICS)
+    metrics = None
+    if isinstance(row, InventoryItem | Product):
+        metrics = MetricsSection(annotations.metrics_of(row), context.workspace.low_stock_days)
     return RecordSections(
         entity=entity_of(row),
         buttons=record_buttons(context, row),
@@ -77,7 +79,7 @@ def record_sections(context: RequestContext, row: Mirrored) -> RecordSections:
         changes=latest_actions(row) if has_history else [],
         overrides=override_section(context, row),
         history=_history(context, row) if has_history else None,
-        metrics=MetricsSection(annotations.of(row), context.workspace.low_stock_days) if has_metrics else None,
+        metrics=metrics,
     )
 
 
