@@ -1,4 +1,4 @@
-"""A workspace's connections, by program."""
+"""The REST API of connections."""
 
 from typing import Any
 
@@ -15,11 +15,11 @@ from .models import Connection, Status
 
 
 class ConnectionRow(serializers.ModelSerializer[Connection]):
-    """One account at a WMS, and how it is. Its credentials are nowhere in here."""
+    """One account at a WMS and its status, without its credentials."""
 
     workspace = serializers.SlugRelatedField[Any](slug_field="slug", read_only=True)
     status = serializers.ChoiceField(choices=Status.choices, read_only=True)
-    entities = serializers.SerializerMethodField(help_text="the types of data its WMS offers")
+    entities = serializers.SerializerMethodField(help_text="the types of data that its WMS offers")
 
     class Meta:
         model = Connection

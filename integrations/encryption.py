@@ -1,4 +1,4 @@
-"""Credentials at rest: encrypted with keys from the environment, which can be rotated."""
+"""Encryption of stored credentials, with rotatable keys from the environment."""
 
 import json
 from collections.abc import Mapping
@@ -9,7 +9,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 
 class Unreadable(Exception):
-    """Stored credentials that none of the configured keys opens."""
+    """Raised for stored credentials that no configured key decrypts."""
 
 
 def _keys() -> MultiFernet:
@@ -22,25 +22,25 @@ def _keys() -> MultiFernet:
 
 
 def encrypt(credentials: Mapping[str, str]) -> str:
-    """The credentials as an encrypted text; the first key encrypts."""
+    """Return the credentials as text, encrypted with the first key."""
     return _keys().encrypt(json.dumps(dict(credentials)).encode()).decode()
 
 
 def decrypt(sealed: str) -> dict[str, str]:
-    """The credentials back; Unreadable when no key fits, never a guess."""
+    """Return the decrypted credentials. Raises Unreadable if no key fits."""
     try:
         opened: dict[str, str] = json.loads(_keys().decrypt(sealed.encode()))
     except InvalidToken:
         raise Unreadable(
-            "The stored credentials can't be opened with the keys in PACKR_CREDENTIAL_KEYS. "
-            "Put the key back that they were stored with, or reconnect."
+            "The stored credentials can't be decrypted with the keys in PACKR_CREDENTIAL_KEYS. "
+            "Restore the key that encrypted them, or reconnect."
         ) from None
     return opened
 
 
 def rotate(sealed: str) -> str:
-    """The same credentials, encrypted with the first key."""
+    """Return the same credentials, encrypted with the first key. Raises Unreadable if no key fits."""
     try:
         return _keys().rotate(sealed.encode()).decode()
     except InvalidToken:
-        raise Unreadable("These credentials can't be opened with any key in PACKR_CREDENTIAL_KEYS.") from None
+        raise Unreadable("These credentials can't be decrypted with any key in PACKR_CREDENTIAL_KEYS.") from None

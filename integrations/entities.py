@@ -22,7 +22,7 @@ class Entity(StrEnum):
 
     @property
     def label(self) -> str:
-        """The name people read, such as `Inbound shipments`."""
+        """The display name, such as `Inbound shipments`."""
         return self.value.replace("-", " ").capitalize()
 
     @property
@@ -33,7 +33,7 @@ class Entity(StrEnum):
 
 HISTORY = frozenset({Entity.ORDERS, Entity.ORDER_SHIPMENTS, Entity.INBOUND_SHIPMENTS, Entity.RETURNS, Entity.BILLS})
 
-# Groups for "sync now".
+# The groups of entities that can be synced together.
 GROUPS: dict[str, tuple[Entity, ...]] = {
     "everything": tuple(Entity),
     "variants": (Entity.PRODUCTS, Entity.INVENTORY),

@@ -1,4 +1,4 @@
-"""A workspace's connections to its WMSes, and which brand sees which part of them."""
+"""A workspace's connections to its WMSes, their events and actions, and what each brand sees of them."""
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
@@ -24,17 +24,17 @@ class Status(models.TextChoices):
 
 
 def wms_choices() -> list[tuple[str, str]]:
-    """The WMSes Packr speaks, for a form. A function: a new connector makes no migration."""
+    """Return the supported WMSes for a form. A function, so that a new connector needs no migration."""
     return [(slug, connector.label) for slug, connector in CONNECTORS.items()]
 
 
 class Connection(models.Model):
     """One workspace's account at one WMS.
 
-    `account_key` is the same for connections to the same account. `border` is how far back history is read: connect
-    time by the WMS's clock less the lookback. `change_no` counts the changes written to this connection's mirror;
-    taking the next one is also the lock that puts its writers in a row. `shielded_until`: till then some row of the
-    mirror may show a change of a person's that the WMS's answers don't show yet; nothing when there is none.
+    `account_key` is the same for connections to the same account. `border` is the history start: the connect time by
+    the WMS's clock minus the lookback. `change_no` counts the changes written to the connection's mirror; writers take
+    the next one, which also makes them wait for each other. Until `shielded_until` a row of the mirror may show an
+    accepted action that the WMS's responses don't show yet (None: no row does).
     """
 
     workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="connections")
@@ -75,11 +75,11 @@ class Connection(models.Model):
 
     @property
     def is_live(self) -> bool:
-        """Whether it is connected at all, working or not."""
+        """Whether it is connected, working or not."""
         return self.status != Status.DISCONNECTED
 
     def credentials(self) -> dict[str, str]:
-        """The credentials in clear, for a client and nothing else; credentials.Unreadable without the right key."""
+        """Return the decrypted credentials, for a client only. Raises encryption.Unreadable without the right key."""
         return decrypt(self.sealed_credentials)
 
 
@@ -93,9 +93,9 @@ class EventKind(models.TextChoices):
 
 
 class Event(models.Model):
-    """One thing that happened to a connection beside its runs: kept for its history, never changed.
+    """Something that happened to a connection, other than a run. It is never changed.
 
-    `text` is a sentence for people, without secrets. Without a `person` it happened by itself.
+    `text` is a sentence without secrets. `person` is None if no person caused it.
     """
 
     connection = models.ForeignKey(Connection, on_delete=models.CASCADE, related_name="events")
@@ -117,7 +117,7 @@ class Event(models.Model):
 
 
 class ActionState(models.TextChoices):
-    """How an action stands."""
+    """The state of an action."""
 
     SENDING = "sending", "Sending"
     ACCEPTED = "accepted", "Accepted"
@@ -126,28 +126,28 @@ class ActionState(models.TextChoices):
 
 
 class Through(models.TextChoices):
-    """Where a person asked for an action."""
+    """Where a person requested an action."""
 
     PAGE = "page", "Page"
     API = "api", "API"
 
 
 def kind_choices() -> list[tuple[str, str]]:
-    """The kinds of action. A function: a new kind makes no migration."""
+    """Return the kinds of action. A function, so that a new kind needs no migration."""
     return [(kind.value, kind.label) for kind in ActionKind]
 
 
 class Action(models.Model):
-    """One change that a person asked for, from the moment before it was sent to the WMS until it is settled.
+    """One change that a person requested, stored before it is sent to the WMS.
 
-    `external_id` is what it changes, or what it created. `reference` is ours, and known to the WMS where it keeps one;
-    `key` tells that the same thing is asked once more. `message`, `errors` (by field) and `origin` are the answer of a
-    refusal, `failure` the kind of error (`errors.Kind`) where it was none of the WMS's words, `retry_at` when it may be
-    tried again; `exchanges` what was asked and answered, without secrets.
+    `external_id` is the record that it changes or created. `reference` is Packr's own and known to the WMS where it
+    keeps one; `key` identifies a repeated request. `message`, `errors` (by field) and `origin` come from a refusal;
+    `failure` is the kind of error (`errors.Kind`) if the WMS said nothing itself; `retry_at` is when to try again;
+    `exchanges` are the requests and responses without secrets.
 
-    An accepted one that changed the mirror shields it until `shielded_until` against answers older than
-    `version_updated_at` and `version_at`, or until it is `confirmed_at` by one that is not. At `settle_at` it is looked
-    after again: what became of it, if that is unknown, or whether its shield is over.
+    An accepted action protects the mirror until `shielded_until` against responses older than `version_updated_at`
+    and `version_at`, or until `confirmed_at` by a newer one. At `settle_at` reconciliation looks for an unknown
+    outcome, or ends the protection.
     """
 
     connection = models.ForeignKey(Connection, on_delete=models.CASCADE, related_name="actions")
@@ -196,12 +196,12 @@ class Action(models.Model):
 
     @property
     def is_settled(self) -> bool:
-        """Whether it is known what became of it."""
+        """Whether the outcome is known."""
         return self.state in (ActionState.ACCEPTED, ActionState.REFUSED)
 
 
 class BrandMapping(models.Model):
-    """What a brand sees of a connection: one customer account of the WMS, or the whole connection."""
+    """What a brand sees of a connection: one customer account of the WMS, or all of it."""
 
     brand = models.ForeignKey(Brand, on_delete=models.CASCADE, related_name="mappings")
     connection = models.ForeignKey(Connection, on_delete=models.CASCADE, related_name="mappings")

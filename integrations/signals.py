@@ -1,18 +1,18 @@
-"""News that travels upwards, to apps that `integrations` does not know."""
+"""Signals to the apps above `integrations`. Each is sent inside the transaction that makes the change."""
 
 from django.dispatch import Signal
 
-# Sent inside the transaction. `connection`; `first_sync`: whether the first runs should start now; `off`: the entities
-# that are not wanted, each with why (services.Off).
+# `connection` was stored. `first_sync`: whether the first runs start now; `off`: the entities that are not synced, each
+# with its services.OffReason.
 connection_made = Signal()
-# Sent inside the transaction: it works again, with new credentials. `connection`; `person`; `other_account`: whether
-# they are those of another account than before.
+# `connection` works again, with new credentials from `person`. `other_account`: whether they belong to another account
+# than before.
 connection_resumed = Signal()
-# Sent inside the transaction. `connection`; `person`: the user who did it, or None.
+# `connection` was disconnected by `person` (None: not by a person).
 connection_ended = Signal()
-# Sent inside the transaction that deletes it, whose row is held: all there is of it goes. `connection`.
+# `connection`, whose row is locked, is about to be deleted with all its data.
 connection_deleted = Signal()
-# Sent inside the transaction. `connection`, its border moved back already; `until`: where it was before; `person`.
+# `connection` reads further back: its border was moved. `until`: where the border was before; `person` moved it.
 lookback_raised = Signal()
 # Requests how many records of a connection an app keeps. `connection`. Answer: dict of Entity to count.
 record_counts_requested = Signal()

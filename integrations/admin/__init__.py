@@ -1,4 +1,4 @@
-"""Connections, brand mappings and what people sent to a WMS, for support."""
+"""The admin of connections, brand mappings and actions."""
 
 from .actions import ActionAdmin
 from .connections import BrandMappingAdmin, ConnectionAdmin

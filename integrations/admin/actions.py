@@ -1,4 +1,4 @@
-"""What people sent to their WMS and what it answered, for support: to look at, and to take away as a file."""
+"""The admin of actions: what people sent to their WMS and what it answered, also as a file."""
 
 import json
 from typing import Any
@@ -43,30 +43,30 @@ TRACE = (
 
 @now_panel("integrations.view_action")
 def actions_now() -> Fact:
-    """How many changes nobody knows the fate of."""
+    """Count the changes whose outcome is unknown."""
     open_ = Action.objects.filter(state=ActionState.UNKNOWN)
     found = open_.aggregate(all=Count("pk"), given_up=Count("pk", filter=Q(settle_at=None)))
     url = f"{reverse('admin:integrations_action_changelist')}?state__exact={ActionState.UNKNOWN.value}"
     if not found["all"]:
-        return Fact("Changes sent to a WMS", "All answered", "positive", url)
+        return Fact("Changes sent to a WMS", "All outcomes known", "positive", url)
     also = f", {found['given_up']} given up" if found["given_up"] else ""
     return Fact("Changes sent to a WMS", f"{found['all']} being checked{also}", "warning", url)
 
 
 @admin.register(Action)
 class ActionAdmin(ReadOnlyAdmin):
-    """A change that a person asked for: who, what, when, and the WMS's answer. Secrets were never kept."""
+    """The read-only admin of actions: who, what, when, and the WMS's answer, without secrets."""
 
     list_display = ["reference", "kind", "state_mark", "connection", "external_id", "person", "asked", "latency"]
     list_select_related = ["connection__workspace", "person"]
     list_filter = ["state", "kind", "through", "failure", "connection__wms"]
     date_hierarchy = "asked_at"
     search_fields = ["reference", "external_id", "key", "connection__name", "connection__workspace__slug"]
-    search_help_text = "Reference, key, the WMS's id of what was changed, connection or workspace"
+    search_help_text = "Reference, key, WMS id of the changed record, connection or workspace"
     actions = ["export"]
     fieldsets = [
         (None, {"fields": ["reference", "kind", "connection", "external_id", "values"]}),
-        ("Asked", {"fields": ["person", "through", "key", "asked_exactly"]}),
+        ("Requested", {"fields": ["person", "through", "key", "asked_exactly"]}),
         (
             "Answered",
             {
@@ -86,21 +86,21 @@ class ActionAdmin(ReadOnlyAdmin):
                 ]
             },
         ),
-        ("Exchange", {"fields": ["trace"], "description": "What was asked and answered, without secrets."}),
+        ("Exchange", {"fields": ["trace"], "description": "Requests and responses, without secrets."}),
     ]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         return super().get_queryset(request).select_related("connection__workspace", "person")
 
     def has_export_permission(self, request: HttpRequest) -> bool:
-        """Whoever may see actions may take them away."""
+        """Whether the person may export actions: everyone who may view them."""
         return bool(self.has_view_permission(request))
 
     @admin.display(description="state", ordering="state")
     def state_mark(self, action: Action) -> SafeString:
         return mark(TONES[action.state], action.get_state_display())
 
-    @admin.display(description="asked", ordering="asked_at")
+    @admin.display(description="requested", ordering="asked_at")
     def asked(self, action: Action) -> str:
         return when(action.asked_at)
 
@@ -108,7 +108,7 @@ class ActionAdmin(ReadOnlyAdmin):
     def latency(self, action: Action) -> str:
         return "–" if action.latency_ms is None else f"{action.latency_ms} ms"
 
-    @admin.display(description="asked")
+    @admin.display(description="requested")
     def asked_exactly(self, action: Action) -> str:
         return when_exactly(action.asked_at)
 
@@ -120,22 +120,22 @@ class ActionAdmin(ReadOnlyAdmin):
     def confirmed_exactly(self, action: Action) -> str:
         return when_exactly(action.confirmed_at)
 
-    @admin.display(description="kept from older answers until")
+    @admin.display(description="protected from older data until")
     def shielded_exactly(self, action: Action) -> str:
         return when_exactly(action.shielded_until)
 
-    @admin.display(description="looked after again")
+    @admin.display(description="next reconciliation")
     def settle_exactly(self, action: Action) -> str:
         return when_exactly(action.settle_at)
 
     @admin.display(description="requests")
     def trace(self, action: Action) -> SafeString:
-        """Every request and its answer, foreign text escaped."""
+        """Return every request and its response, with foreign text escaped."""
         rows = (
             (
                 f"{one['method']} {one['path']}",
                 one["body"] or "–",
-                one["status"] or "no answer",
+                one["status"] or "no response",
                 one["ms"],
                 one["answer"] or "–",
             )

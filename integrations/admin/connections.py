@@ -1,4 +1,4 @@
-"""Connections and brand mappings, for support. Connecting itself is `manage.py connect`."""
+"""The admin of connections and brand mappings. A WMS is connected on the page or with `manage.py connect`."""
 
 from typing import Any
 
@@ -18,12 +18,12 @@ from ..connection_status import refresh
 from ..models import BrandMapping, Connection, Status
 from ..templatetags.integrations import STATUSES
 
-MOST_CHECKS = 10  # each may take as long as a request to a WMS may
+MAX_CHECKS_AT_ONCE = 10  # each may take as long as a request to a WMS
 
 
 @now_panel("integrations.view_connection")
 def connections_now() -> Fact:
-    """How many connections don't work, and why."""
+    """Count the connections that don't work."""
     found = Connection.objects.aggregate(
         refused=Count("pk", filter=Q(status=Status.NEEDS_ATTENTION)),
         unreachable=Count("pk", filter=Q(status=Status.UNREACHABLE)),
@@ -36,12 +36,12 @@ def connections_now() -> Fact:
         return Fact("Connections", words, "critical", f"{url}?status__exact=needs_attention")
     if unreachable:
         return Fact("Connections", f"{unreachable} unreachable", "warning", f"{url}?status__exact=unreachable")
-    return Fact("Connections", "None needs attention", "positive", url)
+    return Fact("Connections", "No connection needs attention", "positive", url)
 
 
 @admin.register(Connection)
 class ConnectionAdmin(ReadOnlyAdmin):
-    """An account at a WMS: its status, and what may be done to it. Its credentials are nowhere in here."""
+    """The read-only admin of connections, with actions to check and to disconnect. Shows no credentials."""
 
     list_display = ["name", "workspace", "wms", "status_mark", "checked", "connected", "status_message"]
     list_select_related = ["workspace"]
@@ -56,7 +56,7 @@ class ConnectionAdmin(ReadOnlyAdmin):
             "History",
             {
                 "fields": ["connected_exactly", "connected_by", "disconnected_exactly", "lookback_days", "border"],
-                "description": "What lies before the border is not read.",
+                "description": "History before the border is not read.",
             },
         ),
     ]
@@ -65,7 +65,7 @@ class ConnectionAdmin(ReadOnlyAdmin):
         return super().get_queryset(request).select_related("workspace")
 
     def has_manage_permission(self, request: HttpRequest) -> bool:
-        """Whether the person may check and end connections."""
+        """Whether the person may check and disconnect connections."""
         return request.user.has_perm(f"workspaces.{MANAGE_CONNECTIONS}")
 
     @admin.display(description="status", ordering="status")
@@ -95,7 +95,7 @@ class ConnectionAdmin(ReadOnlyAdmin):
 
     @admin.display(description="credentials")
     def credentials(self, connection: Connection) -> str:
-        return "Stored encrypted, never shown" if connection.is_live else "Forgotten when it was disconnected"
+        return "Stored encrypted, never shown" if connection.is_live else "Deleted when it was disconnected"
 
     @admin.display(description="syncs")
     def syncs(self, connection: Connection) -> SafeString:
@@ -108,9 +108,9 @@ class ConnectionAdmin(ReadOnlyAdmin):
 
     @admin.action(description="Check the connection now", permissions=["manage"])
     def check_now(self, request: HttpRequest, queryset: QuerySet[Connection]) -> None:
-        chosen = list(queryset[: MOST_CHECKS + 1])
-        if len(chosen) > MOST_CHECKS:
-            self.message_user(request, f"Choose at most {MOST_CHECKS} connections to check at once.", messages.ERROR)
+        chosen = list(queryset[: MAX_CHECKS_AT_ONCE + 1])
+        if len(chosen) > MAX_CHECKS_AT_ONCE:
+            self.message_user(request, f"Choose at most {MAX_CHECKS_AT_ONCE} connections to check.", messages.ERROR)
             return
         for connection in chosen:
             if not connection.is_live:
@@ -118,24 +118,24 @@ class ConnectionAdmin(ReadOnlyAdmin):
                 continue
             refresh(connection)
             self.log_change(request, connection, f"Checked: {connection.get_status_display()}.")
-            works = connection.status == Status.CONNECTED
-            outcome = f"{connection}: {connection.get_status_display()}. {connection.status_message}".strip()
-            self.message_user(request, outcome, messages.SUCCESS if works else messages.ERROR)
+            level = messages.SUCCESS if connection.status == Status.CONNECTED else messages.ERROR
+            text = f"{connection}: {connection.get_status_display()}. {connection.status_message}".strip()
+            self.message_user(request, text, level)
 
     @admin.action(description="Disconnect (data stays)", permissions=["manage"])
     def disconnect(self, request: HttpRequest, queryset: QuerySet[Connection]) -> HttpResponse | None:
         if "confirmed" not in request.POST:
-            return self._ask(request, queryset)
+            return self._confirm(request, queryset)
         for connection in queryset:
             if not connection.is_live:
-                self.message_user(request, f"{connection} was disconnected already.", messages.WARNING)
+                self.message_user(request, f"{connection} is already disconnected.", messages.WARNING)
                 continue
             services.disconnect(connection, person=request.user)
-            self.log_change(request, connection, "Disconnected. Its data stays.")
-            self.message_user(request, f"{connection} is disconnected. Its data stays.", messages.SUCCESS)
+            self.log_change(request, connection, "Disconnected. Its data was kept.")
+            self.message_user(request, f"{connection} is disconnected. Its data was kept.", messages.SUCCESS)
         return None
 
-    def _ask(self, request: HttpRequest, queryset: QuerySet[Connection]) -> HttpResponse:
+    def _confirm(self, request: HttpRequest, queryset: QuerySet[Connection]) -> HttpResponse:
         context = {
             **self.admin_site.each_context(request),
             "title": "Disconnect?",
@@ -148,7 +148,7 @@ class ConnectionAdmin(ReadOnlyAdmin):
 
 @admin.register(BrandMapping)
 class BrandMappingAdmin(ModelAdmin):
-    """Which brand sees what of a connection."""
+    """The admin of what each brand sees of a connection."""
 
     list_display = ["brand", "workspace", "connection_name", "sees"]
     list_select_related = ["brand__workspace", "connection"]

@@ -1,4 +1,4 @@
-"""What Packr's commands share: naming a connection and an entity, and printing a table."""
+"""Helpers of the management commands: arguments that name objects, and tables."""
 
 import json
 from collections.abc import Sequence
@@ -13,15 +13,15 @@ from ..models import Connection
 
 
 def workspace_named(slug: str) -> Workspace:
-    """The workspace; CommandError when there is none."""
+    """Return the workspace. Raises CommandError if there is none."""
     found = Workspace.objects.filter(slug=slug).first()
     if found is None:
-        raise CommandError(f"There is no workspace “{slug}”. Make it with: manage.py workspace {slug}")
+        raise CommandError(f"There is no workspace “{slug}”. Create it with: manage.py workspace {slug}")
     return found
 
 
 def connection_named(text: str) -> Connection:
-    """The connection with this id, or this WORKSPACE/NAME; CommandError when there is none."""
+    """Return the connection with this id or WORKSPACE/NAME. Raises CommandError if there is none."""
     slug, slash, name = text.partition("/")
     connections = Connection.objects.select_related("workspace")
     if slash:
@@ -29,20 +29,20 @@ def connection_named(text: str) -> Connection:
     else:
         found = connections.filter(pk=int(text)).first() if text.isdecimal() and len(text) < 19 else None
     if found is None:
-        raise CommandError(f"There is no connection “{text}”. Name it by its id or as WORKSPACE/NAME.")
+        raise CommandError(f"There is no connection “{text}”. Use its id or WORKSPACE/NAME.")
     return found
 
 
 def entity_named(text: str) -> Entity:
-    """The entity; CommandError with the names there are."""
+    """Return the entity. Raises CommandError, which lists the names."""
     try:
         return Entity(text)
     except ValueError:
-        raise CommandError(f"There is no entity “{text}”. Packr knows: {', '.join(Entity)}.") from None
+        raise CommandError(f"There is no entity “{text}”. Choose one of: {', '.join(Entity)}.") from None
 
 
 def print_table(out: OutputWrapper, rows: Sequence[dict[str, Any]], columns: Sequence[str], *, as_json: bool) -> None:
-    """The rows as JSON, or their columns as text in line."""
+    """Print the rows as JSON, or as aligned columns."""
     if as_json:
         out.write(json.dumps(rows, ensure_ascii=False))
         return

@@ -111,23 +111,23 @@ def test_no_more_are_checked_than_a_request_has_time_for(
 ) -> None:
     monkeypatch.setattr(Trackstar, "check", lambda *args, **kwargs: pytest.fail("asked the WMS"))
     many = [factories.connection(connection.workspace, name=f"c{number}") for number in range(11)]
-    assert act(desk, CONNECTIONS, "check_now", *many) == ["Choose at most 10 connections to check at once."]
+    assert act(desk, CONNECTIONS, "check_now", *many) == ["Choose at most 10 connections to check."]
 
 
 def test_disconnect_asks_first_and_keeps_the_data(desk: Client, connection: Connection) -> None:
     order = factories.order(connection)
     question = desk.post(CONNECTIONS, {"action": "disconnect", "_selected_action": [connection.pk]})
-    assert "credentials are forgotten" in question.content.decode()
+    assert "Packr deletes the credentials" in question.content.decode()
     connection.refresh_from_db()
     assert connection.is_live
     (said,) = act(desk, CONNECTIONS, "disconnect", connection, confirmed="yes")
     connection.refresh_from_db()
     assert not connection.is_live
     assert connection.credentials() == {}
-    assert "Its data stays" in said
+    assert "Its data was kept" in said
     assert type(order).objects.filter(pk=order.pk).exists()
     assert act(desk, CONNECTIONS, "disconnect", connection, confirmed="yes") == [
-        f"{connection} was disconnected already."
+        f"{connection} is already disconnected."
     ]
 
 

@@ -25,14 +25,14 @@ def listed(desk: Client, label: str) -> list[Any]:
 
 def test_all_is_calm(desk: Client, connection: Connection) -> None:
     assert panel(desk) == {
-        "Connections": ("None needs attention", "positive"),
+        "Connections": ("No connection needs attention", "positive"),
         "Incidents": ("None open", "positive"),
         "Freshness": ("Nothing is late", "positive"),
         "Reviews": ("No run needs a review", "positive"),
         "Active runs": ("None", "neutral"),
         "Workers": ("No worker has run yet", "neutral"),
         "Support requests": ("All answered", "positive"),
-        "Changes sent to a WMS": ("All answered", "positive"),
+        "Changes sent to a WMS": ("All outcomes known", "positive"),
         "Stock and sales figures": ("None calculated yet", "neutral"),
     }
 

@@ -322,7 +322,7 @@ def test_sync_wait_of_a_connection_that_is_deleted_meanwhile(manage, wms, connec
         (["9" * 40, "orders"], 1, "There is no connection"),
         (["²", "orders"], 1, "There is no connection"),
         (["northbay/Nope", "orders"], 1, "There is no connection “northbay/Nope”"),
-        (["northbay/Main", "ordres"], 1, "There is no entity “ordres”. Packr knows: orders, "),
+        (["northbay/Main", "ordres"], 1, "There is no entity “ordres”. Choose one of: orders, "),
         (["northbay/Main", "bills"], 1, "Model WMS does not offer bills"),
         (["northbay/Main"], 2, "Name either entities or a --group to sync"),
         (["northbay/Main", "orders", "--group", "variants"], 2, "Name either entities or a --group to sync"),

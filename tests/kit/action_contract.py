@@ -84,7 +84,7 @@ class ActionContract(ABC):
 
     def send(self, action: Action) -> SendOutcome:
         outcome = action_sender.send(action)
-        action_sender.note(action, outcome)
+        action_sender.apply_outcome(action, outcome)
         return outcome
 
     def reply_to_creation(self, server: Server, reply: Reply, *, carried_out: bool = True) -> None:
@@ -108,12 +108,12 @@ class ActionContract(ABC):
         action = self.action(connection)
         outcome = self.send(action)
         assert (outcome.state, action.message, action.errors) == (ActionState.ACCEPTED, "", {})
-        assert outcome.done
-        assert [outcome.done.external_id] == self.order_ids()
-        assert outcome.done.clock
-        record = outcome.done.record or outcome.seen
+        assert outcome.result
+        assert [outcome.result.external_id] == self.order_ids()
+        assert outcome.result.clock
+        record = outcome.result.record or outcome.current
         assert record
-        assert record.external_id == outcome.done.external_id
+        assert record.external_id == outcome.result.external_id
         (call,) = self.creations(server)
         assert action.reference.encode() in call.body
 
@@ -154,8 +154,8 @@ class ActionContract(ABC):
         for _ in range(2):
             outcome = self.send(self.action(connection, ActionKind.CANCEL_ORDER, external_id=order_id))
             assert outcome.state == ActionState.ACCEPTED
-            assert outcome.done
-            assert getattr(outcome.done.record or outcome.seen, "status", "") == "cancelled"
+            assert outcome.result
+            assert getattr(outcome.result.record or outcome.current, "status", "") == "cancelled"
 
     # Lost replies.
 
@@ -165,8 +165,8 @@ class ActionContract(ABC):
         self.reply_to_creation(server, BROKEN_OFF)
         outcome = self.send(self.action(connection))
         assert outcome.state == ActionState.ACCEPTED
-        assert outcome.done
-        assert [outcome.done.external_id] == self.order_ids()
+        assert outcome.result
+        assert [outcome.result.external_id] == self.order_ids()
         assert len(self.creations(server)) == 1
 
     @pytest.mark.usefixtures("no_lookup")
@@ -176,17 +176,17 @@ class ActionContract(ABC):
         assert self.send(action).state == ActionState.UNKNOWN
         assert action.message == action_sender.UNKNOWN
         for _ in range(2):
-            found = action_sender.look(action)
+            found = action_sender.find_outcome(action)
             assert found.state == ActionState.ACCEPTED
-            assert found.done
-            assert [found.done.external_id] == self.order_ids()
+            assert found.result
+            assert [found.result.external_id] == self.order_ids()
         assert len(self.creations(server)) == 1
 
     def test_order_that_never_arrived_is_reported_missing(self, server: Server, connection: Connection) -> None:
         self.reply_to_creation(server, BROKEN_OFF, carried_out=False)
         action = self.action(connection)
         assert self.send(action).state == ActionState.UNKNOWN
-        assert action_sender.look(action).state == ActionState.REFUSED
+        assert action_sender.find_outcome(action).state == ActionState.REFUSED
         assert len(self.creations(server)) == 1
 
     @pytest.mark.usefixtures("no_lookup")
@@ -215,7 +215,7 @@ class ActionContract(ABC):
         self.reply_to_creation(server, reply)
         action = self.action(connection)
         outcome = self.send(action)
-        assert (outcome.state, outcome.done) == (ActionState.UNKNOWN, None)
+        assert (outcome.state, outcome.result) == (ActionState.UNKNOWN, None)
         assert action.message == action_sender.UNKNOWN
         assert len(self.creations(server)) == 1
 
@@ -225,7 +225,7 @@ class ActionContract(ABC):
         self.send(action)
         for status in (401, 404, 429, 500):
             server.answer = lambda call, status=status: Reply(b"<html>", status)  # type: ignore[misc]
-            assert action_sender.look(action).state == ActionState.UNKNOWN
+            assert action_sender.find_outcome(action).state == ActionState.UNKNOWN
 
     def test_wms_that_cannot_be_reached_is_a_refusal(self, connection: Connection, settings: Any) -> None:
         with Server() as gone:
@@ -272,7 +272,7 @@ class ActionContract(ABC):
         assert outcome.state != ActionState.ACCEPTED
         assert action.exchanges
         shown = [action.message, str(action.errors), str(action.exchanges), caplog.text, repr(outcome)]
-        for error in (outcome.error, outcome.declined):
+        for error in (outcome.error, outcome.rejection):
             shown += [] if error is None else [repr(error), *traceback.format_exception(error)]
         shown += [outcome.error.detail] if outcome.error else []
         for secret in secrets:

@@ -10,7 +10,7 @@ from integrations.management.base import print_table
 
 
 class Command(BaseCommand):
-    help = "What each WMS offers, read from the connectors themselves."
+    help = "Show what each WMS offers."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--json", action="store_true")

@@ -8,7 +8,7 @@ from integrations.services import disconnect
 
 
 class Command(BaseCommand):
-    help = "End a connection: its syncs stop and its credentials are forgotten. Its data stays unless told otherwise."
+    help = "Disconnect: syncs stop and the credentials are deleted. The data stays unless --delete-data is given."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("connection", help="its id, or WORKSPACE/NAME")
@@ -17,5 +17,5 @@ class Command(BaseCommand):
     def handle(self, *args: Any, connection: str, delete_data: bool, **options: Any) -> None:
         found = connection_named(connection)
         disconnect(found, delete_data=delete_data)
-        what = "Its data was deleted." if delete_data else "Its data is kept as it was."
-        self.stdout.write(f"{found.name} is disconnected. {what}")
+        outcome = "Its data was deleted." if delete_data else "Its data was kept."
+        self.stdout.write(f"{found.name} is disconnected. {outcome}")

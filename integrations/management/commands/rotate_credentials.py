@@ -8,7 +8,7 @@ from integrations.models import Connection
 
 
 class Command(BaseCommand):
-    help = "Encrypt all stored credentials anew with the first key of PACKR_CREDENTIAL_KEYS."
+    help = "Encrypt all stored credentials again, with the first key of PACKR_CREDENTIAL_KEYS."
 
     @transaction.atomic
     def handle(self, *args: Any, **options: Any) -> None:

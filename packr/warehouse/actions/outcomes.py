@@ -61,7 +61,7 @@ def store(action: Action, outcome: SendOutcome) -> bool:
 
     Raises DatabaseError if the database can't store it; reconciliation then looks the action up at the WMS.
     """
-    accepted = _accepted_version(action, outcome.done, outcome.seen) if outcome.done else None
+    accepted = _accepted_version(action, outcome.result, outcome.current) if outcome.result else None
     for attempts_left in reversed(range(MAX_ATTEMPTS)):
         try:
             with transaction.atomic():
@@ -99,13 +99,13 @@ def _shows(action: Action, record: Record) -> bool:
 def _store(action: Action, outcome: SendOutcome, accepted: _AcceptedVersion | None) -> bool:
     """Store the outcome inside a transaction; an action that is no longer open stays as it is."""
     moment = now()
-    action_sender.note(action, outcome)
+    action_sender.apply_outcome(action, outcome)
     if outcome.state == ActionState.UNKNOWN:
         action.settle_at = next_look(action.asked_at, action.looks, moment)
     else:
         action.answered_at, action.settle_at = moment, None
-    if outcome.done and accepted:
-        _show_accepted(action, outcome.done, accepted, moment)
+    if outcome.result and accepted:
+        _show_accepted(action, outcome.result, accepted, moment)
     open_ = Action.objects.filter(pk=action.pk, state__in=OPEN_STATES)
     if open_.update(**{name: getattr(action, name) for name in OUTCOME_FIELDS}):
         return True

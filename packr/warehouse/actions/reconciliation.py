@@ -82,11 +82,11 @@ def _outcome(action: Action, moment: datetime) -> SendOutcome:
     operation = action_sender.operation_of(action)
     if operation is None or not action.connection.is_live or moment - action.asked_at > MAX_DOUBT:
         return SendOutcome(ActionState.UNKNOWN)
-    found = action_sender.look(action)
+    found = action_sender.find_outcome(action)
     if found.state == ActionState.ACCEPTED or found.error:
         return found
     if moment - action.asked_at < RESEND_PERIOD and _may_repeat(action, operation.retry):
-        again = action_sender.send_again(action)
+        again = action_sender.resend(action)
         # A repeat that failed says nothing about the first request.
         return SendOutcome(ActionState.UNKNOWN, error=again.error) if again.error else again
     if found.state == ActionState.REFUSED and moment - action.asked_at > operation.visibility_delay:
@@ -108,7 +108,7 @@ def _may_repeat(action: Action, again: RetryPolicy) -> bool:
 def _confirm(action: Action, moment: datetime) -> None:
     """Read the record once after the write protection of an accepted action has ended."""
     if action.confirmed_at is None and action.shielded_until and action.connection.is_live:
-        read = action_sender.read(action, action.external_id)
+        read = action_sender.read_current(action, action.external_id)
         if read and read.record:
             _apply_read(action, read, read.record, moment)
     Action.objects.filter(pk=action.pk, state=ActionState.ACCEPTED).update(settle_at=None, exchanges=action.exchanges)

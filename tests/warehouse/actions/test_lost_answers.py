@@ -62,7 +62,7 @@ def test_an_order_whose_answer_was_lost_is_found_later(wms, act, item, unlooked,
     wms.fault(fault, path="/wms/orders", method="POST", times=1, **params)
     action = act("create-order", **new_order(item))
     assert action.state == "unknown"
-    assert "don't send it again" in action.message
+    assert "Don't send it again" in action.message
     assert later(action, seconds=30).state == "accepted"
     assert len(wms.orders(order_number="T-1")) == Order.objects.filter(order_number="T-1").count() == 1
 
@@ -237,14 +237,14 @@ def test_two_cannot_settle_one(monkeypatch, wms, act, order, unlooked):
     wms.fault("lost_answer", path="/wms/orders/", method="PUT", times=1)
     action = act("cancel-order", order)
     Action.objects.update(settle_at=now())
-    real, looks = action_sender.look, []
+    real, looks = action_sender.find_outcome, []
 
     def look(one):
         looks.append(one.pk)
         assert actions.settle() == 0  # another process, this moment
         return real(one)
 
-    monkeypatch.setattr(action_sender, "look", look)
+    monkeypatch.setattr(action_sender, "find_outcome", look)
     assert actions.settle() == 1
     assert looks == [action.pk]
     assert not actions.is_any_due()
