@@ -69,11 +69,6 @@ def sync_states(connections: Sequence[Connection], *, bills: bool = False) -> di
     }
 
 
-def entity_state(connection: Connection, entity: Entity) -> EntityState | None:
-    """Return the state of one entity, or None when the WMS does not offer it."""
-    return next((state for state in sync_state(connection, bills=True) if state.entity == entity), None)
-
-
 def worst(states: Iterable[EntityState]) -> Freshness:
     """Return the freshness of a page that shows all of these states; NEVER for none."""
     return min((state.freshness for state in states), key=WORST_FIRST.index, default=Freshness.NEVER)

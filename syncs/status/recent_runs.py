@@ -1,9 +1,11 @@
 """The latest runs of each entity, and estimates of the next run based on them."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import reduce
+from operator import add
 from statistics import median_low
 from typing import Any
 
@@ -55,17 +57,14 @@ def state_rows(states: Mapping[int, Sequence[EntityState]]) -> dict[int, list[En
 def recent_runs(wanted: Collection[EntityKey]) -> dict[EntityKey, list[SyncRun]]:
     """Return the latest `RUNS_SHOWN` runs of each entity, newest first, reading no other runs."""
     found: dict[EntityKey, list[SyncRun]] = defaultdict(list)
-    for batch in batched(sorted(wanted), MAX_UNION_TERMS):
+    keys = sorted(wanted)
+    for start in range(0, len(keys), MAX_UNION_TERMS):
+        batch = keys[start : start + MAX_UNION_TERMS]
         each = [SyncRun.objects.filter(connection=connection, entity=entity) for connection, entity in batch]
         newest = [started_runs(runs).order_by("-pk").values("pk")[:RUNS_SHOWN] for runs in each]
         for run in _runs_in(newest).select_related("lane").defer("message", "detail"):
             found[run.connection_id, Entity(run.entity)].append(run)
     return found
-
-
-def batched(items: Sequence[EntityKey], size: int) -> Iterator[Sequence[EntityKey]]:
-    """Yield the items in batches of at most `size`."""
-    return (items[start : start + size] for start in range(0, len(items), size))
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,12 +117,8 @@ def likely_mode(schedule: EntitySchedule, mode: Mode) -> Mode:
 
 def total_of(found: Sequence[Estimate | None]) -> Estimate | None:
     """Return the cost of runs that follow each other, or None if one of them has no estimate."""
-    total: Estimate | None = None
-    for one in found:
-        if one is None:
-            return None
-        total = total + one if total else one
-    return total
+    known = [estimate for estimate in found if estimate]
+    return reduce(add, known) if known and len(known) == len(found) else None
 
 
 def _estimate(runs: list[SyncRun]) -> Estimate:

@@ -123,7 +123,7 @@ def test_a_brand_is_linked_from_its_empty_screen(visit: Visit, built: SimpleName
     page.goto("/orders/?brand=unmapped")
     expect(page.get_by_role("heading", name="No warehouse account is linked to Unmapped yet")).to_be_visible()
     page.get_by_role("link", name="Open mapping").click()
-    fits = page.get_by_role("region", name="May fit")
+    fits = page.get_by_role("region", name="Suggestions")
     expect(fits).to_contain_text("Unmapped GmbH in Sandbox")
     expect(fits).to_contain_text("#NB-9001")
     assert BrandMapping.objects.filter(brand__name="Unmapped").count() == 0

@@ -12,7 +12,7 @@ from integrations.entities import Entity
 from integrations.models import Connection, Event, EventKind, Status
 from packr.workspaces.models import VIEW_BILLS
 from syncs.models import EntitySchedule, Mode, State, SyncRun, Trigger
-from syncs.status.entity_state import entity_state
+from syncs.status.entity_state import EntityState, sync_state
 from syncs.status.freshness import Freshness
 from tests.kit import factories as make
 
@@ -27,6 +27,10 @@ def address(connection: Any) -> str:
 def on(connection: Any, *without: str) -> list[str]:
     """The entities that can be switched, less some."""
     return [entity.value for entity in connection.connector.resources if entity not in without]
+
+
+def state_of(connection: Any, entity: Entity) -> EntityState:
+    return next(state for state in sync_state(connection) if state.entity == entity)
 
 
 def schedule(entity: str) -> EntitySchedule:
@@ -65,8 +69,7 @@ def test_switching_off_keeps_the_data_and_says_who(admin: Client, connection: An
     assert (response.status_code, response.headers["Location"]) == (303, address)
     products = schedule("products")
     assert (products.enabled, products.off_reason) == (False, "Dana switched it off.")
-    state = entity_state(connection, Entity.PRODUCTS)
-    assert state
+    state = state_of(connection, Entity.PRODUCTS)
     assert (state.freshness, state.next_run) == (Freshness.OFF, None)
     html = words(page(admin, address))
     assert "Off: products. Earlier data stays." in html
@@ -77,8 +80,7 @@ def test_switching_off_keeps_the_data_and_says_who(admin: Client, connection: An
 
 def test_what_was_never_synced_is_off_and_not_called_not_offered(admin: Client, connection: Any, address: str) -> None:
     admin.post(address, {"entities": on(connection, "products"), "lookback_days": 30})
-    state = entity_state(connection, Entity.PRODUCTS)
-    assert state
+    state = state_of(connection, Entity.PRODUCTS)
     assert state.freshness == Freshness.OFF
 
 
