@@ -78,8 +78,8 @@ def _outlook(state: EntityState, estimates: Estimates, watched: Collection[int],
         sentences.append(f"Already running: {triggered_by(run)} started it at {started}. Run shows you that sync.")
     elif run and run.completed_at and run.pk not in watched:
         sentences.append(f"Last run: {_time(run.completed_at, zone)}.")
-    if state.next_run:
-        sentences.append(f"Next scheduled run: about {_time(state.next_run, zone)}.")
+    if state.expected_run:
+        sentences.append(f"Next scheduled run: about {_time(state.expected_run, zone)}.")
     return " ".join(sentences)
 
 
