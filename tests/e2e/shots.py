@@ -173,11 +173,11 @@ def contact_states(page: Page, address: str) -> Iterator[str]:
     page.goto(f"{address}/help/contact/?entity=orders")
     page.locator("form.contact").evaluate("form => { form.noValidate = true }")
     page.get_by_role("button", name="Send").click()
-    page.get_by_text("Say in a sentence what is wrong. Support").wait_for()
+    page.get_by_text("Describe the problem in a sentence. Support sees").wait_for()
     yield "help-contact-missing"
     page.get_by_label("What is wrong").fill("Orders from this morning are missing.")
     page.get_by_role("button", name="Send").click()
-    page.get_by_text("Sent. Your request has the number").wait_for()
+    page.get_by_text("Sent. Your request number is").wait_for()
     yield "help-contact-sent"
 
 
