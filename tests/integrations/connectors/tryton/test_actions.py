@@ -41,18 +41,18 @@ def peer() -> Iterator[Peer]:
         sale(found, [])
         found.answers |= {
             "model.sale.sale.on_change": [{"invoice_address": 2, "shipment_address": 2, "rec_name": "x"}],
-            "model.sale.sale.create": lambda *asked: sale(found, [{"id": 62, "state": "draft"}]) or [62],
-            "model.sale.sale.quote": lambda *asked: sale(found, [{"id": 62, "state": "quotation"}]),
-            "model.sale.sale.confirm": lambda *asked: sale(found, [{"id": 62, "state": "processing"}]),
+            "model.sale.sale.create": lambda *params: sale(found, [{"id": 62, "state": "draft"}]) or [62],
+            "model.sale.sale.quote": lambda *params: sale(found, [{"id": 62, "state": "quotation"}]),
+            "model.sale.sale.confirm": lambda *params: sale(found, [{"id": 62, "state": "processing"}]),
             "model.sale.sale.cancel": None,
-            "model.sale.sale.delete": lambda *asked: sale(found, []),
+            "model.sale.sale.delete": lambda *params: sale(found, []),
         }
         yield found
 
 
 def sale(peer: Peer, rows: list[dict[str, Any]]) -> None:
     """Set the sales that searches find. Reading a whole order finds none, since these tests don't need it."""
-    peer.answers["model.sale.sale.search_read"] = lambda *asked: rows if len(asked[4]) < 5 else []
+    peer.answers["model.sale.sale.search_read"] = lambda *params: rows if len(params[4]) < 5 else []
     peer.answers["model.sale.sale.fields_get"] = {}
 
 
@@ -61,16 +61,16 @@ def request(kind: ActionKind, target: str | None = None, **given: Any) -> Action
 
 
 def create(peer: Peer, **given: Any) -> ActionResult:
-    asked = {"party": "5", "warehouse_id": "3", "line_items": LINES, **given}
-    return Tryton.actions[ActionKind.CREATE_ORDER].send(peer.client(), request(ActionKind.CREATE_ORDER, **asked))
+    values = {"party": "5", "warehouse_id": "3", "line_items": LINES, **given}
+    return Tryton.actions[ActionKind.CREATE_ORDER].send(peer.client(), request(ActionKind.CREATE_ORDER, **values))
 
 
 def sent(peer: Peer, method: str) -> list[Any]:
-    return [params for asked, params in peer.asked if asked == f"model.{method}"]
+    return [params for called, params in peer.calls if called == f"model.{method}"]
 
 
-def error(*said: Any) -> Reply:
-    return Reply(json.dumps({"id": 1, "error": list(said)}).encode())
+def error(*parts: Any) -> Reply:
+    return Reply(json.dumps({"id": 1, "error": list(parts)}).encode())
 
 
 def test_order_is_created_quoted_and_confirmed_with_our_reference(peer: Peer) -> None:
@@ -144,7 +144,7 @@ def test_change_whose_sign_in_failed_was_not_sent(peer: Peer) -> None:
 def test_change_is_sent_again_after_an_ended_session(peer: Peer) -> None:
     made = peer.answers["model.sale.sale.create"]
     replies = [Reply(status=401)]
-    peer.answers["model.sale.sale.create"] = lambda *asked: replies.pop() if replies else made(*asked)
+    peer.answers["model.sale.sale.create"] = lambda *params: replies.pop() if replies else made(*params)
     assert create(peer).external_id == "62"
     assert len(sent(peer, "sale.sale.create")) == 2  # the first was not carried out
 
@@ -167,8 +167,13 @@ def test_order_is_on_hold_when_its_open_shipments_are_draft(
 ) -> None:
     """Tryton has no holds."""
     moves = [
-        {"id": 3, "last_modified_at": STAMP, "state": "draft", "shipment.": {"last_modified_at": STAMP, "state": one}}
-        for one in shipments
+        {
+            "id": 3,
+            "last_modified_at": STAMP,
+            "state": "draft",
+            "shipment.": {"last_modified_at": STAMP, "state": shipment},
+        }
+        for shipment in shipments
     ]
     line = {"id": 2, "last_modified_at": STAMP, "type": "line", "moves.": moves}
     sale = {"id": 1, "last_modified_at": STAMP, "create_date": STAMP, "shipment_state": "waiting", "lines.": [line]}
@@ -198,7 +203,7 @@ def press(peer: Peer, kind: ActionKind) -> list[tuple[str, Any]]:
     """Send the action for sale 62. Return the pressed buttons of shipments with the ids."""
     Tryton.actions[kind].send(peer.client(), request(kind, "62"))
     prefix = "model.stock.shipment.out."
-    pressed = [(method.removeprefix(prefix), params[0]) for method, params in peer.asked if method.startswith(prefix)]
+    pressed = [(method.removeprefix(prefix), params[0]) for method, params in peer.calls if method.startswith(prefix)]
     return [(button, ids) for button, ids in pressed if button != "search_read"]
 
 
@@ -228,7 +233,7 @@ def test_cancellation_of_a_confirmed_order_cancels_its_shipments_without_replace
     question = {"view": {"defaults": {"domain_moves": [7, 8]}}}
     peer.answers |= {f"{wizard}.create": [5], f"{wizard}.execute": question, f"{wizard}.delete": None}
     assert press(peer, ActionKind.CANCEL_ORDER) == [("cancel", [1, 2])]
-    _, (session, reply, step, _) = (params for method, params in peer.asked if method == f"{wizard}.execute")
+    _, (session, reply, step, _) = (params for method, params in peer.calls if method == f"{wizard}.execute")
     assert (session, step) == (5, "handle")
     assert reply == {"ask": {"domain_moves": [7, 8], "ignore_moves": [7, 8], "recreate_moves": []}}
 

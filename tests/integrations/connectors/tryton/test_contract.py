@@ -41,7 +41,7 @@ class TestTryton(ConnectorContract):
         return str(number + 1)
 
     def serve(self, server: Server, *pages: Sequence[str]) -> None:
-        """Ask for as many rows as the first page has, unless it is the last: the last page is one that is short."""
+        """Set the page size to the number of rows of the first page. Only the last page may be shorter."""
         size = len(pages[0]) + (len(pages) == 1)
 
         class Sized(Tryton):
@@ -67,7 +67,7 @@ class TestTryton(ConnectorContract):
     def requested_since(self, call: Call) -> datetime | None:
         _, changed = json.loads(call.body)["params"][0]
         stamps: list[Any] = [
-            {name: stamp for name, stamp in one[2].items() if name != "__class__"} for one in changed[1:]
+            {name: stamp for name, stamp in rule[2].items() if name != "__class__"} for rule in changed[1:]
         ]
         assert all(stamp == stamps[0] for stamp in stamps)
         return datetime(**stamps[0], tzinfo=UTC)
@@ -109,8 +109,8 @@ class TestTrytonActions(ActionContract):
         result = SIGNING_IN[method] if method in SIGNING_IN else getattr(self, method.replace(".", "_"))(*params)
         return Reply(json.dumps({"id": 1, "result": result}).encode())
 
-    def model_sale_sale_create(self, asked: list[dict[str, Any]], context: Any) -> list[int]:
-        names = {name: asked[0][name] for name in ("reference", "comment")}
+    def model_sale_sale_create(self, values: list[dict[str, Any]], context: Any) -> list[int]:
+        names = {name: values[0][name] for name in ("reference", "comment")}
         self.sales.append(ORDER | names | {"id": 61 + len(self.sales), "state": "draft", "shipment_state": "none"})
         return [self.sales[-1]["id"]]
 
@@ -131,7 +131,7 @@ class TestTrytonActions(ActionContract):
             if sale["id"] in ids:
                 sale["state"] = state
 
-    def model_sale_sale_on_change(self, asked: Any, names: Any, context: Any) -> list[Any]:
+    def model_sale_sale_on_change(self, form: Any, names: Any, context: Any) -> list[Any]:
         return [{}]
 
     def model_sale_sale_search_read(self, domain: list[Any], *others: Any) -> list[dict[str, Any]]:
@@ -141,7 +141,7 @@ class TestTrytonActions(ActionContract):
         wanted = rule[1] if isinstance(rule[1], list) else [rule[1]]
         return [sale for sale in self.sales if sale["id"] in wanted]
 
-    def model_party_party_search_read(self, *asked: Any) -> list[dict[str, Any]]:
+    def model_party_party_search_read(self, *params: Any) -> list[dict[str, Any]]:
         return [{"id": 5, "code": "5", "name": "Ada"}]
 
     def model_product_product_search_read(self, domain: list[Any], *others: Any) -> list[dict[str, Any]]:

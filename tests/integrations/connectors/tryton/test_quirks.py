@@ -35,28 +35,28 @@ def moment(text: str) -> datetime:
 
 
 class Peer:
-    """A stand-in for the server: `answers` by method, and what was asked."""
+    """A stand-in for the server: `answers` by method, and the `calls` it got."""
 
     def __init__(self, server: Server, answers: Mapping[str, Any]) -> None:
         self.answers = {"common.db.login": [7, "token", None], "model.res.user.get_preferences": PREFERENCES, **answers}
-        self.asked: list[tuple[str, list[Any]]] = []
+        self.calls: list[tuple[str, list[Any]]] = []
         self.server = server
         server.answer = self.answer
 
     def answer(self, call: Call) -> Reply:
         question = json.loads(call.body)
         assert set(question) == {"id", "method", "params"}, "any other key changes the form of the answer"
-        self.asked.append((question["method"], question["params"]))
-        said = self.answers[question["method"]]
-        said = said(*question["params"]) if callable(said) else said
-        return said if isinstance(said, Reply) else Reply(json.dumps({"id": 1, "result": said}).encode())
+        self.calls.append((question["method"], question["params"]))
+        result = self.answers[question["method"]]
+        result = result(*question["params"]) if callable(result) else result
+        return result if isinstance(result, Reply) else Reply(json.dumps({"id": 1, "result": result}).encode())
 
     def client(self, **options: Any) -> Client:
         given = {"database": "north bay", "login": "packr", "password": f"secret of {self.server.host}"}
         return Client(self.server.url, credentials=given, private_hosts=frozenset({self.server.host}), **options)
 
     def methods(self) -> list[str]:
-        return [method for method, _ in self.asked]
+        return [method for method, _ in self.calls]
 
 
 @pytest.fixture
@@ -126,7 +126,7 @@ def test_null_is_no_empty_list_of_rows(value: Any) -> None:
 def test_nested_fields_are_requested_by_dotted_names(server: Server) -> None:
     peer = Peer(server, {"model.stock.location.search_read": []})
     read_all(peer.client(), Entity.WAREHOUSES, FetchRequest())
-    assert peer.asked[-1][1][4] == [
+    assert peer.calls[-1][1][4] == [
         "id", "last_modified_at", "create_date", "name", "code", "address.party_name", "address.street", "address.city",
         "address.postal_code", "address.country.code", "address.subdivision.code",
     ]  # fmt: skip
@@ -143,7 +143,7 @@ def test_street_of_many_lines_fills_three_fields() -> None:
 
 
 def test_partly_shipped_order() -> None:
-    """The sample's line is on its way in two shipments, one done, one waiting."""
+    """The sample's line is in two shipments: one is done, one is waiting."""
     order = orders.parse_order(sample("order"))
     assert (order.external_id, order.order_number, order.reference_id) == ("76", "51", "EXT-00075")
     assert (order.status, order.raw_status) == ("partially_fulfilled", "processing/partially shipped")
@@ -357,7 +357,7 @@ GOODS = json.loads((SAMPLES / "product.json").read_text()) | {"cost_price": {"__
 
 
 class Shelves:
-    """Answers about 3 products in 2 warehouses; a quantity exists only under a context that names a place."""
+    """Answers about 3 products in 2 warehouses. A quantity exists only in a context that names a location."""
 
     def __init__(self, new_warehouses: int = 0) -> None:
         self.new_warehouses = new_warehouses
@@ -373,14 +373,15 @@ class Shelves:
     def products(
         self, domain: list[Any], _offset: int, limit: int | None, _order: Any, fields: list[str], how: Any
     ) -> Any:
-        ids = next((one[2] for one in domain if one[:2] == ["id", "in"]), [1, 2, 3])
-        ids = [one for one in ids if not any(rule[:2] == ["id", ">"] and one <= rule[2] for rule in domain)][:limit]
+        ids = next((rule[2] for rule in domain if rule[:2] == ["id", "in"]), [1, 2, 3])
+        last_id = next((rule[2] for rule in domain if rule[:2] == ["id", ">"]), 0)
+        ids = [row_id for row_id in ids if row_id > last_id][:limit]
         if fields == ["quantity"]:
             (place,) = how["locations"]
-            return [{"id": one, "quantity": float(place * one) / 2} for one in ids]
+            return [{"id": row_id, "quantity": float(place * row_id) / 2} for row_id in ids]
         if any(rule[0] == "OR" for rule in domain):
             return []
-        return [{**GOODS, "id": one} for one in ids]
+        return [{**GOODS, "id": row_id} for row_id in ids]
 
 
 def read_all(client: Client, entity: Entity, ask: FetchRequest) -> list[Any]:
@@ -406,7 +407,7 @@ def test_stock_is_counted_by_warehouse(server: Server) -> None:
 def test_moved_stock_is_counted_again_without_a_new_stamp(server: Server) -> None:
     peer = Peer(server, Shelves().answers())
     assert [item.external_id for item in read_all(peer.client(), Entity.INVENTORY, FetchRequest(since=SINCE))] == ["3"]
-    (domain, *_) = next(params for method, params in peer.asked if method == "model.stock.move.search_read")
+    (domain, *_) = next(params for method, params in peer.calls if method == "model.stock.move.search_read")
     assert domain[1] == ["OR", ["last_modified_at", ">=", payloads.encoded_moment(SINCE)]]
 
 
@@ -421,7 +422,7 @@ def test_new_warehouse_is_counted_for_every_item(server: Server) -> None:
 def test_changes_of_children_are_requested_with_their_parents(server: Server) -> None:
     peer = Peer(server, {"model.sale.sale.search_read": [], "model.sale.sale.fields_get": {"carrier": {}}})
     read_all(peer.client(), Entity.ORDERS, FetchRequest(since=SINCE))
-    (_, changed), *_ = peer.asked[-1][1]
+    (_, changed), *_ = peer.calls[-1][1]
     at = payloads.encoded_moment(SINCE)
     assert changed[:4] == [
         "OR",
@@ -438,7 +439,7 @@ def test_fields_of_inactive_modules_are_not_requested(server: Server) -> None:
     client = peer.client()
     read_all(client, Entity.ORDERS, FetchRequest(since=SINCE))
     read_all(client, Entity.ORDERS, FetchRequest(since=SINCE))
-    assert "carrier" not in json.dumps(peer.asked[-1])
+    assert "carrier" not in json.dumps(peer.calls[-1])
     assert peer.methods().count("model.sale.sale.fields_get") == 1
 
 
@@ -476,14 +477,14 @@ def test_ids_are_looked_up_in_their_own_table(server: Server) -> None:
     peer = Peer(server, {"model.stock.shipment.in.search_read": [notice]})
     page = inbound.INBOUND_SHIPMENTS.lookup(peer.client(), ["stock.shipment.in,2", "stock.shipment.in,9"])
     assert [record.external_id for record in page.records] == ["stock.shipment.in,2"]
-    assert peer.asked[-1][1][0] == [["id", "in", [2, 9]]]
+    assert peer.calls[-1][1][0] == [["id", "in", [2, 9]]]
 
 
 def test_rejected_row_has_the_id_of_its_record(server: Server) -> None:
     notice = json.loads((SAMPLES / "advance-notice.json").read_text()) | {"state": 5}
     peer = Peer(server, {"model.stock.shipment.in.search_read": [notice]})
     page = inbound.INBOUND_SHIPMENTS.tables[1].fetch(peer.client(), FetchRequest(), None)
-    assert [one.external_id for one in page.rejected] == ["stock.shipment.in,2"]
+    assert [rejected.external_id for rejected in page.rejected] == ["stock.shipment.in,2"]
 
 
 # Sessions and errors.
@@ -543,8 +544,8 @@ def test_unknown_database_is_reported(server: Server, status: int, kind: Kind) -
     ],
 )
 def test_errors_inside_http_200_have_their_kind(server: Server, error: Any, kind: Kind, says: str) -> None:
-    said = Reply(json.dumps({"id": 1, "error": error}).encode())
-    peer = Peer(server, {"model.carrier.search_read": said})
+    reply = Reply(json.dumps({"id": 1, "error": error}).encode())
+    peer = Peer(server, {"model.carrier.search_read": reply})
     with pytest.raises(ConnectorError, match=says) as caught:
         read_all(peer.client(), Entity.SHIPPING_METHODS, FetchRequest())
     assert caught.value.kind is kind
@@ -569,7 +570,7 @@ def test_check_sends_one_request_after_the_sign_in(server: Server) -> None:
     peer = Peer(server, {"common.server.version": "8.2"})
     client = peer.client()
     assert Tryton.check(client, connecting=True).account == "Northbay Goods"
-    peer.asked.clear()
+    peer.calls.clear()
     health = Tryton.check(client)
     assert peer.methods() == ["model.res.user.get_preferences"]
     assert health.clock
