@@ -9,7 +9,7 @@ from integrations.records import InventoryItem as InventoryRecord
 from packr.warehouse.mirror import writer
 from packr.warehouse.models import InventoryItem
 from syncs.models import Mode, RejectedRecord, State
-from tests.integrations.connectors.trackstar.test_versions import edited
+from tests.kit.mapping_versions import copy_with_other_comments
 from tests.kit.running import counts, mirrored, sync
 
 INVENTORY = Entity.INVENTORY
@@ -115,7 +115,7 @@ def test_what_cannot_be_read_is_rejected(monkeypatch, stocked):
 def test_a_deploy_that_changes_only_comments_writes_no_row(monkeypatch, stocked, parsed):
     """The mapping's version is set by hand; docstrings and comments are no part of a row's source."""
     digests = dict(InventoryItem.objects.values_list("pk", "digest"))
-    deployed = edited(mapping).INVENTORY
+    deployed = copy_with_other_comments(mapping).INVENTORY
     for name in ("version", "parse", "raw_type", "decoder"):
         monkeypatch.setattr(mapping.INVENTORY, name, getattr(deployed, name))
     assert counts(again(stocked)) == {"seen": len(digests), "unchanged": len(digests)}

@@ -12,7 +12,7 @@ Facts: Trackstar's OpenAPI document (October 2025), with `trackstar_updated_date
 2026; docs.trackstarhq.com and github.com/trackstarhq/documentation.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from decimal import Decimal
 from functools import partial
 from typing import Any, TypeVar
@@ -25,14 +25,14 @@ from ..parsing import TOO_LARGE, identifier, instant, number, parse_decimal, pla
 
 RawItem = dict[str, Any]
 R = TypeVar("R", bound=records.Record)
-# Trackstar's and Packr's names of the fields of every item, and of the times that a shipment has from its order.
-COMMON_FIELDS = (
-    ("created_date", "created_at"),
-    ("updated_date", "updated_at"),
-    ("trackstar_updated_date", "version_at"),
-    ("additional_fields", "extra"),
-)
-TIMES = (("created_at", "created_at"), ("updated_at", "updated_at"), ("version_at", "version_at"))
+# Trackstar's names of the fields that every item has, and Packr's.
+COMMON_FIELDS = {
+    "created_date": "created_at",
+    "updated_date": "updated_at",
+    "trackstar_updated_date": "version_at",
+    "additional_fields": "extra",
+}
+TIMES = ("created_at", "updated_at", "version_at")
 
 
 class Form:
@@ -41,20 +41,16 @@ class Form:
     A record keeps null for a list that is null. Objects inside a record have an empty list instead.
     """
 
-    def __init__(self, *, ids: str = "", numbers: str = "", times: str = "", **inside: "Form") -> None:
-        self.ids, self.numbers, self.times = ids.split(), numbers.split(), times.split()
+    def __init__(
+        self, *, ids: str = "", numbers: str = "", times: str = "", is_record: bool = False, **inside: "Form"
+    ) -> None:
+        self.ids, self.numbers = ids.split(), numbers.split()
+        self.times = [*(TIMES if is_record else ()), *times.split()]
+        self.is_record = is_record
         self.inside = tuple(inside.items())
-        self.is_record = False
 
 
-class RecordForm(Form):
-    """The form of an item, or of a shipment inside an order."""
-
-    def __init__(self, *, times: str = "", **fields: Any) -> None:
-        super().__init__(times=f"created_at updated_at version_at {times}", **fields)
-        self.is_record = True
-
-
+RecordForm = partial(Form, is_record=True)
 MEASUREMENTS = Form(numbers="length width height weight")
 COUNTERS = Form(numbers="awaiting onhand committed unfulfillable fulfillable sellable")
 LINE = Form(ids="inventory_item_id lot_id parent_product_id", numbers="quantity", times="expiration_date")
@@ -125,27 +121,36 @@ def change_form(values: Any, form: Form) -> None:
             if type(value) is str or type(value) is int:
                 raw[name] = instant(value)
         for name, inside in form.inside:
-            if raw.get(name):
-                change_form(raw[name], inside)
+            value = raw.get(name)
+            if value is not None:
+                change_form(value, inside)
             elif not form.is_record:
                 raw.pop(name, None)
 
 
 def set_common_fields(raw: RawItem) -> None:
     """Set the fields that every record has. Raises ValueError without a valid id."""
-    raw["external_id"] = identifier(raw.get("id"))
+    raw["external_id"] = parse_id(raw.get("id"))
     copy_fields(raw, raw, COMMON_FIELDS)
     if not raw.get("version_at"):
         raw.pop("version_at", None)
-    if "extra" in raw:
-        raw["extra"] = plain(raw["extra"]) if raw["extra"] else {}
+    if raw.get("extra"):
+        raw["extra"] = plain(raw["extra"])
+    elif "extra" in raw and raw["extra"] is None:
+        raw["extra"] = {}
     if raw.get("trackstar_tags"):
         raw["trackstar_tags"] = plain(raw["trackstar_tags"])
 
 
-def copy_fields(source: RawItem, target: RawItem, names: tuple[tuple[str, str], ...]) -> None:
+def parse_id(value: Any) -> str:
+    if value is not None and type(value) is not str and type(value) is not int:
+        raise ValueError("the record's id is neither text nor a number")
+    return identifier(value)
+
+
+def copy_fields(source: RawItem, target: RawItem, names: Mapping[str, str]) -> None:
     """Copy fields to other names. A field that the source lacks is missing in the target too."""
-    for theirs, ours in names:
+    for theirs, ours in names.items():
         if theirs in source:
             target[ours] = source[theirs]
         else:
@@ -163,7 +168,7 @@ def parse_order(raw: RawItem) -> records.Order:
     """Return the order with its shipments, which Trackstar sends nowhere else."""
     set_common_fields(raw)
     shipments = raw.get("shipments")
-    if isinstance(shipments, Sequence) and all(isinstance(shipment, dict) for shipment in shipments):
+    if isinstance(shipments, list) and all(isinstance(shipment, dict) for shipment in shipments):
         for shipment in shipments:
             set_shipment_fields(shipment, raw)
         # If a shipment comes twice in one order, the later one counts, as with records on a page.
@@ -174,10 +179,10 @@ def parse_order(raw: RawItem) -> records.Order:
 
 def set_shipment_fields(shipment: RawItem, order: RawItem) -> None:
     """Make a shipment a record of its own. It has no times itself, so it has those of its order."""
-    copy_fields(order, shipment, TIMES)
+    copy_fields(order, shipment, {name: name for name in TIMES})
     shipment["extra"] = {}
     shipment["order_id"] = order["external_id"]
-    shipment["shipment_id"] = identifier(shipment.get("shipment_id"))
+    shipment["shipment_id"] = parse_id(shipment.get("shipment_id"))
     shipment["external_id"] = identifier(f"{shipment['order_id']}/{shipment['shipment_id']}")
 
 
@@ -185,7 +190,9 @@ def parse_inventory_item(raw: RawItem) -> records.InventoryItem:
     """Return the item with its counters by warehouse; null stands for a warehouse without counters."""
     counters = raw.get("inventory_by_warehouse_id")
     if isinstance(counters, dict):
-        raw["inventory_by_warehouse_id"] = {key: value or {} for key, value in counters.items()}
+        raw["inventory_by_warehouse_id"] = {
+            warehouse: {} if value is None else value for warehouse, value in counters.items()
+        }
         change_form(list(raw["inventory_by_warehouse_id"].values()), COUNTERS)
     return parse_record(records.InventoryItem, INVENTORY_ITEM, raw)
 

@@ -12,7 +12,7 @@ from functools import partial
 from typing import Any
 from urllib.parse import quote
 
-from ...entities import Entity
+from ...entities import HISTORY, Entity
 from ...errors import ConnectorError, Kind
 from ...http.client import Answer, Client
 from ..base import Cursor, FetchRequest, Page, Resource, join_pages
@@ -30,15 +30,8 @@ TRACKSTAR_STAMP = "trackstar_updated_date"
 WMS_STAMP = "updated_date"
 NO_TRACKSTAR_DATES = "no_trackstar_dates"
 BY_TOKEN = NextToken("page_token", "next_token")
-# Always read whole.
-SMALL = (
-    Entity.CUSTOMERS,
-    Entity.WAREHOUSES,
-    Entity.WAREHOUSE_LOCATIONS,
-    Entity.SHIPPING_METHODS,
-    Entity.SUPPLIERS,
-    Entity.ORDER_CHANNELS,
-)
+# The lists that are long enough to be read by what changed. All others are always read whole.
+INCREMENTAL = HISTORY | {Entity.INVENTORY, Entity.PRODUCTS}
 WITHOUT_LOOKUP = (Entity.SUPPLIERS, Entity.ORDER_CHANNELS)
 UNKNOWN_TOKEN_STATUSES = (400, 404, 410, 422)
 
@@ -59,7 +52,7 @@ def fetch(listing: RestList, client: Client, request: FetchRequest, cursor: Curs
 def filters(entity: Entity, client: Client, request: FetchRequest) -> Mapping[str, str]:
     """Return the query parameters for what a request wants."""
     by_wms_time = bool(client.learned.get(NO_TRACKSTAR_DATES))
-    if request.since and entity not in SMALL:
+    if request.since and entity in INCREMENTAL:
         stamp = WMS_STAMP if by_wms_time else TRACKSTAR_STAMP
         start = request.since - (OVERLAP_BY_WMS_TIME - OVERLAP if by_wms_time else timedelta(0))
     elif request.history_start and entity.is_history:
@@ -174,7 +167,7 @@ def _resource(entity: Entity, listing: RestList) -> Resource:
     return Resource(
         partial(fetch, listing),
         overlap=OVERLAP,
-        incremental=entity not in SMALL,
+        incremental=entity in INCREMENTAL,
         lookup=partial(lookup, listing) if has_lookup else None,
         single=partial(fetch_one, listing) if has_lookup else None,
     )

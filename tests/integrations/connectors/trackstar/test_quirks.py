@@ -308,6 +308,55 @@ def test_a_warehouse_without_counters_has_none() -> None:
     assert item.inventory_by_warehouse_id["wh_north"].onhand == "1"
 
 
+@pytest.mark.parametrize(
+    ("entity", "fields"),
+    [
+        (Entity.ORDERS, {"id": {"a": 1}}),
+        (Entity.ORDERS, {"id": 7.5}),
+        (Entity.ORDERS, {"id": True}),
+        (Entity.ORDERS, {"reference_id": 7.5}),
+        (Entity.ORDERS, {"status": 7}),
+        (Entity.ORDERS, {"total_price": "words"}),
+        (Entity.ORDERS, {"total_price": True}),
+        (Entity.ORDERS, {"required_ship_date": ["2026-02-04"]}),
+        (Entity.ORDERS, {"required_ship_date": 1.5}),
+        (Entity.ORDERS, {"additional_fields": []}),
+        (Entity.ORDERS, {"additional_fields": 0}),
+        (Entity.ORDERS, {"shipments": ""}),
+        (Entity.ORDERS, {"shipments": "words"}),
+        (Entity.ORDERS, {"shipments": [7]}),
+        (Entity.ORDERS, {"shipments": [{"shipment_id": ["a"]}]}),
+        (Entity.ORDERS, {"shipments": [{"shipment_id": "a", "packages": [{"line_items": 0}]}]}),
+        (Entity.ORDERS, {"line_items": {"sku": "a"}}),
+        (Entity.ORDERS, {"line_items": [[]]}),
+        (Entity.ORDERS, {"line_items": [{"quantity": "two"}]}),
+        (Entity.INVENTORY, {"inventory_by_warehouse_id": []}),
+        (Entity.INVENTORY, {"inventory_by_warehouse_id": {"w": 0}}),
+        (Entity.INVENTORY, {"measurements": []}),
+        (Entity.INBOUND_SHIPMENTS, {"additional_fields": "kind"}),
+    ],
+)
+def test_value_of_another_type_rejects_the_record(entity: Entity, fields: dict[str, Any]) -> None:
+    body = json.dumps({"data": [{"id": "x", **fields}, {"id": "y"}], "next_token": None}).encode()
+    with Server(lambda call: Reply(body)) as server:
+        client = Client(server.url, private_hosts=frozenset({server.host}))
+        page = fetch(client, FetchRequest(), entity)
+        client.close()
+    assert [record.external_id for record in page.records] == ["y"]
+    assert len(page.rejected) == 1
+    assert page.rejected[0].reason
+
+
+def test_fields_named_as_packrs_own_are_ignored() -> None:
+    own = {"external_id": "z", "created_at": 1, "updated_at": 1, "version_at": 1, "extra": 5, "kind": 7, "order_id": 3}
+    (order,) = read(Entity.ORDERS, {"id": "x", **own, "shipments": [{"shipment_id": "s", **own}]})
+    assert (order.external_id, order.created_at, order.version_at, order.extra) == ("x", UNSET, UNSET, UNSET)
+    (shipment,) = order.shipments
+    assert (shipment.external_id, shipment.order_id, shipment.updated_at, shipment.extra) == ("x/s", "x", UNSET, {})
+    (inbound,) = read(Entity.INBOUND_SHIPMENTS, {"id": "x", **own})
+    assert inbound.kind is UNSET
+
+
 def test_money_is_exact() -> None:
     body = json.dumps({"data": [sample("order")], "next_token": None})
     body = body.replace('"total_price": 58.4', '"total_price": 12345678901234.123456789')
