@@ -33,7 +33,7 @@ def complete_pass(run_slice: RunSlice, check: RemovalCheck = REMOVAL_ALLOWED) ->
     if not check.state and run.mode != Mode.WINDOW:
         _move_watermark(run_slice)
     if post_processing.is_needed(run_slice):
-        return post_processing.begin_phase(run_slice, post_processing.RunOutcome(state, message, check.held))
+        return post_processing.begin_phase(run_slice, state=state, message=message, held=check.held)
     return complete(
         run,
         state,

@@ -4,7 +4,6 @@ It is sliced, fenced and checkpointed like the pages, so it resumes after a kill
 and the watermark has moved. How the run ends is decided by then and kept in the checkpoint.
 """
 
-from dataclasses import dataclass
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -21,15 +20,6 @@ from .run_slice import RunSlice
 MAX_ROWS_IN_FIRST_SYNC = 10_000
 
 
-@dataclass(frozen=True)
-class RunOutcome:
-    """How a run ends after its post-processing. `held` counts the pending removals."""
-
-    state: State
-    message: str
-    held: int
-
-
 def is_needed(run_slice: RunSlice) -> bool:
     """Return whether there are unprocessed changes or a new day has begun for the metrics."""
     run, state = run_slice.run, run_slice.schedule_state
@@ -42,15 +32,15 @@ def is_needed(run_slice: RunSlice) -> bool:
     return state.processed_day is not None and state.processed_day < today(ZoneInfo(state.timezone), now())
 
 
-def begin_phase(run_slice: RunSlice, outcome: RunOutcome) -> None:
-    """Begin the phase in the transaction that completes the pass."""
+def begin_phase(run_slice: RunSlice, *, state: State, message: str, held: int) -> None:
+    """Begin the phase in the transaction that completes the pass. The run ends with these values after it."""
     progress = pipeline.begin(run_slice.connection, run_slice.entity, now())
     run_slice.checkpoint.phase = Phase.POST_PROCESS
     run_slice.checkpoint.cursor = {
         "place": progress.stored(),
-        "state": outcome.state.value,
-        "message": outcome.message,
-        "held": outcome.held,
+        "state": state.value,
+        "message": message,
+        "held": held,
     }
 
 

@@ -8,7 +8,6 @@ requests all three again.
 import contextlib
 import logging
 import time
-from datetime import datetime
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,6 @@ import msgspec
 from django.conf import settings
 
 from integrations.http.recording import RecordedResponses
-from integrations.http.responses import Answer
 
 from ..models import SyncRun
 
@@ -26,34 +24,18 @@ log = logging.getLogger(__name__)
 # Older responses could be older than the mirror: every incremental run reads this far back.
 MAX_AGE_SECONDS = 15 * 60
 
-
-class _StoredResponse(msgspec.Struct, array_like=True):
-    status: int
-    headers: dict[str, str]
-    body: bytes
-    clock: datetime | None
-
-
-class _StoredPage(msgspec.Struct, array_like=True):
-    page_key: bytes
-    responses: dict[bytes, _StoredResponse]
-
-
-_decoder = msgspec.msgpack.Decoder(_StoredPage)
+_encoder = msgspec.msgpack.Encoder(enc_hook=dict)  # headers are a mapping that only dict() can convert
+_decoder = msgspec.msgpack.Decoder(tuple[bytes, RecordedResponses])
 
 
 def keep(run: SyncRun, cursor: Any, responses: RecordedResponses) -> bool:
     """Store the responses of the page at `cursor`. Return False if the disk fails; then fetch no page ahead."""
-    stored = {
-        question: _StoredResponse(one.status, dict(one.headers), one.body, one.clock)
-        for question, one in responses.items()
-    }
     page_key = _page_key(run, cursor)
     file = _file(run, page_key)
     draft = file.with_suffix(".draft")
     try:
         file.parent.mkdir(mode=0o700, exist_ok=True)
-        draft.write_bytes(msgspec.msgpack.encode(_StoredPage(page_key, stored)))
+        draft.write_bytes(_encoder.encode((page_key, responses)))
         draft.replace(file)
     except OSError as error:
         log.warning("Run %s: can't write to %s (%s), so no pages are fetched ahead.", run.pk, file.parent, error)
@@ -68,15 +50,13 @@ def take(run: SyncRun, cursor: Any) -> RecordedResponses:
     try:
         if time.time() - file.stat().st_mtime > MAX_AGE_SECONDS:
             return {}
-        page = _decoder.decode(file.read_bytes())
+        stored_key, responses = _decoder.decode(file.read_bytes())
     except FileNotFoundError:
         return {}
     except (OSError, msgspec.MsgspecError) as error:
         log.warning("Run %s: can't read its stored responses (%s); they are requested again.", run.pk, error)
         return {}
-    if page.page_key != page_key:
-        return {}
-    return {question: Answer(one.status, one.headers, one.body, one.clock) for question, one in page.responses.items()}
+    return responses if stored_key == page_key else {}
 
 
 def drop(run: SyncRun, cursor: Any) -> None:

@@ -61,13 +61,13 @@ class RetryResult:
 
 
 def retry(rejected: Iterable[RejectedRecord]) -> RetryResult:
-    """Read the records again. What is understood now is stored, and no longer kept as rejected.
+    """Read rejected records again. Store those that are accepted now and delete their rejections.
 
-    `trouble` is the sentence of a WMS that did not answer; what was not asked about stays as it was.
+    `trouble` is the message of a WMS that did not respond; its records stay rejected.
     """
     groups: dict[tuple[Connection, Entity], list[RejectedRecord]] = defaultdict(list)
-    for one in rejected:
-        groups[one.connection, Entity(one.entity)].append(one)
+    for record in rejected:
+        groups[record.connection, Entity(record.entity)].append(record)
     outcome = RetryResult()
     for (connection, entity), records in groups.items():
         try:
@@ -79,7 +79,7 @@ def retry(rejected: Iterable[RejectedRecord]) -> RetryResult:
 
 def _retry(connection: Connection, entity: Entity, rejected: Sequence[RejectedRecord], outcome: RetryResult) -> None:
     resource = connection.connector.resources.get(entity)
-    ids = sorted({one.external_id for one in rejected if one.external_id})
+    ids = sorted({record.external_id for record in rejected if record.external_id})
     if not connection.is_live or resource is None or resource.lookup is None:
         outcome.still += len(rejected)
         return
@@ -87,15 +87,15 @@ def _retry(connection: Connection, entity: Entity, rejected: Sequence[RejectedRe
     try:
         for start in range(0, len(ids), resource.lookup_size):
             batch = ids[start : start + resource.lookup_size]
-            _settle(connection, entity, batch, resource.lookup(client, batch), outcome)
+            _store_found(connection, entity, batch, resource.lookup(client, batch), outcome)
     finally:
         client.close()
-    outcome.still += sum(1 for one in rejected if not one.external_id)
+    outcome.still += sum(1 for record in rejected if not record.external_id)
 
 
-def _settle(connection: Connection, entity: Entity, ids: Sequence[str], found: Page, outcome: RetryResult) -> None:
+def _store_found(connection: Connection, entity: Entity, ids: Sequence[str], found: Page, outcome: RetryResult) -> None:
     stored = {str(record.external_id) for record in found.records}
-    still = {one.external_id for one in found.rejected} & set(ids)
+    still = {record.external_id for record in found.rejected} & set(ids)
     with transaction.atomic():
         writer.apply(connection.pk, entity, found.records, now=now(), cause=READ_AGAIN)
         settled = RejectedRecord.objects.filter(connection=connection, entity=entity, external_id__in=set(ids) - still)
