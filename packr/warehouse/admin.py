@@ -100,83 +100,33 @@ class Levels(ReadOnlyInline):
     model = InventoryLevel
 
 
-@admin.register(Order)
-class OrderAdmin(MirrorAdmin):
-    columns = ("order_number", "reference_id", "status", "warehouse_customer_id", "warehouse_id", "total_price")
-    search_fields = ["order_number", "reference_id"]
-    inlines = [OrderLines]
+def _register(model: type[Mirrored], columns: str, search: str, *inlines: type[ReadOnlyInline]) -> None:
+    """Register the admin of a table, with the names of its columns and of those that are searched."""
+    admin.site.register(
+        model, MirrorAdmin, columns=tuple(columns.split()), search_fields=search.split(), inlines=inlines
+    )
 
 
-@admin.register(OrderShipment)
-class OrderShipmentAdmin(MirrorAdmin):
-    columns = ("order_id", "shipment_id", "status", "warehouse_id", "shipped_date")
-    search_fields = ["order_id", "shipment_id"]
-
-
-@admin.register(InventoryItem)
-class InventoryItemAdmin(MirrorAdmin):
-    columns = ("sku", "name", "warehouse_customer_id", "onhand", "fulfillable", "committed", "awaiting")
-    search_fields = ["sku", "name"]
-    inlines = [Levels]
-
-
-@admin.register(Product)
-class ProductAdmin(MirrorAdmin):
-    columns = ("sku", "name", "warehouse_customer_id", "active", "is_kit", "unit_price")
-    search_fields = ["sku", "name", "gtin"]
-
-
-@admin.register(InboundShipment)
-class InboundShipmentAdmin(MirrorAdmin):
-    columns = ("purchase_order_number", "kind", "status", "supplier_name", "warehouse_id", "expected_arrival_date")
-    search_fields = ["purchase_order_number", "supplier_name"]
-    inlines = [InboundLines]
-
-
-@admin.register(Customer)
-class CustomerAdmin(MirrorAdmin):
-    columns = ("name", "email")
-    search_fields = ["name", "email"]
-
-
-@admin.register(Warehouse)
-class WarehouseAdmin(MirrorAdmin):
-    columns = ("name", "code")
-    search_fields = ["name", "code"]
-
-
-@admin.register(ShippingMethod)
-class ShippingMethodAdmin(MirrorAdmin):
-    columns = ("name", "carrier_name")
-    search_fields = ["name", "carrier_name"]
-
-
-@admin.register(Return)
-class ReturnAdmin(MirrorAdmin):
-    columns = ("order_id", "status", "warehouse_customer_id", "arrived_at")
-    search_fields = ["order_id"]
-    inlines = [ReturnLines]
-
-
-@admin.register(WarehouseLocation)
-class WarehouseLocationAdmin(MirrorAdmin):
-    columns = ("name", "warehouse_id", "type")
-    search_fields = ["name"]
-
-
-@admin.register(Supplier)
-class SupplierAdmin(MirrorAdmin):
-    columns = ("name", "warehouse_customer_id")
-    search_fields = ["name"]
-
-
-@admin.register(OrderChannel)
-class OrderChannelAdmin(MirrorAdmin):
-    columns = ("name", "warehouse_customer_id")
-    search_fields = ["name"]
-
-
-@admin.register(Bill)
-class BillAdmin(MirrorAdmin):
-    columns = ("charge_type", "amount", "currency_code", "object_type", "object_id", "warehouse_customer_id")
-    search_fields = ["object_id", "charge_type"]
+_register(
+    Order,
+    "order_number reference_id status warehouse_customer_id warehouse_id total_price",
+    "order_number reference_id",
+    OrderLines,
+)
+_register(OrderShipment, "order_id shipment_id status warehouse_id shipped_date", "order_id shipment_id")
+_register(InventoryItem, "sku name warehouse_customer_id onhand fulfillable committed awaiting", "sku name", Levels)
+_register(Product, "sku name warehouse_customer_id active is_kit unit_price", "sku name gtin")
+_register(
+    InboundShipment,
+    "purchase_order_number kind status supplier_name warehouse_id expected_arrival_date",
+    "purchase_order_number supplier_name",
+    InboundLines,
+)
+_register(Customer, "name email", "name email")
+_register(Warehouse, "name code", "name code")
+_register(ShippingMethod, "name carrier_name", "name carrier_name")
+_register(Return, "order_id status warehouse_customer_id arrived_at", "order_id", ReturnLines)
+_register(WarehouseLocation, "name warehouse_id type", "name")
+_register(Supplier, "name warehouse_customer_id", "name")
+_register(OrderChannel, "name warehouse_customer_id", "name")
+_register(Bill, "charge_type amount currency_code object_type object_id warehouse_customer_id", "object_id charge_type")

@@ -5,8 +5,10 @@ from django.urls import reverse
 from integrations.entities import Entity
 
 from .lists.screens import SCREENS
-from .models import Mirrored
+from .models import InboundShipment, InventoryItem, Mirrored, Order, Product
 
+# Models whose records have a history.
+WITH_HISTORY = (Order, InventoryItem, InboundShipment, Product)
 SCREEN_OF = {screen.model: screen for screen in SCREENS}
 
 
@@ -27,5 +29,5 @@ def record_url(row: Mirrored, *, is_removed: bool = False) -> str:
 
 
 def history_url(row: Mirrored) -> str:
-    """Return the address of a record's history. Only some entities have one: see `history_urls`."""
-    return reverse(f"{entity_of(row)}_history".replace("-", "_"), args=[row.pk])
+    """Return the address of a record's history. Only the models of WITH_HISTORY have one."""
+    return reverse(f"{SCREEN_OF[type(row)].name}_history", args=[row.pk])

@@ -17,6 +17,7 @@ from integrations.connectors.actions import ActionKind
 from integrations.entities import Entity
 from integrations.models import Action
 from packr.workspaces import access
+from packr.workspaces.formatting import named
 from packr.workspaces.request_context import RequestContext, request_context
 from packr.workspaces.views import by_htmx, signed_in
 
@@ -79,7 +80,9 @@ def list_page(request: HttpRequest) -> HttpResponse:
         rows = rows.filter(pk__lt=query.before)
     found = list(rows[: PER_PAGE + 1])
     shown = with_rows(found[:PER_PAGE], context)
-    requested = Action.objects.filter(connection__workspace=context.workspace).values("person")
+    people = get_user_model().objects.filter(
+        pk__in=Action.objects.filter(connection__workspace=context.workspace).values("person")
+    )
     return render(
         request,
         "actions/list.html",
@@ -87,10 +90,10 @@ def list_page(request: HttpRequest) -> HttpResponse:
             "query": query,
             "changes": shown,
             "older": shown[-1].action.pk if len(found) > PER_PAGE else None,
-            "kinds": list(ActionKind),
-            "statuses": STATUS_LABELS.items(),
-            "people": list(get_user_model().objects.filter(pk__in=requested).order_by("username")),
-            "connections": known_connections(context),
+            "kinds": [(kind, kind.label) for kind in ActionKind],
+            "statuses": [(status, label.word) for status, label in STATUS_LABELS.items()],
+            "people": [(person.pk, named(person)) for person in people.order_by("username")],
+            "connections": [(connection.pk, connection.name) for connection in known_connections(context)],
         },
     )
 

@@ -173,16 +173,14 @@ def _submit(request: HttpRequest, task: ActionTask, form: ActionForm, shown: dic
         action = actions.send(prepared)
     except actions.Invalid as error:
         form.errors = forms.at_inputs(form.fields, form.typed, error.fields)
-        return _form_again(request, shown, key)
     except actions.KeyTaken:
-        form.errors = {"": [KEY_USED]}
-        return _form_again(request, shown)
+        form.errors, key = {"": [KEY_USED]}, ""
     except Refused as error:
         form.errors = {"": [str(error)]}
-        return _form_again(request, shown, key)
-    if action.state == ActionState.REFUSED:
-        return _refused(request, action, form, shown)
-    return _sent(request, task, action)
+    else:
+        is_refused = action.state == ActionState.REFUSED
+        return _refused(request, action, form, shown) if is_refused else _sent(request, task, action)
+    return _form_again(request, shown, key)
 
 
 def _form_again(request: HttpRequest, shown: dict[str, Any], key: str = "") -> HttpResponse:

@@ -12,9 +12,11 @@ from packr.workspaces.request_context import request_context
 from packr.workspaces.views import signed_in
 
 from ..history import queries
+from ..history.queries import Difference
 from ..mirror.schema import TABLES
 from ..models.history import CAUSES
 from ..record_urls import list_url, record_url
+from ..templatetags.history import part_name
 from ..visibility import seen_by
 
 
@@ -28,14 +30,22 @@ def history(request: HttpRequest, pk: int, entity: Entity) -> HttpResponse:
     query = queries.parse_filter(request.GET)
     page = queries.page(row, entity, context, query)
     differences = chain(page.values, *(entry.differences for entry in page.entries))
+    warehouses = queries.warehouses_in(row, differences, context)
     shown = {
         "row": row,
         "row_url": record_url(row) if row.removed_at is None else "",
         "entity": entity,
         "query": query,
         "page": page,
-        "warehouses": queries.warehouses_in(row, differences, context),
+        "warehouses": warehouses,
+        "values": [(one.key, _option(one, warehouses)) for one in page.values],
         "list_url": list_url(entity),
         "causes": CAUSES,
     }
     return render(request, "warehouse/history.html", shown)
+
+
+def _option(difference: Difference, warehouses: dict[str, str]) -> str:
+    """Return the words of a value in the filter: its label and the part that it belongs to."""
+    label = difference.value.label
+    return f"{label}, {part_name(difference, warehouses)}" if difference.part else label

@@ -11,13 +11,12 @@ from .. import overrides
 from ..history import queries
 from ..history.queries import Entry
 from ..metrics import annotations
-from ..models import InboundShipment, InventoryItem, Mirrored, Order, Product, SkuMetrics
+from ..models import InventoryItem, Mirrored, Product, SkuMetrics
 from ..overrides import OverrideEntry
-from ..record_urls import entity_of, history_url
+from ..record_urls import WITH_HISTORY, entity_of, history_url
 from .action_parts import ActionButton, RecordedAction, RowMarks, latest_actions, record_buttons, row_marks
 
 LATEST_CHANGES = 5
-WITH_HISTORY = (Order, InventoryItem, InboundShipment, Product)
 
 
 @dataclass(frozen=True, slots=True)
