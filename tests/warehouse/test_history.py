@@ -151,8 +151,8 @@ def test_replaying_a_history_gives_what_is_shown(wms: Any, connection: Any, seed
     # The oldest entries are past their time, and no record keeps more than three.
     keys = list(RecordChange.objects.order_by("pk").values_list("pk", flat=True))
     RecordChange.objects.filter(pk__lt=keys[len(keys) // 4]).update(seen_at=NOW - timedelta(days=91))
-    monkeypatch.setattr(retention, "MOST_OF_A_RECORD", 3)
-    monkeypatch.setattr(retention, "BATCH", 50)
+    monkeypatch.setattr(retention, "MAX_ENTRIES_PER_RECORD", 3)
+    monkeypatch.setattr(retention, "BATCH_SIZE", 50)
     prune()
     assert not RecordChange.objects.filter(pk__lt=keys[len(keys) // 4]).exists()
     assert max(len(one) for one in histories().values()) == 3

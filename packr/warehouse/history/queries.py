@@ -1,4 +1,4 @@
-"""What a record's history says, for its page and for whoever asks why a value is what it is."""
+"""The history of a record, for its pages."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from packr.workspaces.request_context import RequestContext
 from ..models import Mirrored, Order, OrderShipment, RecordChange, Warehouse
 from ..models.history import CAUSES
 from ..visibility import seen_by
-from .retention import MOST_OF_A_RECORD
+from .retention import MAX_ENTRIES_PER_RECORD
 from .tracked_fields import TRACKED, Tracked
 
 PER_PAGE = 25
@@ -21,7 +21,7 @@ PER_PAGE = 25
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """One value that changed: what it is, of which part (a SKU or a warehouse's id), what it was and became."""
+    """A value that changed: which one, of which part (a SKU or a warehouse's id), and its old and new value."""
 
     value: Tracked
     noun: str
@@ -31,7 +31,7 @@ class Difference:
 
     @property
     def key(self) -> str:
-        """As in the address."""
+        """The value's name in the address."""
         return f"{self.value.name}:{self.part}"
 
     @property
@@ -41,7 +41,7 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One change of a record, or of a shipment of the order that it belongs to: then `shipment` names it."""
+    """A change of a record or, in the history of an order, of the order's `shipment`."""
 
     change: RecordChange
     differences: Sequence[Difference]
@@ -50,7 +50,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class HistoryFilter:
-    """What an address asks of a history: `value` one value's changes, `cause` those of one kind, `at` older ones."""
+    """The filter of a history: changes of one `value`, with one kind of `cause`, older than the entry `at`."""
 
     value: str
     cause: str
@@ -60,8 +60,8 @@ class HistoryFilter:
     def is_narrowed(self) -> bool:
         return bool(self.value or self.cause)
 
-    def wants(self, entry: Entry) -> bool:
-        """Whether an entry is asked for."""
+    def matches(self, entry: Entry) -> bool:
+        """Return whether the filter includes the entry."""
         return (not self.cause or entry.change.cause == self.cause) and (
             not self.value or any(one.key == self.value for one in entry.differences)
         )
@@ -69,7 +69,7 @@ class HistoryFilter:
 
 @dataclass(frozen=True, slots=True)
 class HistoryPage:
-    """Entries, the newest first; `older`: where the next ones begin. `values`: what the history has changes of."""
+    """A page of entries, newest first. `older` is where the next page begins; `values` are all that ever changed."""
 
     entries: Sequence[Entry]
     older: int | None
@@ -77,7 +77,7 @@ class HistoryPage:
 
 
 def parse_filter(address: QueryDict) -> HistoryFilter:
-    """What the address asks; what makes no sense counts as not asked."""
+    """Parse an address. Invalid values are ignored."""
     cause, at = address.get("cause", ""), address.get("at", "")
     return HistoryFilter(
         value=address.get("value", ""),
@@ -86,27 +86,31 @@ def parse_filter(address: QueryDict) -> HistoryFilter:
     )
 
 
-def page(row: Mirrored, entity: Entity, here: RequestContext, asked: HistoryFilter) -> HistoryPage:
-    """A page of a record's history. What there is of it is bounded, so it is read whole."""
-    entries = list(entries_of(row, entity, here))
-    wanted = [one for one in entries if asked.wants(one) and (asked.at is None or one.change.pk < asked.at)]
-    shown = wanted[:PER_PAGE]
+def get_page(row: Mirrored, entity: Entity, context: RequestContext, history_filter: HistoryFilter) -> HistoryPage:
+    """Return a page of a record's history, which is read whole, since retention limits it."""
+    entries = list(entries_of(row, entity, context))
+    matching = [
+        one
+        for one in entries
+        if history_filter.matches(one) and (history_filter.at is None or one.change.pk < history_filter.at)
+    ]
+    shown = matching[:PER_PAGE]
     values = {one.key: one for entry in entries for one in entry.differences}
     return HistoryPage(
         shown,
-        older=shown[-1].change.pk if len(wanted) > PER_PAGE else None,
+        older=shown[-1].change.pk if len(matching) > PER_PAGE else None,
         values=sorted(values.values(), key=lambda one: (one.part, one.value.label)),
     )
 
 
 def entries_of(
-    row: Mirrored, entity: Entity, here: RequestContext, limit: int = 2 * MOST_OF_A_RECORD
+    row: Mirrored, entity: Entity, context: RequestContext, limit: int = 2 * MAX_ENTRIES_PER_RECORD
 ) -> Iterable[Entry]:
-    """A record's changes, the newest first; an order's with those of its shipments."""
+    """Yield a record's changes, newest first; an order's together with those of its shipments."""
     about = Q(entity=entity.value, row_id=row.pk)
     shipments: dict[int, str] = {}
     if isinstance(row, Order):
-        sent = seen_by(OrderShipment.objects.filter(connection=row.connection_id), here, removed=True)
+        sent = seen_by(OrderShipment.objects.filter(connection=row.connection_id), context, removed=True)
         found = sent.filter(order_id=row.external_id).values_list("pk", "shipment_id", "external_id")
         shipments = {pk: shipment or external_id for pk, shipment, external_id in found}
         about |= Q(entity=Entity.ORDER_SHIPMENTS.value, row_id__in=shipments)
@@ -117,16 +121,16 @@ def entries_of(
 
 
 def differences(change: RecordChange) -> list[Difference]:
-    """The values that a change is about."""
+    """Return the values that a change changed."""
     history = TRACKED[Entity(change.entity)]
     return [
-        Difference(history.named(name, part), history.noun(name) if part else "", part, old, new)
+        Difference(history.tracked_value(name, part), history.part_noun(name) if part else "", part, old, new)
         for name, part, old, new in change.fields
     ]
 
 
-def warehouses_in(row: Mirrored, differences: Iterable[Difference], here: RequestContext) -> dict[str, str]:
-    """The names of the warehouses that these are about, by id."""
+def warehouses_in(row: Mirrored, differences: Iterable[Difference], context: RequestContext) -> dict[str, str]:
+    """Return the names of the warehouses in these differences, by id."""
     ids: set[str] = set()
     for one in differences:
         if one.is_of_warehouse:
@@ -135,12 +139,12 @@ def warehouses_in(row: Mirrored, differences: Iterable[Difference], here: Reques
             ids |= {one.old or "", one.new or ""}
     if not ids:
         return {}
-    rows = seen_by(Warehouse.objects.filter(connection=row.connection_id, external_id__in=ids), here)
+    rows = seen_by(Warehouse.objects.filter(connection=row.connection_id, external_id__in=ids), context)
     return {external_id: name or external_id for external_id, name in rows.values_list("external_id", "name")}
 
 
 def replay(changes: Iterable[RecordChange]) -> dict[tuple[str, str], Any]:
-    """What the values are that these changes of one record, the oldest first, are about; ValueError where they gape."""
+    """Return the values after these changes of one record, oldest first. Raises ValueError if an entry is missing."""
     values: dict[tuple[str, str], Any] = {}
     for change in changes:
         for name, part, old, new in change.fields:

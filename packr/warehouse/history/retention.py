@@ -1,6 +1,6 @@
-"""The history is kept for a while: what is older goes, and of a record that changes all the time all but the newest.
+"""Pruning the history: old entries, and all but the newest entries of a record that changes often.
 
-The oldest change that is left says what was before it, so the values are still told right.
+The oldest entry that is left holds the values before it, so the history stays correct.
 """
 
 from collections.abc import Callable
@@ -12,37 +12,37 @@ from django.db.models import OuterRef, QuerySet, Subquery
 
 from ..models import RecordChange
 
-KEPT = timedelta(days=90)
-MOST_OF_A_RECORD = 1_000
-BATCH = 500  # entries, or records, in one transaction
-# Only what changed lately can have too long a history: a few times as long as lies between two prunings.
-LATELY = timedelta(hours=6)
+RETENTION = timedelta(days=90)
+MAX_ENTRIES_PER_RECORD = 1_000
+BATCH_SIZE = 500  # entries or records per transaction
+# Only records that changed recently can have too many entries. A few times the interval between two prunings.
+RECENT = timedelta(hours=6)
 
 
-def prune(now: datetime, goes_on: Callable[[], bool] = lambda: True) -> int:
-    """Remove what is no longer kept, in small batches while it `goes_on`; returns how many entries."""
+def prune(now: datetime, should_continue: Callable[[], bool] = lambda: True) -> int:
+    """Delete expired entries in small batches while `should_continue` returns True. Return the number deleted."""
     removed = 0
-    for batch in (_oldest, _too_many):
-        count = BATCH
-        while count and goes_on():
+    for batch in (_oldest, _surplus):
+        count = BATCH_SIZE
+        while count and should_continue():
             count = batch(now)
             removed += count
     return removed
 
 
 def _oldest(now: datetime) -> int:
-    old = RecordChange.objects.filter(seen_at__lt=now - KEPT).order_by("seen_at").values_list("pk", flat=True)
+    old = RecordChange.objects.filter(seen_at__lt=now - RETENTION).order_by("seen_at").values_list("pk", flat=True)
     with transaction.atomic():
-        return RecordChange.objects.filter(pk__in=list(old[:BATCH])).delete()[0]
+        return RecordChange.objects.filter(pk__in=list(old[:BATCH_SIZE])).delete()[0]
 
 
-def _too_many(now: datetime) -> int:
+def _surplus(now: datetime) -> int:
     newest = _of_record(OuterRef("connection"), OuterRef("entity"), OuterRef("row_id")).order_by("-pk").values("pk")
-    surplus = Subquery(newest[MOST_OF_A_RECORD : MOST_OF_A_RECORD + 1])
-    lately = RecordChange.objects.filter(seen_at__gte=now - LATELY).annotate(surplus=surplus)
-    found = lately.exclude(surplus=None).order_by().values_list("connection", "entity", "row_id", "surplus").distinct()
+    surplus = Subquery(newest[MAX_ENTRIES_PER_RECORD : MAX_ENTRIES_PER_RECORD + 1])
+    recent = RecordChange.objects.filter(seen_at__gte=now - RECENT).annotate(surplus=surplus)
+    found = recent.exclude(surplus=None).order_by().values_list("connection", "entity", "row_id", "surplus").distinct()
     with transaction.atomic():
-        return sum(_of_record(*record).filter(pk__lte=last).delete()[0] for *record, last in found[:BATCH])
+        return sum(_of_record(*record).filter(pk__lte=last).delete()[0] for *record, last in found[:BATCH_SIZE])
 
 
 def _of_record(connection: Any, entity: Any, row_id: Any) -> QuerySet[RecordChange, RecordChange]:

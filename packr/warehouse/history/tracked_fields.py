@@ -1,4 +1,4 @@
-"""Which values of each entity's records have a history."""
+"""The tracked fields: which values of each entity's records have a history."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -6,13 +6,13 @@ from typing import Any
 
 from integrations.entities import Entity
 
-# The name of a value, and the SKU or warehouse that it is of; empty for a value of the record itself.
+# A value's name and its part, a SKU or a warehouse; empty for a value of the record itself.
 Name = tuple[str, str]
 
 
 @dataclass(frozen=True, slots=True)
 class Tracked:
-    """A value by the record's own name; `kind` chooses how it is written."""
+    """A tracked value, by its name in the record. `kind` selects how it is formatted."""
 
     name: str
     label: str
@@ -21,7 +21,7 @@ class Tracked:
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """Values of a record's parts: lines known by their `key`, or a mapping whose keys are theirs."""
+    """Tracked values of a record's parts: of lines, named by their `key`, or of a mapping, named by its keys."""
 
     name: str
     noun: str
@@ -29,7 +29,7 @@ class Parts:
     key: str = ""
 
     def of(self, body: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
-        """Each part with its name. The second line of a SKU is another part than the first."""
+        """Yield each part with its name. A second line of the same SKU is a part of its own."""
         found = body.get(self.name)
         if not found:
             return
@@ -45,13 +45,13 @@ class Parts:
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """What is kept of an entity's records."""
+    """The tracked values of an entity's records."""
 
     values: tuple[Tracked, ...]
     parts: tuple[Parts, ...] = ()
 
     def values_of(self, body: Mapping[str, Any]) -> dict[Name, Any]:
-        """The tracked values of a record in its stored form; those that are unknown are left out."""
+        """Return the tracked values of a stored record; unknown ones are left out."""
         found = {(one.name, ""): value for one in self.values if (value := body.get(one.name)) is not None}
         for parts in self.parts:
             for part, values in parts.of(body):
@@ -61,13 +61,13 @@ class History:
                         found[one.name, part] = value
         return found
 
-    def named(self, name: str, part: str) -> Tracked:
-        """What is known of a value's name."""
+    def tracked_value(self, name: str, part: str) -> Tracked:
+        """Return the tracked value of this name."""
         several: Iterable[Tracked] = (one for parts in self.parts for one in parts.values) if part else self.values
         return next((one for one in several if one.name == name), Tracked(name, name))
 
-    def noun(self, name: str) -> str:
-        """What the parts with a value of this name are called."""
+    def part_noun(self, name: str) -> str:
+        """Return the noun for the parts with a value of this name."""
         return next((parts.noun for parts in self.parts for one in parts.values if one.name == name), "")
 
 
@@ -129,7 +129,6 @@ TRACKED: dict[Entity, History] = {
         ),
         (Parts("inventory_items", "SKU", (Tracked("unit_quantity", "Units in the kit", "quantity"),), key="sku"),),
     ),
-    # Whatever the connector makes of a return: its state and what came back.
     Entity.RETURNS: History(
         (STATUS, IN_WMS, WAREHOUSE),
         (

@@ -1,4 +1,4 @@
-"""What a data screen is made of."""
+"""The parts of a data screen's definition."""
 
 from dataclasses import dataclass
 
@@ -14,11 +14,10 @@ PER_PAGE = 50
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column. `kind` chooses how its cells are written; `sorts` whether it can be sorted by its field.
+    """A column of a list. `kind` selects how its cells are formatted; `sorts`: the list can be sorted by its field.
 
-    A column that sorts has an index of its own: connection, field, id. `meaning` says what the figure is, in the words
-    of somebody who counts boxes. A column that `leads` to another screen narrows it by one of its filters: (name of the
-    screen, name of the filter).
+    A column that sorts has an index (connection, field, id). `meaning` explains its figure to the people who use it.
+    `leads` is the (screen name, filter name) of the list that its cells link to.
     """
 
     field: str
@@ -35,7 +34,7 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Sort:
-    """By which field a list is sorted and which way. Rows without a value come last either way, ties go by id."""
+    """The field and direction of a sort. Rows without a value come last in both directions; ties are sorted by id."""
 
     model: type[Mirrored]
     field: str
@@ -43,19 +42,19 @@ class Sort:
 
     @property
     def name(self) -> str:
-        """As in the address."""
+        """The sort's name in the address."""
         return f"-{self.field}" if self.descending else self.field
 
     @property
     def key(self) -> str:
-        """The path to what is compared: texts without regard to A-Z and a-z, the same on every database."""
+        """The lookup that is compared: of texts the folded form, which is the same on every database."""
         is_text = isinstance(self.model._meta.get_field(self.field), TextField)
         return f"{self.field}__folded" if is_text else self.field
 
 
 @dataclass(frozen=True, slots=True)
 class Lines:
-    """Lines whose SKU finds their parent."""
+    """Lines by whose SKU a search finds their parent."""
 
     model: type[Model]
     parent: str
@@ -63,7 +62,7 @@ class Lines:
 
 @dataclass(frozen=True, slots=True)
 class Related:
-    """Rows of another table by which a row is found: `field` is what is searched there, `by` holds their id here."""
+    """Rows of another table by which a search finds a row: `field` is searched there, `by` holds their id here."""
 
     model: type[Mirrored]
     field: str
@@ -72,12 +71,11 @@ class Related:
 
 @dataclass(frozen=True, slots=True)
 class Screen:
-    """A list of one entity. `order` is its order when nobody asks for another. `detail` names the page of one row.
+    """A list of one entity. `order` is its default sort, `detail` the name of the page of one row.
 
-    `about` says what it lists, for who sees none. `searched` are the fields whose beginnings are searched, and
-    `searches` says which in words; `first_rows` are those that a search with too many hits is limited to. `levels`:
-    each row has its units per warehouse below it. `currency` is the field beside an amount. `bills`: only for those
-    who may see the WMS's bills.
+    `about` is the text of the empty list. `searched` are the fields whose beginnings are searched, `searches` the same
+    in words; `first_rows` names the rows that a search with too many hits is limited to. `levels`: each row shows its
+    units per warehouse. `currency` is the field of an amount's currency. `bills`: only for people who may see bills.
     """
 
     entity: Entity
@@ -103,12 +101,12 @@ class Screen:
 
     @property
     def path(self) -> str:
-        """Its address."""
+        """The path of its page."""
         return self.name.replace("_", "-")
 
     @property
     def export(self) -> str:
-        """The name of its CSV file's address."""
+        """The URL name of its CSV file."""
         return f"{self.name}_export"
 
     @property
@@ -116,15 +114,15 @@ class Screen:
         return [column for column in self.columns if column.meaning]
 
     def has(self, kind: str) -> bool:
-        """Whether it has a column of a kind."""
+        """Return whether it has a column of this kind."""
         return any(column.kind == kind for column in self.columns)
 
     def filter(self, name: str) -> Filter:
-        """One of its filters."""
+        """Return the filter of this name."""
         return next(one for one in self.filters if one.name == name)
 
-    def sort(self, asked: str = "") -> Sort:
-        """The sort by a column's field, `-` before it for the other way; the screen's own order otherwise."""
+    def sort(self, name: str = "") -> Sort:
+        """Return the sort by a column's field, descending after a `-`; the default sort if the name is invalid."""
         sortable = {column.field for column in self.columns if column.sorts}
-        name = asked if asked.removeprefix("-") in sortable else self.order
+        name = name if name.removeprefix("-") in sortable else self.order
         return Sort(self.model, name.removeprefix("-"), name.startswith("-"))

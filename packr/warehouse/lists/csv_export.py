@@ -1,4 +1,4 @@
-"""A data screen as a CSV file: exactly the rows that the list shows page by page, in its order."""
+"""A list as a CSV file: all rows of the list, in its order."""
 
 import csv
 from collections.abc import Iterator
@@ -18,55 +18,59 @@ from ..visibility import known_connections
 from .listing import Listing, ListQuery, cursor_after
 
 ROWS_PER_QUERY = 1000
-# Programs that open CSV files take them for UTF-8 by this mark.
+# By this mark spreadsheet programs recognise UTF-8.
 BYTE_ORDER_MARK = "\N{ZERO WIDTH NO-BREAK SPACE}"
-# What a spreadsheet program would take for a formula at the beginning of a cell.
+# Characters with which spreadsheet programs let a formula begin.
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
 class Lines:
-    """What csv.writer writes to: it gives back the line."""
+    """A file for csv.writer, whose `writerow` then returns the line."""
 
     def write(self, line: str) -> str:
         return line
 
 
-def rows(place: RequestContext, asked: ListQuery, *, head: str) -> Iterator[str]:
-    """The file's lines: what it is and as of when (`head`), the columns' names, the rows. Memory is one chunk's.
+def rows(context: RequestContext, query: ListQuery, *, head: str) -> Iterator[str]:
+    """Yield the file's lines: `head`, the column names, and the rows.
 
-    Each chunk is a page of its own that begins where the last one ended, so no transaction stays open meanwhile.
+    Rows are read a page at a time, so that memory is bounded and no transaction stays open.
     """
     write = csv.writer(Lines()).writerow
-    columns = _columns(asked)
+    columns = _columns(query)
     yield BYTE_ORDER_MARK + write([head])
     yield write([*columns.values(), "Id", "Connection"])
-    names = {connection.pk: connection.name for connection in known_connections(place)}
-    zone = ZoneInfo(place.workspace.timezone)
-    for row in _all(place, asked):
+    names = {connection.pk: connection.name for connection in known_connections(context)}
+    zone = ZoneInfo(context.workspace.timezone)
+    for row in _all(context, query):
         values = [_value(row, name) for name in columns]
         yield write([cell(value, zone) for value in (*values, row.external_id, names[row.connection_id])])
 
 
-def _columns(asked: ListQuery) -> dict[str, str]:
-    """The screen's own fields with their labels; amounts have their currency beside them, not behind them."""
-    screen = asked.screen
+def _columns(query: ListQuery) -> dict[str, str]:
+    """Return the labels of the screen's fields, by field. The currency of amounts has a column of its own."""
+    screen = query.screen
     columns = {column.field: column.label for column in screen.columns if column.kind not in ("levels", "leads")}
     if screen.model is Order:
         columns["held"] = "On hold"
     return columns | ({screen.currency: "Currency"} if screen.currency else {})
 
 
-# What is shown instead of a field that points at another row.
-NAMES = {"warehouse_id": "warehouse_name", "warehouse_customer_id": "customer_name", "order_id": "order_number"}
+# The annotated name that replaces a field with the id of another row.
+NAME_ANNOTATIONS = {
+    "warehouse_id": "warehouse_name",
+    "warehouse_customer_id": "customer_name",
+    "order_id": "order_number",
+}
 
 
 def _value(row: Mirrored, name: str) -> Any:
-    """A field's value; a warehouse, a customer or an order goes by its name."""
-    return getattr(row, NAMES.get(name, ""), None) or getattr(row, name)
+    """Return a field's value; of a warehouse, customer or order its name."""
+    return getattr(row, NAME_ANNOTATIONS.get(name, ""), None) or getattr(row, name)
 
 
-def _all(place: RequestContext, asked: ListQuery) -> Iterator[Mirrored]:
-    listing = Listing(place, asked)
+def _all(context: RequestContext, query: ListQuery) -> Iterator[Mirrored]:
+    listing = Listing(context, query)
     cursor, more = None, True
     while more:
         chunk = listing.read_page(cursor, ROWS_PER_QUERY)
@@ -77,7 +81,7 @@ def _all(place: RequestContext, asked: ListQuery) -> Iterator[Mirrored]:
 
 
 def cell(value: Any, zone: ZoneInfo) -> str:
-    """A value in a cell: numbers plain, times as ISO 8601 with their offset, and no text that works as a formula."""
+    """Return a value as text: plain numbers, times as ISO 8601 with their offset, formulas disarmed by a quote."""
     if value is None:
         return ""
     if isinstance(value, bool):
@@ -90,14 +94,14 @@ def cell(value: Any, zone: ZoneInfo) -> str:
     return f"'{value}" if str(value).startswith(FORMULA_STARTS) else str(value)
 
 
-def head(request: HttpRequest, place: RequestContext, asked: ListQuery) -> str:
-    """The file's first line: what is in it, and as of when."""
-    context = {"place": place, "asked": asked, "screen": asked.screen}
-    return " ".join(render_to_string("warehouse/_export_head.txt", context, request=request).split())
+def head(request: HttpRequest, context: RequestContext, query: ListQuery) -> str:
+    """Return the file's first line: its content and how fresh it is."""
+    shown = {"place": context, "query": query, "screen": query.screen}
+    return " ".join(render_to_string("warehouse/_export_head.txt", shown, request=request).split())
 
 
-def file_name(place: RequestContext, asked: ListQuery) -> str:
-    """Workspace, brand, screen, whether it was narrowed, and the time (UTC)."""
-    brand = [place.brand.slug] if place.brand else []
-    narrowed = ["filtered"] if asked.words or asked.filters else []
-    return "-".join([place.workspace.slug, *brand, asked.screen.path, *narrowed, f"{now():%Y%m%dT%H%MZ}"]) + ".csv"
+def file_name(context: RequestContext, query: ListQuery) -> str:
+    """Return the file name: workspace, brand, screen, whether it is filtered, and the time in UTC."""
+    brand = [context.brand.slug] if context.brand else []
+    narrowed = ["filtered"] if query.words or query.filters else []
+    return "-".join([context.workspace.slug, *brand, query.screen.path, *narrowed, f"{now():%Y%m%dT%H%MZ}"]) + ".csv"

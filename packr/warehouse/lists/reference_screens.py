@@ -1,4 +1,4 @@
-"""The screens of what changes rarely: whose the goods are, where they lie, how they leave, where orders come from."""
+"""The screens of data that rarely changes: customers, warehouses, locations, methods, suppliers and channels."""
 
 from integrations.entities import Entity
 
@@ -41,7 +41,7 @@ WAREHOUSES = Screen(
     first_rows="first by name",
     order="name",
     name="warehouses",
-    about="The buildings that the WMS knows.",
+    about="The warehouses in the WMS.",
 )
 WAREHOUSE_LOCATIONS = Screen(
     entity=Entity.WAREHOUSE_LOCATIONS,
@@ -59,7 +59,7 @@ WAREHOUSE_LOCATIONS = Screen(
     order="name",
     name="warehouse_locations",
     filters=(WAREHOUSE,),
-    about="The places inside the warehouses where goods lie, such as shelves and pallets.",
+    about="The places inside the warehouses that hold goods, such as shelves and pallets.",
 )
 SHIPPING_METHODS = Screen(
     entity=Entity.SHIPPING_METHODS,
@@ -93,7 +93,7 @@ SUPPLIERS = Screen(
     order="name",
     name="suppliers",
     filters=(CUSTOMER,),
-    about="Those who send goods to the warehouse.",
+    about="The companies that send goods to the warehouse.",
 )
 ORDER_CHANNELS = Screen(
     entity=Entity.ORDER_CHANNELS,

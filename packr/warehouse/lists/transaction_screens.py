@@ -1,4 +1,4 @@
-"""The screens of what moves: orders, stock, what comes in, what goes out, what comes back and what that costs."""
+"""The screens of transactions and stock: orders, shipments, inventory, inbound, products, returns and bills."""
 
 from django.db.models import Exists, OuterRef, Q
 
@@ -39,7 +39,7 @@ ORDER_STATUSES = (
     "cancelled",
     "other",
 )
-COMING = ("open", "in-transit", "receiving", "received", "cancelled", "other")
+ARRIVAL_STATUSES = ("open", "in-transit", "receiving", "received", "cancelled", "other")
 CUSTOMER = row("customer", "Customer", Customer, "warehouse_customer_id")
 STOCK = Filter("stock", "Stock", low_stock, (("low", "Low stock"),))
 WAREHOUSE = row("warehouse", "Warehouse", Warehouse, "warehouse_id")
@@ -82,7 +82,7 @@ ORDERS = Screen(
         CUSTOMER,
     ),
     detail="order",
-    about="Orders appear here as soon as the warehouse knows of them.",
+    about="Orders appear here when the WMS receives them.",
     currency="invoice_currency_code",
 )
 ORDER_SHIPMENTS = Screen(
@@ -114,7 +114,7 @@ INVENTORY = Screen(
         Column("sku", "SKU", "link"),
         Column("name", "Name"),
         Column("levels", "Warehouse", "levels", sorts=False),
-        Column("onhand", "On hand", "quantity", meaning="Units that lie in the warehouse, whatever they are for."),
+        Column("onhand", "On hand", "quantity", meaning="All units in the warehouse, including allocated ones."),
         Column("fulfillable", "Available", "quantity", meaning="Units on hand that can be shipped for a new order."),
         Column("committed", "Allocated", "quantity", sorts=False, meaning="Units on hand that are assigned to orders."),
         Column("awaiting", "Inbound", "quantity", sorts=False, meaning="Units expected that have not arrived yet."),
@@ -131,7 +131,7 @@ INVENTORY = Screen(
     filters=(Filter("warehouse", "Warehouse", _stocked_in, model=Warehouse), CUSTOMER, STOCK),
     detail="inventory_item",
     levels=True,
-    about="An item appears here once the warehouse keeps stock of it.",
+    about="An item appears here when the warehouse stocks it.",
 )
 INBOUND_SHIPMENTS = Screen(
     entity=Entity.INBOUND_SHIPMENTS,
@@ -153,7 +153,7 @@ INBOUND_SHIPMENTS = Screen(
     name="inbound_shipments",
     lines=Lines(InboundLine, "inbound_shipment"),
     filters=(
-        words("status", "Status", COMING),
+        words("status", "Status", ARRIVAL_STATUSES),
         words("kind", "Kind", ("purchase", "transfer", "assembly", "other")),
         named("supplier", "Supplier", Supplier, "supplier_name"),
         WAREHOUSE,
@@ -206,7 +206,7 @@ RETURNS = Screen(
     name="returns",
     lines=Lines(ReturnLine, "sent_back"),
     related=(Related(Order, "order_number", "order_id"),),
-    filters=(words("status", "Status", COMING), CUSTOMER),
+    filters=(words("status", "Status", ARRIVAL_STATUSES), CUSTOMER),
     detail="return",
     about="A return appears here when a shopper announces one or the warehouse receives one.",
 )

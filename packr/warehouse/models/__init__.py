@@ -1,4 +1,4 @@
-"""The mirror: what each WMS last said, one table an entity."""
+"""The tables of the mirror, one per entity, and what Packr keeps about them."""
 
 from .bills import Bill
 from .history import RecordChange

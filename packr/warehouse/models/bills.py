@@ -5,7 +5,7 @@ from .mirrored import ExternalId, Mirrored, Quantity, newest, sorts
 
 
 class Bill(Mirrored):
-    """One charge of the warehouse, not an invoice. `object_id` is what caused it, for instance an order's id."""
+    """One charge of the warehouse, not an invoice. `object_id` is the id of its cause, for instance an order."""
 
     warehouse_customer_id = models.TextField("customer", null=True)
     object_id = ExternalId("caused by", null=True)

@@ -1,12 +1,10 @@
-"""What makes a mirrored record change."""
+"""The causes of changes to mirrored records."""
 
 from dataclasses import dataclass
 from enum import StrEnum
 
 
 class CauseKind(StrEnum):
-    """Where a change came from."""
-
     RUN = "run"
     ACTION = "action"
     POINT_REFRESH = "point-refresh"
@@ -17,9 +15,9 @@ class CauseKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """Why a record changes: `id` is the key of the run, action or override. `text` outlives it: a few plain words.
+    """Why a record changes: `id` is the key of the run, action or override, `text` a description that is kept after it.
 
-    `first`: nothing was known before, so every record is new and none needs an entry of its own.
+    `first`: it is the first sync, so every record is new and none needs a history entry.
     """
 
     kind: CauseKind

@@ -1,4 +1,4 @@
-"""Text compared without regard to A-Z and a-z, the same on every database."""
+"""Comparing text case-insensitively for A to Z, the same on every database."""
 
 from typing import Any
 
@@ -9,10 +9,10 @@ from django.db.models.sql.compiler import SQLCompiler
 
 @TextField.register_lookup
 class Folded(Transform):
-    """`field__folded`: the text in small letters, ordered by its UTF-8 bytes.
+    """`field__folded`: the text in lower case, ordered by its UTF-8 bytes.
 
-    SQLite folds A to Z and compares bytes anyway. PostgreSQL does as its collation says, which differs from server to
-    server and rules out an index for beginnings, unless it is told.
+    SQLite lowers only A to Z and compares bytes. PostgreSQL needs the collation "C" for both: its default differs by
+    server and allows no index for beginnings.
     """
 
     lookup_name = "folded"

@@ -5,7 +5,7 @@ from .mirrored import ItemLine, Mirrored, Quantity, feeds, newest, sorts
 
 
 class InboundShipment(Mirrored):
-    """Goods on their way in."""
+    """Goods on their way to the warehouse."""
 
     kind = models.TextField(null=True)
     purchase_order_number = models.TextField(null=True)
@@ -34,7 +34,7 @@ class InboundShipment(Mirrored):
 
 
 class InboundLine(ItemLine):
-    """A line of an inbound shipment; replaced as a set with it."""
+    """A line of an inbound shipment. A shipment's lines are replaced as a set."""
 
     inbound_shipment = models.ForeignKey(
         InboundShipment, on_delete=models.CASCADE, db_constraint=False, related_name="lines"

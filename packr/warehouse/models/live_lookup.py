@@ -13,11 +13,10 @@ GOOD_FOR = timedelta(minutes=10)
 
 
 class Look(models.Model):
-    """One record that a person had read in the WMS, by itself.
+    """A live lookup: one record that a person had read from the WMS.
 
-    `found`: whether the WMS has it; None while nothing is known, and then `trouble` says why. `is_certain`: the WMS was
-    asked for this one id and said that there is no such record. `answer` is the record as it came, kept until it is
-    taken over or has grown old.
+    `found` is None if the WMS gave no answer; `trouble` is then the reason. `is_certain`: the WMS was asked for this id
+    alone and has no such record. `answer` is the record received, kept until it is accepted or expires.
     """
 
     connection = models.ForeignKey(Connection, on_delete=models.CASCADE, related_name="+")
@@ -46,5 +45,5 @@ class Look(models.Model):
 
     @property
     def can_be_taken(self) -> bool:
-        """Whether it says something that could be taken over: what the record is now, or that there is none."""
+        """Whether the result can be accepted: the record as it is now, or that it does not exist."""
         return self.answer is not None or (self.found is False and self.is_certain)

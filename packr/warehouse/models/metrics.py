@@ -9,12 +9,11 @@ from .stock import Product
 
 
 class SkuMetrics(models.Model):
-    """What is worked out for one SKU of one customer account: what is there, what was sold, what is to come.
+    """The stock, sales and expected arrivals of one SKU of one customer account.
 
-    The counters are sums over the SKU's inventory items; None where the WMS has no such item. `sold_*`: units in
-    orders of the last so many days by the workspace's clock, `day` being the last one; kits count their parts. `cover`:
-    for how many days what is available lasts at the pace of the last 30; None where nothing was sold. `outstanding`:
-    units that are still to come.
+    The counters are sums over the SKU's inventory items, None if the WMS has none. `sold_30` is the units in orders of
+    the 30 days up to `day`, in the workspace's time zone; kits count for their parts. `cover` is how many days the
+    available units last at that rate, None if nothing was sold. `outstanding` is the units expected but not received.
     """
 
     id = models.BigAutoField(primary_key=True)
@@ -49,7 +48,7 @@ class SkuMetrics(models.Model):
 
 
 class KitPart(Line):
-    """Units of another SKU that go with one unit of a product. Worked out from products; replaced with theirs."""
+    """Units of another SKU in one unit of a product, derived from the product's record."""
 
     id = models.BigAutoField(primary_key=True)
     product = models.ForeignKey(Product, on_delete=models.CASCADE, related_name="parts")
@@ -64,10 +63,9 @@ class KitPart(Line):
 
 
 class ProcessingMark(models.Model):
-    """How far the changes of one entity have been worked into what is derived from them.
+    """How far post-processing has processed the changes of one entity: up to `change_no`.
 
-    `change_no`: up to this change all are. `day`: the workspace's day that all metrics were last brought up to, since
-    `rolled_at`; orders alone have one.
+    `day` is the workspace's day of all metrics, set at `rolled_at`; only orders have one.
     """
 
     connection = models.ForeignKey(Connection, on_delete=models.CASCADE, related_name="+")

@@ -1,4 +1,4 @@
-"""What every mirrored row has."""
+"""The base classes of mirrored rows and their lines."""
 
 from typing import Any, Self, TypeVar
 
@@ -11,10 +11,7 @@ from integrations.models import Connection
 
 
 class ExternalId(models.TextField):  # type: ignore[type-arg]
-    """A WMS's id as text, compared and ordered by its UTF-8 bytes on every database.
-
-    SQLite compares bytes anyway; PostgreSQL needs to be told.
-    """
+    """A WMS's id as text, compared and ordered by its UTF-8 bytes, for which PostgreSQL needs a collation."""
 
     def db_parameters(self, connection: BaseDatabaseWrapper) -> dict[str, Any]:
         collation = "C" if connection.vendor == "postgresql" else None
@@ -22,18 +19,18 @@ class ExternalId(models.TextField):  # type: ignore[type-arg]
 
 
 class WholeRecord(models.JSONField):
-    """A record as JSON, stored as it is written and not taken apart to be searched inside (docs/decisions/0007)."""
+    """A record as JSON text, stored unparsed, since nothing searches inside it (docs/decisions/0007)."""
 
     def db_type(self, connection: BaseDatabaseWrapper) -> str | None:
         return "json" if connection.vendor == "postgresql" else super().db_type(connection)
 
     def select_format(self, compiler: SQLCompiler, sql: str, params: Any) -> tuple[str, Any]:
-        """As text, which is what Django reads JSON from; the driver would read a `json` by itself."""
+        """Select it as text, from which Django decodes JSON. The driver would decode the type `json` itself."""
         return (f"{sql}::text" if compiler.connection.vendor == "postgresql" else sql), params
 
 
 class Quantity(models.DecimalField):  # type: ignore[type-arg]
-    """An amount or a number of units, for sorting and adding up. The record beside it keeps the exact text."""
+    """An amount or a number of units, for sorting and sums. The stored record keeps the exact text."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **{"max_digits": 30, "decimal_places": 6, "null": True, **kwargs})
@@ -41,14 +38,14 @@ class Quantity(models.DecimalField):  # type: ignore[type-arg]
 
 Row = TypeVar("Row", bound=models.Model, covariant=True)
 
-# Lists show what the WMS still has; what it has not is in none of their indexes.
+# Rows that were removed from the WMS are in no list and in none of their indexes.
 PRESENT = models.Q(removed_at=None)
 
 
 def sorts(name: str, column: str | Transform) -> models.Index:
-    """The index of a list that is sorted by a column, either way, or searched by the column's beginning.
+    """Return the index of a list sorted by a column, in either direction, or searched by its beginning.
 
-    One text an index: PostgreSQL refuses entries of more than 2,704 bytes, and a text may have 2,000.
+    Only one text per index: PostgreSQL refuses entries of more than 2,704 bytes, and a text may have 2,000.
     """
     return models.Index("connection", column, "id", name=name, condition=PRESENT)
 
@@ -59,26 +56,26 @@ def newest(name: str, *fields: str) -> models.Index:
 
 
 def feeds(name: str) -> models.Index:
-    """The index of what changed since some change, removed rows included."""
+    """Return the index for the rows that changed after a change number, including removed ones."""
     return models.Index(fields=["connection", "change_no", "id"], name=name)
 
 
 class MirroredQuerySet(models.QuerySet[Row]):
     def present(self) -> Self:
-        """What the WMS still has."""
+        """Return the rows that are still in the WMS."""
         return self.filter(removed_at=None)
 
 
 class Mirrored(models.Model):
     """One record of a WMS as Packr last saw it.
 
-    `record` is the record whole, in the form it is exported in, less its id and its stamp; the other columns are what
-    is searched, sorted, joined or shown in lists. `digest` tells whether the record or its stamps changed. `version_at`
-    is the stamp of an API that is a copy. `changed_at` is ours: when the row last changed. `removed_at`: no longer in
-    the WMS.
+    `record` is the whole record in the export format, without its id and stamps; the other columns are searched,
+    sorted, joined or shown in lists. `digest` shows whether the record or its stamps changed. `version_at` is the stamp
+    of an API that is a copy. `changed_at` is when the row last changed, by Packr's clock. `removed_at` is set if the
+    record is no longer in the WMS.
 
-    The database is not asked whether what rows and lines belong to is there: only the writer makes them, while it holds
-    their connection, as whoever deletes that does first (docs/decisions/0006).
+    Rows and lines have no foreign-key constraints: only the writer creates them, under a lock on their connection that
+    deleting the connection takes first (docs/decisions/0006).
     """
 
     id = models.BigAutoField(primary_key=True)
@@ -107,12 +104,12 @@ class Mirrored(models.Model):
 
 
 class Line(models.Model):
-    """One of the rows that are replaced as a set with a mirrored row, their parent.
+    """A line of a mirrored row, its parent, with which it is replaced.
 
-    It names its connection as well: a SKU is looked for among the lines of one connection, however many others have it.
+    It names its connection too, so that an index finds a SKU among the lines of one connection.
     """
 
-    # Lines go with their parents, and those with the connection.
+    # Lines are deleted with their parents, and these with the connection.
     connection = models.ForeignKey(
         Connection, on_delete=models.DO_NOTHING, related_name="+", db_index=False, db_constraint=False
     )

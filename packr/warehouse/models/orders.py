@@ -4,7 +4,7 @@ from django.db.models import Q
 from .folding import Folded
 from .mirrored import PRESENT, ExternalId, ItemLine, Mirrored, Quantity, feeds, newest, sorts
 
-# What has not left the warehouse yet, or not all of it.
+# Statuses of orders that have not left the warehouse, or not completely.
 TO_SHIP = ("open", "confirmed", "processing", "picked", "packed", "partially_fulfilled", "backordered", "exception")
 
 
@@ -49,7 +49,7 @@ class Order(Mirrored):
 
 
 class OrderLine(ItemLine):
-    """A line of an order. Lines have no id of their own; they are replaced as a set with their order."""
+    """A line of an order. Lines have no id in the WMS, so an order's lines are replaced as a set."""
 
     order = models.ForeignKey(Order, on_delete=models.CASCADE, db_constraint=False, related_name="lines")
     product_id = models.TextField(null=True)
@@ -61,7 +61,7 @@ class OrderLine(ItemLine):
 
 
 class OrderShipment(Mirrored):
-    """Goods sent for an order. `order_id` is the order's external id and may point at nothing yet."""
+    """Goods sent for an order. `order_id` is the order's external id. The order may not be there yet."""
 
     order_id = ExternalId(null=True)
     shipment_id = models.TextField(null=True)

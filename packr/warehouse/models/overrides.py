@@ -17,8 +17,6 @@ ROWS: dict[Entity, type[Mirrored]] = {Entity.INVENTORY: InventoryItem, Entity.PR
 
 
 class OverrideState(models.TextChoices):
-    """What became of an override."""
-
     ACTIVE = "active", "Active"
     REPLACED = "replaced", "Replaced"
     EXPIRED = "expired", "Expired"
@@ -27,11 +25,11 @@ class OverrideState(models.TextChoices):
 
 class OverrideQuerySet(models.QuerySet["Override"]):
     def held(self, entity: Entity) -> Exists:
-        """For a query of an entity's rows: whether somebody put a value over one of theirs."""
+        """Return, for a query of an entity's rows, whether a row has an override that was not ended."""
         return Exists(self.filter(entity=entity.value, row_id=OuterRef("pk"), ended_at=None))
 
     def with_rows(self) -> Self:
-        """Each with what is known of its row now: its last change, and when the first since then was seen."""
+        """Annotate the present change number of each override's row, and when it first changed after the override."""
 
         def of_row(name: str) -> Any:
             whens = [
@@ -50,7 +48,7 @@ class OverrideQuerySet(models.QuerySet["Override"]):
         return self.annotate(row_change_no=of_row("change_no"), row_changed_at=Coalesce(first, of_row("changed_at")))
 
     def in_state(self, state: OverrideState) -> Self:
-        """Those `with_rows` that are in a state."""
+        """Return those overrides, annotated by `with_rows`, that are in a state."""
         replaced = Q(row_change_no=None) | ~Q(row_change_no=F("change_no")) & Q(row_changed_at__lt=F("expires_at"))
         gone = Q(ended_at__isnull=False)
         late = Q(expires_at__lte=now())
@@ -65,10 +63,10 @@ class OverrideQuerySet(models.QuerySet["Override"]):
 
 
 class Override(models.Model):
-    """A value that a person put over the WMS's own, where the WMS can't be told of it.
+    """A value that Packr shows instead of the WMS's, where the WMS accepts no change.
 
-    The mirror's row stays as the WMS gave it: `change_no` is the row's as the override was made, so any newer version
-    from the WMS replaces the override without a word to it. `before` is what the WMS said then.
+    The mirror's row keeps the WMS's value. `change_no` is the row's when the override was made: any newer version from
+    the WMS replaces the override automatically. `before` is the WMS's value at that time.
     """
 
     connection = models.ForeignKey(Connection, on_delete=models.CASCADE, related_name="+")
@@ -103,7 +101,7 @@ class Override(models.Model):
         return f"{self.field} of {self.name}"
 
     def state(self, row: Mirrored | None = None) -> OverrideState:
-        """What became of it, by the row it is of; without the row, as `with_rows` found it."""
+        """Return the state by the override's row or, without one, by the annotations of `with_rows`."""
         change_no = row.change_no if row else getattr(self, "row_change_no", None)
         changed_at = row.changed_at if row else getattr(self, "row_changed_at", None)
         if self.ended_at:

@@ -1,4 +1,4 @@
-"""What changes rarely: who the WMS's customers are, where its warehouses are and how it ships."""
+"""Data that rarely changes: customers, warehouses, locations, channels, suppliers and shipping methods."""
 
 from django.db import models
 
@@ -7,7 +7,7 @@ from .mirrored import PRESENT, Mirrored, sorts
 
 
 class Customer(Mirrored):
-    """One of the WMS's customer accounts, which is what a brand is mapped to."""
+    """One of the WMS's customer accounts, to which brands are mapped."""
 
     name = models.TextField(null=True)
     email = models.TextField(null=True)
@@ -23,7 +23,7 @@ class Warehouse(Mirrored):
     name = models.TextField(null=True)
     code = models.TextField(null=True)
 
-    # Without indexes for its sorts: they are few, and looked up by their id with every list.
+    # No index for its sorts: a WMS has few warehouses.
 
     def __str__(self) -> str:
         return self.name or self.external_id
@@ -63,7 +63,7 @@ class OrderChannel(Mirrored):
 
 
 class Supplier(Mirrored):
-    """Who sends goods in."""
+    """A sender of goods to the warehouse."""
 
     name = models.TextField(null=True)
     warehouse_customer_id = models.TextField("customer", null=True)

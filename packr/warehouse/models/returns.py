@@ -5,7 +5,7 @@ from .mirrored import ExternalId, ItemLine, Mirrored, Quantity, newest, sorts
 
 
 class Return(Mirrored):
-    """Goods of an order on their way back. `order_id` is the order's external id and may point at nothing."""
+    """Goods of an order on their way back. `order_id` is the order's external id. The order may be missing."""
 
     warehouse_customer_id = models.TextField("customer", null=True)
     order_id = ExternalId("order", null=True)
@@ -27,9 +27,9 @@ class Return(Mirrored):
 
 
 class ReturnLine(ItemLine):
-    """A line of a return; replaced as a set with it."""
+    """A line of a return. A return's lines are replaced as a set."""
 
-    # Not `return`, which Python keeps for itself.
+    # Not `return`, a keyword of Python.
     sent_back = models.ForeignKey(Return, on_delete=models.CASCADE, db_constraint=False, related_name="lines")
     inventory_item_id = models.TextField(null=True)
     expected_quantity = Quantity("expected")

@@ -5,9 +5,9 @@ from packr.workspaces.models import Workspace
 
 
 class SavedView(models.Model):
-    """How a person left a data screen: what it was searched and filtered by and how it was sorted, under a name.
+    """The search, filters and sort of a list, saved under a name as the query string `address`.
 
-    `address` is the query of the screen's address. Shared ones show to everybody in the workspace.
+    Everyone in the workspace sees shared views.
     """
 
     workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="saved_views")

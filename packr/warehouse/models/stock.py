@@ -5,7 +5,7 @@ from .mirrored import PRESENT, Line, Mirrored, Quantity, feeds, sorts
 
 
 class InventoryItem(Mirrored):
-    """One item on the shelf. The counters are sums over its warehouses as the WMS gives them."""
+    """A stocked item. Its counters are the WMS's sums over all warehouses."""
 
     warehouse_customer_id = models.TextField("customer", null=True)
     sku = models.TextField("SKU", null=True)
@@ -32,7 +32,7 @@ class InventoryItem(Mirrored):
 
 
 class InventoryLevel(Line):
-    """An item's units in one warehouse; replaced as a set with its item."""
+    """An item's units in one warehouse. An item's levels are replaced as a set."""
 
     item = models.ForeignKey(InventoryItem, on_delete=models.CASCADE, db_constraint=False, related_name="levels")
     warehouse_id = models.TextField("warehouse")

@@ -28,7 +28,7 @@ def history(request: HttpRequest, pk: int, entity: Entity) -> HttpResponse:
     rows: Any = TABLES[entity].model._default_manager.select_related("connection")
     row = get_object_or_404(seen_by(rows, context, removed=True), pk=pk)
     query = queries.parse_filter(request.GET)
-    page = queries.page(row, entity, context, query)
+    page = queries.get_page(row, entity, context, query)
     differences = chain(page.values, *(entry.differences for entry in page.entries))
     warehouses = queries.warehouses_in(row, differences, context)
     shown = {

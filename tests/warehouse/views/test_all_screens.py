@@ -257,7 +257,7 @@ def test_a_product_leads_to_its_stock_and_an_item_tells_where_it_lies(admin: Cli
     assert f'href="/inventory/{item.pk}/"' in page(admin, f"/products/{product.pk}/")
     assert "Parts of the kit" in main(admin, f"/products/{product.pk}/")
     text = main(admin, f"/inventory/{item.pk}/")
-    for word in ("Allentown", "A-01-03", "L-7", "31 Jan 2027", "Units that lie in the warehouse", "Total"):
+    for word in ("Allentown", "A-01-03", "L-7", "31 Jan 2027", "All units in the warehouse", "Total"):
         assert word in text, word
 
 
