@@ -21,6 +21,7 @@ def client_for(
     """Return a client for an account. Raises ConnectorError(contract) for an address that Packr must not call."""
     client = Client(
         base_url or connector.base_url,
+        wms=connector.label,
         credentials=credentials,
         learned=learned,
         timeout=timedelta(seconds=min(settings.LEASE_SECONDS / 2, MAX_REQUEST_SECONDS)),

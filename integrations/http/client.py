@@ -20,13 +20,15 @@ class Client:
 
     `credentials` are the account's; `headers` go with every request; `learned` is what earlier runs found out about
     the account; `state` belongs to the connector (a session token, say). `clock_ahead` is how far the WMS's clock was
-    ahead of Packr's at the last response. `timeout` and `private_hosts` are those of `Transport`.
+    ahead of Packr's at the last response. `wms` is its name in error messages. `timeout` and `private_hosts` are those
+    of `Transport`.
     """
 
     def __init__(
         self,
         base_url: str,
         *,
+        wms: str = "The WMS",
         credentials: Mapping[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
         learned: Mapping[str, Any] | None = None,
@@ -41,7 +43,7 @@ class Client:
         self.headers = dict(headers or {})
         self.learned = dict(learned or {})
         self.state = dict(state or {})
-        self.transport = Transport(timeout, private_hosts)
+        self.transport = Transport(timeout, private_hosts, wms)
         self.pacing = Pacing(reads_per_second)
         self.recording = Recording()
         self.requests_made = 0

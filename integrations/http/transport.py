@@ -39,9 +39,11 @@ class Transport:
 
     `timeout` is for one request, its body included. `deadline`, on the monotonic clock, is for all of them.
     `private_hosts` are the `host:port` pairs that may use plain http and resolve to a private address.
+    `wms` is the name in error messages.
     """
 
-    def __init__(self, timeout: timedelta, private_hosts: frozenset[str]) -> None:
+    def __init__(self, timeout: timedelta, private_hosts: frozenset[str], wms: str) -> None:
+        self.wms = wms
         self.timeout = timeout
         self.deadline = math.inf
         self._session = requests.Session()
@@ -76,7 +78,8 @@ class Transport:
                 allow_redirects=False,
                 stream=True,
             ) as response:
-                return Answer(response.status_code, response.headers, _read_body(response), clock(response.headers))
+                body = _read_body(response, self.wms)
+                return Answer(response.status_code, response.headers, body, clock(response.headers), self.wms)
         except (requests.exceptions.InvalidHeader, UnicodeError):
             # Without its cause, whose text is the header's value: a secret.
             raise ConnectorError(
@@ -86,7 +89,7 @@ class Transport:
                 sent=False,
             ) from None
         except (requests.RequestException, OSError) as error:
-            fact = _failure_fact(error, is_late=time.monotonic() >= _current.deadline)
+            fact = f"{self.wms} {_failure(error, is_late=time.monotonic() >= _current.deadline)}"
             detail = type(error).__name__
             raise ConnectorError(Kind.UNREACHABLE, fact, detail=detail, sent=_current.has_left) from error
         except ConnectorError as error:
@@ -94,15 +97,15 @@ class Transport:
             raise
 
 
-def _read_body(response: requests.Response) -> bytes:
+def _read_body(response: requests.Response, wms: str) -> bytes:
     """Return the whole body, within the deadline and the size limit."""
     if _content_length(response.headers) > MAX_BODY_BYTES:
-        raise too_large()
+        raise too_large(wms)
     pieces, size = [], 0
     for piece in response.iter_content(CHUNK_BYTES):
         size += len(piece)
         if size > MAX_BODY_BYTES:
-            raise too_large()
+            raise too_large(wms)
         if time.monotonic() > _current.deadline:
             raise requests.Timeout("the body arrived too slowly")
         pieces.append(piece)
@@ -115,14 +118,15 @@ def _content_length(headers: Mapping[str, str]) -> int:
     return int(length) if length.isdecimal() and len(length) < 20 else 0
 
 
-def _failure_fact(error: Exception, *, is_late: bool) -> str:
+def _failure(error: Exception, *, is_late: bool) -> str:
+    """Return what happened, as the rest of a sentence that starts with the name of the WMS."""
     if is_late or isinstance(error, requests.Timeout):
-        return "The WMS did not answer in time."
+        return "did not answer in time."
     if isinstance(error, requests.exceptions.ContentDecodingError):
-        return "The WMS sent a body that can't be unpacked."
+        return "sent a body that can't be unpacked."
     if isinstance(error, requests.exceptions.ChunkedEncodingError):
-        return "The response of the WMS broke off."
-    return "The WMS can't be reached."
+        return "sent a response that broke off."
+    return "can't be reached."
 
 
 # --- Sockets that keep the deadline -----------------------------------------------------------------------------------

@@ -503,6 +503,16 @@ def test_a_clock_without_a_zone_is_utc(
     assert clock == datetime(2026, 2, 4, 18, 40, 2, tzinfo=UTC)
 
 
+def test_errors_name_the_wms(server: Server, connect: Callable[..., Client]) -> None:
+    server.answer = lambda call: Reply(b"", 401)
+    with pytest.raises(ConnectorError, match=r"^Dockhand rejected the login"):
+        connect(wms="Dockhand").get("/")
+    with Server() as gone:
+        client = connect(gone.url, wms="Dockhand", private_hosts=frozenset({gone.host}))
+    with pytest.raises(ConnectorError, match=r"^Dockhand can't be reached"):
+        client.get("/")
+
+
 def test_every_status_of_300_and_above_has_a_sentence() -> None:
     for status in range(300, 600):
         error = explain(Answer(status, {}, b"<b>secret</b>", None))
