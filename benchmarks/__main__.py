@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 
 from .databases import DATABASES, VAR
 from .peers import PEERS
-from .scenarios import SCENARIOS, Plan, Result, run
+from .scenarios import SCENARIOS, BenchmarkPlan, Result, run
 from .table import tables
 
 
@@ -36,7 +36,9 @@ def main() -> None:
     for number in range(asked.rounds):
         for database in asked.database:
             tell(f"round {number + 1} of {asked.rounds}; kept in {kept}")
-            plan = Plan(tuple(asked.scenarios), tuple(PEERS[name] for name in asked.peers), database, asked.scale)
+            plan = BenchmarkPlan(
+                tuple(asked.scenarios), tuple(PEERS[name] for name in asked.peers), database, asked.scale
+            )
             for result in run(plan, tell):
                 results.append(result)
                 with kept.open("a") as lines:  # at once: a run takes hours, and may be cut short

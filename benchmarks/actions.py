@@ -99,7 +99,7 @@ def connected(wms: str) -> tuple[Any, Any]:
 
 
 @dataclass(frozen=True, slots=True)
-class Sample:
+class ActionTiming:
     """One action: its kind, how long it took in all, how long the WMS did of that, and our processor's time (ms)."""
 
     kind: str
@@ -112,7 +112,7 @@ class Sample:
         return self.total - self.wms
 
 
-def measure(connection: Any, person: Any, times: int) -> list[Sample]:
+def measure(connection: Any, person: Any, times: int) -> list[ActionTiming]:
     """So many rounds of a life: an order is made, held, released and cancelled, an item counted, a product renamed."""
     from packr.warehouse.models import InventoryItem, Order, Product
 
@@ -136,7 +136,9 @@ def measure(connection: Any, person: Any, times: int) -> list[Sample]:
     return samples
 
 
-def _timed(connection: Any, person: Any, kind: str, values: Mapping[str, Any], row: Any = None) -> tuple[Any, Sample]:
+def _timed(
+    connection: Any, person: Any, kind: str, values: Mapping[str, Any], row: Any = None
+) -> tuple[Any, ActionTiming]:
     from integrations.connectors.actions import ActionKind
     from packr.warehouse import actions
 
@@ -147,12 +149,12 @@ def _timed(connection: Any, person: Any, kind: str, values: Mapping[str, Any], r
     total = (time.perf_counter() - began) * 1000
     assert action.state == "accepted", action.message
     processor = (time.thread_time() - worked) * 1000
-    return action, Sample(kind, total, sum(one["ms"] for one in action.exchanges), processor)
+    return action, ActionTiming(kind, total, sum(one["ms"] for one in action.exchanges), processor)
 
 
-def table(samples: Sequence[Sample]) -> str:
+def table(samples: Sequence[ActionTiming]) -> str:
     """The figures by kind, as Markdown."""
-    by_kind: dict[str, list[Sample]] = defaultdict(list)
+    by_kind: dict[str, list[ActionTiming]] = defaultdict(list)
     for sample in samples:
         by_kind[sample.kind].append(sample)
         by_kind["all"].append(sample)

@@ -25,10 +25,10 @@ import psycopg
 from . import databases, django_process, processes
 from .fleet_processes import Cluster, Meter
 from .fleet_report import table
-from .wms_process import Wms
+from .wms_process import WmsProcess
 
 if TYPE_CHECKING:
-    from .fleet_measure import Person, Phase
+    from .fleet_measure import FleetPhase, Person
 
 LOOKS_EVERY = 2.0  # seconds
 # What a connection has that does its first sync. Those of the fleet have read all of it before.
@@ -88,7 +88,7 @@ def live(asked: argparse.Namespace, tell: Tell) -> Iterator[Row]:
     with ExitStack() as stack:
         stack.callback(shutil.rmtree, folder)
         stack.callback(_Database.discard)
-        wms = stack.enter_context(Wms(latency_ms=asked.latency_ms, **GOODS))
+        wms = stack.enter_context(WmsProcess(latency_ms=asked.latency_ms, **GOODS))
         database = _Database(folder)
         stack.callback(database.drop)
         broker = stack.enter_context(_broker(asked.broker))
@@ -124,7 +124,7 @@ class Fleet:
     def __init__(
         self,
         asked: argparse.Namespace,
-        wms: Wms,
+        wms: WmsProcess,
         clusters: list[Cluster],
         others: dict[str, int],
         tell: Tell,
@@ -145,14 +145,14 @@ class Fleet:
             yield self._at_once()
 
     @contextmanager
-    def _phase(self, name: str, every: float) -> Iterator[tuple["Phase", "Person"]]:
+    def _phase(self, name: str, every: float) -> Iterator[tuple["FleetPhase", "Person"]]:
         from . import fleet_measure
 
         self.tell(f"phase: {name}")
         running = [one for one in self.clusters if one.process.poll() is None]
         meter = Meter(running, self.others, fleet_measure.workers)
         with fleet_measure.Person(every, self.last) as somebody:
-            yield fleet_measure.Phase(name, meter, self.last), somebody
+            yield fleet_measure.FleetPhase(name, meter, self.last), somebody
 
     def _steady(self) -> Row:
         with self._phase("steady state", self.asked.person_every) as (phase, somebody):
@@ -183,7 +183,7 @@ class Fleet:
             left = {"left of them": fleet_measure.left_of(moment)}
             return figures | left | fleet_measure.at_once(moment) | orphaned
 
-    def _kill(self, phase: "Phase", moment: datetime) -> int:
+    def _kill(self, phase: "FleetPhase", moment: datetime) -> int:
         """Kill a cluster once half of the work is done; how many runs it had in hands."""
         from . import fleet_measure
 
@@ -195,7 +195,7 @@ class Fleet:
         self.tell("a cluster is killed")
         return fleet_measure.in_hands_of(pids)
 
-    def _wait(self, phase: "Phase", goes_on: Callable[[], bool], seconds: float | None = None) -> None:
+    def _wait(self, phase: "FleetPhase", goes_on: Callable[[], bool], seconds: float | None = None) -> None:
         """Until there is nothing more to see, at most so long; or else the minutes of a phase, at least three."""
         ends = time.monotonic() + (seconds or 60 * max(3, self.asked.minutes))
         while time.monotonic() < ends and goes_on():

@@ -73,7 +73,7 @@ def unfinished(pks: list[int]) -> int:
 
 
 @dataclass
-class Phase:
+class FleetPhase:
     """One stretch of a fleet's life, and what was found out about it."""
 
     name: str

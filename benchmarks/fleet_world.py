@@ -29,7 +29,7 @@ from syncs.runs.cadence import default_schedule
 from syncs.runs.claims import claim
 from syncs.runs.enqueue import request_runs
 
-from .wms_process import Wms
+from .wms_process import WmsProcess
 
 BATCH = 1_000
 # What the fleet's WMS has: the seven types of data that every WMS has. The others are off there.
@@ -48,7 +48,7 @@ NOT_THERE = OffReason("The fleet's WMS has none.", offered=False)
 SLUG = PERSON = "fleet"
 
 
-def settle(wms: Wms, count: int) -> None:
+def settle(wms: WmsProcess, count: int) -> None:
     """Make a fleet of so many connections that has been read and whose schedules go on from now."""
     began = now()
     workspace = save_workspace(SLUG, timezone=_where_it_is_noon(began), admins=[PERSON])
@@ -68,7 +68,7 @@ def add(workspace: Workspace, url: str, numbers: range, moment: datetime) -> Non
     EntitySchedule.objects.bulk_create([one for connection in connections for one in _schedules(connection, moment)])
 
 
-def join(wms: Wms, count: int) -> list[int]:
+def join(wms: WmsProcess, count: int) -> list[int]:
     """So many new connections that begin with a first sync of everything; their keys."""
     numbers = range(Connection.objects.count() + 1, Connection.objects.count() + count + 1)
     workspace = Workspace.objects.get(slug=SLUG)
@@ -100,7 +100,7 @@ def _connect(workspace: Workspace, url: str, numbers: range, moment: datetime) -
 
 
 def _connection(workspace: Workspace, url: str, number: int, moment: datetime) -> Connection:
-    credentials = Wms.credentials(number)
+    credentials = WmsProcess.credentials(number)
     return Connection(
         workspace=workspace,
         wms=Trackstar.slug,

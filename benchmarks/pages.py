@@ -151,7 +151,7 @@ def _row(name: str, client: Any, address: str, times: int) -> str:
 
 
 @dataclass
-class Request:
+class PageRequest:
     """One request: seconds in all, seconds of this process's CPU, statements and the seconds they took."""
 
     seconds: float = 0
@@ -169,10 +169,10 @@ class Request:
             self.waited += time.perf_counter() - began
 
 
-def _timed(client: Any, address: str) -> Request:
+def _timed(client: Any, address: str) -> PageRequest:
     from django.db import connection
 
-    found = Request()
+    found = PageRequest()
     with connection.execute_wrapper(found.execute):
         began, python = time.perf_counter(), time.process_time()
         response = client.get(address)

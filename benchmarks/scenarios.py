@@ -14,7 +14,7 @@ from typing import Any
 from .databases import DATABASES
 from .peers import Failed, Peer, Worker, fresh_folder
 from .venvs import Unavailable
-from .wms_process import Wms
+from .wms_process import WmsProcess
 
 ROWS = {"inventory": 200_000, "orders": 50_000}
 MEMORY_ROWS = (100_000, 1_000_000)
@@ -36,7 +36,7 @@ class Result:
 
 
 @dataclass(frozen=True)
-class Plan:
+class BenchmarkPlan:
     """What was asked for: which scenarios and contestants, on which database, how large."""
 
     scenarios: tuple[str, ...]
@@ -52,7 +52,7 @@ class Plan:
 class Stage:
     """One contestant with its WMS, its fresh database and its process."""
 
-    def __init__(self, plan: Plan, peer: Peer, wms: Wms) -> None:
+    def __init__(self, plan: BenchmarkPlan, peer: Peer, wms: WmsProcess) -> None:
         self.wms = wms
         self.folder = fresh_folder(peer.name)
         self.database = DATABASES[plan.database](self.folder)
@@ -76,9 +76,9 @@ class Stage:
 
 
 @contextmanager
-def stage(plan: Plan, peer: Peer, *, latency_ms: float = 0, **sizes: int) -> Iterator[Stage]:
+def stage(plan: BenchmarkPlan, peer: Peer, *, latency_ms: float = 0, **sizes: int) -> Iterator[Stage]:
     """A contestant ready to begin."""
-    with Wms(latency_ms=latency_ms, **sizes) as wms:
+    with WmsProcess(latency_ms=latency_ms, **sizes) as wms:
         made = Stage(plan, peer, wms)
         try:
             with made.worker:
@@ -87,12 +87,12 @@ def stage(plan: Plan, peer: Peer, *, latency_ms: float = 0, **sizes: int) -> Ite
             made.close()
 
 
-def _of(plan: Plan, peer: Peer, kind: str, figures: Figures, changed: float = 1.0) -> Figures:
+def _of(plan: BenchmarkPlan, peer: Peer, kind: str, figures: Figures, changed: float = 1.0) -> Figures:
     """With the number of rows that the figures are of; those of a sample are scaled when the table is made."""
     return figures | {"rows": plan.rows(kind, peer) * changed, "share": peer.share}
 
 
-def inventory(plan: Plan, peer: Peer) -> Iterator[tuple[str, Figures]]:
+def inventory(plan: BenchmarkPlan, peer: Peer) -> Iterator[tuple[str, Figures]]:
     """First load, what it left to do, unchanged, one percent changed, idle: in this order, on one database."""
     with stage(plan, peer, inventory=plan.rows("inventory", peer)) as on:
         yield "first-inventory", _of(plan, peer, "inventory", on.step("inventory", full=True))
@@ -125,13 +125,13 @@ def _idle(on: Stage, peer: Peer) -> Figures:
     return figures
 
 
-def orders(plan: Plan, peer: Peer) -> Iterator[tuple[str, Figures]]:
+def orders(plan: BenchmarkPlan, peer: Peer) -> Iterator[tuple[str, Figures]]:
     """The first load of orders with their lines."""
     with stage(plan, peer, orders=plan.rows("orders", peer)) as on:
         yield "first-orders", _of(plan, peer, "orders", on.step("orders", full=True))
 
 
-def memory(plan: Plan, peer: Peer) -> Iterator[tuple[str, Figures]]:
+def memory(plan: BenchmarkPlan, peer: Peer) -> Iterator[tuple[str, Figures]]:
     """The peak of a fresh process after a first load, small and large; the large one only for Packr and the floor."""
     figures = {}
     for rows in MEMORY_ROWS if peer.module in ("packr", "floor") else MEMORY_ROWS[:1]:
@@ -140,7 +140,7 @@ def memory(plan: Plan, peer: Peer) -> Iterator[tuple[str, Figures]]:
     yield "memory", figures
 
 
-def latency(plan: Plan, peer: Peer) -> Iterator[tuple[str, Figures]]:
+def latency(plan: BenchmarkPlan, peer: Peer) -> Iterator[tuple[str, Figures]]:
     """Twenty pages from a WMS that takes 100 ms for each answer."""
     rows = 1000 * max(2, round(PAGES * plan.scale))
     with stage(plan, peer, inventory=rows) as on:
@@ -151,7 +151,7 @@ def latency(plan: Plan, peer: Peer) -> Iterator[tuple[str, Figures]]:
     yield "latency", {"wall": found["walls"][0], "requests": requests, "waited": requests * LATENCY_MS / 1000}
 
 
-Journey = Callable[[Plan, Peer], Iterator[tuple[str, Figures]]]
+Journey = Callable[[BenchmarkPlan, Peer], Iterator[tuple[str, Figures]]]
 # Each journey with the scenarios it yields, and whether SQLite is asked for them as well.
 JOURNEYS: tuple[tuple[Journey, tuple[str, ...]], ...] = (
     (inventory, ("first-inventory", "follow-up", "unchanged", "changed", "idle")),
@@ -163,7 +163,7 @@ SCENARIOS = ("first-inventory", "first-orders", "follow-up", "unchanged", "chang
 ON_SQLITE = SCENARIOS[:5]
 
 
-def run(plan: Plan, tell: Callable[[str], Any]) -> Iterable[Result]:
+def run(plan: BenchmarkPlan, tell: Callable[[str], Any]) -> Iterable[Result]:
     """One round: every journey that was asked for, contestant by contestant."""
     offered = ON_SQLITE if plan.database == "sqlite" else SCENARIOS
     wanted = [name for name in plan.scenarios if name in offered]
@@ -175,7 +175,7 @@ def run(plan: Plan, tell: Callable[[str], Any]) -> Iterable[Result]:
             yield from _travel(plan, peer, journey, asked)
 
 
-def _travel(plan: Plan, peer: Peer, journey: Journey, asked: list[str]) -> Iterator[Result]:
+def _travel(plan: BenchmarkPlan, peer: Peer, journey: Journey, asked: list[str]) -> Iterator[Result]:
     left = list(asked)
     try:
         for scenario, figures in journey(plan, peer):

@@ -138,7 +138,7 @@ class Shelf:
         return number if 0 <= number < self.size and identity(self.kind, number) == external_id else None
 
 
-class World:
+class BenchmarkWms:
     """All accounts' shelves, the clock and the delay."""
 
     def __init__(self, sizes: dict[str, int], latency: float = 0.0) -> None:
@@ -236,7 +236,7 @@ def _list(shelf: Shelf, query: dict[str, str]) -> bytes:
 class Conversation(asyncio.Protocol):
     """One client's connection, kept alive; one request after the other."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: BenchmarkWms) -> None:
         self.world = world
         self.buffer = b""
         self.transport: asyncio.Transport
@@ -297,7 +297,7 @@ class Conversation(asyncio.Protocol):
                 self.transport.write(body)
 
 
-async def serve(world: World, port: int) -> None:
+async def serve(world: BenchmarkWms, port: int) -> None:
     """Serve until cancelled; prints the port first."""
     loop = asyncio.get_running_loop()
     server = await loop.create_server(lambda: Conversation(world), HOST, port, backlog=1024)
@@ -315,7 +315,7 @@ def main() -> None:
     sizes = {kind: int(size) for kind, _, size in (one.partition("=") for one in asked.size)}
     if unknown := sizes.keys() - MAKERS.keys():
         parser.error(f"no such kind: {', '.join(sorted(unknown))}")
-    asyncio.run(serve(World({**SIZES, **sizes}, asked.latency_ms / 1000), asked.port))
+    asyncio.run(serve(BenchmarkWms({**SIZES, **sizes}, asked.latency_ms / 1000), asked.port))
 
 
 if __name__ == "__main__":

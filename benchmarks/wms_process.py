@@ -10,7 +10,7 @@ from typing import Any, Self
 ROOT = Path(__file__).resolve().parent.parent
 
 
-class Wms:
+class WmsProcess:
     """A running `benchmarks.wms`; leaving it ends it. Keyword arguments are sizes: `Wms(inventory=200_000)`.
 
     `url` is its address, `host` the host:port for PACKR_PRIVATE_WMS_HOSTS.

@@ -187,7 +187,7 @@ REST_FRAMEWORK = {
         "rest_framework.authentication.SessionAuthentication",
     ],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated", "packr.workspaces.api_auth.HasScope"],
-    "DEFAULT_THROTTLE_CLASSES": ["packr.workspaces.api_auth.Throttle"],
+    "DEFAULT_THROTTLE_CLASSES": ["packr.workspaces.api_auth.ApiThrottle"],
     "DEFAULT_THROTTLE_RATES": {"api": env.str("PACKR_API_RATE", default="300/min")},
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["packr.workspaces.api_auth.JsonParser"],

@@ -12,13 +12,13 @@ from django.utils.safestring import SafeString
 from packr.admin import Fact, ReadOnlyAdmin, mark, now_panel, when, when_exactly
 
 from . import services
-from .models import Status, SupportRequest
+from .models import SupportRequest, SupportRequestStatus
 
 
 @now_panel("help.view_supportrequest")
 def requests_now() -> Fact:
     """Return the number of requests that wait for an answer."""
-    waiting = SupportRequest.objects.filter(status=Status.NEW).count()
+    waiting = SupportRequest.objects.filter(status=SupportRequestStatus.NEW).count()
     url = f"{reverse('admin:help_supportrequest_changelist')}?status__exact=new"
     words = f"{waiting} waiting for an answer" if waiting else "All answered"
     return Fact("Support requests", words, "warning" if waiting else "positive", url)
@@ -61,7 +61,9 @@ class SupportRequestAdmin(ReadOnlyAdmin):
 
     @admin.display(description="status", ordering="status")
     def state(self, sent: SupportRequest) -> SafeString:
-        return mark("positive" if sent.status == Status.ANSWERED else "warning", sent.get_status_display())
+        return mark(
+            "positive" if sent.status == SupportRequestStatus.ANSWERED else "warning", sent.get_status_display()
+        )
 
     @admin.display(description="sent", ordering="created_at")
     def sent(self, sent: SupportRequest) -> str:
@@ -89,7 +91,7 @@ class SupportRequestAdmin(ReadOnlyAdmin):
 
     @admin.action(description="Mark as answered", permissions=["answer"])
     def mark_answered(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
-        chosen = list(queryset.filter(status=Status.NEW))
+        chosen = list(queryset.filter(status=SupportRequestStatus.NEW))
         count = services.answered(queryset, person=request.user)
         for one in chosen:
             self.log_change(request, one, "Marked as answered.")

@@ -34,7 +34,7 @@ CONFIGURATION = (Entity.PRODUCTS, Entity.CUSTOMERS, Entity.SHIPPING_METHODS, Ent
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class CadenceRow:
     """A row of the cadence table. `default` is set where it differs from `every`."""
 
     entity: Entity
@@ -47,7 +47,7 @@ class Row:
         return self.entity in CONFIGURATION
 
 
-def table(workspace: Workspace, *, bills: bool) -> list[Row]:
+def table(workspace: Workspace, *, bills: bool) -> list[CadenceRow]:
     """Return the cadences of a workspace's live connections, or the defaults if it has none. Runs one query."""
     live = EntitySchedule.objects.filter(connection__workspace=workspace).exclude(
         connection__status=Status.DISCONNECTED
@@ -69,11 +69,11 @@ def _leading(schedule: EntitySchedule, every: dict[tuple[int, Entity], EntitySch
     return every.get((schedule.connection_id, parent), schedule) if parent else schedule
 
 
-def _row(entity: Entity, schedules: Sequence[EntitySchedule]) -> Row:
+def _row(entity: Entity, schedules: Sequence[EntitySchedule]) -> CadenceRow:
     leading = Entity(schedules[0].entity) if schedules else entity
     default = words(timedelta(seconds=DEFAULT_INTERVALS.get(leading, DAY.total_seconds())))
     every = _together(schedules) or default
-    return Row(
+    return CadenceRow(
         entity, every, "" if every == default else default, STANDARD_ENTITIES.get(entity) or OTHER_ENTITIES[entity]
     )
 

@@ -6,7 +6,7 @@ from django.db import models
 from packr.workspaces.models import Workspace
 
 
-class Status(models.TextChoices):
+class SupportRequestStatus(models.TextChoices):
     NEW = "new", "New"
     ANSWERED = "answered", "Answered"
 
@@ -19,7 +19,7 @@ class SupportRequest(models.Model):
     reply_to = models.EmailField("e-mail", blank=True)
     message = models.TextField()
     diagnosis = models.TextField()
-    status = models.CharField(max_length=10, choices=Status.choices, default=Status.NEW)
+    status = models.CharField(max_length=10, choices=SupportRequestStatus.choices, default=SupportRequestStatus.NEW)
     created_at = models.DateTimeField(auto_now_add=True)
     mailed_at = models.DateTimeField(null=True)
     answered_at = models.DateTimeField(null=True)

@@ -12,14 +12,16 @@ from django.utils.timezone import now
 from packr.workspaces.errors import Refused
 from packr.workspaces.models import Workspace
 
-from .models import Status, SupportRequest
+from .models import SupportRequest, SupportRequestStatus
 
 log = logging.getLogger(__name__)
 
 MAX_PER_HOUR = 10
 
 
-def ask(workspace: Workspace, person: Any, *, message: str, diagnosis: str, reply_to: str = "") -> SupportRequest:
+def send_request(
+    workspace: Workspace, person: Any, *, message: str, diagnosis: str, reply_to: str = ""
+) -> SupportRequest:
     """Keep a person's request and mail it to support. A mail that fails loses nothing: the request is in the admin.
 
     Raises Refused for somebody who has asked very often within the hour.
@@ -55,4 +57,6 @@ def _mail(request: SupportRequest) -> None:
 
 def answered(requests: QuerySet[SupportRequest], *, person: Any) -> int:
     """Mark new requests as answered. Return how many."""
-    return requests.filter(status=Status.NEW).update(status=Status.ANSWERED, answered_at=now(), answered_by=person)
+    return requests.filter(status=SupportRequestStatus.NEW).update(
+        status=SupportRequestStatus.ANSWERED, answered_at=now(), answered_by=person
+    )

@@ -19,7 +19,7 @@ from .support_report import diagnosis
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class HelpPage:
     """A help page: its path, title and summary."""
 
     path: str
@@ -39,17 +39,19 @@ class Page:
         return reverse(self.name)
 
 
-SYNCING = Page(
+SYNCING = HelpPage(
     "syncing",
     "Syncing & data freshness",
     "How often data refreshes, how to read the times, and what to do when a screen looks out of date.",
 )
 PAGES = (
     SYNCING,
-    Page("connecting", "Connecting your WMS", "What you need, what happens next, and how to disconnect or reconnect."),
-    Page("mapping", "Brand WMS mapping", "Which warehouse account a brand sees, and how to change it."),
-    Page("troubleshooting", "Troubleshooting", "What each problem means, and the next step."),
-    Page("getting-help", "Getting help", "Who can do what, and how to reach support."),
+    HelpPage(
+        "connecting", "Connecting your WMS", "What you need, what happens next, and how to disconnect or reconnect."
+    ),
+    HelpPage("mapping", "Brand WMS mapping", "Which warehouse account a brand sees, and how to change it."),
+    HelpPage("troubleshooting", "Troubleshooting", "What each problem means, and the next step."),
+    HelpPage("getting-help", "Getting help", "Who can do what, and how to reach support."),
 )
 
 
@@ -63,7 +65,7 @@ def index(request: HttpRequest) -> HttpResponse:
 
 @signed_in
 @require_safe
-def page(request: HttpRequest, page: Page) -> HttpResponse:
+def page(request: HttpRequest, page: HelpPage) -> HttpResponse:
     """Show one help page; the cadences on it are the workspace's own."""
     here = request_context(request)
     rows = cadences.table(here.workspace, bills=here.may_view_bills) if page == SYNCING else []
@@ -80,7 +82,7 @@ def contact(request: HttpRequest) -> HttpResponse:
     form = ContactForm(request.POST or None, initial={"reply_to": request.user.email})  # type: ignore[union-attr]
     if request.method == "POST" and form.is_valid():
         try:
-            sent = services.ask(here.workspace, request.user, diagnosis=shown, **form.cleaned_data)
+            sent = services.send_request(here.workspace, request.user, diagnosis=shown, **form.cleaned_data)
         except Refused as refused:
             form.add_error(None, str(refused))
         else:

@@ -52,7 +52,7 @@ class HasScope(BasePermission):
         return needed in token.scopes
 
 
-class Throttle(SimpleRateThrottle):
+class ApiThrottle(SimpleRateThrottle):
     """Limits requests per token, or per user of a session."""
 
     scope = "api"

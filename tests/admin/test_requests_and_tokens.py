@@ -9,7 +9,7 @@ from django.core.management import CommandError, call_command
 from django.test import Client
 
 from integrations.models import Connection
-from packr.help.models import Status, SupportRequest
+from packr.help.models import SupportRequest, SupportRequestStatus
 from packr.workspaces import access, tokens
 from packr.workspaces.models import VIEW_BILLS, Membership, Role, Token
 from packr.workspaces.services import remove_member, set_role
@@ -34,7 +34,7 @@ def test_a_request_is_read_and_answered(desk: Client, connection: Connection) ->
     for words in ("1 marked as answered", "0 marked as answered"):
         assert words in desk.post(REQUESTS, sent, follow=True).content.decode()
     asked.refresh_from_db()
-    assert (asked.status, asked.answered_by) == (Status.ANSWERED, User.objects.get(username="sam"))
+    assert (asked.status, asked.answered_by) == (SupportRequestStatus.ANSWERED, User.objects.get(username="sam"))
     assert LogEntry.objects.filter(object_id=str(asked.pk)).count() == 1
     assert "All answered" in desk.get("/admin/").content.decode()
 
@@ -67,7 +67,7 @@ def test_who_may_only_look_answers_and_revokes_nothing(connection: Connection, c
     client.post(REQUESTS, {"action": "mark_answered", "_selected_action": [asked.pk]})
     asked.refresh_from_db()
     assert tokens.find(secret)
-    assert asked.status == Status.NEW
+    assert asked.status == SupportRequestStatus.NEW
 
 
 def test_support_lets_a_member_see_the_bills(desk: Client, connection: Connection) -> None:

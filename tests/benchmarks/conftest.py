@@ -8,7 +8,7 @@ import pytest
 from django.conf import settings as django_settings
 from django.utils.timezone import now
 
-from benchmarks.wms_process import Wms
+from benchmarks.wms_process import WmsProcess
 from integrations.connectors.trackstar import Trackstar
 from integrations.models import Connection
 from integrations.services import Account, connect
@@ -20,15 +20,15 @@ ON_POSTGRES = django_settings.DATABASES["default"]["ENGINE"].endswith("postgresq
 
 
 @pytest.fixture
-def serve(monkeypatch: pytest.MonkeyPatch, settings: Any) -> Iterator[Callable[..., Wms]]:
+def serve(monkeypatch: pytest.MonkeyPatch, settings: Any) -> Iterator[Callable[..., WmsProcess]]:
     """Starts a WMS of given sizes; slices never end by the clock here, since what is counted must not depend on it."""
     settings.SLICE_SECONDS = 3600
     monkeypatch.setattr(Trackstar, "reads_per_second", None)
     monkeypatch.setattr(client_pool, "_idle_clients", type(client_pool._idle_clients)())
-    started: list[Wms] = []
+    started: list[WmsProcess] = []
 
-    def start(**sizes: int) -> Wms:
-        started.append(Wms(**sizes))
+    def start(**sizes: int) -> WmsProcess:
+        started.append(WmsProcess(**sizes))
         settings.PRIVATE_WMS_HOSTS = frozenset(wms.host for wms in started)
         return started[-1]
 
@@ -43,9 +43,11 @@ def serve(monkeypatch: pytest.MonkeyPatch, settings: Any) -> Iterator[Callable[.
 def connected(home: Workspace) -> Callable[..., Connection]:
     """Connects an account of a WMS; its schedules are off until the test says which one is due."""
 
-    def make(wms: Wms, account: int = 1) -> Connection:
+    def make(wms: WmsProcess, account: int = 1) -> Connection:
         name = f"{wms.host} {account}"
-        made = connect(home, Account("trackstar", name, Wms.credentials(account), base_url=wms.url), first_sync=False)
+        made = connect(
+            home, Account("trackstar", name, WmsProcess.credentials(account), base_url=wms.url), first_sync=False
+        )
         far = now() + timedelta(days=1)  # a run whose next one is near plans it, which costs a statement more
         EntitySchedule.objects.filter(connection=made).update(enabled=False, next_due_at=far)
         return made

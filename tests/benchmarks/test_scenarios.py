@@ -12,8 +12,8 @@ import pytest
 from django.db import connection as database
 
 from benchmarks import databases, peers, table
-from benchmarks.scenarios import ON_SQLITE, SCENARIOS, Plan, Result, Stage, run
-from benchmarks.wms_process import Wms
+from benchmarks.scenarios import ON_SQLITE, SCENARIOS, BenchmarkPlan, Result, Stage, run
+from benchmarks.wms_process import WmsProcess
 
 from .conftest import ON_POSTGRES
 
@@ -47,7 +47,7 @@ def ground(template: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> st
 
 def test_every_scenario_runs(ground: str) -> None:
     contestants = tuple(peers.PEERS[name] for name in NAMES)
-    results = list(run(Plan(SCENARIOS, contestants, ground, SCALE), lambda what: None))
+    results = list(run(BenchmarkPlan(SCENARIOS, contestants, ground, SCALE), lambda what: None))
     assert {one.failed for one in results} == {""}
     offered = SCENARIOS if ground == "postgres" else ON_SQLITE
     assert {(one.scenario, one.peer) for one in results} == {(name, peer) for name in offered for peer in NAMES}
@@ -78,8 +78,8 @@ def test_all_who_fill_packrs_tables_fill_them_alike(ground: str, kind: str) -> N
     filled = {}
     for name in (*NAMES, "bulk_create", "update_or_create"):
         peer = peers.PEERS[name]
-        with Wms(**{kind: 120}) as wms:
-            stage = Stage(Plan((), (peer,), ground), peer, wms)
+        with WmsProcess(**{kind: 120}) as wms:
+            stage = Stage(BenchmarkPlan((), (peer,), ground), peer, wms)
             with stage.worker as worker:
                 worker.sync(kind, full=True)
                 wms.control("clock", ahead=7200)

@@ -10,7 +10,7 @@ from django.db import connection as database
 from django.utils.timezone import now
 
 from benchmarks.statements import counted
-from benchmarks.wms_process import Wms
+from benchmarks.wms_process import WmsProcess
 from integrations.entities import Entity
 from integrations.models import Connection
 from syncs.engine import runner
@@ -23,7 +23,7 @@ from tests.kit.running import counts, sync
 MOST_OF_AN_IDLE_RUN = 12
 AN_HOUR_OR_TWO = 7200
 Connect = Callable[..., Connection]
-Serve = Callable[..., Wms]
+Serve = Callable[..., WmsProcess]
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -57,7 +57,7 @@ def whole(connection: Connection, entity: Entity) -> list[str]:
     return statements
 
 
-def first_synced(wms: Wms, connections: Iterable[Connection], entities: Iterable[Entity]) -> None:
+def first_synced(wms: WmsProcess, connections: Iterable[Connection], entities: Iterable[Entity]) -> None:
     """So far that an incremental finds nothing: an hour or two after the first load."""
     for connection in connections:
         for entity in entities:

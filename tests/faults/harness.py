@@ -18,7 +18,7 @@ from integrations.entities import Entity
 from integrations.models import Connection, Status
 from integrations.services import Account, connect
 from packr.demo.sandbox.control import Control
-from packr.demo.sandbox.http_types import Request
+from packr.demo.sandbox.http_types import SandboxRequest
 from packr.demo.sandbox.server import Sandbox
 from packr.warehouse.mirror import export
 from packr.warehouse.mirror.schema import TABLES
@@ -53,7 +53,7 @@ class Bench:
         """Switch faults on, each as it would be posted to /_control/fault."""
         for fault in faults:
             body = json.dumps(fault, ensure_ascii=True).encode()
-            self.control.answer(Request("POST", "/_control/fault", {}, body))
+            self.control.answer(SandboxRequest("POST", "/_control/fault", {}, body))
 
     def pages_of(self, size: int) -> None:
         """How many records come on a page from now on; undone by the fixture."""
@@ -70,7 +70,7 @@ class Bench:
     def change(self, entity: Entity, **body: Any) -> dict[str, Any]:
         """One exact change, as posted to /_control/change; the record as it is then."""
         whole = json.dumps({"account": self.token, "entity": sandbox_name(entity), **body}).encode()
-        answer = self.control.answer(Request("POST", "/_control/change", {}, whole))
+        answer = self.control.answer(SandboxRequest("POST", "/_control/change", {}, whole))
         record: dict[str, Any] = answer.value["record"]
         return record
 

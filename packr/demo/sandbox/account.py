@@ -9,7 +9,7 @@ from typing import Any
 from .entities import ENTITIES, keys
 from .orders import UNFINISHED
 from .reference_data import Catalogue
-from .store import Record, Table, iso
+from .store import Record, RecordTable, iso
 
 Clock = Callable[[], float]
 
@@ -27,7 +27,7 @@ def connection_id(number: int) -> str:
     return str(uuid.uuid5(uuid.NAMESPACE_URL, f"packr:sandbox-wms:{number}"))
 
 
-class Account:
+class SandboxAccount:
     """One customer's account at the WMS: what one access token opens. Hold `lock` while reading or changing it."""
 
     def __init__(self, number: int, *, seed: int, clock: Clock) -> None:
@@ -37,7 +37,7 @@ class Account:
         self.clock = clock
         self.lock = threading.RLock()
         self.started = clock()
-        self.tables = {entity: Table(keys(entity)) for entity in ENTITIES}
+        self.tables = {entity: RecordTable(keys(entity)) for entity in ENTITIES}
         self.moving: dict[str, dict[str, None]] = {entity: {} for entity in _MOVING}
         self.parts: dict[str, list[Record]] = {}
         self.goods = Catalogue()

@@ -3,9 +3,9 @@
 from collections.abc import Callable
 
 from . import stock
-from .account import Account
+from .account import SandboxAccount
 from .entities import ADDRESS11, MEASUREMENTS, blank
-from .http_types import Answer, Request, RequestRejected, body_object, invalid, refusal
+from .http_types import RequestRejected, SandboxAnswer, SandboxRequest, body_object, invalid, refusal
 from .idempotency import once
 from .orders import needs, order_id, put_in_state
 from .schemas import (
@@ -30,7 +30,7 @@ def _refused_by_wms(error: str) -> RequestRejected:
     return refusal(400, error, "integration")
 
 
-def existing(account: Account, entity: str, identity: str) -> Record:
+def existing(account: SandboxAccount, entity: str, identity: str) -> Record:
     """The record, else 404 with the id."""
     record = account.get(entity, identity)
     if record is None:
@@ -38,7 +38,7 @@ def existing(account: Account, entity: str, identity: str) -> Record:
     return record
 
 
-def _by_sku(account: Account, entity: str, sku: str) -> Record:
+def _by_sku(account: SandboxAccount, entity: str, sku: str) -> Record:
     table = account.tables[entity]
     place = list(table.fields).index("sku")
     row = next((row for row in table.rows if row.keys[place] == sku), None)
@@ -48,13 +48,13 @@ def _by_sku(account: Account, entity: str, sku: str) -> Record:
     return record
 
 
-def _taken(account: Account, entity: str, field: str, value: str, but: str = "") -> bool:
+def _taken(account: SandboxAccount, entity: str, field: str, value: str, but: str = "") -> bool:
     table = account.tables[entity]
     place = list(table.fields).index(field)
     return any(row.keys[place] == value and row.id != but for row in table.rows)
 
 
-def _order_lines(account: Account, lines: list[Record]) -> list[Record]:
+def _order_lines(account: SandboxAccount, lines: list[Record]) -> list[Record]:
     made = []
     for line in lines:
         if line["quantity"] < 1:
@@ -73,7 +73,7 @@ def _order_lines(account: Account, lines: list[Record]) -> list[Record]:
     return made
 
 
-def _fill_order(account: Account, order: Record, body: Record) -> None:
+def _fill_order(account: SandboxAccount, order: Record, body: Record) -> None:
     same = "order_number reference_id shipping_method_id shipping_method_name carrier_id service_level trading_partner "
     same += "invoice_currency_code total_price total_tax total_discount total_shipping tags trackstar_tags "
     for name in (*same.split(), "warehouse_customer_id"):
@@ -93,7 +93,7 @@ def _fill_order(account: Account, order: Record, body: Record) -> None:
         order["channel_object"] = {"channel_id": name, "channel_name": None} | channel
 
 
-def create_order(account: Account, body: Record) -> Record:
+def create_order(account: SandboxAccount, body: Record) -> Record:
     """A new order, allocated at once or backordered."""
     if _taken(account, "orders", "order_number", body["order_number"]):
         raise _refused_by_wms(f"Order number {body['order_number']} already exists")
@@ -112,7 +112,7 @@ def create_order(account: Account, body: Record) -> Record:
     return account.save("orders", order)
 
 
-def update_order(account: Account, body: Record, identity: str) -> Record:
+def update_order(account: SandboxAccount, body: Record, identity: str) -> Record:
     """Change an order that hasn't left; new lines replace the old ones."""
     order = existing(account, "orders", identity)
     if order["status"] in ("fulfilled", "cancelled"):
@@ -133,7 +133,7 @@ def update_order(account: Account, body: Record, identity: str) -> Record:
     return account.save("orders", order)
 
 
-def cancel_order(account: Account, body: Record, identity: str) -> Record:
+def cancel_order(account: SandboxAccount, body: Record, identity: str) -> Record:
     """Cancel what hasn't shipped; cancelling again changes nothing."""
     order = existing(account, "orders", identity)
     if order["status"] == "cancelled":
@@ -146,7 +146,7 @@ def cancel_order(account: Account, body: Record, identity: str) -> Record:
     return account.save("orders", order)
 
 
-def ship_order(account: Account, body: Record, identity: str) -> Record:
+def ship_order(account: SandboxAccount, body: Record, identity: str) -> Record:
     """Mark everything that is left as shipped."""
     order = existing(account, "orders", identity)
     if order["status"] in ("fulfilled", "cancelled") or identity in account.held:
@@ -163,7 +163,7 @@ def ship_order(account: Account, body: Record, identity: str) -> Record:
     return account.save("orders", order)
 
 
-def create_inbound(account: Account, body: Record) -> Record:
+def create_inbound(account: SandboxAccount, body: Record) -> Record:
     """A new purchase on its way."""
     existing(account, "warehouses", body["warehouse_id"])
     if _taken(account, "inbound-shipments", "purchase_order_number", body["purchase_order_number"]):
@@ -192,14 +192,14 @@ def create_inbound(account: Account, body: Record) -> Record:
     return announce(account, record)
 
 
-def _open_inbound(account: Account, identity: str) -> Record:
+def _open_inbound(account: SandboxAccount, identity: str) -> Record:
     record = existing(account, "inbound-shipments", identity)
     if record["status"] in ("received", "cancelled"):
         raise _refused_by_wms(f"Purchase order is already {record['status']}")
     return record
 
 
-def update_inbound(account: Account, body: Record, identity: str) -> Record:
+def update_inbound(account: SandboxAccount, body: Record, identity: str) -> Record:
     """Change a purchase: date, tracking, amounts of lines it has, or close it."""
     record = _open_inbound(account, identity)
     lines = {line["sku"]: line for line in record["line_items"]}
@@ -221,13 +221,13 @@ def update_inbound(account: Account, body: Record, identity: str) -> Record:
     return account.save("inbound-shipments", record)
 
 
-def _await(account: Account, record: Record, sign: int) -> None:
+def _await(account: SandboxAccount, record: Record, sign: int) -> None:
     for line, amount in zip(record["line_items"], outstanding(record), strict=True):
         if amount:
             stock.move(account, line["inventory_item_id"], record["warehouse_id"], awaiting=sign * amount)
 
 
-def receive_inbound(account: Account, body: Record, identity: str) -> Record:
+def receive_inbound(account: SandboxAccount, body: Record, identity: str) -> Record:
     """Take in amounts by SKU."""
     record = _open_inbound(account, identity)
     amounts = [0] * len(record["line_items"])
@@ -239,7 +239,7 @@ def receive_inbound(account: Account, body: Record, identity: str) -> Record:
     return take_in(account, record, amounts)
 
 
-def adjust(account: Account, body: Record, identity: str) -> Record:
+def adjust(account: SandboxAccount, body: Record, identity: str) -> Record:
     """Add to or take from what can ship in one warehouse."""
     existing(account, "inventory", identity)
     existing(account, "warehouses", body["warehouse_id"])
@@ -250,7 +250,7 @@ def adjust(account: Account, body: Record, identity: str) -> Record:
     return existing(account, "inventory", identity)
 
 
-def create_product(account: Account, body: Record) -> Record:
+def create_product(account: SandboxAccount, body: Record) -> Record:
     """A new product with an inventory item of its own."""
     if _taken(account, "products", "sku", body["sku"]):
         raise _refused_by_wms(f"SKU {body['sku']} already exists")
@@ -264,16 +264,16 @@ def create_product(account: Account, body: Record) -> Record:
     return account.save("products", product)
 
 
-def update_product(account: Account, body: Record, identity: str) -> Record:
+def update_product(account: SandboxAccount, body: Record, identity: str) -> Record:
     """Change a product's name or code."""
     product = existing(account, "products", identity)
     product.update({name: body[name] for name in ("name", "gtin") if name in body})
     return account.save("products", product)
 
 
-def written(record: Record, unused: list[str]) -> Answer:
+def written(record: Record, unused: list[str]) -> SandboxAnswer:
     """The answer of a write."""
-    return Answer(value={"data": record, "id": record["id"], "unused_fields": unused})
+    return SandboxAnswer(value={"data": record, "id": record["id"], "unused_fields": unused})
 
 
 Write = Callable[..., Record]
@@ -291,11 +291,13 @@ ROUTES: dict[tuple[str, ...], tuple[Write, Schema]] = {
 }
 
 
-def perform(account: Account, request: Request, route: tuple[str, ...], identity: list[str]) -> Answer:
+def perform(
+    account: SandboxAccount, request: SandboxRequest, route: tuple[str, ...], identity: list[str]
+) -> SandboxAnswer:
     """Check the body and carry out a write; a write that is refused has changed nothing."""
     write, schema = ROUTES[route]
 
-    def carry_out() -> Answer:
+    def carry_out() -> SandboxAnswer:
         body = body_object(request)
         if identity:
             existing(account, route[1], identity[0])

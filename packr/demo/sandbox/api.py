@@ -4,14 +4,14 @@ import re
 import threading
 
 from . import connections
-from .account import Account
+from .account import SandboxAccount
 from .actions import ROUTES, existing, perform
 from .entities import TAGGABLE, entity_named
 from .faults import Fault, Faults, function_of
 from .filters import page
-from .http_types import Answer, Request, body_object, invalid, refusal
-from .store import Row
-from .world import World
+from .http_types import SandboxAnswer, SandboxRequest, body_object, invalid, refusal
+from .store import StoredRecord
+from .world import SandboxWorld
 
 API_KEY = "sandbox"
 _TOKEN = re.compile(r"sandbox-([1-9]\d{0,5})")
@@ -69,16 +69,16 @@ class Limits:
 class Api:
     """Answers requests from a world, under the faults that are on."""
 
-    def __init__(self, world: World, faults: Faults, *, limit: bool = True) -> None:
+    def __init__(self, world: SandboxWorld, faults: Faults, *, limit: bool = True) -> None:
         self.world, self.faults, self.limit = world, faults, limit
         self._limits = Limits()
 
-    def number_of(self, request: Request) -> int | None:
+    def number_of(self, request: SandboxRequest) -> int | None:
         """The account number of a well-formed access token."""
         match = _TOKEN.fullmatch(request.headers.get("x-trackstar-access-token", ""))
         return int(match[1]) if match else None
 
-    def answer(self, request: Request, struck: list[Fault]) -> Answer:
+    def answer(self, request: SandboxRequest, struck: list[Fault]) -> SandboxAnswer:
         """The answer to a request; raises RequestRejected for what is not allowed."""
         rotated = self.faults.state("rotate")
         if request.headers.get("x-trackstar-api-key") != (rotated.params.get("api_key") if rotated else API_KEY):
@@ -96,7 +96,7 @@ class Api:
         answer.headers |= headers
         return answer
 
-    def _within_limit(self, token: str, request: Request) -> dict[str, str]:
+    def _within_limit(self, token: str, request: SandboxRequest) -> dict[str, str]:
         headers, within = self._limits.take(token, request.method, self.world.clock())
         if within or not self.limit or self.faults.state("no_limit", request.account):
             return headers
@@ -104,24 +104,24 @@ class Api:
         refused.answer.headers = headers | {"Retry-After": "1"}
         raise refused
 
-    def _by_key_only(self, request: Request) -> Answer | None:
+    def _by_key_only(self, request: SandboxRequest) -> SandboxAnswer | None:
         parts, reading = request.parts, request.method == "GET"
         if reading and parts == ["connections"]:
             listed = [self._connection(account) for account in self.world.touched() or [self.world.account(1)]]
-            return Answer(value={"data": listed, "next_token": None, "total_count": len(listed)})
+            return SandboxAnswer(value={"data": listed, "next_token": None, "total_count": len(listed)})
         if reading and len(parts) == 2 and parts[0] == "connections":
-            return Answer(value={"data": self._connection(connections.find(self.world, parts[1]))})
+            return SandboxAnswer(value={"data": self._connection(connections.find(self.world, parts[1]))})
         if reading and parts in (["integrations", "wms"], ["integrations", "wms", "shiphero"]):
             one = connections.integration()
-            return Answer(value={"data": [one] if len(parts) == 2 else one})
+            return SandboxAnswer(value={"data": [one] if len(parts) == 2 else one})
         return None
 
-    def _connection(self, account: Account) -> dict[str, object]:
+    def _connection(self, account: SandboxAccount) -> dict[str, object]:
         errors = self.faults.state("connection_errors", account.name)
         ready = not any(fault["fault"] == "first_sync" for fault in self.faults.listed())
         return connections.describe(account, ready=ready, errors=errors.params.get("errors", []) if errors else None)
 
-    def _by_token(self, account: Account, request: Request, faults: set[str]) -> Answer:
+    def _by_token(self, account: SandboxAccount, request: SandboxRequest, faults: set[str]) -> SandboxAnswer:
         parts, method = request.parts, request.method
         if (method, parts) == ("PATCH", ["connections"]):
             return connections.change(account, request)
@@ -137,7 +137,7 @@ class Api:
             return self._read(account, request, rest, "no_trackstar_dates" in faults)
         return self._write(account, request, rest)
 
-    def _read(self, account: Account, request: Request, rest: list[str], undated: bool) -> Answer:
+    def _read(self, account: SandboxAccount, request: SandboxRequest, rest: list[str], undated: bool) -> SandboxAnswer:
         if _starred(rest) in NOT_OFFERED or tuple(rest) in NOT_OFFERED:
             raise refusal(501, f"Endpoint {function_of(request)} is not implemented for ShipHero", origin=None)
         without = ("trackstar_created_date", "trackstar_updated_date") if undated else ()
@@ -151,7 +151,7 @@ class Api:
                 return _single(account, rest[0], rest[1])
         raise refusal(404, f"No such endpoint: {request.path}", id=rest[-1])
 
-    def _write(self, account: Account, request: Request, rest: list[str]) -> Answer:
+    def _write(self, account: SandboxAccount, request: SandboxRequest, rest: list[str]) -> SandboxAnswer:
         route = (request.method, *_starred(rest))
         if len(rest) == 3 and rest[2] == "trackstar-tags" and request.method == "PUT":
             return _tag(account, request, rest)
@@ -164,19 +164,21 @@ def _starred(rest: list[str]) -> tuple[str, ...]:
     return tuple("*" if place == 1 else part for place, part in enumerate(rest))
 
 
-def _single(account: Account, entity: str, identity: str) -> Answer:
+def _single(account: SandboxAccount, entity: str, identity: str) -> SandboxAnswer:
     row = account.tables[entity].row(identity)
     if row is None:
         raise refusal(404, f"{entity} not found", id=identity)
-    return Answer(one=row.body)
+    return SandboxAnswer(one=row.body)
 
 
-def _locations(account: Account, request: Request, rest: list[str], without: tuple[str, ...]) -> Answer:
+def _locations(
+    account: SandboxAccount, request: SandboxRequest, rest: list[str], without: tuple[str, ...]
+) -> SandboxAnswer:
     existing(account, "warehouses", rest[1])
     table = account.tables["locations"]
     place = list(table.fields).index("warehouse_id")
 
-    def inside(row: Row) -> bool:
+    def inside(row: StoredRecord) -> bool:
         return row.keys[place] == rest[1]
 
     if len(rest) == 3:
@@ -184,10 +186,10 @@ def _locations(account: Account, request: Request, rest: list[str], without: tup
     found = table.row(rest[3]) if len(rest) == 4 else None
     if found is None or not inside(found):
         raise refusal(404, "locations not found", id=rest[-1])
-    return Answer(one=found.body)
+    return SandboxAnswer(one=found.body)
 
 
-def _tag(account: Account, request: Request, rest: list[str]) -> Answer:
+def _tag(account: SandboxAccount, request: SandboxRequest, rest: list[str]) -> SandboxAnswer:
     """PUT …/trackstar-tags replaces the whole list; it never reaches the WMS, so updated_date stays."""
     entity, tags = entity_named(rest[0]), body_object(request).get("trackstar_tags")
     if entity not in TAGGABLE:
@@ -201,4 +203,4 @@ def _tag(account: Account, request: Request, rest: list[str]) -> Answer:
         account.save(entity, record)
         record["updated_date"] = before
         account.put(entity, record)
-    return Answer(value={"data": record, "id": record["id"], "unused_fields": []})
+    return SandboxAnswer(value={"data": record, "id": record["id"], "unused_fields": []})

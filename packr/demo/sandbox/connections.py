@@ -3,11 +3,11 @@
 import re
 from typing import Any
 
-from .account import Account, connection_id
-from .http_types import Answer, Request, body_object, invalid, refusal
+from .account import SandboxAccount, connection_id
+from .http_types import SandboxAnswer, SandboxRequest, body_object, invalid, refusal
 from .orders import put_in_state
 from .store import Record, iso
-from .world import World
+from .world import SandboxWorld
 
 FUNCTIONS = {
     "get_orders": 3600,
@@ -38,7 +38,7 @@ HOLDS = ("payment_hold", "operator_hold", "fraud_hold", "address_hold", "client_
 _HELD_STATES = ("fulfilled", "cancelled")
 
 
-def describe(account: Account, *, ready: bool = True, errors: list[Any] | None = None) -> Record:
+def describe(account: SandboxAccount, *, ready: bool = True, errors: list[Any] | None = None) -> Record:
     """The connection of an account; `ready` is false while its first sync at Trackstar is under way."""
     now = account.clock()
     schedules = [
@@ -74,7 +74,7 @@ def describe(account: Account, *, ready: bool = True, errors: list[Any] | None =
     }
 
 
-def find(world: World, identity: str) -> Account:
+def find(world: SandboxWorld, identity: str) -> SandboxAccount:
     """The account of a connection id, else 404. Of accounts that nobody touched yet the first hundred are known."""
     numbers = {account.number for account in world.touched()} | set(range(1, 101))
     for number in sorted(numbers):
@@ -83,25 +83,25 @@ def find(world: World, identity: str) -> Account:
     raise refusal(404, "Connection not found", id=identity)
 
 
-def change(account: Account, request: Request) -> Answer:
+def change(account: SandboxAccount, request: SandboxRequest) -> SandboxAnswer:
     """PATCH /connections."""
     body = body_object(request)
     unknown = {name: ["Unknown field."] for name in body if name not in account.settings}
     if unknown:
         raise invalid("json", unknown)
     account.settings.update(body)
-    return Answer(value={"id": account.connection_id, "object": "connection", "updated": True})
+    return SandboxAnswer(value={"id": account.connection_id, "object": "connection", "updated": True})
 
 
-def sync(account: Account, request: Request) -> Answer:
+def sync(account: SandboxAccount, request: SandboxRequest) -> SandboxAnswer:
     """POST /connections/sync: a crawl is promised at once; here the copy is never behind."""
     wanted = body_object(request).get("functions_to_sync", [])
     if not isinstance(wanted, list) or any(name not in SYNCABLE for name in wanted):
         raise invalid("json", {"functions_to_sync": ["Must be a list of known functions."]})
-    return Answer(value={"id": account.connection_id, "syncing": True, "functions_to_sync": wanted})
+    return SandboxAnswer(value={"id": account.connection_id, "syncing": True, "functions_to_sync": wanted})
 
 
-def passthrough(account: Account, request: Request) -> Answer:
+def passthrough(account: SandboxAccount, request: SandboxRequest) -> SandboxAnswer:
     """POST /wms/passthrough: 200 with the WMS's own answer inside, whatever that says."""
     body = body_object(request)
     missing = {name: ["Missing data for required field."] for name in ("method", "path") if not body.get(name)}
@@ -111,10 +111,10 @@ def passthrough(account: Account, request: Request) -> Answer:
         raise invalid("json", {"method": ["Must be one of: GET, POST, PUT, PATCH, DELETE."]})
     status, answer = _graphql(account, body)
     headers = {"content-type": "application/json"}
-    return Answer(value={"status_code": status, "headers": headers, "body": answer})
+    return SandboxAnswer(value={"status_code": status, "headers": headers, "body": answer})
 
 
-def _graphql(account: Account, body: Record) -> tuple[int, Record]:
+def _graphql(account: SandboxAccount, body: Record) -> tuple[int, Record]:
     data = body.get("data")
     query = data.get("query") if isinstance(data, dict) else None
     if body["method"] != "POST" or not str(body["path"]).rstrip("/").endswith("graphql") or not isinstance(query, str):
@@ -145,7 +145,7 @@ def _holds_wanted(query: str, variables: object) -> Record:
     return written
 
 
-def set_hold(account: Account, order: Record, wanted: dict[str, bool]) -> dict[str, bool] | None:
+def set_hold(account: SandboxAccount, order: Record, wanted: dict[str, bool]) -> dict[str, bool] | None:
     """Set and clear holds: a held order is an exception, raw status On hold. None when it's too late for that."""
     if order["status"] in _HELD_STATES:
         return None

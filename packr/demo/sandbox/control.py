@@ -5,13 +5,13 @@ import threading
 from collections import deque
 from typing import Any
 
-from .account import Account
+from .account import SandboxAccount
 from .entities import DATES, blank, entity_named
 from .faults import Fault, Faults, fault_from
-from .http_types import Answer, Request, body_object, refusal
+from .http_types import SandboxAnswer, SandboxRequest, body_object, refusal
 from .simulation import tick
 from .store import Record, iso
-from .world import World
+from .world import SandboxWorld
 
 LOG_SIZE = 100_000
 
@@ -24,7 +24,7 @@ class Log:
         self._entries: deque[Record] = deque(maxlen=LOG_SIZE)
         self._last = 0
 
-    def begin(self, request: Request, now: float) -> Record:
+    def begin(self, request: SandboxRequest, now: float) -> Record:
         """Note a request that has arrived; what becomes of it is filled in later."""
         with self._lock:
             self._last += 1
@@ -57,17 +57,17 @@ class Log:
 class Control:
     """Answers what is asked below /_control."""
 
-    def __init__(self, world: World, faults: Faults, log: Log) -> None:
+    def __init__(self, world: SandboxWorld, faults: Faults, log: Log) -> None:
         self.world, self.faults, self.log = world, faults, log
 
-    def answer(self, request: Request) -> Answer:
+    def answer(self, request: SandboxRequest) -> SandboxAnswer:
         """The answer; 422 with an error for what makes no sense."""
         try:
-            return Answer(value=self._value(request))
+            return SandboxAnswer(value=self._value(request))
         except (ValueError, TypeError) as error:
             raise refusal(422, str(error)) from error
 
-    def _value(self, request: Request) -> Any:
+    def _value(self, request: SandboxRequest) -> Any:
         match request.method, request.path:
             case "GET", "/_control/healthz":
                 return {"ok": True, "accounts": [account.name for account in self.world.touched()]}
@@ -102,7 +102,7 @@ class Control:
         return {"ok": True, "faults": self.faults.listed()}
 
 
-def late(world: World, fault: Fault) -> Record:
+def late(world: SandboxWorld, fault: Fault) -> Record:
     """A change that comes with an updated_date of `age` seconds ago; with `both` Trackstar's stamp is as old."""
     then = iso(world.clock() - fault.number("age", 3600))
     stamps = {"updated_date": then}
@@ -113,7 +113,7 @@ def late(world: World, fault: Fault) -> Record:
     return change | {"account": fault.account or "sandbox-1", form: fault.params.get(form, {}) | stamps}
 
 
-def change(world: World, body: Record) -> Record:
+def change(world: SandboxWorld, body: Record) -> Record:
     """Carry out one exact change; ValueError says what is wrong with it."""
     account = _account(world, body.get("account"))
     with account.lock:
@@ -132,7 +132,7 @@ def change(world: World, body: Record) -> Record:
         return _change_one(account, entity, str(body.get("id")), body)
 
 
-def _change_one(account: Account, entity: str, identity: str, body: Record) -> Record:
+def _change_one(account: SandboxAccount, entity: str, identity: str, body: Record) -> Record:
     record = account.get(entity, identity)
     if record is None:
         raise ValueError(f"{account.name} has no {entity} with id {identity!r}")
@@ -152,7 +152,7 @@ def _change_one(account: Account, entity: str, identity: str, body: Record) -> R
     return {"ok": True, "record": record}
 
 
-def _add(account: Account, entity: str, values: Record, keep: bool) -> Record:
+def _add(account: SandboxAccount, entity: str, values: Record, keep: bool) -> Record:
     identity = values.get("id") or f"{entity}-added-{account.number_for('added')}"
     if not isinstance(identity, str):
         raise ValueError("An id is a string; the fault `record` can send other types")
@@ -176,7 +176,7 @@ def _object(value: object) -> Record:
     return value
 
 
-def _account(world: World, name: object) -> Account:
+def _account(world: SandboxWorld, name: object) -> SandboxAccount:
     match = re.fullmatch(r"sandbox-([1-9]\d{0,5})", str(name))
     if match is None:
         raise ValueError(f"Unknown account {name!r}; accounts are called sandbox-1, sandbox-2 and so on")

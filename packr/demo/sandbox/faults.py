@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .filters import start_of, token_after
-from .http_types import Answer, Request
+from .http_types import SandboxAnswer, SandboxRequest
 from .store import Record, encode
 
 _HTML = b"<!doctype html><html><head><title>Sign in</title></head><body><h1>Please sign in</h1></body></html>"
@@ -32,7 +32,7 @@ class Fault:
     params: Record = field(default_factory=dict)
     struck: int = 0
 
-    def strikes(self, request: Request) -> bool:
+    def strikes(self, request: SandboxRequest) -> bool:
         """Whether it strikes this request; counts it."""
         if not request.path.startswith(self.path) or self.method not in (None, request.method):
             return False
@@ -51,54 +51,54 @@ class Fault:
         return float(self.params.get(name, default))
 
 
-def _error(status: int, error: str, **headers: str) -> Answer:
+def _error(status: int, error: str, **headers: str) -> SandboxAnswer:
     value: Record = {"error": error} if status == 501 else {"error": error, "origin": "trackstar"}
-    return Answer(status, value, headers=headers)
+    return SandboxAnswer(status, value, headers=headers)
 
 
-def _unauthorized(fault: Fault, request: Request) -> Answer:
+def _unauthorized(fault: Fault, request: SandboxRequest) -> SandboxAnswer:
     return _error(401, "Invalid API key or access token")
 
 
-def _forbidden(fault: Fault, request: Request) -> Answer:
+def _forbidden(fault: Fault, request: SandboxRequest) -> SandboxAnswer:
     return _error(403, f"{function_of(request)} is disabled for this connection")
 
 
-def _not_implemented(fault: Fault, request: Request) -> Answer:
+def _not_implemented(fault: Fault, request: SandboxRequest) -> SandboxAnswer:
     return _error(501, f"Endpoint {function_of(request)} is not implemented for ShipHero")
 
 
-def _rate_limited(fault: Fault, request: Request) -> Answer:
+def _rate_limited(fault: Fault, request: SandboxRequest) -> SandboxAnswer:
     wait = fault.params.get("retry_after", 1)
     return _error(429, "Rate limit exceeded", **({} if wait is None else {"Retry-After": str(wait)}))
 
 
-def _server_error(fault: Fault, request: Request) -> Answer:
+def _server_error(fault: Fault, request: SandboxRequest) -> SandboxAnswer:
     status = int(fault.number("status", 500))
     if fault.params.get("html"):
-        return Answer(status, content=_HTML, content_type="text/html; charset=utf-8")
+        return SandboxAnswer(status, content=_HTML, content_type="text/html; charset=utf-8")
     return _error(status, "Internal server error")
 
 
-def _html(fault: Fault, request: Request) -> Answer:
-    return Answer(200, content=_HTML, content_type="text/html; charset=utf-8")
+def _html(fault: Fault, request: SandboxRequest) -> SandboxAnswer:
+    return SandboxAnswer(200, content=_HTML, content_type="text/html; charset=utf-8")
 
 
-def _redirect(fault: Fault, request: Request) -> Answer:
+def _redirect(fault: Fault, request: SandboxRequest) -> SandboxAnswer:
     location = str(fault.params.get("location", "http://127.0.0.2:9/elsewhere"))
-    return Answer(int(fault.number("status", 302)), {}, headers={"Location": location})
+    return SandboxAnswer(int(fault.number("status", 302)), {}, headers={"Location": location})
 
 
-def _answer(fault: Fault, request: Request) -> Answer:
+def _answer(fault: Fault, request: SandboxRequest) -> SandboxAnswer:
     """Whatever the test says: `body` as text or `value` as JSON, with `status`, `headers`, `content_type`."""
     text = fault.params.get("body")
     content = encode(fault.params.get("value")) if text is None else str(text).encode("utf-8", "surrogatepass")
     headers = {str(name): str(value) for name, value in fault.params.get("headers", {}).items()}
     content_type = str(fault.params.get("content_type", "application/json"))
-    return Answer(int(fault.number("status", 200)), headers=headers, content=content, content_type=content_type)
+    return SandboxAnswer(int(fault.number("status", 200)), headers=headers, content=content, content_type=content_type)
 
 
-REFUSALS: dict[str, Callable[[Fault, Request], Answer]] = {
+REFUSALS: dict[str, Callable[[Fault, SandboxRequest], SandboxAnswer]] = {
     "unauthorized": _unauthorized,
     "forbidden": _forbidden,
     "not_implemented": _not_implemented,
@@ -118,7 +118,7 @@ _SPECIAL = {
 }
 
 
-def function_of(request: Request) -> str:
+def function_of(request: SandboxRequest) -> str:
     """Trackstar's name for what a request does, such as get_orders or create_order."""
     verb = {"GET": "get", "POST": "create", "DELETE": "delete"}.get(request.method, "update")
     parts = [part for place, part in enumerate(request.parts) if place and place % 2] or ["connections"]
@@ -129,22 +129,22 @@ def function_of(request: Request) -> str:
     return f"{'cancel' if last == 'cancel' else verb}_{name}"
 
 
-def _same_token(fault: Fault, request: Request, answer: Answer) -> None:
+def _same_token(fault: Fault, request: SandboxRequest, answer: SandboxAnswer) -> None:
     answer.next_token = request.parameter("page_token") or answer.next_token
 
 
-def _endless(fault: Fault, request: Request, answer: Answer) -> None:
+def _endless(fault: Fault, request: SandboxRequest, answer: SandboxAnswer) -> None:
     """After the last page the first comes again; no token comes twice."""
     answer.next_token = token_after(answer.numbers[-1] if answer.next_token else 0, lap=fault.struck)
 
 
-def _empty_page(fault: Fault, request: Request, answer: Answer) -> None:
+def _empty_page(fault: Fault, request: SandboxRequest, answer: SandboxAnswer) -> None:
     """Nothing on this page, but a token for the place where it would have begun."""
     answer.rows, answer.numbers = [], []
     answer.next_token = token_after(start_of(request), lap=fault.struck)
 
 
-def _duplicate_rows(fault: Fault, request: Request, answer: Answer) -> None:
+def _duplicate_rows(fault: Fault, request: SandboxRequest, answer: SandboxAnswer) -> None:
     """The last rows of the page come again: on the next page, or on this one when it is the last."""
     count, rows = int(fault.number("count", 1)), answer.rows or []
     if answer.next_token and len(rows) > count:
@@ -153,24 +153,24 @@ def _duplicate_rows(fault: Fault, request: Request, answer: Answer) -> None:
         answer.rows = rows + rows[-count:]
 
 
-def _missing_rows(fault: Fault, request: Request, answer: Answer) -> None:
+def _missing_rows(fault: Fault, request: SandboxRequest, answer: SandboxAnswer) -> None:
     answer.rows = (answer.rows or [])[: -int(fault.number("count", 1))]
 
 
-def _shuffle_rows(fault: Fault, request: Request, answer: Answer) -> None:
+def _shuffle_rows(fault: Fault, request: SandboxRequest, answer: SandboxAnswer) -> None:
     random.Random(fault.struck).shuffle(answer.rows or [])
 
 
-def _lie_total(fault: Fault, request: Request, answer: Answer) -> None:
+def _lie_total(fault: Fault, request: SandboxRequest, answer: SandboxAnswer) -> None:
     answer.total_count = int(fault.number("total", len(answer.rows or ()) * 10 + 7))
 
 
-def _first_sync(fault: Fault, request: Request, answer: Answer) -> None:
+def _first_sync(fault: Fault, request: SandboxRequest, answer: SandboxAnswer) -> None:
     """Until a connection's first sync at Trackstar is over its listings are empty."""
     answer.rows, answer.numbers, answer.next_token = [], [], None
 
 
-LIST_RESHAPES: dict[str, Callable[[Fault, Request, Answer], None]] = {
+LIST_RESHAPES: dict[str, Callable[[Fault, SandboxRequest, SandboxAnswer], None]] = {
     "repeat_token": _same_token,
     "endless": _endless,
     "empty_page": _empty_page,
@@ -196,7 +196,7 @@ def spoil(text: bytes, params: Record) -> bytes:
     return b"{" + b",".join(fields) + b"}"
 
 
-def _each(answer: Answer, place: int | None, change: Callable[[bytes], bytes]) -> None:
+def _each(answer: SandboxAnswer, place: int | None, change: Callable[[bytes], bytes]) -> None:
     """Change one record of a page by place, or all, or the single record of an answer."""
     if answer.one is not None:
         answer.one = change(answer.one)
@@ -207,17 +207,17 @@ def _each(answer: Answer, place: int | None, change: Callable[[bytes], bytes]) -
                 answer.rows[index] = change(answer.rows[index])
 
 
-def _record(fault: Fault, request: Request, answer: Answer) -> None:
+def _record(fault: Fault, request: SandboxRequest, answer: SandboxAnswer) -> None:
     wanted = fault.params.get("index", 0)
     _each(answer, None if wanted == "all" else int(wanted), lambda text: spoil(text, fault.params))
 
 
-def _no_trackstar_dates(fault: Fault, request: Request, answer: Answer) -> None:
+def _no_trackstar_dates(fault: Fault, request: SandboxRequest, answer: SandboxAnswer) -> None:
     dates = {"drop": ("trackstar_created_date", "trackstar_updated_date")}
     _each(answer, None, lambda text: spoil(text, dates))
 
 
-RECORD_RESHAPES: dict[str, Callable[[Fault, Request, Answer], None]] = {
+RECORD_RESHAPES: dict[str, Callable[[Fault, SandboxRequest, SandboxAnswer], None]] = {
     "record": _record,
     "no_trackstar_dates": _no_trackstar_dates,
 }
@@ -263,7 +263,7 @@ class Faults:
             self.cleared.set()
             self.cleared = threading.Event()
 
-    def strike(self, request: Request) -> list[Fault]:
+    def strike(self, request: SandboxRequest) -> list[Fault]:
         """The faults that strike this request."""
         with self._lock:
             return [fault for fault in self._on if fault.name not in STATES and fault.strikes(request)]
@@ -285,7 +285,7 @@ def _told(fault: Fault) -> Record:
     return told | {"times": fault.times, "after": fault.after, "struck": fault.struck} | fault.params
 
 
-def reshape(faults: list[Fault], request: Request, answer: Answer) -> None:
+def reshape(faults: list[Fault], request: SandboxRequest, answer: SandboxAnswer) -> None:
     """Let faults change a listing or a record before it is sent."""
     for fault in faults:
         if answer.rows is not None and fault.name in LIST_RESHAPES:

@@ -8,10 +8,10 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 from .entities import filters
-from .http_types import Answer, Request, invalid
-from .store import Key, Row, Table
+from .http_types import SandboxAnswer, SandboxRequest, invalid
+from .store import Key, RecordTable, StoredRecord
 
-Test = Callable[[Row], bool]
+Test = Callable[[StoredRecord], bool]
 LIMIT = 1000
 IN_LIMIT = 100
 _NAME = re.compile(r"(\w+)(?:\[([\w-]+)\])?")
@@ -42,13 +42,15 @@ def _number_of(token: str) -> int:
     return number
 
 
-def start_of(request: Request) -> int:
+def start_of(request: SandboxRequest) -> int:
     """The number of the row after which the asked page begins."""
     token = request.parameter("page_token")
     return _number_of(token) if token else 0
 
 
-def page(table: Table, entity: str, request: Request, also: list[Test], without: tuple[str, ...] = ()) -> Answer:
+def page(
+    table: RecordTable, entity: str, request: SandboxRequest, also: list[Test], without: tuple[str, ...] = ()
+) -> SandboxAnswer:
     """One page of a table. `also` tests every row; `without` names filters this WMS doesn't know."""
     if (ids := request.parameter("ids[in]")) is not None:
         return _by_ids(table, ids, also)
@@ -62,15 +64,15 @@ def page(table: Table, entity: str, request: Request, also: list[Test], without:
             tests.append(_test(table, entity, name, value, without))
     found = _scan(table, tests, after, limit + 1)
     more, found = len(found) > limit, found[:limit]
-    return Answer(
+    return SandboxAnswer(
         rows=[row.body for row in found],
         numbers=[row.number for row in found],
         next_token=token_after(found[-1].number) if more else None,
     )
 
 
-def _scan(table: Table, tests: list[Test], after: int, wanted: int) -> list[Row]:
-    found: list[Row] = []
+def _scan(table: RecordTable, tests: list[Test], after: int, wanted: int) -> list[StoredRecord]:
+    found: list[StoredRecord] = []
     place, step = table.place_after(after), 4000 if tests else wanted
     while place < len(table.rows) and len(found) < wanted:
         chunk = table.rows[place : place + step]
@@ -81,11 +83,11 @@ def _scan(table: Table, tests: list[Test], after: int, wanted: int) -> list[Row]
     return found[:wanted]
 
 
-def _by_ids(table: Table, ids: str, also: list[Test]) -> Answer:
+def _by_ids(table: RecordTable, ids: str, also: list[Test]) -> SandboxAnswer:
     wanted = _many("ids[in]", ids)
     rows = [row for identity in dict.fromkeys(wanted) if (row := table.row(identity))]
     rows = sorted((row for row in rows if all(test(row) for test in also)), key=lambda row: row.number)
-    return Answer(rows=[row.body for row in rows], numbers=[row.number for row in rows])
+    return SandboxAnswer(rows=[row.body for row in rows], numbers=[row.number for row in rows])
 
 
 def _limit(value: str) -> int:
@@ -101,7 +103,7 @@ def _many(name: str, value: str) -> list[str]:
     return values
 
 
-def _test(table: Table, entity: str, name: str, value: str, without: tuple[str, ...]) -> Test:
+def _test(table: RecordTable, entity: str, name: str, value: str, without: tuple[str, ...]) -> Test:
     match = _NAME.fullmatch(name)
     field = match[1] if match else name
     kind = None if field in without else filters(entity).get(field)
@@ -141,7 +143,7 @@ def _membership(place: int, operator: str, wanted: set[Key]) -> Test:
 def _comparison(place: int, operator: str, wanted: Key) -> Test:
     """A record without the field, or with another type in it, is in no range and contains nothing."""
 
-    def key(row: Row) -> Key:
+    def key(row: StoredRecord) -> Key:
         return row.keys[place]
 
     number = wanted if isinstance(wanted, float) else 0.0

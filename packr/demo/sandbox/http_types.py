@@ -9,7 +9,7 @@ from .store import Record, encode
 
 
 @dataclass
-class Request:
+class SandboxRequest:
     """One request, its path split into unquoted parts, header names in small letters."""
 
     method: str
@@ -31,7 +31,7 @@ class Request:
 
 
 @dataclass
-class Answer:
+class SandboxAnswer:
     """One answer. A listing keeps its rows apart until it is sent, so that faults can reshape it."""
 
     status: int = 200
@@ -61,7 +61,7 @@ class Answer:
 class RequestRejected(Exception):
     """The request ends here with this answer."""
 
-    def __init__(self, answer: Answer) -> None:
+    def __init__(self, answer: SandboxAnswer) -> None:
         super().__init__(str(answer.value))
         self.answer = answer
 
@@ -71,7 +71,7 @@ def refusal(status: int, error: str, origin: str | None = "trackstar", **more: A
     value: Record = {"error": error}
     if origin:
         value["origin"] = origin
-    return RequestRejected(Answer(status, value | more))
+    return RequestRejected(SandboxAnswer(status, value | more))
 
 
 def invalid(location: str, fields: Record) -> RequestRejected:
@@ -79,7 +79,7 @@ def invalid(location: str, fields: Record) -> RequestRejected:
     return refusal(422, "Validation error", detail={location: fields})
 
 
-def body_object(request: Request) -> Record:
+def body_object(request: SandboxRequest) -> Record:
     """The JSON object in a request's body; nothing counts as an empty object."""
     if not request.body.strip():
         return {}

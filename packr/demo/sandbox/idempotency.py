@@ -5,8 +5,8 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from .account import Account
-from .http_types import Answer, Request, body_object, refusal
+from .account import SandboxAccount
+from .http_types import SandboxAnswer, SandboxRequest, body_object, refusal
 
 DAY = 86_400
 # After this many seconds of running an attempt counts as dead.
@@ -19,13 +19,13 @@ class Attempt:
 
     fingerprint: str
     begun: float
-    answer: Answer | None = None
+    answer: SandboxAnswer | None = None
 
 
 _attempts = threading.Lock()
 
 
-def once(account: Account, request: Request, write: Callable[[], Answer]) -> Answer:
+def once(account: SandboxAccount, request: SandboxRequest, write: Callable[[], SandboxAnswer]) -> SandboxAnswer:
     """Run a write under its Idempotency-Key: kept a day, scoped to the connection."""
     key = request.headers.get("idempotency-key")
     if not key:
@@ -48,9 +48,9 @@ def once(account: Account, request: Request, write: Callable[[], Answer]) -> Ans
     return mine.answer
 
 
-def _again(attempt: Attempt, fingerprint: str) -> Answer:
+def _again(attempt: Attempt, fingerprint: str) -> SandboxAnswer:
     if attempt.fingerprint != fingerprint:
         raise refusal(400, "Idempotency-Key was already used with another request")
     if attempt.answer is None:
         raise refusal(409, "A request with this Idempotency-Key is still running")
-    return Answer(attempt.answer.status, attempt.answer.value, headers={"Idempotent-Replayed": "true"})
+    return SandboxAnswer(attempt.answer.status, attempt.answer.value, headers={"Idempotent-Replayed": "true"})

@@ -2,7 +2,7 @@
 
 from random import Random
 
-from .account import Account
+from .account import SandboxAccount
 from .entities import COUNTERS
 from .orders import UNFINISHED, draw, needs, put_in_state, ship
 from .reference_data import DAY, MERCHANTS, RACKS, SUPPLIERS, WAREHOUSES, address, catalogue, make, stamped
@@ -40,7 +40,7 @@ _BY_AGE: tuple[tuple[float, dict[str, int]], ...] = (
 _DRAWS = tuple((age, list(states), list(states.values())) for age, states in _BY_AGE)
 
 
-def fill(account: Account, *, seed: int, orders: int, now: int) -> None:
+def fill(account: SandboxAccount, *, seed: int, orders: int, now: int) -> None:
     """Give an account its history, ending at `now` (seconds since 1970, UTC)."""
     rng = Random(f"packr/{seed}/{account.number}/history")
     goods = account.goods = catalogue(rng, now)
@@ -62,7 +62,7 @@ def fill(account: Account, *, seed: int, orders: int, now: int) -> None:
             account.put("inventory", _item(account, rng, product, committed, awaiting, now))
 
 
-def _order(account: Account, rng: Random, created: int, now: int) -> Record:
+def _order(account: SandboxAccount, rng: Random, created: int, now: int) -> Record:
     created = min(created, now - 1)
     order = draw(rng, account.goods, account.number_for("orders"), created)
     age = now - created
@@ -78,7 +78,7 @@ def _order(account: Account, rng: Random, created: int, now: int) -> Record:
     return stamped(order, created, updated, now, lag=rng.randint(30, HOUR))
 
 
-def _ship_some(account: Account, rng: Random, order: Record, when: int) -> None:
+def _ship_some(account: SandboxAccount, rng: Random, order: Record, when: int) -> None:
     """Ship the first line only; an order of one line ships whole."""
     lines = needs(order, account.parts)
     ship(rng, order, lines[:1], when)
@@ -86,7 +86,7 @@ def _ship_some(account: Account, rng: Random, order: Record, when: int) -> None:
         put_in_state(order, "fulfilled")
 
 
-def _follow_ups(account: Account, rng: Random, order: Record, now: int) -> None:
+def _follow_ups(account: SandboxAccount, rng: Random, order: Record, now: int) -> None:
     """Some shipped orders cause a charge on the record, and a few come back."""
     if order["status"] != "fulfilled":
         return
@@ -101,7 +101,7 @@ def _seconds_ago(order: Record, now: int) -> int:
     return int(now - (seconds(order["updated_date"]) or now))
 
 
-def charge(account: Account, rng: Random, order: Record) -> Record:
+def charge(account: SandboxAccount, rng: Random, order: Record) -> Record:
     """One charge for a shipped order."""
     values = {
         "warehouse_customer_id": order["warehouse_customer_id"],
@@ -113,7 +113,7 @@ def charge(account: Account, rng: Random, order: Record) -> Record:
     return make("billing", f"bill_{9000 + account.number_for('billing')}", values)
 
 
-def new_return(account: Account, rng: Random, order: Record) -> Record:
+def new_return(account: SandboxAccount, rng: Random, order: Record) -> Record:
     """A return, just announced, of the first thing an order shipped."""
     line = order["shipments"][0]["line_items"][0]
     values = {
@@ -165,7 +165,7 @@ def receive_return(record: Record, warehouse_id: str, when: float, tracking: str
     return int(line["restocked_quantity"])
 
 
-def _old_return(account: Account, rng: Random, order: Record, created: int, now: int) -> Record:
+def _old_return(account: SandboxAccount, rng: Random, order: Record, created: int, now: int) -> Record:
     record = new_return(account, rng, order)
     arrived = created + rng.randint(1, 6) * DAY
     if arrived < now:
@@ -173,7 +173,7 @@ def _old_return(account: Account, rng: Random, order: Record, created: int, now:
     return stamped(record, created, min(arrived, now), now, lag=900)
 
 
-def new_inbound(account: Account, rng: Random, merchant: str, expected: float) -> Record:
+def new_inbound(account: SandboxAccount, rng: Random, merchant: str, expected: float) -> Record:
     """A purchase on its way to a warehouse: two to six items of one supplier."""
     supplier, name, _, city, country = rng.choice([s for s in SUPPLIERS if s[2] == merchant])
     number = account.number_for("inbound-shipments")
@@ -204,7 +204,7 @@ def new_inbound(account: Account, rng: Random, merchant: str, expected: float) -
     return make("inbound-shipments", f"inb_{500 + number}", values)
 
 
-def receive(account: Account, shipment: Record, amounts: list[int], when: float) -> Record:
+def receive(account: SandboxAccount, shipment: Record, amounts: list[int], when: float) -> Record:
     """Add a receipt with an amount for each line, and close the shipment when all has come; returns the receipt."""
     lines = []
     for line, amount in zip(shipment["line_items"], amounts, strict=True):
@@ -224,7 +224,7 @@ def outstanding(shipment: Record) -> list[int]:
     return [max(0, line["expected_quantity"] - line["received_quantity"]) for line in shipment["line_items"]]
 
 
-def _inbound_shipments(account: Account, rng: Random, now: int) -> dict[tuple[str, str], int]:
+def _inbound_shipments(account: SandboxAccount, rng: Random, now: int) -> dict[tuple[str, str], int]:
     """Eighty purchases of the last sixty days; returns what is still awaited by item and warehouse."""
     awaiting: dict[tuple[str, str], int] = {}
     for place in range(80):
@@ -240,7 +240,7 @@ def _inbound_shipments(account: Account, rng: Random, now: int) -> dict[tuple[st
     return awaiting
 
 
-def _age_inbound(account: Account, rng: Random, record: Record, created: int, now: int) -> int:
+def _age_inbound(account: SandboxAccount, rng: Random, record: Record, created: int, now: int) -> int:
     """Let a purchase get as far as its age allows; returns when it last changed."""
     age = now - created
     if age > 16 * DAY:
@@ -259,7 +259,7 @@ def _age_inbound(account: Account, rng: Random, record: Record, created: int, no
 
 
 def _item(
-    account: Account,
+    account: SandboxAccount,
     rng: Random,
     product: Record,
     committed: dict[tuple[str, str], int],

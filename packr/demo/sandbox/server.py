@@ -21,10 +21,10 @@ from typing import Self
 from .api import Api
 from .control import Control, Log, change
 from .faults import REFUSALS, Fault, Faults, reshape
-from .http_types import Answer, Request, RequestRejected
+from .http_types import RequestRejected, SandboxAnswer, SandboxRequest
 from .simulation import tick
 from .store import Record
-from .world import World
+from .world import SandboxWorld
 
 HOST = "127.0.0.1"
 BEAT = 1.0
@@ -59,7 +59,7 @@ class Sandbox:
         self._server = _Server((HOST, port), _Handler)
         self._server.sandbox = self
         self.url = f"http://{HOST}:{self._server.server_address[1]}"
-        self.world = World(seed=seed, orders=orders, clock=self.now)
+        self.world = SandboxWorld(seed=seed, orders=orders, clock=self.now)
         if keep and keep.exists():
             self.world.load(keep)
         self.world.account(1)
@@ -116,7 +116,7 @@ class Sandbox:
                 except Exception:  # the world must go on; what went wrong is told
                     traceback.print_exc(file=sys.stderr)
 
-    def answer(self, request: Request, entry: Record) -> tuple[Answer, list[Fault]]:
+    def answer(self, request: SandboxRequest, entry: Record) -> tuple[SandboxAnswer, list[Fault]]:
         """The answer to a request and the faults that struck it."""
         struck: list[Fault] = []
         try:
@@ -129,9 +129,9 @@ class Sandbox:
             return refused.answer, struck
         except Exception:  # an error of ours is a 500, and told
             traceback.print_exc(file=sys.stderr)
-            return Answer(500, {"error": "The sandbox itself failed", "origin": "trackstar"}), struck
+            return SandboxAnswer(500, {"error": "The sandbox itself failed", "origin": "trackstar"}), struck
 
-    def _api_answer(self, request: Request, struck: list[Fault]) -> Answer:
+    def _api_answer(self, request: SandboxRequest, struck: list[Fault]) -> SandboxAnswer:
         self._delay(struck)
         for fault in struck:
             if fault.name == "change":
@@ -197,10 +197,10 @@ class _Handler(BaseHTTPRequestHandler):
         length = self.headers.get("Content-Length", "0")
         if not length.isdecimal() or int(length) > BODY_LIMIT or "Transfer-Encoding" in self.headers:
             self.close_connection = True
-            self._send(Answer(411, {"error": "Send a body with its Content-Length"}), [])
+            self._send(SandboxAnswer(411, {"error": "Send a body with its Content-Length"}), [])
             return
         headers = {name.lower(): value for name, value in self.headers.items()}
-        request = Request(self.command, self.path, headers, self.rfile.read(int(length)))
+        request = SandboxRequest(self.command, self.path, headers, self.rfile.read(int(length)))
         number = sandbox.api.number_of(request)
         request.account = f"sandbox-{number}" if number else None
         entry: Record = {}
@@ -216,7 +216,7 @@ class _Handler(BaseHTTPRequestHandler):
     def log_message(self, format: str, *args: object) -> None:
         """Nothing on the screen: /_control/requests has it all."""
 
-    def _send(self, answer: Answer, struck: list[Fault]) -> None:
+    def _send(self, answer: SandboxAnswer, struck: list[Fault]) -> None:
         names = {fault.name: fault for fault in struck}
         body = answer.body()
         if "bad_json" in names:
@@ -240,7 +240,7 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             self.wfile.write(head + body)
 
-    def _head(self, answer: Answer, length: int, names: dict[str, Fault]) -> bytes:
+    def _head(self, answer: SandboxAnswer, length: int, names: dict[str, Fault]) -> bytes:
         headers = {"Content-Type": answer.content_type, "X-Request-Id": str(uuid.uuid4())}
         if "chunked" in names:
             headers["Transfer-Encoding"] = "chunked"

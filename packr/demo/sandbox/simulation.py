@@ -3,14 +3,14 @@
 from random import Random
 
 from . import stock
-from .account import Account
+from .account import SandboxAccount
 from .orders import STEPS, draw, needs, put_in_state, ship
 from .reference_data import DAY, MERCHANTS
 from .seed import WAREHOUSE_IDS, charge, new_inbound, new_return, outstanding, receive, receive_return
 from .store import Record
 
 
-def tick(account: Account) -> None:
+def tick(account: SandboxAccount) -> None:
     """One change of one account, stamped now. The caller holds the account's lock."""
     events = (_arrive, _advance, _cancel, _purchase, _return, _recount)
     # An order takes about six steps to leave the house, so steps must outnumber arrivals.
@@ -22,19 +22,19 @@ def tick(account: Account) -> None:
         account.living = False
 
 
-def _chosen(account: Account, rng: Random, entity: str) -> Record | None:
+def _chosen(account: SandboxAccount, rng: Random, entity: str) -> Record | None:
     moving = account.moving[entity]
     return account.get(entity, rng.choice(list(moving))) if moving else None
 
 
-def _arrive(account: Account, rng: Random) -> None:
+def _arrive(account: SandboxAccount, rng: Random) -> None:
     order = draw(rng, account.goods, account.number_for("orders"), account.clock())
     if not stock.reserve(account, order):
         put_in_state(order, "backordered")
     account.save("orders", order)
 
 
-def _advance(account: Account, rng: Random) -> None:
+def _advance(account: SandboxAccount, rng: Random) -> None:
     """The next step of one order: five times in six one of the newest, so that old problems stay old."""
     moving = list(account.moving["orders"])
     if not moving:
@@ -46,7 +46,7 @@ def _advance(account: Account, rng: Random) -> None:
     account.save("orders", order)
 
 
-def _step(account: Account, rng: Random, order: Record) -> None:
+def _step(account: SandboxAccount, rng: Random, order: Record) -> None:
     status = order["status"]
     if status in ("backordered", "exception"):
         allocated = order["additional_fields"].get("allocated") is True
@@ -60,7 +60,7 @@ def _step(account: Account, rng: Random, order: Record) -> None:
         hand_over(account, rng, order, lines[:1] if split else lines)
 
 
-def hand_over(account: Account, rng: Random, order: Record, lines: list[Record]) -> Record:
+def hand_over(account: SandboxAccount, rng: Random, order: Record, lines: list[Record]) -> Record:
     """Ship lines of an order: a shipment with tracking appears, stock leaves; returns the shipment."""
     stock.take(account, order, lines)
     shipment = ship(rng, order, lines, account.clock())
@@ -74,7 +74,7 @@ def hand_over(account: Account, rng: Random, order: Record, lines: list[Record])
     return shipment
 
 
-def _cancel(account: Account, rng: Random) -> None:
+def _cancel(account: SandboxAccount, rng: Random) -> None:
     order = _chosen(account, rng, "orders")
     if order is not None and order["status"] in ("open", "confirmed", "backordered"):
         stock.release(account, order)
@@ -82,7 +82,7 @@ def _cancel(account: Account, rng: Random) -> None:
         account.save("orders", order)
 
 
-def _purchase(account: Account, rng: Random) -> None:
+def _purchase(account: SandboxAccount, rng: Random) -> None:
     """A purchase comes one step nearer; a new one is made when few are on their way."""
     if len(account.moving["inbound-shipments"]) < 12:
         announce(account, new_inbound(account, rng, rng.choice(MERCHANTS)[0], account.clock() + 9 * DAY))
@@ -99,7 +99,7 @@ def _purchase(account: Account, rng: Random) -> None:
     take_in(account, shipment, part)
 
 
-def announce(account: Account, shipment: Record) -> Record:
+def announce(account: SandboxAccount, shipment: Record) -> Record:
     """Store a new purchase; its warehouse awaits the goods."""
     for line in shipment["line_items"]:
         expected = line["expected_quantity"]
@@ -107,7 +107,7 @@ def announce(account: Account, shipment: Record) -> Record:
     return account.save("inbound-shipments", shipment)
 
 
-def take_in(account: Account, shipment: Record, amounts: list[int]) -> Record:
+def take_in(account: SandboxAccount, shipment: Record, amounts: list[int]) -> Record:
     """Receive amounts of a purchase's lines: on-hand rises, awaited falls; returns the purchase."""
     before = outstanding(shipment)
     receipt = receive(account, shipment, amounts, account.clock())
@@ -118,7 +118,7 @@ def take_in(account: Account, shipment: Record, amounts: list[int]) -> Record:
     return account.save("inbound-shipments", shipment)
 
 
-def _return(account: Account, rng: Random) -> None:
+def _return(account: SandboxAccount, rng: Random) -> None:
     """A customer sends something back, or what was sent arrives."""
     record = _chosen(account, rng, "returns")
     if record is not None and rng.random() < 0.6:
@@ -135,7 +135,7 @@ def _return(account: Account, rng: Random) -> None:
         account.save("returns", new_return(account, rng, order))
 
 
-def _recount(account: Account, rng: Random) -> None:
+def _recount(account: SandboxAccount, rng: Random) -> None:
     """A cycle count finds a few more, or some that are damaged."""
     rows = account.tables["inventory"].rows
     if not rows:

@@ -1,6 +1,6 @@
 """How stock moves. In every warehouse onhand = committed + unfulfillable + fulfillable, and totals are sums."""
 
-from .account import Account
+from .account import SandboxAccount
 from .entities import COUNTERS
 from .orders import needs
 from .store import Record
@@ -24,14 +24,14 @@ def settle(item: Record) -> Record:
     return item
 
 
-def has(account: Account, item_id: str, warehouse_id: str) -> int:
+def has(account: SandboxAccount, item_id: str, warehouse_id: str) -> int:
     """How many of an item can ship from a warehouse."""
     item = account.get("inventory", item_id)
     counters = item["inventory_by_warehouse_id"].get(warehouse_id) if item else None
     return (counters.get("fulfillable") or 0) if counters else 0
 
 
-def move(account: Account, item_id: str, warehouse_id: str, **changes: int) -> None:
+def move(account: SandboxAccount, item_id: str, warehouse_id: str, **changes: int) -> None:
     """Add to an item's counters in one warehouse. Unknown items, and for life those made by hand, stay as they are."""
     item = account.get("inventory", item_id)
     if item is None or (account.living and ("inventory", item_id) in account.pinned):
@@ -42,7 +42,7 @@ def move(account: Account, item_id: str, warehouse_id: str, **changes: int) -> N
     account.save("inventory", settle(item))
 
 
-def reserve(account: Account, order: Record) -> bool:
+def reserve(account: SandboxAccount, order: Record) -> bool:
     """Set stock aside for all of an order; False, and nothing set aside, when some of it is short."""
     lines = needs(order, account.parts)
     wanted: dict[str, int] = {}
@@ -57,7 +57,7 @@ def reserve(account: Account, order: Record) -> bool:
     return True
 
 
-def release(account: Account, order: Record) -> None:
+def release(account: SandboxAccount, order: Record) -> None:
     """Give back what is still set aside for an order."""
     if order["additional_fields"].get("allocated") is not True:
         return
@@ -67,7 +67,7 @@ def release(account: Account, order: Record) -> None:
     order["additional_fields"]["allocated"] = False
 
 
-def take(account: Account, order: Record, lines: list[Record]) -> None:
+def take(account: SandboxAccount, order: Record, lines: list[Record]) -> None:
     """Shipped lines leave the shelf, out of what was set aside for the order."""
     counter = "committed" if order["additional_fields"].get("allocated") is True else "fulfillable"
     for line in lines:

@@ -47,7 +47,7 @@ def _key(kind: str, value: object) -> Key:
     return value if isinstance(value, str) else None
 
 
-class Row:
+class StoredRecord:
     """One record: its place in the order of arrival, its filter keys and its JSON text."""
 
     __slots__ = ("body", "id", "keys", "number")
@@ -59,14 +59,14 @@ class Row:
         self.body = body
 
 
-class Table:
+class RecordTable:
     """All records of one entity. Not locked: the account's lock covers it."""
 
     def __init__(self, fields: Mapping[str, str]) -> None:
         """`fields` gives the kind of each field that filters may name."""
         self.fields = dict(fields)
-        self.rows: list[Row] = []
-        self._by_id: dict[str, Row] = {}
+        self.rows: list[StoredRecord] = []
+        self._by_id: dict[str, StoredRecord] = {}
         self._last = 0
 
     def __len__(self) -> int:
@@ -83,11 +83,11 @@ class Table:
             row.keys, row.body = keys, encode(record)
             return
         self._last += 1
-        row = Row(self._last, record["id"], keys, encode(record))
+        row = StoredRecord(self._last, record["id"], keys, encode(record))
         self._by_id[row.id] = row
         self.rows.append(row)
 
-    def row(self, identity: str) -> Row | None:
+    def row(self, identity: str) -> StoredRecord | None:
         """The stored row of an id."""
         return self._by_id.get(identity)
 

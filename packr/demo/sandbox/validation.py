@@ -12,7 +12,7 @@ NULLABLE = ("trackstar_tags", "warehouse_customer_id")
 
 
 @dataclass(frozen=True)
-class Field:
+class BodyField:
     """One field of a body: text, whole, number, flag, date, texts, any, object or list (of objects)."""
 
     kind: str
@@ -21,7 +21,7 @@ class Field:
     choices: tuple[str, ...] = ()
 
 
-Schema = dict[str, Field]
+Schema = dict[str, BodyField]
 
 
 def checked(body: Record, schema: Schema) -> list[str]:
@@ -58,7 +58,7 @@ def _nulls(name: str, value: object) -> list[str] | Record | None:
     return None
 
 
-def _problem(value: Any, field: Field) -> list[str] | Record | None:
+def _problem(value: Any, field: BodyField) -> list[str] | Record | None:
     if value is None:
         return None
     if field.kind == "object":

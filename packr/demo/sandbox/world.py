@@ -5,40 +5,43 @@ import threading
 from pathlib import Path
 from typing import Any
 
-from .account import Account, Clock
+from .account import Clock, SandboxAccount
 from .seed import fill
 
 
 class _Reader(pickle.Unpickler):
-    """Also reads what was kept while the sandbox lay in `integrations`."""
+    """Also reads files written before modules moved and classes were renamed."""
 
     MOVED = {"catalogue": "reference_data", "shapes": "entities", "tables": "store", "world": "account"}
+    RENAMED = {"Account": "SandboxAccount", "Row": "StoredRecord", "Table": "RecordTable"}
 
     def find_class(self, module: str, name: str) -> Any:
         package, _, last = module.rpartition(".")
         if package == "integrations.sandbox":
             module = f"packr.demo.sandbox.{self.MOVED.get(last, last)}"
+        if module.startswith("packr.demo.sandbox."):
+            name = self.RENAMED.get(name, name)
         return super().find_class(module, name)
 
 
-class World:
+class SandboxWorld:
     """All accounts. An account is made when it is first asked for."""
 
     def __init__(self, *, seed: int, orders: int, clock: Clock, epoch: float | None = None) -> None:
         """`epoch` is the moment the history ends; without it the clock's time now."""
         self.seed, self.orders, self.clock = seed, orders, clock
         self.epoch = clock() if epoch is None else epoch
-        self._accounts: dict[int, Account] = {}
+        self._accounts: dict[int, SandboxAccount] = {}
         self._making = threading.Lock()
 
-    def account(self, number: int) -> Account:
+    def account(self, number: int) -> SandboxAccount:
         """The account of a number, with its history."""
         found = self._accounts.get(number)
         if found is not None:
             return found
         with self._making:
             if number not in self._accounts:
-                made = Account(number, seed=self.seed, clock=self.clock)
+                made = SandboxAccount(number, seed=self.seed, clock=self.clock)
                 fill(made, seed=self.seed, orders=self.orders, now=int(self.epoch))
                 self._accounts[number] = made
             return self._accounts[number]
@@ -56,10 +59,10 @@ class World:
         """Take up the accounts that `save` kept. The file is trusted: it is one this program wrote."""
         with file.open("rb") as kept:
             while kept.peek(1):
-                account: Account = _Reader(kept).load()
+                account: SandboxAccount = _Reader(kept).load()
                 account.lock, account.clock = threading.RLock(), self.clock
                 self._accounts[account.number] = account
 
-    def touched(self) -> list[Account]:
+    def touched(self) -> list[SandboxAccount]:
         """The accounts that someone has asked for, by number."""
         return [self._accounts[number] for number in sorted(self._accounts.copy())]

@@ -11,13 +11,13 @@ import pytest
 from packr.demo.sandbox.orders import needs
 from packr.demo.sandbox.server import Sandbox
 from packr.demo.sandbox.simulation import tick
-from packr.demo.sandbox.world import World
+from packr.demo.sandbox.world import SandboxWorld
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC).timestamp()
 
 
 def make(*, seed=1, number=1, orders=400):
-    return World(seed=seed, orders=orders, clock=lambda: NOW).account(number)
+    return SandboxWorld(seed=seed, orders=orders, clock=lambda: NOW).account(number)
 
 
 def bodies(account):
