@@ -71,7 +71,7 @@ def test_a_fleet_has_the_usual_schedules_and_nothing_to_read_first(home: Workspa
 
 @pytest.mark.skipif(not ON_POSTGRES, reason="fleets are measured on PostgreSQL alone")
 @pytest.mark.django_db
-def test_what_is_off_does_not_fall_due(home: Workspace) -> None:
+def test_disabled_schedules_do_not_fall_due(home: Workspace) -> None:
     fleet_world.add(home, URL, range(1, 2), now() - timedelta(hours=1))
     EntitySchedule.objects.update(next_due_at=now() + timedelta(hours=1))
     runs = EntitySchedule.objects.exclude(every_seconds=None).filter(enabled=True)

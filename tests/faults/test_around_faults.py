@@ -63,7 +63,7 @@ def ask(bench: Bench, *entities: Entity, mode: Mode = Mode.INCREMENTAL) -> list[
     ],
     ids=["403", "501", "html"],
 )
-def test_one_bad_entity_stops_no_other(synced: Bench, fault: Any, end: tuple[str, str]) -> None:
+def test_failing_entity_does_not_stop_others(synced: Bench, fault: Any, end: tuple[str, str]) -> None:
     synced.switch(fault)
     done = (State.SUCCEEDED, "")
     assert ask(synced, ORDERS, INVENTORY, PRODUCTS) == [end, done, done]
@@ -71,7 +71,7 @@ def test_one_bad_entity_stops_no_other(synced: Bench, fault: Any, end: tuple[str
     check_settled(synced)
 
 
-def test_refused_credentials_stop_all_and_new_ones_go_on(synced: Bench) -> None:
+def test_rejected_login_stops_all_and_new_login_resumes(synced: Bench) -> None:
     """The old key is refused once and asked with no more; with the new one stored everything goes on, nothing lost."""
     synced.switch(on("rotate", api_key=NEW_KEY))
     end = (State.FAILED, "credentials")
@@ -85,7 +85,7 @@ def test_refused_credentials_stop_all_and_new_ones_go_on(synced: Bench) -> None:
     assert not [text for text in told() if NEW_KEY in text]
 
 
-def test_a_day_of_waiting_holds_neither_worker_nor_other_accounts(synced: Bench, home: Workspace) -> None:
+def test_day_of_waiting_blocks_no_worker_and_no_other_account(synced: Bench, home: Workspace) -> None:
     """The account that has to wait is not asked again for a day, by any entity; another account goes on at once."""
     other = _another(synced, home)
     synced.switch(on("rate_limited", retry_after=86_400, account=synced.token))
@@ -115,7 +115,7 @@ def _another(bench: Bench, home: Workspace) -> Connection:
 
 
 @pytest.mark.parametrize("status", [302, 308])
-def test_a_redirect_brings_nothing_to_the_other_host(synced: Bench, settings: Any, status: int) -> None:
+def test_redirect_sends_nothing_to_other_host(synced: Bench, settings: Any, status: int) -> None:
     """Not even to a host that Packr may talk to: the headers hold the credentials."""
     with Server() as other:
         settings.PRIVATE_WMS_HOSTS = settings.PRIVATE_WMS_HOSTS | {other.host}
@@ -124,7 +124,7 @@ def test_a_redirect_brings_nothing_to_the_other_host(synced: Bench, settings: An
         assert other.calls == []
 
 
-def test_a_wms_without_trackstar_dates_is_asked_the_other_way_and_remembered(synced: Bench) -> None:
+def test_unsupported_date_filter_falls_back_and_is_remembered(synced: Bench) -> None:
     synced.switch(on("no_trackstar_dates"))
     assert ask(synced, ORDERS) == [(State.SUCCEEDED, "")]
     refused = [entry for entry in synced.sandbox.log.listed() if entry["status"] == 422]
@@ -151,7 +151,7 @@ def away(bench: Bench, tmp_path: Path, settings: Any) -> Iterator[Bench]:
         yield Bench(own, bench.clock, bench.connection.workspace, 5)
 
 
-def test_a_server_that_is_gone_and_comes_back(away: Bench, tmp_path: Path) -> None:
+def test_server_outage_and_recovery(away: Bench, tmp_path: Path) -> None:
     away.due(ORDERS, Mode.FULL)
     assert away.tick(ORDERS).state == State.SUCCEEDED
     before = away.mirror(ORDERS)
@@ -193,7 +193,7 @@ def test_a_server_that_is_gone_and_comes_back(away: Bench, tmp_path: Path) -> No
         pytest.param([on("bomb", megabytes=70)], 72, id="packed"),
     ],
 )
-def test_a_body_without_end_is_neither_read_nor_kept(synced: Bench, faults: list[Any], most: int) -> None:
+def test_endless_body_is_neither_read_nor_kept(synced: Bench, faults: list[Any], most: int) -> None:
     """At most the limit is ever in memory, and nothing of it afterwards."""
     synced.switch(*faults)
     gc.collect()
@@ -209,7 +209,7 @@ def test_a_body_without_end_is_neither_read_nor_kept(synced: Bench, faults: list
     assert held < 4 * MEGABYTE
 
 
-def test_the_limit_is_the_one_the_words_name() -> None:
+def test_message_names_the_size_limit() -> None:
     assert client.MAX_BODY_BYTES == 64 * MEGABYTE
 
 
@@ -229,14 +229,14 @@ UNBELIEVABLE = on("record", path="/wms/", times=1, set={"updated_date": "2999-01
         pytest.param([on("no_date"), UNBELIEVABLE], timedelta(minutes=1), id="2999 and no Date"),
     ],
 )
-def test_the_watermark_is_the_wmss_time(synced: Bench, faults: list[Any], behind: timedelta) -> None:
+def test_watermark_is_wms_time(synced: Bench, faults: list[Any], behind: timedelta) -> None:
     synced.switch(*faults)
     assert ask(synced, ORDERS) == [(State.SUCCEEDED, "")]
     assert now() - synced.schedule(ORDERS).watermark == behind
 
 
 @pytest.mark.parametrize("seconds", [600, -600])
-def test_nothing_is_missed_as_a_clock_goes_wrong_and_right_again(synced: Bench, seconds: int) -> None:
+def test_wrong_wms_clock_misses_no_change(synced: Bench, seconds: int) -> None:
     """Changes right before, within and right after ten minutes of skew, each followed by an incremental only."""
     for turn, skew in enumerate((0, seconds, 0, seconds, 0)):
         synced.heal()
@@ -248,7 +248,7 @@ def test_nothing_is_missed_as_a_clock_goes_wrong_and_right_again(synced: Bench, 
         synced.clock.shift(timedelta(seconds=30))
 
 
-def test_texts_and_logs_are_searched_for_secrets(bench: Bench) -> None:
+def test_messages_and_logs_contain_no_secrets(bench: Bench) -> None:
     """The search that every test of the table ends with finds what it looks for."""
     assert secrets_in(bench, ["a key-4f1c9a77 b", f"c {bench.token} d", "e"]) != []
     assert secrets_in(bench, ["sandbox", f"{bench.token}0"]) == []

@@ -169,7 +169,7 @@ RECOVERIES: Mapping[Recovery, Callable[[Bench, Row, SyncRun], SyncRun]] = {
 }
 
 
-def test_the_table_has_each_fault_once() -> None:
+def test_fault_table_has_each_fault_once() -> None:
     names = [row.name for row in ROWS]
     assert len(names) == len(set(names)) >= 40
     assert {row.recovery for row in ROWS} == set(Recovery)

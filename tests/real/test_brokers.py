@@ -145,7 +145,7 @@ def doubled(client: "Client[Any]") -> Iterator[list[str]]:
 
 
 @on_redis
-def test_doubled_messages_double_no_run(packr: Packr, small: Sandbox, redis: Redis, tell: Tell) -> None:
+def test_duplicate_messages_duplicate_no_run(packr: Packr, small: Sandbox, redis: Redis, tell: Tell) -> None:
     with Client.from_url(redis.url) as client, doubled(client) as again:
         connection = connect(packr, small)
         cluster = packr.start("qcluster")
@@ -181,7 +181,7 @@ def is_met(packr: Packr, cluster: Process, *wanted: str) -> None:
 
 @on_redis
 @pytest.mark.parametrize("how", ["dead", "frozen"])
-def test_without_redis_requests_are_taken_and_met_later(packr: Packr, small: Sandbox, redis: Redis, how: str) -> None:
+def test_requests_without_redis_are_run_later(packr: Packr, small: Sandbox, redis: Redis, how: str) -> None:
     connection = connect(packr, small, "--no-first-sync")
     cluster = packr.start("qcluster")
     packr.cluster()
@@ -203,7 +203,7 @@ def tells(cluster: Process, words: str, times: int = 1) -> None:
 
 
 @on_redis
-def test_a_cluster_that_starts_without_redis_waits_for_it(packr: Packr, small: Sandbox, redis: Redis) -> None:
+def test_cluster_started_without_redis_waits_for_it(packr: Packr, small: Sandbox, redis: Redis) -> None:
     small.fault(fault="latency", ms=300, path="/wms/orders")
     connect(packr, small)
     redis.kill()
@@ -245,7 +245,7 @@ PLAN = (
 
 
 @pytest.mark.parametrize("packr", ["sqlite", "redis"], indirect=True)
-def test_after_a_days_pause_each_entity_runs_once(packr: Packr, small: Sandbox) -> None:
+def test_each_entity_runs_once_after_a_day_without_cluster(packr: Packr, small: Sandbox) -> None:
     connection = connect(packr, small)
     cluster = packr.start("qcluster")
     done(packr)
@@ -271,7 +271,7 @@ def test_after_a_days_pause_each_entity_runs_once(packr: Packr, small: Sandbox) 
 
 
 @on_redis
-def test_a_person_goes_before_all_that_is_queued(packr: Packr, small: Sandbox) -> None:
+def test_requested_run_goes_before_all_queued_runs(packr: Packr, small: Sandbox) -> None:
     packr.env |= {"PACKR_WORKERS": "1", "PACKR_LANES": "1"}
     connection = connect(packr, small)
     small.fault(fault="latency", ms=500, path="/wms")

@@ -65,9 +65,7 @@ def burst(browsers: list[Browser], connection: str) -> list[dict[str, Any]]:
     return [found[0] for found in runs]
 
 
-def test_twenty_triggers_at_once_give_one_run_and_everybody_that_run(
-    packr: Packr, small: Sandbox, connection: str
-) -> None:
+def test_twenty_simultaneous_requests_get_the_same_run(packr: Packr, small: Sandbox, connection: str) -> None:
     url = packr.serve()
     with ThreadPoolExecutor(CALLERS) as pool:
         browsers = list(pool.map(lambda _: Browser(url, "anna"), range(CALLERS)))
@@ -102,7 +100,7 @@ def test_only_an_admin_starts_a_sync(packr: Packr, connection: str) -> None:
 
 
 @pytest.mark.parametrize(("packr", "person"), [("sqlite", "anna"), ("postgres", "max")], indirect=["packr"])
-def test_refresh_makes_one_request_at_the_wms_and_no_run(
+def test_refresh_sends_one_request_and_starts_no_run(
     packr: Packr, small: Sandbox, connection: str, person: str
 ) -> None:
     url = packr.serve()

@@ -54,7 +54,7 @@ class Demo:
         return browser
 
 
-def test_the_demo_shows_packr_with_data_ends_cleanly_and_goes_on(demo: Demo, tmp_path: Path) -> None:
+def test_demo_shows_data_stops_cleanly_and_resumes(demo: Demo, tmp_path: Path) -> None:
     """Orders and inventory are on their pages, by runs with trigger first, without anybody syncing.
 
     A second start finds the same connection, its history and the warehouse as it was.

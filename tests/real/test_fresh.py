@@ -37,7 +37,7 @@ def first(records: list[dict[str, Any]], **like: Any) -> dict[str, Any]:
     return next(record for record in records if like.items() <= record.items())
 
 
-def test_data_and_changes_come_by_themselves(packr: Packr, wms: Sandbox, tell: Callable[[str], None]) -> None:
+def test_data_and_changes_arrive_automatically(packr: Packr, wms: Sandbox, tell: Callable[[str], None]) -> None:
     """Nobody acts, and a change shows."""
     connection = packr.connect("trackstar", wms.url, SANDBOX_CREDENTIALS, "--lookback-days", "90")
     packr.hasten(CADENCE)

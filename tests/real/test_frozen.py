@@ -52,7 +52,7 @@ def threads(pid: int) -> set[str]:
     [("sqlite", ASKING), ("redis", ASKING), ("postgres", ANSWERED), ("postgres", WRITING)],
     indirect=["packr"],
 )
-def test_a_worker_frozen_past_its_lease_writes_nothing(packr: Packr, small: Sandbox, wanted: str) -> None:
+def test_worker_frozen_past_its_lease_writes_nothing(packr: Packr, small: Sandbox, wanted: str) -> None:
     small.fault(fault="latency", ms=400, path="/wms/orders")
     connection = connect(packr, small)
     cluster = packr.start("qcluster")

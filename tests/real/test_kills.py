@@ -81,7 +81,7 @@ def strike_all(packr: Packr) -> Process:
 
 
 @pytest.mark.parametrize(("packr", "turn"), CARRIERS, indirect=["packr"])
-def test_a_first_sync_goes_on_after_every_kill(packr: Packr, big: Sandbox, tell: Tell, turn: int) -> None:
+def test_first_sync_resumes_after_every_kill(packr: Packr, big: Sandbox, tell: Tell, turn: int) -> None:
     big.fault(fault="latency", ms=200, path="/wms/orders")
     connection = connect(packr, big)
     cluster = packr.start("qcluster")
@@ -119,7 +119,7 @@ def busy(packr: Packr, big: Sandbox) -> Process:
 
 
 @on_each("number", signal.SIGTERM, signal.SIGINT)
-def test_told_to_stop_with_its_whole_group_it_ends_after_the_page_in_hand(
+def test_cluster_stopped_with_its_group_ends_after_current_page(
     packr: Packr, big: Sandbox, busy: Process, number: signal.Signals
 ) -> None:
     before = pages(packr)
@@ -134,7 +134,7 @@ def test_told_to_stop_with_its_whole_group_it_ends_after_the_page_in_hand(
 
 
 @on_postgres
-def test_without_its_guard_process_it_starts_anew_and_works_on(packr: Packr, busy: Process) -> None:
+def test_cluster_restarts_without_its_guard_process(packr: Packr, busy: Process) -> None:
     (sentinel,) = children(busy.pid)
     family = children(sentinel)
     kill(sentinel)
@@ -144,14 +144,14 @@ def test_without_its_guard_process_it_starts_anew_and_works_on(packr: Packr, bus
 
 
 @on_sqlite
-def test_without_its_main_process_nothing_lives_on(packr: Packr, busy: Process) -> None:
+def test_no_process_survives_the_main_process(packr: Packr, busy: Process) -> None:
     kill(busy.pid)
     until(lambda: not packr.pids(), "everything is dead", 5)
     assert orders_are_being_read(packr)
 
 
 @on_each("role", "monitor", "pusher")
-def test_work_goes_on_after_a_helper_died(packr: Packr, busy: Process, role: str) -> None:
+def test_syncs_continue_after_helper_died(packr: Packr, busy: Process, role: str) -> None:
     kill(packr.cluster()[role])
     goes_on(packr)
     stop(packr, busy)
@@ -165,7 +165,7 @@ def goes_on(packr: Packr) -> None:
 
 
 @on_sqlite
-def test_work_goes_on_after_all_idle_workers_died(packr: Packr, small: Sandbox) -> None:
+def test_syncs_continue_after_all_idle_workers_died(packr: Packr, small: Sandbox) -> None:
     connection = connect(packr, small, "--no-first-sync")
     cluster = packr.start("qcluster")
     workers = packr.cluster()["workers"]

@@ -14,7 +14,7 @@ CLUSTERS = ("--clusters", "2", "--workers", "1", "--lanes", "8", "--latency-ms",
 DUE = 120
 
 
-def test_the_work_of_a_killed_cluster_is_done_by_the_other(tmp_path: Path, tell: Callable[[str], None]) -> None:
+def test_other_cluster_continues_runs_of_killed_one(tmp_path: Path, tell: Callable[[str], None]) -> None:
     work = ("--connections", "40", "--due-at-once", str(DUE), "--kill-one")
     (phase,) = fleet(tmp_path, *CLUSTERS, *work, "--warm-up", "5", "--no-steady", "--minutes", "2", lease=5)
     tell(f"{phase['in the hands of the killed']} runs in hand when killed; all ended in {phase['ended within']} s")

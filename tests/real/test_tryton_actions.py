@@ -232,7 +232,7 @@ def test_stock_is_set_to_what_was_counted_and_a_product_renamed(
     assert product.name == "Mug, the new one"
 
 
-def test_nothing_secret_is_kept_of_what_was_asked(connection: Connection, tryton: Peer, act: Act) -> None:
+def test_no_secret_of_a_request_is_kept(connection: Connection, tryton: Peer, act: Act) -> None:
     action = act(ActionKind.CREATE_ORDER, **new_order(tryton))
     assert action.exchanges
     assert tryton.facts["password"] not in str(action.exchanges)

@@ -24,7 +24,7 @@ def by_another_door(connection, clock, record):
         writer.apply(connection.pk, ORDERS, [record], now=now())
 
 
-def test_without_a_clock_a_change_behind_a_long_walk_is_found(clock, wms, connection):
+def test_change_during_long_pass_is_found_without_wms_clock(clock, wms, connection):
     """A stamp from the walk's last page is younger than what changed on its first page meanwhile."""
     wms.has_clock, wms.page_size = False, 1
     wms.put(ORDERS, order("o1", now()), order("o2", now()))
@@ -45,7 +45,7 @@ def test_without_a_clock_a_change_behind_a_long_walk_is_found(clock, wms, connec
 
 
 @pytest.mark.parametrize("status", ["open", "held"])
-def test_a_webhook_while_an_older_version_is_looked_up_wins(clock, wms, connection, status):
+def test_webhook_during_recheck_wins_over_older_version(clock, wms, connection, status):
     """In the recheck: what the WMS said a moment ago says nothing against what came since."""
     wms.put(ORDERS, order("o1", now()))
     sync(connection)
@@ -65,7 +65,7 @@ def test_a_webhook_while_an_older_version_is_looked_up_wins(clock, wms, connecti
     assert Order.objects.get().status == "shipped"
 
 
-def test_a_record_that_comes_back_while_it_is_looked_up_is_not_removed(clock, wms, connection):
+def test_record_that_returns_during_recheck_is_not_removed(clock, wms, connection):
     """The look-up did not find it, and a webhook brings it before the removal is written."""
     parcels = [shipment("s1", "o1")]
     wms.put(ORDERS, order("o1", now(), shipments=parcels), order("o2", now()))

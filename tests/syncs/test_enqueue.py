@@ -32,7 +32,7 @@ def ask(connection, *entities, mode=Mode.INCREMENTAL, person=None, trigger=Trigg
     return request_runs(connection, entities or [ORDERS], mode=mode, trigger=trigger, person=person)
 
 
-def test_a_second_request_attaches_to_the_running_one(clock, wms, connection, ada):
+def test_second_request_attaches_to_running_run(clock, wms, connection, ada):
     """No second run; the answer is the one under way, and says who began it."""
     ask(connection, person=ada)
     claim()
@@ -41,7 +41,7 @@ def test_a_second_request_attaches_to_the_running_one(clock, wms, connection, ad
     assert SyncRun.objects.count() == 1
 
 
-def test_a_queued_run_becomes_due_now_with_the_persons_priority(clock, wms, connection, ada):
+def test_queued_run_becomes_due_now_with_priority_of_person(clock, wms, connection, ada):
     """The planned run is hurried; it is the person's now, and shown as the latest."""
     sync(connection)
     sync(connection, INVENTORY)
@@ -59,7 +59,7 @@ def test_a_queued_run_becomes_due_now_with_the_persons_priority(clock, wms, conn
     assert state.next_run == due + timedelta(minutes=5)
 
 
-def test_a_queued_run_takes_the_stronger_mode(clock, wms, connection):
+def test_queued_run_takes_stronger_mode(clock, wms, connection):
     """Full is stronger; asking for less later does not weaken it."""
     sync(connection)
     for mode, expected in ((Mode.INCREMENTAL, Mode.INCREMENTAL), (Mode.FULL, Mode.FULL), (Mode.INCREMENTAL, Mode.FULL)):
@@ -68,7 +68,7 @@ def test_a_queued_run_takes_the_stronger_mode(clock, wms, connection):
     assert SyncRun.objects.filter(state=State.QUEUED).count() == 1
 
 
-def test_a_running_incremental_asked_for_full_is_followed_by_it(clock, wms, connection):
+def test_full_request_during_incremental_run_queues_full_run_after_it(clock, wms, connection):
     """Then full; the follower is queued in the transaction of the end, and is named by the run."""
     sync(connection)
     ask(connection)
@@ -79,7 +79,7 @@ def test_a_running_incremental_asked_for_full_is_followed_by_it(clock, wms, conn
     assert (second.mode, second.state, second.then_full) == (Mode.FULL, State.SUCCEEDED, False)
 
 
-def test_a_cancelled_run_is_not_followed(clock, wms, connection):
+def test_cancelled_run_is_not_followed_by_full_run(clock, wms, connection):
     sync(connection)
     ask(connection)
     held = claim()
@@ -91,14 +91,14 @@ def test_a_cancelled_run_is_not_followed(clock, wms, connection):
     assert (held.run.state, held.run.followed_by) == (State.CANCELLED, None)
 
 
-def test_a_running_full_is_full_enough(clock, wms, connection):
+def test_full_request_attaches_to_running_full_run(clock, wms, connection):
     ask(connection, mode=Mode.FULL)
     claim()
     (one,) = ask(connection, mode=Mode.FULL)
     assert (one.attached, one.run.then_full) == (True, False)
 
 
-def test_a_request_while_a_run_waits_attaches(clock, wms, connection):
+def test_request_attaches_to_waiting_run(clock, wms, connection):
     """The account asked for the pause; nobody jumps it."""
     from integrations.errors import ConnectorError, Kind
 
@@ -109,19 +109,19 @@ def test_a_request_while_a_run_waits_attaches(clock, wms, connection):
     assert drain() == 0
 
 
-def test_an_entity_the_wms_does_not_offer(connection):
+def test_entity_not_offered_is_refused(connection):
     with pytest.raises(Refused, match="Model WMS does not offer bills"):
         ask(connection, Entity.BILLS)
     assert not SyncRun.objects.exists()
 
 
-def test_a_disconnected_connection(wms, connection):
+def test_request_for_disconnected_connection_is_refused(wms, connection):
     disconnect(connection)
     with pytest.raises(Refused, match="is disconnected"):
         ask(Connection.objects.get(pk=connection.pk))
 
 
-def test_disconnecting_ends_what_is_queued_and_waiting(clock, wms, connection):
+def test_disconnecting_ends_queued_and_waiting_runs(clock, wms, connection):
     ask(connection, ORDERS, INVENTORY)
     disconnect(connection)
     assert {run.state for run in SyncRun.objects.all()} == {State.CANCELLED}
@@ -140,14 +140,14 @@ def test_groups(connection):
         entities_of_group(connection, "bills", [Entity.BILLS])
 
 
-def test_a_group_runs_each_entity_once_in_the_order_asked_for(clock, wms, connection):
+def test_group_runs_each_entity_once_in_requested_order(clock, wms, connection):
     wanted = entities_of_group(connection, "everything", GROUPS["everything"])
     runs = [one.run.entity for one in ask(connection, *wanted)]
     assert runs == [entity for entity in wanted if entity != Entity.ORDER_SHIPMENTS]
     assert SyncRun.objects.count() == len(runs)
 
 
-def test_one_entity_asks_less_than_everything(clock, wms, connection):
+def test_one_entity_sends_fewer_requests_than_all(clock, wms, connection):
     """A run of one entity is gentler than a broader one."""
     wms.put(ORDERS, *(order(f"o{n}", now()) for n in range(5)))
     sync(connection, INVENTORY)
@@ -158,9 +158,7 @@ def test_one_entity_asks_less_than_everything(clock, wms, connection):
     assert len(wms.calls) - one > 5
 
 
-def test_a_broker_that_is_down_costs_nobody_a_run(
-    monkeypatch, clock, wms, connection, django_capture_on_commit_callbacks
-):
+def test_broker_outage_loses_no_run(monkeypatch, clock, wms, connection, django_capture_on_commit_callbacks):
     """R: the run is in the table; the wake-up is only a hint."""
     from django.db import OperationalError
     from redis.exceptions import ConnectionError as BrokerGone

@@ -43,7 +43,7 @@ def seven(clock, wms, connection):
         (Kind.CONTRACT, State.FAILED, Status.CONNECTED),
     ],
 )
-def test_each_kind_in_the_middle_of_a_run(seven, wms, kind, state, status):
+def test_each_error_kind_during_a_run(seven, wms, kind, state, status):
     """What was read stays, the watermark does not move, the words are the error's, no lane is left held."""
     before = EntitySchedule.objects.get(connection=seven, entity=ORDERS)
     EntitySchedule.objects.filter(pk=before.pk).update(enabled=True, next_due_at=now() + timedelta(hours=1))
@@ -67,7 +67,7 @@ def test_each_kind_in_the_middle_of_a_run(seven, wms, kind, state, status):
     assert (run.completed_at is None) == (state == State.WAITING)
 
 
-def test_refused_credentials_stop_the_whole_connection(clock, wms, seven):
+def test_rejected_login_stops_all_syncs_of_connection(clock, wms, seven):
     """One refusal is enough; what was queued fails with the same words, and nothing falls due any more."""
     EntitySchedule.objects.filter(connection=seven).exclude(entity="order-shipments").update(
         enabled=True, next_due_at=now() + timedelta(seconds=30)
@@ -90,7 +90,7 @@ def test_refused_credentials_stop_the_whole_connection(clock, wms, seven):
     assert last_run(seven).state == State.SUCCEEDED
 
 
-def test_a_run_between_two_slices_fails_with_the_connection(settings, clock, wms, seven):
+def test_run_between_slices_fails_with_its_connection(settings, clock, wms, seven):
     """A run whose slice was over when the login was refused did not get cancelled by anybody: it failed."""
     settings.SLICE_SECONDS = 0
     request_runs(seven, [ORDERS], trigger=Trigger.MANUAL)
@@ -106,7 +106,7 @@ def test_a_run_between_two_slices_fails_with_the_connection(settings, clock, wms
     }
 
 
-def test_one_forbidden_entity_stops_no_other(wms, seven):
+def test_forbidden_entity_does_not_stop_others(wms, seven):
     """One bad entity never stops another."""
     request_runs(seven, [ORDERS, INVENTORY], trigger=Trigger.MANUAL)
     wms.faults = [ConnectorError(Kind.FORBIDDEN, "Not for you.")]
@@ -115,7 +115,7 @@ def test_one_forbidden_entity_stops_no_other(wms, seven):
 
 
 @pytest.mark.parametrize("seconds", [1, 30, 3600, 23 * 3600])
-def test_a_wait_is_a_row_and_ends_when_the_wms_said(clock, wms, seven, seconds):
+def test_rate_limited_run_waits_in_table_until_retry_time(clock, wms, seven, seconds):
     """No worker sleeps; the whole account waits; then the run goes on from its page."""
     until = now() + timedelta(seconds=seconds)
     wms.faults = [None, ConnectorError(Kind.RATE_LIMITED, "Wait.", retry_at=until)]
@@ -131,7 +131,7 @@ def test_a_wait_is_a_row_and_ends_when_the_wms_said(clock, wms, seven, seconds):
     assert [call.cursor for call in wms.asked(entity=ORDERS)] == [None, {"start": 3}, {"start": 3}, {"start": 6}]
 
 
-def test_what_else_is_under_way_on_the_account_waits_as_well(settings, clock, wms, seven):
+def test_other_running_runs_of_account_wait_too(settings, clock, wms, seven):
     """A run between two slices is not left running without a heartbeat while its account may not be asked."""
     settings.SLICE_SECONDS = 0
     wms.put(INVENTORY, *(item(f"i{n}", "1", now()) for n in range(7)))
@@ -153,14 +153,14 @@ def test_what_else_is_under_way_on_the_account_waits_as_well(settings, clock, wm
     assert {run.state for run in SyncRun.objects.all()} == {State.SUCCEEDED}
 
 
-def test_a_wait_longer_than_a_day_fails_and_says_so(clock, wms, seven):
+def test_wait_over_24_hours_fails_with_reason(clock, wms, seven):
     """A day-long Retry-After can't hold a run: at most 24 h, then the next due one tries again."""
     wms.faults = [ConnectorError(Kind.RATE_LIMITED, "Wait.", retry_at=now() + timedelta(hours=24, seconds=1))]
     run = sync(seven)
     assert (run.state, run.failure) == (State.FAILED, "rate_limited")
 
 
-def test_a_wms_that_says_at_once_is_not_hammered(clock, wms, seven):
+def test_retry_after_zero_still_backs_off(clock, wms, seven):
     """Retry-After: 0 for ever: the pauses grow all the same."""
     wms.faults = [lambda call: _raise(ConnectorError(Kind.RATE_LIMITED, "Wait.", retry_at=now()))] * 10_000
     request_runs(seven, [ORDERS], trigger=Trigger.MANUAL)
@@ -174,7 +174,7 @@ def _raise(error):
     raise error
 
 
-def test_pauses_double_with_jitter_up_to_a_ceiling():
+def test_backoff_doubles_with_jitter_up_to_maximum():
     """5 s, 10 s, … 5 min, each between half and the whole of it."""
     for waits, longest in ((0, 5), (1, 10), (5, 160), (6, 300), (500, 300)):
         found = {failures.backoff(waits).total_seconds() for _ in range(50)}
@@ -185,7 +185,7 @@ def test_pauses_double_with_jitter_up_to_a_ceiling():
     ("entity", "minutes"),
     [pytest.param(ORDERS, 15, id="at least 15 min"), pytest.param(Entity.PRODUCTS, 60, id="its cadence")],
 )
-def test_patience_with_an_unreachable_wms_ends(clock, wms, connection, entity, minutes):
+def test_run_fails_after_unreachable_wait_limit(clock, wms, connection, entity, minutes):
     """A run waits at most max(its cadence, 15 min); its end says so, and the connection shows it."""
     wms.faults = [ConnectorError(Kind.UNREACHABLE, "The WMS can't be reached.")] * 1000
     request_runs(connection, [entity], trigger=Trigger.MANUAL)
@@ -207,7 +207,7 @@ def test_patience_with_an_unreachable_wms_ends(clock, wms, connection, entity, m
     assert (connection.status, connection.status_message) == (Status.CONNECTED, "")
 
 
-def test_earlier_data_always_stays(clock, wms, seven):
+def test_failed_run_keeps_earlier_data(clock, wms, seven):
     """Whatever fails, the mirror is what it was."""
     from tests.kit.running import mirrored
 
@@ -225,7 +225,7 @@ def test_earlier_data_always_stays(clock, wms, seven):
 # --- Cancelling -----------------------------------------------------------------------------------------------------
 
 
-def test_a_queued_run_is_cancelled_at_once(wms, seven):
+def test_queued_run_is_cancelled_immediately(wms, seven):
     ada = User.objects.get(username="ada")
     (one,) = request_runs(seven, [ORDERS], trigger=Trigger.MANUAL)
     assert cancel(one.run, person=ada)
@@ -237,7 +237,7 @@ def test_a_queued_run_is_cancelled_at_once(wms, seven):
 
 
 @pytest.mark.usefixtures("page_by_page")
-def test_a_running_run_is_cancelled_at_the_next_page(wms, seven):
+def test_running_run_is_cancelled_at_next_page(wms, seven):
     """What was kept is said."""
     ada = User.objects.get(username="ada")
     wms.faults = [None, lambda call: cancel(last_run(seven), person=ada) and None]
@@ -247,7 +247,7 @@ def test_a_running_run_is_cancelled_at_the_next_page(wms, seven):
     assert len(wms.asked()) == 2
 
 
-def test_a_waiting_run_is_cancelled_at_once(wms, seven):
+def test_waiting_run_is_cancelled_immediately(wms, seven):
     wms.faults = [ConnectorError(Kind.RATE_LIMITED, "Wait.", retry_at=now() + timedelta(hours=1))]
     run = sync(seven)
     assert cancel(run, person=None)
@@ -255,7 +255,7 @@ def test_a_waiting_run_is_cancelled_at_once(wms, seven):
     assert run.state == State.CANCELLED
 
 
-def test_a_cancel_while_the_wms_fails_is_a_cancel(wms, seven):
+def test_cancel_takes_precedence_over_wms_error(wms, seven):
     """The person's word comes before the error's."""
 
     def both(call):

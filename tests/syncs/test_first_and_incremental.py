@@ -22,7 +22,7 @@ def schedule(connection, entity=ORDERS):
     return EntitySchedule.objects.get(connection=connection, entity=entity)
 
 
-def test_the_first_sync_is_full_and_goes_back_to_the_border(clock, wms, connection):
+def test_first_sync_is_full_and_reads_from_history_start(clock, wms, connection):
     """A new connection reads the last 30 days by the WMS's clock; an incremental before that is upgraded."""
     old, edge, fresh = (now() - timedelta(days=days) for days in (31, 30, 1))
     wms.put(ORDERS, order("old", old), order("edge", edge), order("fresh", fresh))
@@ -34,7 +34,7 @@ def test_the_first_sync_is_full_and_goes_back_to_the_border(clock, wms, connecti
     assert counts(run) == {"seen": 2, "created": 2}
 
 
-def test_connecting_starts_a_first_run_of_every_entity(clock, wms, home):
+def test_connecting_queues_first_run_of_every_entity(clock, wms, home):
     """Each entity is pulled by a run with trigger *first*; order shipments come with their orders."""
     from integrations.services import Account, connect
 
@@ -47,7 +47,7 @@ def test_connecting_starts_a_first_run_of_every_entity(clock, wms, home):
     assert {(run.trigger, run.mode, run.state) for run in runs} == {(Trigger.FIRST, Mode.FULL, State.SUCCEEDED)}
 
 
-def test_the_border_is_taken_from_the_wms_clock(clock, wms, home):
+def test_history_start_uses_wms_clock(clock, wms, home):
     """Connect time by the WMS less the lookback, not by our clock."""
     from integrations.services import Account, connect
 
@@ -57,7 +57,7 @@ def test_the_border_is_taken_from_the_wms_clock(clock, wms, home):
 
 
 @pytest.mark.parametrize("skew", [timedelta(0), timedelta(minutes=10), timedelta(minutes=-10)])
-def test_the_watermark_is_the_wms_clock_at_the_first_answer_less_a_second(clock, wms, connection, skew):
+def test_watermark_is_wms_clock_of_first_response_minus_a_second(clock, wms, connection, skew):
     """Never our clock, and not the clock of a later page."""
     wms.skew = skew
     wms.put(ORDERS, *(order(f"o{number}", now()) for number in range(7)))
@@ -70,7 +70,7 @@ def test_the_watermark_is_the_wms_clock_at_the_first_answer_less_a_second(clock,
     assert schedule(connection).watermark == began + timedelta(seconds=59)
 
 
-def test_an_answer_without_a_clock_does_not_lend_a_later_ones(clock, wms, connection):
+def test_missing_clock_in_first_response_is_not_taken_from_later_one(clock, wms, connection):
     """When only the second answer has a Date, what changed since the first may be missing before it."""
     stamp = now() - timedelta(hours=2)
     wms.put(ORDERS, *(order(f"o{number}", stamp) for number in range(4)))
@@ -86,7 +86,7 @@ def test_an_answer_without_a_clock_does_not_lend_a_later_ones(clock, wms, connec
     assert schedule(connection).watermark == stamp
 
 
-def test_a_wms_without_a_clock_is_known_by_the_highest_believed_stamp(clock, wms, connection):
+def test_watermark_without_clock_is_highest_plausible_stamp(clock, wms, connection):
     """A stamp in 2999 is stored and moves nothing."""
     wms.has_clock = False
     stamp = now() - timedelta(hours=3)
@@ -96,7 +96,7 @@ def test_a_wms_without_a_clock_is_known_by_the_highest_believed_stamp(clock, wms
     assert present(connection) == ["o1", "o2"]
 
 
-def test_an_incremental_asks_with_the_overlap_and_leaves_the_watermark_alone(clock, wms, connection):
+def test_incremental_run_requests_overlap_and_keeps_watermark(clock, wms, connection):
     """Since = watermark - 15 min; the stored watermark is never watermark - overlap."""
     sync(connection)
     first = schedule(connection).watermark
@@ -107,7 +107,7 @@ def test_an_incremental_asks_with_the_overlap_and_leaves_the_watermark_alone(clo
     assert run.mode == Mode.INCREMENTAL
 
 
-def test_only_what_changed_is_read_and_written(clock, wms, connection):
+def test_incremental_run_reads_and_writes_only_changes(clock, wms, connection):
     """3 of 30 change; the next run reads those 3 and writes 3."""
     wms.page_size = 10
     wms.put(ORDERS, *(order(f"o{number:02}", now() - timedelta(hours=2)) for number in range(30)))
@@ -118,7 +118,7 @@ def test_only_what_changed_is_read_and_written(clock, wms, connection):
     assert counts(run) == {"seen": 3, "updated": 3}
 
 
-def test_a_late_commit_within_the_overlap_is_found(clock, wms, connection):
+def test_late_commit_within_overlap_is_found(clock, wms, connection):
     """Stamped before the watermark, visible after it."""
     sync(connection)
     stamp = now()
@@ -129,7 +129,7 @@ def test_a_late_commit_within_the_overlap_is_found(clock, wms, connection):
     assert counts(sync(connection)) == {"seen": 1, "created": 1}
 
 
-def test_ties_at_the_border_are_all_read(clock, wms, connection):
+def test_records_with_equal_stamps_at_watermark_are_all_read(clock, wms, connection):
     """Many rows of one second, more than a page of them."""
     sync(connection)
     edge = schedule(connection).watermark - timedelta(minutes=15)
@@ -138,7 +138,7 @@ def test_ties_at_the_border_are_all_read(clock, wms, connection):
     assert counts(sync(connection)) == {"seen": 8, "created": 8}
 
 
-def test_rows_without_a_stamp_are_always_applied(clock, wms, connection):
+def test_records_without_stamp_are_always_applied(clock, wms, connection):
     wms.put(INVENTORY, item("A", "7", None))
     sync(connection, INVENTORY)
     clock.shift(timedelta(hours=1))
@@ -146,14 +146,14 @@ def test_rows_without_a_stamp_are_always_applied(clock, wms, connection):
     assert counts(sync(connection, INVENTORY)) == {"seen": 1, "updated": 1}
 
 
-def test_daily_entities_are_read_in_full_whoever_asks(clock, wms, connection):
+def test_daily_entities_are_always_read_in_full(clock, wms, connection):
     """Warehouses and shipping methods are always read in full, a manual sync included."""
     sync(connection, Entity.WAREHOUSES)
     clock.shift(timedelta(hours=1))
     assert sync(connection, Entity.WAREHOUSES).mode == Mode.FULL
 
 
-def test_as_of_is_the_earlier_of_the_watermark_and_the_copys_crawl(clock, wms, connection):
+def test_as_of_is_earlier_of_watermark_and_crawl(clock, wms, connection):
     """A copy is no fresher than its last crawl; the children show the parent's."""
     crawled = now() - timedelta(minutes=40)
     wms.crawls = {ORDERS: crawled}
@@ -162,7 +162,7 @@ def test_as_of_is_the_earlier_of_the_watermark_and_the_copys_crawl(clock, wms, c
     assert [(one.as_of, one.watermark) for one in found] == [(crawled, now() - timedelta(seconds=1))] * 2
 
 
-def test_a_run_leaves_no_scaffolding(clock, wms, connection):
+def test_ended_run_leaves_no_checkpoint_or_seen_keys(clock, wms, connection):
     """Checkpoint and seen pages go when a run ends."""
     wms.put(ORDERS, *(order(f"o{number}", now()) for number in range(7)))
     sync(connection)
@@ -170,7 +170,7 @@ def test_a_run_leaves_no_scaffolding(clock, wms, connection):
     assert not SeenPage.objects.exists()
 
 
-def test_facts_learned_reach_the_connection_and_the_open_client(clock, wms, connection):
+def test_learned_facts_reach_connection_and_open_client(clock, wms, connection):
     """What an answer taught (lists in it too) is stored once and known to the next request already."""
     wms.learned = {"no_dates": True, "paths": ["a", "b"]}
     sync(connection)
@@ -227,7 +227,7 @@ def changed(connection, since):
 
 
 @pytest.mark.parametrize("filters", [True, False], ids=["asks for changes", "gets the whole list"])
-def test_b10_only_a_is_synchronised(clock, wms, two_pm, filters):
+def test_only_changed_item_is_synchronised(clock, wms, two_pm, filters):
     """Rows and times exactly as printed: A 7 to 5 at 2:30 PM, runs at 2 and 3 PM; only A is synchronised."""
     wms.filters = filters
     wms.put(INVENTORY, item("A", "5", datetime(2020, 3, 2, 14, 30, tzinfo=UTC)))
@@ -245,7 +245,7 @@ def test_b10_only_a_is_synchronised(clock, wms, two_pm, filters):
         pytest.param(("A", "5", TWO_PM + timedelta(minutes=30)), [("A", 5)], id="both moved"),
     ],
 )
-def test_b5_the_three_traps(clock, wms, two_pm, row, written):
+def test_smart_sync_misses_nothing_in_three_special_cases(clock, wms, two_pm, row, written):
     """What counts is the quantity, not the stamp."""
     wms.filters = False
     wms.put(INVENTORY, item(*row))
@@ -254,7 +254,7 @@ def test_b5_the_three_traps(clock, wms, two_pm, row, written):
     assert (run.updated, run.unchanged) == (len(written), 3 - len(written))
 
 
-def test_b5_a_quantity_that_moved_without_its_stamp_is_found_by_the_re_read(clock, wms, two_pm):
+def test_full_refresh_finds_quantity_changed_without_stamp(clock, wms, two_pm):
     """Where the WMS filters by stamp, no incremental can see it; the regular full run does."""
     wms.put(INVENTORY, item("C", "2", PRINTED[2][2]))
     assert at_three(clock, two_pm).seen == 0
@@ -262,7 +262,7 @@ def test_b5_a_quantity_that_moved_without_its_stamp_is_found_by_the_re_read(cloc
     assert counts(run) == {"seen": 3, "updated": 1, "unchanged": 2}
 
 
-def test_b2_full_takes_every_item_and_changes_nothing(clock, wms, connection):
+def test_full_run_reads_every_item_and_writes_none(clock, wms, connection):
     """1,000 unchanged items: full processes 1,000 and changes none."""
     wms.page_size = 400
     wms.put(INVENTORY, *(item(f"S{number}", "1", now()) for number in range(1000)))
@@ -271,7 +271,7 @@ def test_b2_full_takes_every_item_and_changes_nothing(clock, wms, connection):
     assert counts(sync(connection, INVENTORY, Mode.FULL)) == {"seen": 1000, "unchanged": 1000}
 
 
-def test_a_whole_list_is_compared_by_digest(clock, wms, connection, monkeypatch):
+def test_list_without_change_filter_is_compared_by_digest(clock, wms, connection, monkeypatch):
     """An entity that can't be asked for changes is read whole each time."""
     from integrations.connectors.registry import CONNECTORS
 
@@ -284,20 +284,20 @@ def test_a_whole_list_is_compared_by_digest(clock, wms, connection, monkeypatch)
     assert (run.mode, run.since, counts(run)) == (Mode.INCREMENTAL, None, {"seen": 2, "updated": 1, "unchanged": 1})
 
 
-def test_an_empty_page_with_a_marker_is_no_end(clock, wms, connection):
+def test_empty_page_with_cursor_is_not_the_end(clock, wms, connection):
     """The list ends where the WMS says so, not at an empty page."""
     wms.put(ORDERS, order("o1", now()))
     wms.faults = [lambda call: Page((), cursor={"start": 0}, clock=wms.now())]
     assert counts(sync(connection)) == {"seen": 1, "created": 1}
 
 
-def test_requests_of_a_child_run_its_parent(clock, wms, connection):
+def test_request_for_child_entity_runs_its_parent(clock, wms, connection):
     """Syncing order shipments runs the orders, once."""
     (one,) = request_runs(connection, [Entity.ORDER_SHIPMENTS, ORDERS], trigger=Trigger.MANUAL)
     assert one.run.entity == ORDERS
 
 
-def test_smart_reads_a_fraction_of_what_full_reads(clock, wms, connection):
+def test_incremental_run_reads_fraction_of_full_run(clock, wms, connection):
     """Of 400 items 20 changed; the incremental asks for those, the full run for every page."""
     wms.page_size = 20
     wms.put(INVENTORY, *(item(f"i{n:03}", "5", now() - timedelta(days=1)) for n in range(400)))
@@ -320,7 +320,7 @@ def last_ask(wms):
 
 
 @pytest.mark.parametrize("skew", [timedelta(0), timedelta(minutes=10), timedelta(minutes=-10)])
-def test_an_incremental_ends_a_minute_past_the_known_clock(clock, wms, connection, skew):
+def test_incremental_window_ends_a_minute_past_known_clock(clock, wms, connection, skew):
     """Its window is closed at both ends, by the WMS's clock as an earlier answer told it; a full's never is."""
     wms.skew = skew
     full = sync(connection)
@@ -334,7 +334,7 @@ def test_an_incremental_ends_a_minute_past_the_known_clock(clock, wms, connectio
     assert counts(sync(connection)) == {"seen": 1, "created": 1}
 
 
-def test_without_a_known_clock_an_incremental_has_no_end(clock, wms, connection):
+def test_incremental_window_has_no_end_without_known_clock(clock, wms, connection):
     """A worker that has not spoken with the WMS yet does not guess what time it is there."""
     from syncs.engine import client_pool
 
@@ -343,7 +343,7 @@ def test_without_a_known_clock_an_incremental_has_no_end(clock, wms, connection)
     assert sync(connection).until is None
 
 
-def test_the_nightly_wide_one_has_no_end(clock, wms, connection):
+def test_nightly_overlap_run_has_no_window_end(clock, wms, connection):
     """So that what is stamped far ahead comes at least once a night."""
     sync(connection)
     EntitySchedule.objects.filter(connection=connection, entity=ORDERS).update(next_wide_at=now())
@@ -352,7 +352,7 @@ def test_the_nightly_wide_one_has_no_end(clock, wms, connection):
     assert (run.until, counts(run)) == (None, {"seen": 1, "created": 1})
 
 
-def test_a_clock_that_jumped_past_the_end_is_asked_again_without_one(clock, wms, connection):
+def test_clock_past_window_end_restarts_request_without_end(clock, wms, connection):
     """A change of this moment is not left to the next run because the WMS's clock was set meanwhile."""
     wms.skew = timedelta(minutes=-10)
     sync(connection)
@@ -363,7 +363,7 @@ def test_a_clock_that_jumped_past_the_end_is_asked_again_without_one(clock, wms,
     assert schedule(connection).watermark == wms.now() - timedelta(seconds=1)
 
 
-def test_the_watermark_never_passes_the_end(clock, wms, connection):
+def test_watermark_never_passes_window_end(clock, wms, connection):
     """A window that is started again minutes later still ends where it ended: what lies beyond was not asked for."""
     sync(connection)
     clock.shift(timedelta(minutes=5))
@@ -383,7 +383,7 @@ def test_the_watermark_never_passes_the_end(clock, wms, connection):
 # --- Stamps that can't be believed -----------------------------------------------------------------------------------
 
 
-def test_a_stamp_far_ahead_does_not_keep_corrections_out(clock, wms, connection):
+def test_future_stamp_does_not_block_corrections(clock, wms, connection):
     """It is stored, but nothing follows from it; an incremental takes the corrected record at once."""
     wms.put(ORDERS, order("o1", now() + timedelta(days=365_000), status="wrong"))
     sync(connection)

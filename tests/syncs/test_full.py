@@ -29,7 +29,7 @@ def watermark(connection, entity=CUSTOMERS):
     return EntitySchedule.objects.get(connection=connection, entity=entity).watermark
 
 
-def test_what_is_gone_is_looked_up_by_id_and_then_removed(clock, wms, connection):
+def test_missing_record_is_looked_up_before_removal(clock, wms, connection):
     """Kept, hidden, counted; and restored when it is seen again."""
     fill(wms, 7)
     sync(connection, CUSTOMERS)
@@ -46,7 +46,7 @@ def test_what_is_gone_is_looked_up_by_id_and_then_removed(clock, wms, connection
     assert "c002" in present(connection, CUSTOMERS)
 
 
-def test_what_a_walk_missed_by_paging_is_found_by_the_second_look(clock, wms, connection):
+def test_record_missed_by_paging_is_found_by_recheck(clock, wms, connection):
     """A row that slipped over a page's border is still there, so it stays, and its news is taken."""
     fill(wms, 7)
     sync(connection, CUSTOMERS)
@@ -62,7 +62,7 @@ def test_what_a_walk_missed_by_paging_is_found_by_the_second_look(clock, wms, co
     assert len(present(connection, CUSTOMERS)) == 7
 
 
-def test_a_look_up_that_repeats_itself_still_adds_up(clock, wms, connection):
+def test_repeated_lookup_results_still_add_up(clock, wms, connection):
     """Duplicates in the second look are one record too."""
     fill(wms, 3)
     sync(connection, CUSTOMERS)
@@ -74,7 +74,7 @@ def test_a_look_up_that_repeats_itself_still_adds_up(clock, wms, connection):
 
 
 @pytest.mark.parametrize(("rows", "gone", "held"), [(30, 20, False), (30, 21, True), (220, 22, False), (220, 23, True)])
-def test_the_brake(clock, wms, connection, rows, gone, held):
+def test_removal_limit(clock, wms, connection, rows, gone, held):
     """More than 20 rows and more than 10 % at once are not removed without a person; not one less is held."""
     wms.page_size = 100
     ids = fill(wms, rows)
@@ -92,7 +92,7 @@ def test_the_brake(clock, wms, connection, rows, gone, held):
         assert watermark(connection) == before
 
 
-def test_history_is_removed_only_after_the_border(clock, wms, connection):
+def test_history_before_history_start_is_not_removed(clock, wms, connection):
     """What is older than the border was never asked for, so nothing follows from its absence."""
     border = connection.border
     wms.put(ORDERS, order("old", now(), created_at=border - timedelta(days=1)))
@@ -106,7 +106,7 @@ def test_history_is_removed_only_after_the_border(clock, wms, connection):
 
 
 @pytest.mark.parametrize("mode", [Mode.INCREMENTAL, Mode.FULL])
-def test_a_suspicious_zero(clock, wms, connection, monkeypatch, mode):
+def test_unexpected_empty_list_removes_nothing(clock, wms, connection, monkeypatch, mode):
     """An empty list that was never empty is partial, removes nothing, moves no watermark; until it lasts."""
     monkeypatch.setitem(CONNECTORS, "model", connector_for(wms, whole=[CUSTOMERS]))
     ids = fill(wms, 5)
@@ -127,7 +127,7 @@ def test_a_suspicious_zero(clock, wms, connection, monkeypatch, mode):
     assert len(present(connection, CUSTOMERS)) == (0 if mode == FULL else 5)
 
 
-def test_a_zero_that_was_a_slip_starts_anew(clock, wms, connection):
+def test_records_after_empty_list_reset_its_confirmation(clock, wms, connection):
     """An empty answer, then a full list, then an empty one again: that one is the first."""
     ids = fill(wms, 3)
     sync(connection, CUSTOMERS)
@@ -139,13 +139,13 @@ def test_a_zero_that_was_a_slip_starts_anew(clock, wms, connection):
     assert present(connection, CUSTOMERS) == ids
 
 
-def test_a_list_that_was_always_empty_is_fine(clock, wms, connection):
+def test_list_that_was_always_empty_succeeds(clock, wms, connection):
     run = sync(connection, CUSTOMERS)
     assert (run.state, counts(run)) == (State.SUCCEEDED, {})
     assert watermark(connection) is not None
 
 
-def test_an_incremental_without_news_is_no_suspicious_zero(clock, wms, connection):
+def test_incremental_run_without_changes_succeeds(clock, wms, connection):
     """Only a list read whole can be empty in a way that surprises."""
     wms.put(ORDERS, order("o1", now() - timedelta(hours=2)))
     sync(connection)
@@ -155,7 +155,7 @@ def test_an_incremental_without_news_is_no_suspicious_zero(clock, wms, connectio
 
 
 @pytest.mark.usefixtures("page_by_page")
-def test_rows_changed_by_another_door_during_the_run_stay(clock, wms, connection):
+def test_rows_changed_by_webhook_during_run_stay(clock, wms, connection):
     """A record that arrived while the walk was under way was not in its list, and is not missing."""
     fill(wms, 4)
     sync(connection, CUSTOMERS)
@@ -174,7 +174,7 @@ def test_rows_changed_by_another_door_during_the_run_stay(clock, wms, connection
 # --- Older versions -------------------------------------------------------------------------------------------------
 
 
-def test_an_older_version_is_stale_in_an_incremental(clock, wms, connection):
+def test_older_version_is_stale_in_incremental_run(clock, wms, connection):
     wms.put(ORDERS, order("o1", now(), status="shipped"))
     sync(connection)
     wms.put(ORDERS, order("o1", now() - timedelta(minutes=5)))
@@ -183,7 +183,7 @@ def test_an_older_version_is_stale_in_an_incremental(clock, wms, connection):
     assert Order.objects.get().status == "shipped"
 
 
-def test_a_full_run_believes_an_older_version_that_is_confirmed(clock, wms, connection):
+def test_full_run_applies_older_version_confirmed_by_recheck(clock, wms, connection):
     """A restored WMS is right; each doubtful record is read once more first."""
     wms.put(ORDERS, *(order(f"o{n}", now(), status="shipped") for n in range(5)))
     sync(connection)
@@ -195,7 +195,7 @@ def test_a_full_run_believes_an_older_version_that_is_confirmed(clock, wms, conn
     assert Order.objects.get(external_id="o3").updated_at == older
 
 
-def test_a_full_run_drops_an_older_version_that_was_a_slip(clock, wms, connection):
+def test_full_run_drops_older_version_not_confirmed(clock, wms, connection):
     """The second look says otherwise, so the newer one stays."""
     wms.put(ORDERS, order("o1", now(), status="shipped"))
     sync(connection)
@@ -205,7 +205,7 @@ def test_a_full_run_drops_an_older_version_that_was_a_slip(clock, wms, connectio
     assert Order.objects.get().status == "shipped"
 
 
-def test_a_doubtful_record_that_is_gone_meanwhile_stays_stale(clock, wms, connection):
+def test_stale_record_deleted_before_recheck_stays_stale(clock, wms, connection):
     """It was in the list, so it is not missing; the next full run sees to it."""
     wms.put(ORDERS, order("o1", now(), status="shipped"), order("o2", now()))
     sync(connection)
@@ -218,7 +218,7 @@ def test_a_doubtful_record_that_is_gone_meanwhile_stays_stale(clock, wms, connec
 # --- Rejected records -----------------------------------------------------------------------------------------------
 
 
-def test_rejected_records_are_kept_and_the_rest_is_applied(clock, wms, connection):
+def test_invalid_record_is_rejected_and_the_rest_applied(clock, wms, connection):
     """R8, T: partial, with the counts in words; the reason and the run stand beside the record."""
     wms.put(ORDERS, *(order(f"o{n}", now()) for n in range(5)))
     wms.bad[ORDERS] = {"o1": "total_price: 12,5 is not a number"}
@@ -231,7 +231,7 @@ def test_rejected_records_are_kept_and_the_rest_is_applied(clock, wms, connectio
     assert (kept.external_id, kept.reason, kept.run) == ("o1", "total_price: 12,5 is not a number", run)
 
 
-def test_a_rejected_record_that_comes_again_is_one_row(clock, wms, connection):
+def test_repeated_rejected_record_is_one_row(clock, wms, connection):
     wms.put(ORDERS, order("o1", now()))
     wms.bad[ORDERS] = {"o1": "bad", None: "the record has no id"}
     sync(connection)
@@ -244,7 +244,7 @@ def test_a_rejected_record_that_comes_again_is_one_row(clock, wms, connection):
     assert set(RejectedRecord.objects.values_list("first_seen_at", flat=True)) == {now() - timedelta(seconds=60)}
 
 
-def test_a_rejected_record_is_cleared_when_it_is_understood(clock, wms, connection):
+def test_accepted_record_clears_its_rejection(clock, wms, connection):
     wms.put(ORDERS, order("o1", now()), order("o2", now()))
     wms.bad[ORDERS] = {"o1": "bad", "o2": "bad"}
     sync(connection)
@@ -253,7 +253,7 @@ def test_a_rejected_record_is_cleared_when_it_is_understood(clock, wms, connecti
     assert [one.external_id for one in RejectedRecord.objects.all()] == ["o2"]
 
 
-def test_a_full_run_forgets_rejected_records_that_are_no_more(clock, wms, connection):
+def test_full_run_deletes_rejections_no_longer_sent(clock, wms, connection):
     """One without an id can never be understood by its id: the next whole list that has it no more clears it."""
     wms.put(ORDERS, order("o1", now()), order("gone", now()))
     wms.bad[ORDERS] = {"gone": "bad", None: "the record has no id"}
@@ -265,7 +265,7 @@ def test_a_full_run_forgets_rejected_records_that_are_no_more(clock, wms, connec
     assert (run.state, RejectedRecord.objects.count()) == (State.SUCCEEDED, 0)
 
 
-def test_a_rejected_record_is_not_missing(clock, wms, connection):
+def test_rejected_record_is_not_missing(clock, wms, connection):
     """A known record that can't be understood any more is looked up, is there, and stays as it was."""
     wms.put(ORDERS, order("o1", now()), order("o2", now()))
     sync(connection)
@@ -275,7 +275,7 @@ def test_a_rejected_record_is_not_missing(clock, wms, connection):
     assert present(connection) == ["o1", "o2"]
 
 
-def test_a_page_of_bad_records_takes_a_handful_of_statements(clock, wms, connection):
+def test_page_of_rejected_records_needs_few_statements(clock, wms, connection):
     """A thousand bad records cost no more statements than ten."""
     from django.db import connection as database
     from django.test.utils import CaptureQueriesContext
@@ -295,7 +295,7 @@ def test_a_page_of_bad_records_takes_a_handful_of_statements(clock, wms, connect
 # --- Children -------------------------------------------------------------------------------------------------------
 
 
-def test_shipments_go_and_come_with_their_order(clock, wms, connection):
+def test_shipments_are_removed_and_restored_with_their_order(clock, wms, connection):
     """Written and removed as a set with the parent."""
     wms.put(ORDERS, order("o1", now(), shipments=[shipment("s1", "o1"), shipment("s2", "o1")]), order("o2", now()))
     sync(connection)
@@ -316,7 +316,7 @@ def test_shipments_go_and_come_with_their_order(clock, wms, connection):
 
 @pytest.mark.usefixtures("page_by_page")
 @pytest.mark.parametrize("mode", [Mode.INCREMENTAL, Mode.FULL])
-def test_a_connection_disconnected_in_the_middle(clock, wms, connection, mode):
+def test_disconnect_during_run_ends_it_after_its_page(clock, wms, connection, mode):
     """The page in hand is the last; no further question is asked, the run says why it ended, nothing is left over."""
     from integrations.services import disconnect
 
@@ -333,7 +333,7 @@ def test_a_connection_disconnected_in_the_middle(clock, wms, connection, mode):
 @pytest.mark.usefixtures("page_by_page")
 @pytest.mark.parametrize("changed", [True, False])
 @pytest.mark.parametrize("mode", [Mode.INCREMENTAL, Mode.FULL])
-def test_a_connection_deleted_in_the_middle(clock, wms, connection, caplog, mode, changed):
+def test_deleting_connection_during_run_leaves_nothing(clock, wms, connection, caplog, mode, changed):
     """Nothing of it comes back, and the worker goes on with its life."""
     from integrations.services import disconnect
     from syncs.engine import runner
@@ -360,7 +360,7 @@ def test_inventory_keeps_its_digest_through_a_full_reread(clock, wms, connection
     assert counts(sync(connection, INVENTORY, FULL)) == {"seen": 2, "unchanged": 2}
 
 
-def test_what_was_seen_is_compared_in_parts(monkeypatch, clock, wms, connection):
+def test_seen_keys_are_compared_in_parts(monkeypatch, clock, wms, connection):
     """Millions of keys are neither sorted nor compared at once; whatever the parts, the same rows are missing."""
     from syncs.engine import missing_rows
     from syncs.runs import seen_keys

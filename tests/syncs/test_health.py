@@ -91,6 +91,6 @@ def test_probes_reject_post(client, db, path):
     assert client.head(path).status_code in (200, 503)
 
 
-def test_old_processes_do_not_count(client, db):
+def test_old_heartbeats_do_not_count(client, db):
     Beat.objects.create(name="cluster old:1", at=now() - timedelta(days=1))
     assert ready(client)[0] == 503

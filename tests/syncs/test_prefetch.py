@@ -65,7 +65,7 @@ def test_next_page_is_read_after_planning_and_during_writing(monkeypatch, sandbo
     assert events == ["read", *["plan", "read", "write"] * (PAGES - 1), "plan", "write"]
 
 
-def test_a_page_that_fails_before_it_is_written_holds_nobody_up(monkeypatch, sandbox, run):
+def test_page_that_fails_to_write_does_not_block_prefetcher(monkeypatch, sandbox, run):
     """The reader waits for its turn then, and the walk ends all the same; the run goes on from the failed page."""
 
     def fails(*args, **more):

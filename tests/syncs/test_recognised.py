@@ -40,7 +40,7 @@ def again(connection):
     return sync(connection, INVENTORY, Mode.FULL)
 
 
-def test_what_is_known_is_not_read(stocked, parsed):
+def test_unchanged_items_are_not_parsed(stocked, parsed):
     before = mirrored(stocked, INVENTORY)
     rows = InventoryItem.objects.count()
     run = again(stocked)
@@ -49,7 +49,7 @@ def test_what_is_known_is_not_read(stocked, parsed):
     assert (parsed, mirrored(stocked, INVENTORY)) == ([], before)
 
 
-def test_what_differs_is_read(stocked, parsed):
+def test_changed_items_are_parsed(stocked, parsed):
     """A row that says something else than the WMS, whoever changed it, is read and made right."""
     row = InventoryItem.objects.order_by("pk")[3]
     before = mirrored(stocked, INVENTORY)
@@ -61,7 +61,7 @@ def test_what_differs_is_read(stocked, parsed):
     assert mirrored(stocked, INVENTORY) == before
 
 
-def test_a_removed_row_is_read_and_comes_back(stocked, parsed):
+def test_removed_row_is_parsed_and_restored(stocked, parsed):
     row = InventoryItem.objects.order_by("pk")[3]
     before = mirrored(stocked, INVENTORY)
     writer.remove(stocked.pk, INVENTORY, [row.pk], now=row.changed_at)
@@ -70,7 +70,7 @@ def test_a_removed_row_is_read_and_comes_back(stocked, parsed):
     assert mirrored(stocked, INVENTORY) == before
 
 
-def test_new_code_reads_everything_once(monkeypatch, stocked, parsed):
+def test_new_mapping_version_parses_everything_once(monkeypatch, stocked, parsed):
     """What another version of Packr made of the same bytes may differ; afterwards it is recognised again."""
     rows = InventoryItem.objects.count()
     monkeypatch.setattr(mapping.INVENTORY, "version", b"zz")
@@ -80,7 +80,7 @@ def test_new_code_reads_everything_once(monkeypatch, stocked, parsed):
     assert len(parsed) == rows
 
 
-def test_a_source_that_changes_each_time_is_not_written_each_time(monkeypatch, stocked, parsed):
+def test_item_with_volatile_source_is_not_written_each_time(monkeypatch, stocked, parsed):
     """The same record in other bytes (keys in another order, say) costs a reading, not a write."""
     digests = dict(InventoryItem.objects.values_list("pk", "digest"))
     real = ItemMapping._source
@@ -91,7 +91,7 @@ def test_a_source_that_changes_each_time_is_not_written_each_time(monkeypatch, s
     assert dict(InventoryItem.objects.values_list("pk", "digest")) == digests
 
 
-def test_what_cannot_be_read_is_rejected(monkeypatch, stocked):
+def test_unparsable_item_is_rejected(monkeypatch, stocked):
     """In a page that is read lazily as in any other."""
     rows = InventoryItem.objects.count()
     row = InventoryItem.objects.order_by("pk")[3]

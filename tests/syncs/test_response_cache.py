@@ -62,7 +62,7 @@ def asked(sandbox):
     return Counter(one["query"] for one in sandbox.log.listed(path="/wms/orders"))
 
 
-def test_a_kill_costs_one_page_and_not_those_ahead_as_well(monkeypatch, sandbox, run):
+def test_kill_costs_one_page_despite_prefetching(monkeypatch, sandbox, run):
     """Killed while page 3 is written, page 4 is read and page 5 fetched, only page 5 is asked for again."""
     killed_as_it_writes(monkeypatch, sandbox, 3)
     drain()
@@ -73,7 +73,7 @@ def test_a_kill_costs_one_page_and_not_those_ahead_as_well(monkeypatch, sandbox,
     assert list((response_cache._folder()).glob("*")) == []
 
 
-def test_the_first_page_of_an_incremental_is_not_fetched_past(monkeypatch, sandbox, run):
+def test_nothing_is_prefetched_before_first_page_of_incremental_run(monkeypatch, sandbox, run):
     """The next worker ends its window at another moment, so it can't use what the first one was told."""
     drain()
     sandbox.log.clear()
@@ -87,7 +87,7 @@ def test_the_first_page_of_an_incremental_is_not_fetched_past(monkeypatch, sandb
     assert sum(asked(sandbox).values()) == 1
 
 
-def test_on_another_machine_all_of_them_are_asked_for_again(monkeypatch, sandbox, run):
+def test_prefetched_pages_are_requested_again_on_another_machine(monkeypatch, sandbox, run):
     """The spool is a saving, not a promise: without it nothing is lost either."""
     killed_as_it_writes(monkeypatch, sandbox, 3)
     for file in response_cache._folder().glob("*"):
@@ -98,20 +98,20 @@ def test_on_another_machine_all_of_them_are_asked_for_again(monkeypatch, sandbox
     assert sorted(asked(sandbox).values()) == [1, 1, 1, 2, 2, 2]
 
 
-def test_what_was_kept_for_another_place_is_not_taken(run):
+def test_responses_of_another_cursor_are_not_used(run):
     response_cache.keep(run, {"token": "a"}, TOLD)
     assert response_cache.take(run, {"token": "b"}) == {}
     assert response_cache.take(run, {"token": "a"}) == TOLD
 
 
-def test_each_place_has_its_own(run):
+def test_each_cursor_has_its_own_responses(run):
     response_cache.keep(run, {"token": "a"}, TOLD)
     response_cache.keep(run, {"token": "b"}, {})
     response_cache.drop(run, {"token": "b"})
     assert (response_cache.take(run, {"token": "a"}), response_cache.take(run, {"token": "b"})) == (TOLD, {})
 
 
-def test_what_is_old_is_not_taken_and_swept_away(settings, tmp_path, run):
+def test_expired_responses_are_ignored_and_deleted(settings, tmp_path, run):
     response_cache.keep(run, None, TOLD)
     (file,) = response_cache._folder().glob("*")
     long_ago = (now() - timedelta(minutes=16)).timestamp()
@@ -121,13 +121,13 @@ def test_what_is_old_is_not_taken_and_swept_away(settings, tmp_path, run):
     assert not file.exists()
 
 
-def test_what_is_young_is_not_swept_away(run):
+def test_recent_responses_are_not_deleted(run):
     response_cache.keep(run, None, TOLD)
     tasks.tick()
     assert response_cache.take(run, None) == TOLD
 
 
-def test_a_broken_file_is_asked_for_again(caplog, run):
+def test_corrupt_file_is_requested_again(caplog, run):
     response_cache.keep(run, None, TOLD)
     (file,) = response_cache._folder().glob("*")
     file.write_bytes(file.read_bytes()[:-4])
@@ -135,7 +135,7 @@ def test_a_broken_file_is_asked_for_again(caplog, run):
     assert "requested again" in caplog.text
 
 
-def test_a_disk_that_takes_nothing_fails_no_run(settings, tmp_path, sandbox, run, caplog):
+def test_full_disk_fails_no_run(settings, tmp_path, sandbox, run, caplog):
     """Then no page is fetched ahead, and the log says why."""
     settings.DATA_DIR = tmp_path / "file"
     settings.DATA_DIR.write_text("in the way")
@@ -145,12 +145,12 @@ def test_a_disk_that_takes_nothing_fails_no_run(settings, tmp_path, sandbox, run
     assert "no pages are fetched ahead" in caplog.text
 
 
-def test_nobody_else_may_read_the_spool(run):
+def test_response_cache_is_private(run):
     response_cache.keep(run, None, TOLD)
     assert response_cache._folder().stat().st_mode & 0o077 == 0
 
 
-def test_no_secret_and_no_error_is_noted(sandbox, run):
+def test_secrets_and_errors_are_not_recorded(sandbox, run):
     """Only usable answers to questions that are not private lie in the spool."""
     client = client_pool.take(run.connection)
     recording = ResponseRecording()

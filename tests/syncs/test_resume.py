@@ -102,7 +102,7 @@ def test_killed_run_resumes_at_its_last_page(monkeypatch, settings, clock, wms, 
 
 
 @pytest.mark.parametrize("point", ["recheck_stale", "recheck_missing", "finish_pass", "complete_pass"])
-def test_a_kill_in_the_second_look(monkeypatch, clock, wms, connection, point):
+def test_kill_during_recheck_resumes(monkeypatch, clock, wms, connection, point):
     """The later phases of a full run resume as well: one removed, one older and believed."""
     wms.put(ORDERS, *(order(f"o{number}", now()) for number in range(5)))
     sync(connection)
@@ -122,7 +122,7 @@ def test_a_kill_in_the_second_look(monkeypatch, clock, wms, connection, point):
     assert Order.objects.get(external_id="o2").status == "cancelled"
 
 
-def test_five_deaths_without_a_page_end_the_run(clock, wms, ten):
+def test_five_kills_without_a_page_fail_the_run(clock, wms, ten):
     """Attempts count claims since the last page; five end the run failed, and the sentence says so."""
     wms.faults = [None] + [dies] * 9
     for _ in range(1 + 5):  # the first one had just written its page
@@ -134,7 +134,7 @@ def test_five_deaths_without_a_page_end_the_run(clock, wms, ten):
     assert counts(run) == {"seen": 3, "created": 3}
 
 
-def test_a_page_starts_the_attempts_anew(clock, wms, ten):
+def test_written_page_resets_attempts(clock, wms, ten):
     """Four deaths before each page are survived."""
     wms.faults = ([dies] * 4 + [None]) * 4
     for _ in range(16):
@@ -146,7 +146,7 @@ def test_a_page_starts_the_attempts_anew(clock, wms, ten):
     assert SyncRun.objects.get().state == State.SUCCEEDED
 
 
-def test_a_database_that_fails_for_a_moment_fails_no_run(monkeypatch, clock, wms, ten, caplog):
+def test_brief_database_failure_fails_no_run(monkeypatch, clock, wms, ten, caplog):
     """A deadlock or a restarted server rolls the page back; the next claim reads it again."""
     real, calls = writer.plan, []
 
@@ -163,7 +163,7 @@ def test_a_database_that_fails_for_a_moment_fails_no_run(monkeypatch, clock, wms
     assert "deadlock detected" in caplog.text
 
 
-def test_a_fault_of_packrs_own_ends_the_run(monkeypatch, clock, wms, ten, caplog):
+def test_internal_error_fails_the_run(monkeypatch, clock, wms, ten, caplog):
     """No bug of ours leaves a run in running; the person reads a sentence and the log has the traceback."""
 
     def broken(*args, **kwargs):
@@ -179,7 +179,7 @@ def test_a_fault_of_packrs_own_ends_the_run(monkeypatch, clock, wms, ten, caplog
 
 
 @pytest.mark.usefixtures("page_by_page")
-def test_a_worker_that_lost_its_lease_writes_nothing(clock, wms, ten):
+def test_worker_that_lost_its_lease_writes_nothing(clock, wms, ten):
     """Frozen past its lease, thawed when another has the lane: no row, no count, no checkpoint."""
 
     def stolen(call):
@@ -194,7 +194,7 @@ def test_a_worker_that_lost_its_lease_writes_nothing(clock, wms, ten):
     assert Lane.objects.get().leased_until is not None
 
 
-def test_a_stale_worker_cannot_fail_or_cancel_the_run(clock, wms, ten):
+def test_worker_without_lease_cannot_fail_or_cancel_the_run(clock, wms, ten):
     """Its errors are its own: the run is another's by now."""
     from integrations.errors import ConnectorError, Kind
 
@@ -208,14 +208,14 @@ def test_a_stale_worker_cannot_fail_or_cancel_the_run(clock, wms, ten):
     assert (SyncRun.objects.get().state, ten.status) == (State.RUNNING, "connected")
 
 
-def test_a_lapsed_lease_that_nobody_took_is_renewed(clock, wms, ten):
+def test_lapsed_lease_is_renewed_if_nobody_took_it(clock, wms, ten):
     """A slow answer alone loses nothing."""
     wms.faults = [lambda call: clock.shift(600)]
     drain()
     assert SyncRun.objects.get().state == State.SUCCEEDED
 
 
-def test_a_lane_is_held_by_one_worker(clock, wms, ten):
+def test_lane_is_held_by_one_worker(clock, wms, ten):
     """One lane per account, whatever else is ready."""
     request_runs(ten, [INVENTORY], trigger=Trigger.MANUAL)
     held = claim()
@@ -232,7 +232,7 @@ def test_two_connections_of_one_account_share_the_lane(clock, wms, ten, home):
     assert claim() is None
 
 
-def test_slices_take_turns_and_a_person_goes_first(monkeypatch, settings, clock, wms, connection, home):
+def test_slices_alternate_and_requested_runs_go_first(monkeypatch, settings, clock, wms, connection, home):
     """A long run never holds up a short one, nor a person's."""
     settings.SLICE_SECONDS = 0
     wms.page_size = 1
@@ -261,7 +261,7 @@ def test_slices_take_turns_and_a_person_goes_first(monkeypatch, settings, clock,
     assert {run.state for run in SyncRun.objects.all()} == {State.SUCCEEDED}
 
 
-def test_a_person_goes_first_however_late_everything_is(settings, clock, wms, connection, home):
+def test_requested_run_goes_before_all_overdue_runs(settings, clock, wms, connection, home):
     """After a day's standstill too; but a long run of a person's holds up nobody who is that late."""
     settings.SLICE_SECONDS = 0
     wms.page_size = 1
@@ -301,18 +301,18 @@ def elsewhere(home, long_run):
 
 
 @pytest.mark.parametrize(("waited", "goes_first"), [(59, "customers"), (61, "orders")])
-def test_a_long_run_gives_way_to_what_falls_due_but_not_for_ever(clock, long_run, elsewhere, waited, goes_first):
+def test_long_run_yields_to_due_runs_for_limited_time(clock, long_run, elsewhere, waited, goes_first):
     """A hundred first syncs at once hold up nobody's five minutes; nor are they held up without end."""
     clock.shift(waited)
     request_runs(elsewhere, [Entity.CUSTOMERS], trigger=Trigger.SCHEDULE)
     assert claim().run.entity == goes_first
 
 
-def test_a_long_run_goes_on_at_once_when_nothing_is_due(long_run):
+def test_long_run_continues_immediately_if_nothing_is_due(long_run):
     assert claim().run == long_run
 
 
-def test_a_long_run_that_a_person_waits_for_gives_way_to_none(clock, long_run, elsewhere):
+def test_requested_long_run_does_not_yield_to_scheduled_runs(clock, long_run, elsewhere):
     SyncRun.objects.filter(pk=long_run.pk).update(requested_by=User.objects.get(username="ada"))
     runner.work(claim())
     clock.shift(1)
@@ -320,7 +320,7 @@ def test_a_long_run_that_a_person_waits_for_gives_way_to_none(clock, long_run, e
     assert claim().run == long_run
 
 
-def test_a_slice_goes_on_while_nobody_waits(clock, wms, ten, home):
+def test_slice_continues_while_no_other_run_waits(clock, wms, ten, home):
     """To give the lane back costs a question's time; it is done for others, of this account or of another one."""
     run_slice = RunSlice(claim())
 
@@ -343,7 +343,7 @@ def test_a_slice_goes_on_while_nobody_waits(clock, wms, ten, home):
     assert should_yield()
 
 
-def test_the_database_looks_at_a_table_once_it_has_many_new_rows(monkeypatch, clock, wms, ten):
+def test_first_sync_analyzes_tables_after_many_new_rows(monkeypatch, clock, wms, ten):
     """While the first load goes on: what follows is planned well, and nobody waits for it at the end."""
     monkeypatch.setattr(page_reader, "ANALYZE_AFTER_ROWS", 3)
     monkeypatch.setattr(page_reader, "ANALYZE_FULLY_AFTER_ROWS", 5)
@@ -357,14 +357,14 @@ def test_the_database_looks_at_a_table_once_it_has_many_new_rows(monkeypatch, cl
     assert len(looks) == 2
 
 
-def test_the_shortest_slice_still_reads_a_page(settings, clock, wms, ten):
+def test_shortest_slice_reads_a_page(settings, clock, wms, ten):
     """No setting makes a run go round without getting anywhere."""
     settings.SLICE_SECONDS = 0
     assert drain(most=12) <= 8
     assert SyncRun.objects.get().state == State.SUCCEEDED
 
 
-def test_a_worker_asked_to_stop_ends_after_the_page_in_hand(clock, wms, ten):
+def test_stopped_worker_ends_after_its_page(clock, wms, ten):
     """The run stays active and ready; nothing of it is lost."""
     wms.faults = [None, lambda call: shutdown.request()]
     try:
@@ -377,7 +377,7 @@ def test_a_worker_asked_to_stop_ends_after_the_page_in_hand(clock, wms, ten):
     assert counts(SyncRun.objects.get()) == {"seen": 10, "created": 10}
 
 
-def test_the_next_page_is_fetched_while_one_is_written(monkeypatch, clock, wms, ten):
+def test_next_page_is_fetched_in_another_thread(monkeypatch, clock, wms, ten):
     """While page n is written, page n+1 is on its way; the order and the count of requests stay."""
     threads = []
     wms.faults = [lambda call: threads.append(threading.current_thread().name)] * 4
@@ -387,7 +387,7 @@ def test_the_next_page_is_fetched_while_one_is_written(monkeypatch, clock, wms, 
     assert counts(SyncRun.objects.get()) == {"seen": 10, "created": 10}
 
 
-def test_the_page_after_the_next_is_asked_for_while_one_is_written(monkeypatch, clock, wms, ten):
+def test_page_after_next_is_requested_while_one_is_written(monkeypatch, clock, wms, ten):
     """The WMS is asked without a pause: neither writing nor reading is waited for."""
     third = threading.Event()
     wms.faults = [None, None, lambda call: third.set()]
@@ -403,7 +403,7 @@ def test_the_page_after_the_next_is_asked_for_while_one_is_written(monkeypatch, 
     assert counts(SyncRun.objects.get()) == {"seen": 10, "created": 10}
 
 
-def test_an_error_fetched_ahead_costs_none_of_the_pages_before(monkeypatch, clock, wms, ten):
+def test_error_two_pages_ahead_keeps_pages_before_it(monkeypatch, clock, wms, ten):
     """What was asked for before it is committed, in its order."""
     from integrations.errors import ConnectorError, Kind
 
@@ -413,7 +413,7 @@ def test_an_error_fetched_ahead_costs_none_of_the_pages_before(monkeypatch, cloc
     assert (run.state, counts(run)) == (State.WAITING, {"seen": 6, "created": 6})
 
 
-def test_a_page_is_read_while_the_wms_works_on_the_next(monkeypatch, clock, wms, ten):
+def test_page_is_parsed_after_next_one_is_requested(monkeypatch, clock, wms, ten):
     """The WMS takes longer than reading does, so it is asked first."""
     draft, done = PagePrefetcher._prepare, []
 
@@ -427,7 +427,7 @@ def test_a_page_is_read_while_the_wms_works_on_the_next(monkeypatch, clock, wms,
     assert done == ["asked", *["asked", "read"] * 3, "read"]
 
 
-def test_an_error_fetched_ahead_does_not_cost_the_page_before(monkeypatch, clock, wms, ten):
+def test_error_one_page_ahead_keeps_page_before_it(monkeypatch, clock, wms, ten):
     """The page in hand is committed before the next one's error is looked at."""
     from integrations.errors import ConnectorError, Kind
 
@@ -440,7 +440,7 @@ def test_an_error_fetched_ahead_does_not_cost_the_page_before(monkeypatch, clock
 # --- Walks that can't go on as they were ----------------------------------------------------------------------------
 
 
-def test_an_expired_cursor_starts_the_window_again(clock, wms, ten):
+def test_expired_cursor_restarts_the_pass(clock, wms, ten):
     """What was applied stays, the walk begins anew, and the new walk's clock counts."""
     wms.faults = [None, None, CursorExpired("Forgotten.")]
     drain()
@@ -450,7 +450,7 @@ def test_an_expired_cursor_starts_the_window_again(clock, wms, ten):
     assert [call.cursor for call in wms.asked()][2:4] == [{"start": 6}, None]
 
 
-def test_a_cursor_that_always_expires_ends_after_three_restarts(clock, wms, ten):
+def test_cursor_that_always_expires_fails_after_three_restarts(clock, wms, ten):
     """Three restarts, then a clear error."""
     wms.faults = [None, CursorExpired("The list forgot where it stood.")] * 5
     drain()
@@ -462,7 +462,7 @@ def test_a_cursor_that_always_expires_ends_after_three_restarts(clock, wms, ten)
     assert len(wms.asked()) == 8
 
 
-def test_a_walk_in_a_circle_is_an_error(clock, wms, ten):
+def test_repeated_cursor_is_an_error(clock, wms, ten):
     """A marker that comes twice would never end."""
     wms.faults = [None, None, lambda call: Page((), cursor={"start": 3}, clock=wms.now())]
     drain()
@@ -474,7 +474,7 @@ def test_a_walk_in_a_circle_is_an_error(clock, wms, ten):
 
 
 @pytest.mark.parametrize("mode", [Mode.INCREMENTAL, Mode.FULL])
-def test_endless_pages_without_anything_new_are_an_error(clock, wms, connection, mode):
+def test_endless_pages_without_new_ids_are_an_error(clock, wms, connection, mode):
     """New markers for ever, and five pages in a row without a new id."""
     sync(connection)
     same = [order("o1", now()), order("o2", now())]
@@ -519,7 +519,7 @@ def _side_by_side(count, function):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_twenty_triggers_at_once_are_one_run(wms, connection):
+def test_twenty_simultaneous_requests_are_one_run(wms, connection):
     """Twenty parallel triggers of one entity: one run row, and everybody gets that run."""
     requested = _side_by_side(20, lambda n: request_runs(connection, [ORDERS], trigger=Trigger.MANUAL)[0])
     assert {one.run.pk for one in requested} == {SyncRun.objects.get().pk}
@@ -527,7 +527,7 @@ def test_twenty_triggers_at_once_are_one_run(wms, connection):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_groups_in_any_order_do_not_lock_each_other_out(wms, connection):
+def test_group_requests_in_any_order_do_not_deadlock(wms, connection):
     """Requests that lock the same runs crosswise never deadlock."""
     entities = [ORDERS, INVENTORY, Entity.PRODUCTS, Entity.CUSTOMERS]
 
@@ -541,7 +541,7 @@ def test_groups_in_any_order_do_not_lock_each_other_out(wms, connection):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_workers_and_planners_side_by_side(settings, wms, connection):
+def test_workers_and_planners_in_parallel(settings, wms, connection):
     """Four workers, two planners and two people at once: no deadlock, no lost run, every run ends well."""
     from syncs.runs.planner import queue_due
 

@@ -53,7 +53,7 @@ def kept(clock, wms, home):
 
 
 @pytest.mark.parametrize(("seconds", "planned"), [(80, True), (100, False)])
-def test_a_run_that_ends_plans_its_next_one_when_that_is_near(clock, wms, kept, seconds, planned):
+def test_ended_run_queues_successor_due_soon(clock, wms, kept, seconds, planned):
     """Nothing waits for the next tick that falls due before it; what is further away is the tick's."""
     due = now() + timedelta(seconds=seconds)
     EntitySchedule.objects.filter(connection=kept, entity=ORDERS).update(next_due_at=due)
@@ -105,7 +105,7 @@ def test_daily_entities_run_once_per_local_day(clock, wms, home, zone):
         assert {run.mode for run in runs} == {Mode.FULL}
 
 
-def test_history_is_re_read_once_a_week(clock, wms, kept):
+def test_history_has_weekly_full_refresh(clock, wms, kept):
     """Four weeks, four full runs of the orders, a week apart, whatever day it is spread to."""
     for entity in (ORDERS, Entity.INBOUND_SHIPMENTS):
         one = EntitySchedule.objects.get(connection=kept, entity=entity)
@@ -121,7 +121,7 @@ def test_history_is_re_read_once_a_week(clock, wms, kept):
         assert {later - earlier for earlier, later in itertools.pairwise(planned)} == {timedelta(days=7)}
 
 
-def test_a_re_read_that_met_a_running_run_is_not_lost(clock, wms, kept):
+def test_full_refresh_skipped_by_active_run_stays_due(clock, wms, kept):
     """The occurrence is skipped, the re-read stays due: the next run is full."""
     one = EntitySchedule.objects.get(connection=kept, entity=ORDERS)
     SyncRun.objects.filter(state=State.QUEUED).delete()
@@ -141,7 +141,7 @@ def test_a_re_read_that_met_a_running_run_is_not_lost(clock, wms, kept):
     assert SyncRun.objects.get(entity=ORDERS, state=State.QUEUED).mode == Mode.FULL
 
 
-def test_first_dues_are_spread(clock, wms, home):
+def test_first_due_times_are_spread(clock, wms, home):
     """Many connections do not fall due in one second, and each within its cadence."""
     seconds = set()
     for number in range(30):
@@ -152,7 +152,7 @@ def test_first_dues_are_spread(clock, wms, home):
     assert len(seconds) > 20
 
 
-def test_a_manual_run_does_not_move_the_schedule(clock, wms, kept):
+def test_manual_run_does_not_change_schedule(clock, wms, kept):
     """The next scheduled time is unchanged."""
     live(clock, timedelta(minutes=7))
     one = EntitySchedule.objects.get(connection=kept, entity=PRODUCTS)
@@ -162,7 +162,7 @@ def test_a_manual_run_does_not_move_the_schedule(clock, wms, kept):
     assert (run.state, one.next_due_at) == (State.SUCCEEDED, before)
 
 
-def test_a_day_without_ticks_is_one_run_per_entity(clock, wms, kept):
+def test_day_without_ticks_queues_one_run_per_entity(clock, wms, kept):
     """After a pause of a day each entity runs once, not once for each run it missed."""
     SyncRun.objects.filter(state=State.QUEUED).delete()
     planned = EntitySchedule.objects.get(connection=kept, entity=ORDERS).next_due_at
@@ -180,7 +180,7 @@ def test_a_day_without_ticks_is_one_run_per_entity(clock, wms, kept):
     assert sorted(later) == sorted(ENTITIES)
 
 
-def test_a_doubled_tick_changes_nothing(clock, wms, kept):
+def test_duplicate_tick_changes_nothing(clock, wms, kept):
     """Wake-ups and ticks may come twice: one run."""
     clock.shift(timedelta(minutes=5))
     tick()
@@ -189,7 +189,7 @@ def test_a_doubled_tick_changes_nothing(clock, wms, kept):
     assert set(SyncRun.objects.values_list("pk", "due_at")) == found
 
 
-def test_planning_takes_a_handful_of_statements(clock, wms, home, django_assert_max_num_queries):
+def test_planning_needs_few_statements(clock, wms, home, django_assert_max_num_queries):
     """However many fall due."""
     for number in range(12):
         connect(home, Account("model", f"C{number}", {"key": str(number)}), first_sync=False)
@@ -201,7 +201,7 @@ def test_planning_takes_a_handful_of_statements(clock, wms, home, django_assert_
     assert SyncRun.objects.count() == 12 * len(ENTITIES)
 
 
-def test_a_long_run_lets_the_others_go_on(settings, clock, wms, kept):
+def test_long_run_does_not_block_other_entities(settings, clock, wms, kept):
     """Products take 30 min; orders run every five all the same."""
     settings.SLICE_SECONDS = 0
     from tests.kit.model_wms import records
@@ -235,7 +235,7 @@ def test_a_long_run_lets_the_others_go_on(settings, clock, wms, kept):
     ],
     ids=["off", "paused", "needs attention", "disconnected"],
 )
-def test_what_is_off_does_not_fall_due(clock, wms, kept, change):
+def test_disabled_schedules_do_not_fall_due(clock, wms, kept, change):
     SyncRun.objects.filter(state=State.QUEUED).delete()
     change(kept)
     clock.shift(timedelta(hours=2))
@@ -243,7 +243,7 @@ def test_what_is_off_does_not_fall_due(clock, wms, kept, change):
     assert not SyncRun.objects.filter(state=State.QUEUED).exists()
 
 
-def test_a_run_planned_before_a_pause_meets_what_fell_due_in_it(clock, wms, kept):
+def test_run_queued_before_outage_covers_occurrences_during_it(clock, wms, kept):
     """A worker comes before the tick: each entity runs once, not once for the plan and once more for the pause."""
     live(clock, timedelta(minutes=9))
     began = now() + timedelta(days=1)
@@ -256,7 +256,7 @@ def test_a_run_planned_before_a_pause_meets_what_fell_due_in_it(clock, wms, kept
     assert not EntitySchedule.objects.filter(connection=kept, next_due_at__lte=now()).exists()
 
 
-def test_an_unreachable_wms_is_tried_again_by_schedule(clock, wms, kept):
+def test_unreachable_wms_is_retried_by_schedule(clock, wms, kept):
     SyncRun.objects.filter(state=State.QUEUED).delete()
     Connection.objects.update(status=Status.UNREACHABLE)
     clock.shift(timedelta(hours=2))
@@ -302,7 +302,7 @@ def test_daily_at_over_a_year(zone, at):
         ("Africa/Cairo", (2026, 4, 24), time(0, 30), datetime(2026, 4, 23, 22, 0, tzinfo=UTC)),
     ],
 )
-def test_the_odd_nights(zone, day, at, expected):
+def test_daily_times_on_clock_changes(zone, day, at, expected):
     """Golden moments."""
     from datetime import date
 
@@ -310,7 +310,7 @@ def test_the_odd_nights(zone, day, at, expected):
 
 
 @pytest.mark.parametrize("around", ["2026-03-08", "2026-11-01"])
-def test_two_accounts_over_an_odd_night(wms, home, around):
+def test_two_accounts_over_a_clock_change(wms, home, around):
     """Two accounts in two zones, 2 AM each, ten days around the night: exactly one run per local date."""
     from packr.workspaces.services import save_workspace
 

@@ -20,7 +20,7 @@ def seven(wms, connection):
     return connection
 
 
-def test_a_runs_requests_are_its_own(clock, wms, seven):
+def test_run_counts_only_its_own_requests(clock, wms, seven):
     """Seven orders in pages of three are three requests, whatever the same conversation asked for other runs."""
     assert sync(seven, ORDERS).requests == 3
     clock.shift(3600)
@@ -36,7 +36,7 @@ def test_requests_of_several_slices_add_up(settings, clock, wms, seven):
     assert (run.pages, run.requests) == (3, 3)
 
 
-def test_a_failed_run_made_requests_too(clock, wms, seven):
+def test_failed_run_counts_requests(clock, wms, seven):
     wms.faults = [None, ConnectorError(Kind.CONTRACT, "Not JSON.")]
     run = sync(seven, ORDERS)
     assert (run.state, run.requests) == (State.FAILED, 2)

@@ -12,14 +12,14 @@ def queued() -> list[str]:
     return [message.func() for message in OrmQ.objects.order_by("pk")]
 
 
-def test_however_often_a_sync_is_asked_for_one_wake_up_waits() -> None:
+def test_many_requests_queue_one_wake_up() -> None:
     for _ in range(100):
         wakeups.wake()
     wakeups.tick()
     assert queued() == ["syncs.tasks.work", "syncs.tasks.tick"]
 
 
-def test_what_waits_already_makes_a_worker_look() -> None:
+def test_queued_wake_up_makes_worker_claim_runs() -> None:
     wakeups.tick()
     wakeups.wake()
     assert queued() == ["syncs.tasks.tick"]

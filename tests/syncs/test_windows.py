@@ -41,7 +41,7 @@ def synced(connected, sandbox):
     return connection
 
 
-def test_a_window_reads_what_the_wms_changed_in_it_and_nothing_else(synced, sandbox):
+def test_date_window_reads_only_changes_in_it(synced, sandbox):
     """The third section of the window."""
     moment = now()
     before = Order.objects.count()
@@ -58,14 +58,14 @@ def test_a_window_reads_what_the_wms_changed_in_it_and_nothing_else(synced, sand
     assert Order.objects.filter(removed_at=None).count() == Order.objects.count()
 
 
-def test_an_empty_window_is_no_suspicious_zero(synced):
+def test_empty_date_window_succeeds(synced):
     run = window(synced, now() - LONG_AGO, now() - LONG_AGO + timedelta(days=1))
     drain()
     run.refresh_from_db()
     assert (run.state, run.seen, run.message) == (State.SUCCEEDED, 0, "")
 
 
-def test_nor_does_it_make_a_later_empty_list_believable(clock, wms, connection):
+def test_empty_date_window_does_not_confirm_empty_list(clock, wms, connection):
     """Two empty lists are believed; a window of dates is no list."""
     wms.put(ORDERS, order("O1", now()))
     sync(connection)
@@ -76,7 +76,7 @@ def test_nor_does_it_make_a_later_empty_list_believable(clock, wms, connection):
     assert sync(connection, ORDERS, Mode.FULL).state == State.PARTIAL
 
 
-def test_what_the_clock_has_planned_makes_room_for_it(synced):
+def test_date_window_replaces_queued_scheduled_run(synced):
     (planned,) = request_runs(synced, [ORDERS], trigger=Trigger.SCHEDULE)
     run = window(synced, now() - timedelta(days=50), now() - timedelta(days=40))
     assert run.pk == planned.run.pk
@@ -86,14 +86,14 @@ def test_what_the_clock_has_planned_makes_room_for_it(synced):
     assert run.created > 0
 
 
-def test_it_starts_beside_no_run_that_a_person_waits_for(synced, django_user_model):
+def test_date_window_is_refused_during_requested_run(synced, django_user_model):
     person = django_user_model.objects.get(username="ada")
     request_runs(synced, [ORDERS], trigger=Trigger.MANUAL, person=person)
     with pytest.raises(Refused, match="being synced right now"):
         window(synced, now() - timedelta(days=50), now() - timedelta(days=40))
 
 
-def test_a_full_read_asked_for_meanwhile_follows_it(synced):
+def test_full_request_during_date_window_follows_it(synced):
     run = window(synced, now() - timedelta(days=50), now() - timedelta(days=40))
     assert claim().run == run
     request_runs(synced, [ORDERS], mode=Mode.FULL, trigger=Trigger.MANUAL)
@@ -101,7 +101,7 @@ def test_a_full_read_asked_for_meanwhile_follows_it(synced):
     assert run.then_full
 
 
-def test_a_full_read_takes_the_place_of_one_that_waits(synced):
+def test_full_request_replaces_queued_date_window(synced):
     run = window(synced, now() - timedelta(days=50), now() - timedelta(days=40))
     request_runs(synced, [ORDERS], mode=Mode.FULL, trigger=Trigger.MANUAL)
     drain()
@@ -117,7 +117,7 @@ def test_a_full_read_takes_the_place_of_one_that_waits(synced):
         (2, 1, Entity.INBOUND_SHIPMENTS, "never synced"),
     ],
 )
-def test_what_can_not_be_read_by_dates_is_refused(synced, start, end, entity, words):
+def test_invalid_date_window_is_refused(synced, start, end, entity, words):
     with pytest.raises(Refused, match=words):
         window(synced, now() - timedelta(days=start), now() - timedelta(days=end), [entity])
     assert not SyncRun.objects.filter(mode=Mode.WINDOW).exists()
@@ -126,7 +126,7 @@ def test_what_can_not_be_read_by_dates_is_refused(synced, start, end, entity, wo
 # --- The lookback --------------------------------------------------------------------------------------------------
 
 
-def test_a_longer_lookback_reads_only_what_is_missing(synced, sandbox, django_user_model):
+def test_longer_lookback_reads_only_missing_history(synced, sandbox, django_user_model):
     """Raising it later back-fills only the missing part."""
     person = django_user_model.objects.get(username="ada")
     old, before = synced.border, Order.objects.count()
@@ -142,7 +142,7 @@ def test_a_longer_lookback_reads_only_what_is_missing(synced, sandbox, django_us
     assert "from 30 to 3650 days" in Event.objects.filter(connection=synced, person=person)[0].text
 
 
-def test_what_is_under_way_reads_everything_anew_when_it_has_ended(synced):
+def test_longer_lookback_queues_full_run_after_active_run(synced):
     """It began by the old border, and a second run beside it is not allowed."""
     (requested,) = request_runs(synced, [ORDERS], mode=Mode.FULL, trigger=Trigger.MANUAL)
     taken = claim()
@@ -155,7 +155,7 @@ def test_what_is_under_way_reads_everything_anew_when_it_has_ended(synced):
     assert Order.objects.count() == 60
 
 
-def test_what_a_person_waits_for_becomes_a_full_read(synced, django_user_model):
+def test_longer_lookback_makes_requested_run_full(synced, django_user_model):
     person = django_user_model.objects.get(username="ada")
     request_runs(synced, [ORDERS], trigger=Trigger.MANUAL, person=person)
     change_lookback(synced, 3650)
@@ -163,7 +163,7 @@ def test_what_a_person_waits_for_becomes_a_full_read(synced, django_user_model):
     assert (last_run(synced).mode, Order.objects.count()) == (Mode.FULL, 60)
 
 
-def test_what_never_ran_or_is_off_is_not_started_by_it(synced):
+def test_longer_lookback_starts_no_disabled_or_unsynced_entity(synced):
     """Its first full read will look as far back by itself."""
     EntitySchedule.objects.filter(connection=synced, entity=ORDERS).update(enabled=False)
     change_lookback(synced, 3650)
@@ -171,13 +171,13 @@ def test_what_never_ran_or_is_off_is_not_started_by_it(synced):
 
 
 @pytest.mark.parametrize("days", [29, 0, MAX_LOOKBACK_DAYS + 1])
-def test_a_lookback_only_grows(synced, days):
+def test_lookback_can_only_grow(synced, days):
     with pytest.raises(Refused, match="from 30 to 3650"):
         change_lookback(synced, days)
     synced.refresh_from_db()
     assert synced.lookback_days == 30
 
 
-def test_the_same_lookback_changes_nothing(synced):
+def test_same_lookback_changes_nothing(synced):
     change_lookback(synced, 30)
     assert not SyncRun.objects.filter(mode=Mode.WINDOW).exists()

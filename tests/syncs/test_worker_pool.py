@@ -53,19 +53,19 @@ def until_done(size: int) -> WorkerPool:
     return working
 
 
-def test_it_does_all_there_is_and_ends(given: Callable[[Work], Work]) -> None:
+def test_pool_runs_everything_and_ends(given: Callable[[Work], Work]) -> None:
     work = given(Work(50))
     until_done(4)
     assert sorted(work.done) == list(range(50))
 
 
-def test_it_ends_at_once_when_there_is_nothing(given: Callable[[Work], Work]) -> None:
+def test_pool_ends_immediately_without_work(given: Callable[[Work], Work]) -> None:
     work = given(Work(0))
     until_done(4)
     assert len(work.threads) == 1
 
 
-def test_as_many_work_side_by_side_as_there_are_lanes(given: Callable[[Work], Work]) -> None:
+def test_pool_runs_as_many_threads_as_lanes(given: Callable[[Work], Work]) -> None:
     side_by_side = threading.Barrier(4, timeout=LONG)
     work = given(Work(8, hold=lambda piece: void(side_by_side.wait())))
     until_done(4)
@@ -73,7 +73,7 @@ def test_as_many_work_side_by_side_as_there_are_lanes(given: Callable[[Work], Wo
     assert len(work.threads) == 4
 
 
-def test_who_rests_is_called_for_new_work(given: Callable[[Work], Work]) -> None:
+def test_sleeping_thread_is_woken_for_new_work(given: Callable[[Work], Work]) -> None:
     """One is busy, the other has found nothing; what comes then is done while the first is still busy."""
     came = threading.Event()
 
@@ -91,7 +91,7 @@ def test_who_rests_is_called_for_new_work(given: Callable[[Work], Work]) -> None
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
-def test_one_that_fails_keeps_nobody_from_ending(given: Callable[[Work], Work]) -> None:
+def test_failed_thread_does_not_block_the_end(given: Callable[[Work], Work]) -> None:
     def hold(piece: int) -> None:
         if piece % 3 == 0:
             raise ValueError
@@ -103,13 +103,13 @@ def test_one_that_fails_keeps_nobody_from_ending(given: Callable[[Work], Work]) 
     assert {piece % 3 for piece in work.done} <= {1, 2}
 
 
-def test_it_takes_nothing_more_when_it_is_told_to_stop(given: Callable[[Work], Work]) -> None:
+def test_pool_claims_nothing_after_stop_request(given: Callable[[Work], Work]) -> None:
     work = given(Work(50, hold=lambda piece: shutdown.request()))
     until_done(1)
     assert len(work.done) == 1
 
 
-def test_it_takes_nothing_more_when_its_time_is_over(given: Callable[[Work], Work]) -> None:
+def test_pool_claims_nothing_after_its_deadline(given: Callable[[Work], Work]) -> None:
     work = given(Work(50))
     working = WorkerPool(time.monotonic(), 4)
     working.work()

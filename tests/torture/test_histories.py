@@ -287,7 +287,7 @@ def world(
 # A worker that is killed while PostgreSQL sends it rows leaves the cursor to the collector, as a real death would.
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize("part", range(PARTS))
-def test_after_any_history_the_next_complete_sync_is_right(world: World, part: int) -> None:
+def test_next_complete_sync_is_right_after_any_history(world: World, part: int) -> None:
     """Nothing lost, nothing doubled, nothing stuck, whatever happened between."""
     run_state_machine_as_test(
         seed(part)(partial(History, world)),
@@ -301,7 +301,7 @@ def test_after_any_history_the_next_complete_sync_is_right(world: World, part: i
     )
 
 
-def test_a_record_that_is_mended_at_the_end_is_expected_of_the_next_walk_alone(world: World) -> None:
+def test_record_fixed_late_is_expected_only_of_next_pass(world: World) -> None:
     """Found by 4,000 histories, in the model: the walk under way read the record while nobody could understand it."""
     world.begin(Shape(page_size=1, has_clock=True, whole_inventory=False, slice_seconds=0, handful=50))
     for event in (Put(Entity.ORDERS, 0, 1, When.NOW), Spoil(Entity.ORDERS, 0)):

@@ -248,7 +248,7 @@ def test_not_connected_and_disconnected(admin: Client, workspace: Any) -> None:
     assert "Its data stays as it was then." in page
 
 
-def test_an_entity_the_wms_does_not_offer(admin: Client, connection: Any) -> None:
+def test_entity_not_offered_is_refused(admin: Client, connection: Any) -> None:
     EntitySchedule.objects.filter(connection=connection, entity="products").update(
         enabled=False, off_reason="This account may not read products."
     )
