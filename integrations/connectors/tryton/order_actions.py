@@ -5,7 +5,7 @@ takes three calls (create a draft, quote it, confirm it), each in its own transa
 draft is removed. There are no holds: an unconfirmed order returns to draft, a confirmed one's shipments do.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -70,16 +70,6 @@ def _find_by_reference(client: Client, request: ActionRequest) -> Values | None:
 def _create_draft(client: Client, request: ActionRequest) -> int:
     values = request.values
     party_id = lookups.find_party(client, values["party"], "party")["id"]
-    products = lookups.find_products(client, values["line_items"])
-    lines = [
-        {
-            "product": product["id"],
-            "quantity": encode_quantity(line["quantity"]),
-            "unit": product["default_uom"],
-            "unit_price": encode_amount(line["unit_price"]),
-        }
-        for line, product in zip(values["line_items"], products, strict=True)
-    ]
     carrier = values.get("shipping_method_id")
     sale = {
         **_form_defaults(client, party_id),
@@ -87,7 +77,7 @@ def _create_draft(client: Client, request: ActionRequest) -> int:
         "reference": values.get("order_number") or request.reference,
         "comment": "\n".join(filter(None, [values.get("packing_note"), request.reference])),
         "carrier": int(carrier) if carrier else None,
-        "lines": [["create", lines]],
+        "lines": [["create", _order_lines(client, values["line_items"])]],
     }
     if not carrier:
         sale["shipment_cost_method"] = None  # otherwise it can't be quoted without a carrier
@@ -98,6 +88,18 @@ def _create_draft(client: Client, request: ActionRequest) -> int:
     if "ship_to_address" in values:
         sale["shipment_address"] = _find_or_create_address(client, party_id, values["ship_to_address"])
     return int(change(client, f"{SALE}.create", [sale])[0])
+
+
+def _order_lines(client: Client, lines: Sequence[Mapping[str, Any]]) -> list[Values]:
+    return [
+        {
+            "product": product["id"],
+            "quantity": encode_quantity(line["quantity"]),
+            "unit": product["default_uom"],
+            "unit_price": encode_amount(line["unit_price"]),
+        }
+        for line, product in zip(lines, lookups.find_products(client, lines), strict=True)
+    ]
 
 
 def _form_defaults(client: Client, party_id: int) -> Values:
