@@ -1,1 +1,1 @@
-"""Why data is not newer, and what leads out of it."""
+"""“Why is this stale?”: the causes that keep data from being newer, and their remedies."""

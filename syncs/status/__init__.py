@@ -1,1 +1,1 @@
-"""How fresh the data is and what runs did: what pages, the API and commands read."""
+"""The sync state that pages, the API, the admin and commands show."""

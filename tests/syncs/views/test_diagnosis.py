@@ -17,6 +17,7 @@ from packr.workspaces.models import Workspace
 from packr.workspaces.request_context import RequestContext
 from syncs.diagnosis.causes import CallToAction, StaleCause
 from syncs.diagnosis.diagnose import diagnose, overview
+from syncs.diagnosis.rules import CONNECTION_RULES, ENTITY_RULES
 from syncs.models import Beat, EntitySchedule, Lane, State, SyncRun
 from syncs.process import heartbeats
 from tests.kit import factories as make
@@ -228,6 +229,17 @@ TOGETHER: list[tuple[Seed, Seed, StaleCause]] = [
     (no_plan, overdue, StaleCause.NO_PLAN),
     (forbidden, no_worker, StaleCause.NO_WORKER),
 ]
+
+
+def test_rules_are_listed_in_the_order_of_their_causes() -> None:
+    """The order of the causes is their rank, so readers of the table see the ranking."""
+    for rules in (CONNECTION_RULES, ENTITY_RULES):
+        positions = [list(StaleCause).index(rule.cause) for rule in rules]
+        assert positions == sorted(positions)
+
+
+def test_every_cause_is_tested_alone() -> None:
+    assert {cause for _, cause, _, _ in ALONE} == set(StaleCause)
 
 
 @pytest.fixture
