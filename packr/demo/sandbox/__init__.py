@@ -1,4 +1,4 @@
-"""A warehouse system of our own that speaks the Trackstar API: for demonstrations, development and tests.
+"""A sandbox warehouse system with the Trackstar API, for demonstrations, development and tests.
 
-Standard library only. `server.Sandbox` runs it inside a process, `python -m packr.demo.sandbox` by itself.
+Uses the standard library only. `server.Sandbox` runs it inside a process, `python -m packr.demo.sandbox` on its own.
 """

@@ -1,4 +1,4 @@
-"""One customer's account at the WMS: its tables, its numbers, and what life may move on in it."""
+"""One customer's account at the sandbox WMS: its tables, numbers, and the records the simulation may change."""
 
 import threading
 import uuid
@@ -14,7 +14,7 @@ from .store import Record, RecordTable, iso
 Clock = Callable[[], float]
 
 
-# Records that life may move on, by the states in which it can.
+# Records that the simulation may change, by the states in which it can.
 _MOVING = {
     "orders": UNFINISHED,
     "inbound-shipments": ("open", "in-transit", "receiving"),
@@ -23,12 +23,12 @@ _MOVING = {
 
 
 def connection_id(number: int) -> str:
-    """The connection id of an account: the same whatever the seed."""
+    """Return the connection id of an account, which does not depend on the seed."""
     return str(uuid.uuid5(uuid.NAMESPACE_URL, f"packr:sandbox-wms:{number}"))
 
 
 class SandboxAccount:
-    """One customer's account at the WMS: what one access token opens. Hold `lock` while reading or changing it."""
+    """One customer's account: what one access token opens. Hold `lock` while reading or changing it."""
 
     def __init__(self, number: int, *, seed: int, clock: Clock) -> None:
         self.number = number
@@ -41,7 +41,7 @@ class SandboxAccount:
         self.moving: dict[str, dict[str, None]] = {entity: {} for entity in _MOVING}
         self.parts: dict[str, list[Record]] = {}
         self.goods = Catalogue()
-        # Records made or changed by hand: life leaves them as they are, so that tests find exactly what they set.
+        # Records changed through /_control: the simulation leaves them alone, so that tests find what they set.
         self.pinned: set[tuple[str, str]] = set()
         self.living = False
         self.held: dict[str, tuple[str, str | None]] = {}
@@ -53,16 +53,16 @@ class SandboxAccount:
         self._numbers = {"orders": 77_000}
 
     def __getstate__(self) -> dict[str, Any]:
-        """Everything but what belongs to the running process."""
+        """Return everything but what belongs to the running process."""
         return {name: value for name, value in vars(self).items() if name not in ("lock", "clock")}
 
     def number_for(self, kind: str) -> int:
-        """The next running number of a kind of record."""
+        """Return the next number for a kind of record."""
         self._numbers[kind] = self._numbers.get(kind, 0) + 1
         return self._numbers[kind]
 
     def get(self, entity: str, identity: str) -> Record | None:
-        """A copy of a record."""
+        """Return a copy of a record."""
         return self.tables[entity].get(identity)
 
     def put(self, entity: str, record: Record) -> None:
@@ -78,7 +78,7 @@ class SandboxAccount:
                 self.moving[entity].pop(identity, None)
 
     def save(self, entity: str, record: Record) -> Record:
-        """Store a record as changed now; a new one as made now."""
+        """Store a record as changed now; a new one as created now."""
         now = iso(self.clock())
         record["updated_date"] = record["trackstar_updated_date"] = now
         if record["id"] not in self.tables[entity]:
@@ -87,19 +87,19 @@ class SandboxAccount:
         return record
 
     def pin(self, entity: str, identity: str) -> None:
-        """From now on life leaves this record alone."""
+        """Keep the simulation from changing this record."""
         self.pinned.add((entity, identity))
         if entity in self.moving:
             self.moving[entity].pop(identity, None)
 
     def remove(self, entity: str, identity: str) -> bool:
-        """Take a record away without trace; False when there is none."""
+        """Remove a record without trace. Return False if there is none."""
         if entity in self.moving:
             self.moving[entity].pop(identity, None)
         return self.tables[entity].remove(identity)
 
     def clear(self, entity: str) -> None:
-        """Take all records of an entity away."""
+        """Remove all records of an entity."""
         self.tables[entity].clear()
         if entity in self.moving:
             self.moving[entity].clear()

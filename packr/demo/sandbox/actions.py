@@ -1,4 +1,4 @@
-"""Writes, by ShipHero's rules as Trackstar passes them on."""
+"""Writes, by the rules of ShipHero as Trackstar passes them on."""
 
 from collections.abc import Callable
 
@@ -26,12 +26,12 @@ from .validation import Schema, checked
 
 
 def _refused_by_wms(error: str) -> RequestRejected:
-    # The status of a refusal by the WMS isn't documented; 400 keeps it apart from Trackstar's own 422.
+    # The status of a refusal by the WMS isn't documented; 400 distinguishes it from Trackstar's own 422.
     return refusal(400, error, "integration")
 
 
 def existing(account: SandboxAccount, entity: str, identity: str) -> Record:
-    """The record, else 404 with the id."""
+    """Return the record. Raises a 404 with the id if there is none."""
     record = account.get(entity, identity)
     if record is None:
         raise refusal(404, f"{entity} not found", id=identity)
@@ -94,7 +94,7 @@ def _fill_order(account: SandboxAccount, order: Record, body: Record) -> None:
 
 
 def create_order(account: SandboxAccount, body: Record) -> Record:
-    """A new order, allocated at once or backordered."""
+    """Create an order, allocated immediately or backordered."""
     if _taken(account, "orders", "order_number", body["order_number"]):
         raise _refused_by_wms(f"Order number {body['order_number']} already exists")
     order = blank("orders")
@@ -113,7 +113,7 @@ def create_order(account: SandboxAccount, body: Record) -> Record:
 
 
 def update_order(account: SandboxAccount, body: Record, identity: str) -> Record:
-    """Change an order that hasn't left; new lines replace the old ones."""
+    """Change an order that has not left; new lines replace the old ones."""
     order = existing(account, "orders", identity)
     if order["status"] in ("fulfilled", "cancelled"):
         raise _refused_by_wms(f"Order is already {order['status']}")
@@ -134,7 +134,7 @@ def update_order(account: SandboxAccount, body: Record, identity: str) -> Record
 
 
 def cancel_order(account: SandboxAccount, body: Record, identity: str) -> Record:
-    """Cancel what hasn't shipped; cancelling again changes nothing."""
+    """Cancel what has not shipped. Cancelling again changes nothing."""
     order = existing(account, "orders", identity)
     if order["status"] == "cancelled":
         return order
@@ -147,7 +147,7 @@ def cancel_order(account: SandboxAccount, body: Record, identity: str) -> Record
 
 
 def ship_order(account: SandboxAccount, body: Record, identity: str) -> Record:
-    """Mark everything that is left as shipped."""
+    """Mark everything outstanding as shipped."""
     order = existing(account, "orders", identity)
     if order["status"] in ("fulfilled", "cancelled") or identity in account.held:
         raise _refused_by_wms(f"Order can't ship: {order['raw_status']}")
@@ -164,7 +164,7 @@ def ship_order(account: SandboxAccount, body: Record, identity: str) -> Record:
 
 
 def create_inbound(account: SandboxAccount, body: Record) -> Record:
-    """A new purchase on its way."""
+    """Create an inbound shipment."""
     existing(account, "warehouses", body["warehouse_id"])
     if _taken(account, "inbound-shipments", "purchase_order_number", body["purchase_order_number"]):
         raise _refused_by_wms(f"Purchase order {body['purchase_order_number']} already exists")
@@ -200,7 +200,7 @@ def _open_inbound(account: SandboxAccount, identity: str) -> Record:
 
 
 def update_inbound(account: SandboxAccount, body: Record, identity: str) -> Record:
-    """Change a purchase: date, tracking, amounts of lines it has, or close it."""
+    """Change an inbound shipment: date, tracking, quantities of existing lines, or close it."""
     record = _open_inbound(account, identity)
     lines = {line["sku"]: line for line in record["line_items"]}
     for change in body.get("line_items", ()):
@@ -228,7 +228,7 @@ def _await(account: SandboxAccount, record: Record, sign: int) -> None:
 
 
 def receive_inbound(account: SandboxAccount, body: Record, identity: str) -> Record:
-    """Take in amounts by SKU."""
+    """Receive quantities by SKU."""
     record = _open_inbound(account, identity)
     amounts = [0] * len(record["line_items"])
     places = {line["sku"]: place for place, line in enumerate(record["line_items"])}
@@ -240,7 +240,7 @@ def receive_inbound(account: SandboxAccount, body: Record, identity: str) -> Rec
 
 
 def adjust(account: SandboxAccount, body: Record, identity: str) -> Record:
-    """Add to or take from what can ship in one warehouse."""
+    """Change the shippable quantity in one warehouse."""
     existing(account, "inventory", identity)
     existing(account, "warehouses", body["warehouse_id"])
     amount = body["quantity"] if body["adjustment_type"] == "increase" else -body["quantity"]
@@ -251,7 +251,7 @@ def adjust(account: SandboxAccount, body: Record, identity: str) -> Record:
 
 
 def create_product(account: SandboxAccount, body: Record) -> Record:
-    """A new product with an inventory item of its own."""
+    """Create a product with its own inventory item."""
     if _taken(account, "products", "sku", body["sku"]):
         raise _refused_by_wms(f"SKU {body['sku']} already exists")
     number = 10_000 + account.number_for("products")
@@ -272,7 +272,7 @@ def update_product(account: SandboxAccount, body: Record, identity: str) -> Reco
 
 
 def written(record: Record, unused: list[str]) -> SandboxAnswer:
-    """The answer of a write."""
+    """Return the answer to a write."""
     return SandboxAnswer(value={"data": record, "id": record["id"], "unused_fields": unused})
 
 
@@ -294,7 +294,7 @@ ROUTES: dict[tuple[str, ...], tuple[Write, Schema]] = {
 def perform(
     account: SandboxAccount, request: SandboxRequest, route: tuple[str, ...], identity: list[str]
 ) -> SandboxAnswer:
-    """Check the body and carry out a write; a write that is refused has changed nothing."""
+    """Validate the body and carry out a write. A refused write changes nothing."""
     write, schema = ROUTES[route]
 
     def carry_out() -> SandboxAnswer:

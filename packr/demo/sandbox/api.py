@@ -1,4 +1,4 @@
-"""The Trackstar API over a world: who may ask, how often, and which answer a path has."""
+"""The Trackstar API over the sandbox: access, rate limits, and the answer to each path."""
 
 import re
 import threading
@@ -44,14 +44,14 @@ NOT_OFFERED = {
 
 
 class Limits:
-    """Requests per access token in the running second: 10 reads, 50 writes."""
+    """Requests per access token in the current second: 10 reads, 50 writes."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._seen: dict[tuple[str, bool], tuple[int, int]] = {}
 
     def take(self, token: str, method: str, now: float) -> tuple[dict[str, str], bool]:
-        """The rate-limit headers for this request, and whether it is within the limit."""
+        """Return the rate-limit headers for this request, and whether it is within the limit."""
         reading, second = method == "GET", int(now)
         limit = READS_PER_SECOND if reading else WRITES_PER_SECOND
         with self._lock:
@@ -67,19 +67,19 @@ class Limits:
 
 
 class Api:
-    """Answers requests from a world, under the faults that are on."""
+    """Answers requests under the active faults."""
 
     def __init__(self, world: SandboxWorld, faults: Faults, *, limit: bool = True) -> None:
         self.world, self.faults, self.limit = world, faults, limit
         self._limits = Limits()
 
     def number_of(self, request: SandboxRequest) -> int | None:
-        """The account number of a well-formed access token."""
+        """Return the account number of a well-formed access token."""
         match = _TOKEN.fullmatch(request.headers.get("x-trackstar-access-token", ""))
         return int(match[1]) if match else None
 
     def answer(self, request: SandboxRequest, struck: list[Fault]) -> SandboxAnswer:
-        """The answer to a request; raises RequestRejected for what is not allowed."""
+        """Return the answer to a request. Raises RequestRejected for what is not allowed."""
         rotated = self.faults.state("rotate")
         if request.headers.get("x-trackstar-api-key") != (rotated.params.get("api_key") if rotated else API_KEY):
             raise refusal(401, "Invalid API key")
@@ -190,7 +190,7 @@ def _locations(
 
 
 def _tag(account: SandboxAccount, request: SandboxRequest, rest: list[str]) -> SandboxAnswer:
-    """PUT …/trackstar-tags replaces the whole list; it never reaches the WMS, so updated_date stays."""
+    """Replace the tag list (PUT …/trackstar-tags), which never reaches the WMS, so updated_date stays."""
     entity, tags = entity_named(rest[0]), body_object(request).get("trackstar_tags")
     if entity not in TAGGABLE:
         raise refusal(404, f"No such endpoint: {request.path}", id=rest[0])

@@ -14,14 +14,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--port", type=int, default=8765, help="port on 127.0.0.1; 0 takes any free one")
     parser.add_argument("--seed", type=int, default=1, help="the same seed gives the same data")
     parser.add_argument("--orders", type=int, default=3000, help="orders in each account's history")
-    parser.add_argument("--still", action="store_true", help="nothing happens by itself")
-    parser.add_argument("--keep", type=Path, metavar="FILE", help="go on from this file, and keep the world in it")
+    parser.add_argument("--still", action="store_true", help="no simulated activity")
+    parser.add_argument("--keep", type=Path, metavar="FILE", help="load the data from this file, and save it there")
     parser.add_argument("--no-limit", action="store_true", help="no rate limit")
 
 
 def serve(*, port: int, seed: int, orders: int, still: bool, no_limit: bool, keep: Path | None) -> None:
-    """Serve until SIGTERM or SIGINT. ValueError, with a sentence for the reader, when it can't begin."""
-    # Not an Event: a signal that comes as the main thread begins to wait for it would wait for its lock for ever.
+    """Serve until SIGTERM or SIGINT. Raises ValueError, with a sentence for the reader, if it can't start."""
+    # Not an Event: a signal during the start of a wait would block on the event's lock forever.
     signals: list[int] = []
     for name in (signal.SIGTERM, signal.SIGINT):
         signal.signal(name, lambda number, frame: signals.append(number))

@@ -1,4 +1,4 @@
-"""Connections as Trackstar describes them, and the passthrough by which ShipHero's holds are set."""
+"""Connections as Trackstar describes them, and the passthrough that sets ShipHero's holds."""
 
 import re
 from typing import Any
@@ -39,7 +39,7 @@ _HELD_STATES = ("fulfilled", "cancelled")
 
 
 def describe(account: SandboxAccount, *, ready: bool = True, errors: list[Any] | None = None) -> Record:
-    """The connection of an account; `ready` is false while its first sync at Trackstar is under way."""
+    """Return the connection of an account; `ready` is False during its first sync at Trackstar."""
     now = account.clock()
     schedules = [
         {
@@ -75,7 +75,7 @@ def describe(account: SandboxAccount, *, ready: bool = True, errors: list[Any] |
 
 
 def find(world: SandboxWorld, identity: str) -> SandboxAccount:
-    """The account of a connection id, else 404. Of accounts that nobody touched yet the first hundred are known."""
+    """Return the account of a connection id, else 404. Of untouched accounts, the first hundred are known."""
     numbers = {account.number for account in world.touched()} | set(range(1, 101))
     for number in sorted(numbers):
         if connection_id(number) == identity:
@@ -84,7 +84,7 @@ def find(world: SandboxWorld, identity: str) -> SandboxAccount:
 
 
 def change(account: SandboxAccount, request: SandboxRequest) -> SandboxAnswer:
-    """PATCH /connections."""
+    """Answer PATCH /connections."""
     body = body_object(request)
     unknown = {name: ["Unknown field."] for name in body if name not in account.settings}
     if unknown:
@@ -94,7 +94,7 @@ def change(account: SandboxAccount, request: SandboxRequest) -> SandboxAnswer:
 
 
 def sync(account: SandboxAccount, request: SandboxRequest) -> SandboxAnswer:
-    """POST /connections/sync: a crawl is promised at once; here the copy is never behind."""
+    """Answer POST /connections/sync: Trackstar promises a crawl immediately; the sandbox's copy is never behind."""
     wanted = body_object(request).get("functions_to_sync", [])
     if not isinstance(wanted, list) or any(name not in SYNCABLE for name in wanted):
         raise invalid("json", {"functions_to_sync": ["Must be a list of known functions."]})
@@ -102,7 +102,7 @@ def sync(account: SandboxAccount, request: SandboxRequest) -> SandboxAnswer:
 
 
 def passthrough(account: SandboxAccount, request: SandboxRequest) -> SandboxAnswer:
-    """POST /wms/passthrough: 200 with the WMS's own answer inside, whatever that says."""
+    """Answer POST /wms/passthrough: 200 with the WMS's own answer inside, whatever that is."""
     body = body_object(request)
     missing = {name: ["Missing data for required field."] for name in ("method", "path") if not body.get(name)}
     if missing:
@@ -134,7 +134,7 @@ def _graphql(account: SandboxAccount, body: Record) -> tuple[int, Record]:
 
 
 def _holds_wanted(query: str, variables: object) -> Record:
-    """The mutation's input, from its variables or written out in the query."""
+    """Return the mutation's input, from its variables or from the query itself."""
     candidates = variables.values() if isinstance(variables, dict) else ()
     for value in (variables, *candidates):
         if isinstance(value, dict) and "order_id" in value:
@@ -146,7 +146,7 @@ def _holds_wanted(query: str, variables: object) -> Record:
 
 
 def set_hold(account: SandboxAccount, order: Record, wanted: dict[str, bool]) -> dict[str, bool] | None:
-    """Set and clear holds: a held order is an exception, raw status On hold. None when it's too late for that."""
+    """Set and clear holds: a held order is an exception with the raw status On hold. Return None if it is too late."""
     if order["status"] in _HELD_STATES:
         return None
     holds = {**account.holds.get(order["id"], {}), **wanted}
@@ -164,7 +164,7 @@ def set_hold(account: SandboxAccount, order: Record, wanted: dict[str, bool]) ->
 
 
 def integration() -> Record:
-    """What Trackstar tells about the integration."""
+    """Return Trackstar's description of the integration."""
     return {
         "integration_name": "shiphero",
         "display_name": "ShipHero",

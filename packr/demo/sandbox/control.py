@@ -17,7 +17,7 @@ LOG_SIZE = 100_000
 
 
 class Log:
-    """The last hundred thousand requests, for proof of what was fetched."""
+    """The latest hundred thousand requests, as proof of what was fetched."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -25,7 +25,7 @@ class Log:
         self._last = 0
 
     def begin(self, request: SandboxRequest, now: float) -> Record:
-        """Note a request that has arrived; what becomes of it is filled in later."""
+        """Record a request that has arrived; its outcome is filled in later."""
         with self._lock:
             self._last += 1
             entry: Record = {
@@ -44,24 +44,24 @@ class Log:
             return entry
 
     def listed(self, after: int = 0, path: str = "/") -> list[Record]:
-        """The entries after a number whose path begins so."""
+        """Return the entries after a number whose path has this prefix."""
         with self._lock:
             return [dict(e) for e in self._entries if e["number"] > after and e["path"].startswith(path)]
 
     def clear(self) -> None:
-        """Forget all entries; numbers go on."""
+        """Delete all entries; numbering continues."""
         with self._lock:
             self._entries.clear()
 
 
 class Control:
-    """Answers what is asked below /_control."""
+    """Answers requests below /_control."""
 
     def __init__(self, world: SandboxWorld, faults: Faults, log: Log) -> None:
         self.world, self.faults, self.log = world, faults, log
 
     def answer(self, request: SandboxRequest) -> SandboxAnswer:
-        """The answer; 422 with an error for what makes no sense."""
+        """Return the answer; 422 with an error for invalid input."""
         try:
             return SandboxAnswer(value=self._value(request))
         except (ValueError, TypeError) as error:
@@ -103,7 +103,7 @@ class Control:
 
 
 def late(world: SandboxWorld, fault: Fault) -> Record:
-    """A change that comes with an updated_date of `age` seconds ago; with `both` Trackstar's stamp is as old."""
+    """Change a record whose updated_date is `age` seconds ago; with `both`, so is Trackstar's stamp."""
     then = iso(world.clock() - fault.number("age", 3600))
     stamps = {"updated_date": then}
     if fault.params.get("both"):
@@ -114,7 +114,7 @@ def late(world: SandboxWorld, fault: Fault) -> Record:
 
 
 def change(world: SandboxWorld, body: Record) -> Record:
-    """Carry out one exact change; ValueError says what is wrong with it."""
+    """Carry out one exact change. Raises ValueError with what is wrong."""
     account = _account(world, body.get("account"))
     with account.lock:
         if "tick" in body:

@@ -119,24 +119,24 @@ _BLANKS = {entity: _blank(entity) for entity in ENTITIES}
 
 
 def blank(entity: str) -> Record:
-    """A record of the entity with every field at its blank."""
-    # One level of copying is enough: no blank nests deeper, and a general deep copy costs more than all else.
+    """Return a record of the entity with every field empty."""
+    # One level of copying is enough, since no blank nests deeper; a general deep copy would dominate the cost.
     return {name: value.copy() if isinstance(value, (dict, list)) else value for name, value in _BLANKS[entity].items()}
 
 
 def filters(entity: str) -> dict[str, str]:
-    """Field to kind (date, day, text, number, flag, tags) for everything a listing can be filtered by."""
+    """Return the kind (date, day, text, number, flag, tags) of every field that a listing can be filtered by."""
     fields = dict.fromkeys(DATES, "date") | _FILTERS.get(entity, {})
     return fields | {"trackstar_tags": "tags"} if entity in TAGGABLE else fields
 
 
 def keys(entity: str) -> dict[str, str]:
-    """What a table keeps beside each record: the filters, and a location's warehouse, which is in its path."""
+    """Return what a table stores beside each record: the filters, and a location's warehouse, which is in its path."""
     return filters(entity) | ({"warehouse_id": "text"} if entity == "locations" else {})
 
 
 def entity_named(name: object) -> str | None:
-    """The entity meant by a name as tests and people write it (inbound_shipments, bills); None when there is none."""
+    """Return the entity by the name that tests and people use (inbound_shipments, bills); None if there is none."""
     plain = str(name).replace("_", "-")
     plain = _ALIASES.get(plain, plain)
     return plain if plain in ENTITIES else None

@@ -1,8 +1,7 @@
-"""Switches that make the sandbox misbehave. A fault is a name, where it strikes, and how often.
+"""Switches that make the sandbox misbehave. A fault has a name, a target and a count.
 
-Faults come in four kinds: those that answer instead of the API (REFUSALS), those that reshape a listing or a record
-(RESHAPES), those that spoil the way the bytes travel (TRAVEL, carried out by the server), and those that are a state of
-the whole WMS while they last (STATES).
+Four kinds: those that answer instead of the API (REFUSALS), those that reshape a listing or a record (RESHAPES),
+those that damage the bytes in transit (TRAVEL, carried out by the server), and states of the whole WMS (STATES).
 """
 
 import json
@@ -21,7 +20,7 @@ _HTML = b"<!doctype html><html><head><title>Sign in</title></head><body><h1>Plea
 
 @dataclass
 class Fault:
-    """One switch that is on."""
+    """An active switch."""
 
     name: str
     path: str = "/"
@@ -33,7 +32,7 @@ class Fault:
     struck: int = 0
 
     def strikes(self, request: SandboxRequest) -> bool:
-        """Whether it strikes this request; counts it."""
+        """Return whether the fault affects this request, and count it."""
         if not request.path.startswith(self.path) or self.method not in (None, request.method):
             return False
         if self.account not in (None, request.account) or self.times == 0:
@@ -47,7 +46,7 @@ class Fault:
         return True
 
     def number(self, name: str, default: float) -> float:
-        """A parameter as a number."""
+        """Return a parameter as a number."""
         return float(self.params.get(name, default))
 
 
@@ -90,7 +89,7 @@ def _redirect(fault: Fault, request: SandboxRequest) -> SandboxAnswer:
 
 
 def _answer(fault: Fault, request: SandboxRequest) -> SandboxAnswer:
-    """Whatever the test says: `body` as text or `value` as JSON, with `status`, `headers`, `content_type`."""
+    """Return the test's answer: `body` as text or `value` as JSON, with `status`, `headers`, `content_type`."""
     text = fault.params.get("body")
     content = encode(fault.params.get("value")) if text is None else str(text).encode("utf-8", "surrogatepass")
     headers = {str(name): str(value) for name, value in fault.params.get("headers", {}).items()}
@@ -119,7 +118,7 @@ _SPECIAL = {
 
 
 def function_of(request: SandboxRequest) -> str:
-    """Trackstar's name for what a request does, such as get_orders or create_order."""
+    """Return Trackstar's name for the request's function, such as get_orders or create_order."""
     verb = {"GET": "get", "POST": "create", "DELETE": "delete"}.get(request.method, "update")
     parts = [part for place, part in enumerate(request.parts) if place and place % 2] or ["connections"]
     last = request.parts[-1]
@@ -134,18 +133,18 @@ def _same_token(fault: Fault, request: SandboxRequest, answer: SandboxAnswer) ->
 
 
 def _endless(fault: Fault, request: SandboxRequest, answer: SandboxAnswer) -> None:
-    """After the last page the first comes again; no token comes twice."""
+    """Return the first page after the last one; no token repeats."""
     answer.next_token = token_after(answer.numbers[-1] if answer.next_token else 0, lap=fault.struck)
 
 
 def _empty_page(fault: Fault, request: SandboxRequest, answer: SandboxAnswer) -> None:
-    """Nothing on this page, but a token for the place where it would have begun."""
+    """Return no items, but a token for the place where the page would have started."""
     answer.rows, answer.numbers = [], []
     answer.next_token = token_after(start_of(request), lap=fault.struck)
 
 
 def _duplicate_rows(fault: Fault, request: SandboxRequest, answer: SandboxAnswer) -> None:
-    """The last rows of the page come again: on the next page, or on this one when it is the last."""
+    """Repeat the last rows of the page: on the next page, or on this one if it is the last."""
     count, rows = int(fault.number("count", 1)), answer.rows or []
     if answer.next_token and len(rows) > count:
         answer.next_token = token_after(answer.numbers[-1 - count], lap=fault.struck)
@@ -166,7 +165,7 @@ def _lie_total(fault: Fault, request: SandboxRequest, answer: SandboxAnswer) -> 
 
 
 def _first_sync(fault: Fault, request: SandboxRequest, answer: SandboxAnswer) -> None:
-    """Until a connection's first sync at Trackstar is over its listings are empty."""
+    """Return empty listings until a connection's first sync at Trackstar has ended."""
     answer.rows, answer.numbers, answer.next_token = [], [], None
 
 
@@ -183,7 +182,7 @@ LIST_RESHAPES: dict[str, Callable[[Fault, SandboxRequest, SandboxAnswer], None]]
 
 
 def spoil(text: bytes, params: Record) -> bytes:
-    """A record's JSON with fields set, dropped, or given as raw JSON text (NaN, huge numbers, endless nesting)."""
+    """Return a record's JSON with fields set, removed, or replaced by raw text (NaN, huge numbers, deep nesting)."""
     if "replace" in params:
         return str(params["replace"]).encode("utf-8", "surrogatepass")
     record = json.loads(text)
@@ -197,7 +196,7 @@ def spoil(text: bytes, params: Record) -> bytes:
 
 
 def _each(answer: SandboxAnswer, place: int | None, change: Callable[[bytes], bytes]) -> None:
-    """Change one record of a page by place, or all, or the single record of an answer."""
+    """Change one record of a page by position, or all, or the single record of an answer."""
     if answer.one is not None:
         answer.one = change(answer.one)
     elif answer.rows:
@@ -237,13 +236,13 @@ TRAVEL = [
     "bomb",
 ]  # carried out by the server
 STATES = ["clock", "no_limit", "rotate", "connection_errors"]
-# Carried out when it strikes, before the request is answered.
+# Carried out when the fault strikes, before the request is answered.
 EVENTS = ("change",)
 NAMES = (*REFUSALS, *LIST_RESHAPES, *RECORD_RESHAPES, *TRAVEL, *STATES, *EVENTS, "late")
 
 
 class Faults:
-    """The switches that are on."""
+    """The active switches."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -257,25 +256,25 @@ class Faults:
             self.cleared = threading.Event()
 
     def clear(self, name: str | None = None) -> None:
-        """Switch faults off, all or those of a name; ends hangs that are under way."""
+        """Switch faults off, all or those with a name. Ends hangs that are in progress."""
         with self._lock:
             self._on = [fault for fault in self._on if name and fault.name != name]
             self.cleared.set()
             self.cleared = threading.Event()
 
     def strike(self, request: SandboxRequest) -> list[Fault]:
-        """The faults that strike this request."""
+        """Return the faults that affect this request."""
         with self._lock:
             return [fault for fault in self._on if fault.name not in STATES and fault.strikes(request)]
 
     def state(self, name: str, account: str | None = None) -> Fault | None:
-        """The newest switch of a state, for this account."""
+        """Return the newest switch of a state for this account."""
         with self._lock:
             found = [f for f in self._on if f.name == name and f.account in (None, account)]
         return found[-1] if found else None
 
     def listed(self) -> list[Record]:
-        """What is on, for reading."""
+        """Return the active faults for display."""
         with self._lock:
             return [_told(fault) for fault in self._on]
 
@@ -295,7 +294,7 @@ def reshape(faults: list[Fault], request: SandboxRequest, answer: SandboxAnswer)
 
 
 def fault_from(body: dict[str, Any]) -> Fault:
-    """A fault from what was posted; ValueError says what is wrong with it."""
+    """Return the fault that was posted. Raises ValueError with what is wrong with it."""
     name = body.get("fault")
     if name not in NAMES:
         raise ValueError(f"Unknown fault {name!r}; known are: {', '.join(sorted(NAMES))}")
@@ -309,7 +308,7 @@ def fault_from(body: dict[str, Any]) -> Fault:
 
 
 def _fields_of(text: str) -> dict[str, str]:
-    """An object's JSON text as field to text. What can't be read so is given as an object of texts."""
+    """Return an object's JSON text by field. Unreadable text is returned as an object of texts."""
     try:
         value = json.loads(text, parse_int=_Literal, parse_float=_Literal)
     except (ValueError, RecursionError) as error:
@@ -321,6 +320,6 @@ def _fields_of(text: str) -> dict[str, str]:
 
 
 class _Literal(str):
-    """A number as it was written, so that huge ones stay as they are."""
+    """A number kept as written, so that huge ones stay unchanged."""
 
     __slots__ = ()

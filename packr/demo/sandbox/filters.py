@@ -28,7 +28,7 @@ OPERATORS = {
 
 
 def token_after(number: int, lap: int = 0) -> str:
-    """The token of the page that begins after row `number`; `lap` makes tokens of the same place differ."""
+    """Return the token of the page after row `number`; `lap` makes tokens of the same place differ."""
     return base64.urlsafe_b64encode(json.dumps({"after": number, "lap": lap}).encode()).decode()
 
 
@@ -43,7 +43,7 @@ def _number_of(token: str) -> int:
 
 
 def start_of(request: SandboxRequest) -> int:
-    """The number of the row after which the asked page begins."""
+    """Return the number of the row after which the requested page starts."""
     token = request.parameter("page_token")
     return _number_of(token) if token else 0
 
@@ -51,7 +51,7 @@ def start_of(request: SandboxRequest) -> int:
 def page(
     table: RecordTable, entity: str, request: SandboxRequest, also: list[Test], without: tuple[str, ...] = ()
 ) -> SandboxAnswer:
-    """One page of a table. `also` tests every row; `without` names filters this WMS doesn't know."""
+    """Return one page of a table. `also` tests every row; `without` names filters this WMS does not support."""
     if (ids := request.parameter("ids[in]")) is not None:
         return _by_ids(table, ids, also)
     tests, limit, after = list(also), LIMIT, 0
@@ -141,7 +141,7 @@ def _membership(place: int, operator: str, wanted: set[Key]) -> Test:
 
 
 def _comparison(place: int, operator: str, wanted: Key) -> Test:
-    """A record without the field, or with another type in it, is in no range and contains nothing."""
+    """Return a test that is false for a record without the field or with a value of another type."""
 
     def key(row: StoredRecord) -> Key:
         return row.keys[place]

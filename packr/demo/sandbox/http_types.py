@@ -1,4 +1,4 @@
-"""Requests, answers and refusals: what the rooms of the API hand to each other."""
+"""Requests, answers and refusals that the parts of the API exchange."""
 
 import json
 from dataclasses import dataclass, field
@@ -10,7 +10,7 @@ from .store import Record, encode
 
 @dataclass
 class SandboxRequest:
-    """One request, its path split into unquoted parts, header names in small letters."""
+    """One request: path split into unquoted parts, header names in lower case."""
 
     method: str
     target: str
@@ -26,13 +26,13 @@ class SandboxRequest:
         self.query = parse_qsl(split.query, keep_blank_values=True)
 
     def parameter(self, name: str) -> str | None:
-        """The first value of a query parameter."""
+        """Return the first value of a query parameter."""
         return next((value for key, value in self.query if key == name), None)
 
 
 @dataclass
 class SandboxAnswer:
-    """One answer. A listing keeps its rows apart until it is sent, so that faults can reshape it."""
+    """One answer. A listing keeps its rows separate until it is sent, so that faults can reshape it."""
 
     status: int = 200
     value: Any = None
@@ -59,7 +59,7 @@ class SandboxAnswer:
 
 
 class RequestRejected(Exception):
-    """The request ends here with this answer."""
+    """Ends the request with this answer."""
 
     def __init__(self, answer: SandboxAnswer) -> None:
         super().__init__(str(answer.value))
@@ -67,7 +67,7 @@ class RequestRejected(Exception):
 
 
 def refusal(status: int, error: str, origin: str | None = "trackstar", **more: Any) -> RequestRejected:
-    """An error as Trackstar words it; the documented 501 has no origin."""
+    """Return an error in Trackstar's format; the documented 501 has no origin."""
     value: Record = {"error": error}
     if origin:
         value["origin"] = origin
@@ -75,12 +75,12 @@ def refusal(status: int, error: str, origin: str | None = "trackstar", **more: A
 
 
 def invalid(location: str, fields: Record) -> RequestRejected:
-    """422: `detail` maps location to field to messages."""
+    """Return a 422: `detail` maps location to field to messages."""
     return refusal(422, "Validation error", detail={location: fields})
 
 
 def body_object(request: SandboxRequest) -> Record:
-    """The JSON object in a request's body; nothing counts as an empty object."""
+    """Return the JSON object in a request's body; an empty body counts as an empty object."""
     if not request.body.strip():
         return {}
     try:

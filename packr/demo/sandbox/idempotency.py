@@ -1,4 +1,4 @@
-"""Idempotency keys as Trackstar's guides of 2026 have them."""
+"""Idempotency keys as in Trackstar's guides of 2026."""
 
 import json
 import threading
@@ -9,7 +9,7 @@ from .account import SandboxAccount
 from .http_types import SandboxAnswer, SandboxRequest, body_object, refusal
 
 DAY = 86_400
-# After this many seconds of running an attempt counts as dead.
+# After this many seconds, a running attempt counts as dead.
 STUCK = 15 * 60
 
 
@@ -26,7 +26,7 @@ _attempts = threading.Lock()
 
 
 def once(account: SandboxAccount, request: SandboxRequest, write: Callable[[], SandboxAnswer]) -> SandboxAnswer:
-    """Run a write under its Idempotency-Key: kept a day, scoped to the connection."""
+    """Run a write under its Idempotency-Key, which is kept for a day, scoped to the connection."""
     key = request.headers.get("idempotency-key")
     if not key:
         return write()

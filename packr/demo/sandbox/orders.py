@@ -1,4 +1,4 @@
-"""How an order is drawn, picked and shipped: pure functions on records, used by the seed and by life."""
+"""Creating, picking and shipping orders: pure functions on records, used by the seed and the simulation."""
 
 import base64
 import string
@@ -9,7 +9,7 @@ from .entities import ADDRESS11, blank
 from .reference_data import CHANNELS, DAY, MERCHANTS, METHODS, WAREHOUSE_ADDRESSES, WAREHOUSES, Catalogue
 from .store import Record, iso
 
-# In life-cycle order; what has not left the house yet.
+# In life-cycle order: states before shipping.
 STEPS = ("open", "confirmed", "processing", "picked", "packed")
 UNFINISHED = (*STEPS, "partially_fulfilled", "backordered", "exception")
 RAW = {
@@ -81,12 +81,12 @@ _CHANNELS = {key: [(c, name) for c, name, owner in CHANNELS if owner == key] for
 
 
 def order_id(number: int) -> str:
-    """Ids look like ShipHero's: base64 of Order:77011, with = signs that URLs must escape."""
+    """Return an id like ShipHero's: base64 of Order:77011, with = signs that URLs must escape."""
     return base64.b64encode(f"Order:{number}".encode()).decode()
 
 
 def draw(rng: Random, goods: Catalogue, number: int, created: float) -> Record:
-    """A new open order as a shop sends it."""
+    """Return a new open order as a shop sends it."""
     merchant, prefix = rng.choice(_MERCHANTS)
     channel, channel_name = rng.choice(_CHANNELS[merchant])
     lines = [_line(rng, product) for product in rng.sample(goods.sold[merchant], rng.choice((1, 1, 1, 2, 2, 3)))]
@@ -154,7 +154,7 @@ def put_in_state(order: Record, status: str) -> None:
 
 
 def needs(order: Record, parts: dict[str, list[Record]]) -> list[Record]:
-    """What still has to leave the shelf for an order: kit lines as their parts, less what its shipments took."""
+    """Return what still has to ship for an order: kit lines as their components, minus what its shipments took."""
     taken: dict[tuple[Any, Any], int] = {}
     for shipment in order["shipments"]:
         for line in shipment["line_items"]:
@@ -181,7 +181,7 @@ def needs(order: Record, parts: dict[str, list[Record]]) -> list[Record]:
 
 
 def ship(rng: Random, order: Record, lines: list[Record], when: float) -> Record:
-    """Add a shipment with one tracked package for the lines; returns the shipment."""
+    """Add a shipment with one tracked package for the lines, and return it."""
     method, method_name, carrier, carrier_name, scac = rng.choice(METHODS[:6])
     chosen = {
         "shipping_method_id": method,

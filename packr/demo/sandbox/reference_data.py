@@ -1,4 +1,4 @@
-"""The quiet part of a world: merchants, warehouses, methods, suppliers, channels, products. A function of the seed."""
+"""The static data: merchants, warehouses, methods, suppliers, channels, products. Depends only on the seed."""
 
 from dataclasses import dataclass, field
 from random import Random
@@ -76,7 +76,7 @@ RACKS = tuple(f"{aisle}-{bay:02}-{level:02}" for aisle in "ABCD" for bay in rang
 
 @dataclass
 class Catalogue:
-    """Records by entity, and the short lists from which orders are drawn."""
+    """Records by entity, and the short lists that orders choose from."""
 
     records: dict[str, list[Record]] = field(default_factory=dict)
     sold: dict[str, list[Record]] = field(default_factory=dict)
@@ -84,7 +84,7 @@ class Catalogue:
 
 
 def address(street: str | None, city: str, state: str | None, postal_code: str | None, country: str) -> Record:
-    """A Trackstar address of seven keys."""
+    """Return a Trackstar address with its seven keys."""
     return ADDRESS7 | {
         "address1": street,
         "city": city,
@@ -98,7 +98,7 @@ WAREHOUSE_ADDRESSES = {key: address(*place, "US") for key, _, _, place in WAREHO
 
 
 def stamped(record: Record, created: float, updated: float, now: float, lag: int = 0) -> Record:
-    """The record with its four dates: Trackstar learns of a change `lag` seconds after the WMS made it."""
+    """Return the record with its four dates: Trackstar learns of a change `lag` seconds after the WMS made it."""
     record["created_date"] = iso(created)
     record["updated_date"] = iso(updated)
     record["trackstar_created_date"] = iso(min(created + lag, now))
@@ -107,12 +107,12 @@ def stamped(record: Record, created: float, updated: float, now: float, lag: int
 
 
 def make(entity: str, identity: str, values: Record) -> Record:
-    """A whole record from the values that are not blank."""
+    """Return a complete record from its non-empty values."""
     return blank(entity) | {"id": identity} | values
 
 
 def catalogue(rng: Random, now: float) -> Catalogue:
-    """All that stands still, with dates long past."""
+    """Return all static data, with dates long past."""
     made = Catalogue()
     made.records = {
         "warehouse-customers": [
@@ -170,7 +170,7 @@ def _location(warehouse: str, code: str, rack: str) -> Record:
 
 
 def _add_products(made: Catalogue, rng: Random, merchant: str, prefix: str) -> None:
-    """A hundred and twenty products of one merchant and six kits made of them."""
+    """Add a hundred and twenty products of one merchant and six kits made of them."""
     singles = []
     for thing in THINGS[merchant]:
         for colour in COLOURS:

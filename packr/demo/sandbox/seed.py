@@ -1,4 +1,4 @@
-"""The history an account starts with: sixty days of orders and what goes with them. A function of seed and time."""
+"""The history of a new account: sixty days of orders and related records. Depends on the seed and the time."""
 
 from random import Random
 
@@ -12,7 +12,7 @@ from .store import Record, iso, seconds
 HOUR = 3600
 SPAN = 60 * DAY
 WAREHOUSE_IDS = [key for key, *_ in WAREHOUSES]
-# Up to this age: how likely each state is.
+# Up to this age: the probability of each state.
 _BY_AGE: tuple[tuple[float, dict[str, int]], ...] = (
     (3 * HOUR, {"open": 60, "confirmed": 30, "processing": 9, "cancelled": 1}),
     (
@@ -79,7 +79,7 @@ def _order(account: SandboxAccount, rng: Random, created: int, now: int) -> Reco
 
 
 def _ship_some(account: SandboxAccount, rng: Random, order: Record, when: int) -> None:
-    """Ship the first line only; an order of one line ships whole."""
+    """Ship the first line only; an order with one line ships completely."""
     lines = needs(order, account.parts)
     ship(rng, order, lines[:1], when)
     if len(lines) == 1:
@@ -87,7 +87,7 @@ def _ship_some(account: SandboxAccount, rng: Random, order: Record, when: int) -
 
 
 def _follow_ups(account: SandboxAccount, rng: Random, order: Record, now: int) -> None:
-    """Some shipped orders cause a charge on the record, and a few come back."""
+    """Add charges to some shipped orders, and returns to a few."""
     if order["status"] != "fulfilled":
         return
     shipped = _seconds_ago(order, now)
@@ -102,7 +102,7 @@ def _seconds_ago(order: Record, now: int) -> int:
 
 
 def charge(account: SandboxAccount, rng: Random, order: Record) -> Record:
-    """One charge for a shipped order."""
+    """Return one charge for a shipped order."""
     values = {
         "warehouse_customer_id": order["warehouse_customer_id"],
         "object_id": order["id"],
@@ -114,7 +114,7 @@ def charge(account: SandboxAccount, rng: Random, order: Record) -> Record:
 
 
 def new_return(account: SandboxAccount, rng: Random, order: Record) -> Record:
-    """A return, just announced, of the first thing an order shipped."""
+    """Return a newly announced return of an order's first shipped item."""
     line = order["shipments"][0]["line_items"][0]
     values = {
         "warehouse_customer_id": order["warehouse_customer_id"],
@@ -138,7 +138,7 @@ def new_return(account: SandboxAccount, rng: Random, order: Record) -> Record:
 
 
 def receive_return(record: Record, warehouse_id: str, when: float, tracking: str) -> int:
-    """Book a return as arrived; returns how many go back on the shelf. Damaged goods don't."""
+    """Mark a return as arrived. Return how many units go back to stock; damaged goods don't."""
     line = record["line_items"][0]
     good = line["return_reason"] != "Damaged"
     line["received_quantity"] = line["expected_quantity"]
@@ -174,7 +174,7 @@ def _old_return(account: SandboxAccount, rng: Random, order: Record, created: in
 
 
 def new_inbound(account: SandboxAccount, rng: Random, merchant: str, expected: float) -> Record:
-    """A purchase on its way to a warehouse: two to six items of one supplier."""
+    """Return an inbound shipment to a warehouse: two to six items of one supplier."""
     supplier, name, _, city, country = rng.choice([s for s in SUPPLIERS if s[2] == merchant])
     number = account.number_for("inbound-shipments")
     offered = [p for p in account.goods.sold[merchant] if p["supplier_object"]["supplier_id"] == supplier]
@@ -205,7 +205,7 @@ def new_inbound(account: SandboxAccount, rng: Random, merchant: str, expected: f
 
 
 def receive(account: SandboxAccount, shipment: Record, amounts: list[int], when: float) -> Record:
-    """Add a receipt with an amount for each line, and close the shipment when all has come; returns the receipt."""
+    """Add a receipt with a quantity per line and return it; close the shipment when everything has arrived."""
     lines = []
     for line, amount in zip(shipment["line_items"], amounts, strict=True):
         if amount:
@@ -220,12 +220,12 @@ def receive(account: SandboxAccount, shipment: Record, amounts: list[int], when:
 
 
 def outstanding(shipment: Record) -> list[int]:
-    """How many of each line have not come yet."""
+    """Return the outstanding quantity of each line."""
     return [max(0, line["expected_quantity"] - line["received_quantity"]) for line in shipment["line_items"]]
 
 
 def _inbound_shipments(account: SandboxAccount, rng: Random, now: int) -> dict[tuple[str, str], int]:
-    """Eighty purchases of the last sixty days; returns what is still awaited by item and warehouse."""
+    """Add eighty inbound shipments of the last sixty days. Return what is still expected by item and warehouse."""
     awaiting: dict[tuple[str, str], int] = {}
     for place in range(80):
         created = now - SPAN + place * SPAN // 80
@@ -241,7 +241,7 @@ def _inbound_shipments(account: SandboxAccount, rng: Random, now: int) -> dict[t
 
 
 def _age_inbound(account: SandboxAccount, rng: Random, record: Record, created: int, now: int) -> int:
-    """Let a purchase get as far as its age allows; returns when it last changed."""
+    """Advance an inbound shipment as far as its age allows. Return when it last changed."""
     age = now - created
     if age > 16 * DAY:
         if rng.random() < 0.05:

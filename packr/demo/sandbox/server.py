@@ -1,4 +1,4 @@
-"""The sandbox on a loopback port: HTTP/1.1 with keep-alive, a thread for each connection, and a heart that beats."""
+"""The sandbox on a loopback port: HTTP/1.1 with keep-alive, a thread per connection, and the simulation."""
 
 import contextlib
 import random
@@ -29,7 +29,7 @@ from .world import SandboxWorld
 HOST = "127.0.0.1"
 BEAT = 1.0
 SAVES_EVERY = 30.0
-# What one request may send.
+# Limit of a request body.
 BODY_LIMIT = 64 * 1024 * 1024
 # What `big` and `bomb` are made of.
 BLANKS = b" " * (64 * 1024)
@@ -37,7 +37,7 @@ IN_A_MEGABYTE = 16
 
 
 class Sandbox:
-    """A running sandbox WMS. Use as a context manager, or `start` and `stop`."""
+    """A running sandbox WMS. Use it as a context manager, or call `start` and `stop`."""
 
     def __init__(
         self,
@@ -49,9 +49,9 @@ class Sandbox:
         limit: bool = True,
         keep: Path | None = None,
     ) -> None:
-        """Binds the port (0 = any free one; OSError when taken) and makes the first account's history.
+        """Bind the port (0: any free one; OSError if taken) and create the first account's history.
 
-        `keep` is a file to go on from, if it is there, and to keep the world in.
+        `keep` is a file to load the data from, if it exists, and to save it to.
         """
         self.keep = keep
         self.faults = Faults()
@@ -71,18 +71,18 @@ class Sandbox:
             self._threads.append(threading.Thread(target=self._live, daemon=True))
 
     def now(self) -> float:
-        """The WMS's clock: the wall clock, shifted while the fault `clock` is on."""
+        """Return the WMS's clock: the wall clock, shifted while the fault `clock` is on."""
         shift = self.faults.state("clock")
         return time.time() + (shift.number("seconds", 0) if shift else 0)
 
     def start(self) -> Self:
-        """Serve, and live."""
+        """Serve, and run the simulation."""
         for thread in self._threads:
             thread.start()
         return self
 
     def stop(self) -> None:
-        """Stop serving, and close what is open."""
+        """Stop serving, and close all connections."""
         self._ended.set()
         self.faults.clear()
         self._server.shutdown()
@@ -113,11 +113,11 @@ class Sandbox:
                 try:
                     with account.lock:
                         tick(account)
-                except Exception:  # the world must go on; what went wrong is told
+                except Exception:  # the simulation must continue; the error is logged
                     traceback.print_exc(file=sys.stderr)
 
     def answer(self, request: SandboxRequest, entry: Record) -> tuple[SandboxAnswer, list[Fault]]:
-        """The answer to a request and the faults that struck it."""
+        """Return the answer to a request and the faults that affected it."""
         struck: list[Fault] = []
         try:
             if request.path.startswith("/_control"):
@@ -127,7 +127,7 @@ class Sandbox:
             return self._api_answer(request, struck), struck
         except RequestRejected as refused:
             return refused.answer, struck
-        except Exception:  # an error of ours is a 500, and told
+        except Exception:  # an internal error is a 500, and logged
             traceback.print_exc(file=sys.stderr)
             return SandboxAnswer(500, {"error": "The sandbox itself failed", "origin": "trackstar"}), struck
 
@@ -175,13 +175,13 @@ class _Server(socketserver.ThreadingTCPServer):
         super().shutdown_request(request)
 
     def close_open(self) -> None:
-        """End the connections that clients keep alive."""
+        """Close the connections that clients keep alive."""
         for connection in self._open.copy():
-            with contextlib.suppress(OSError):  # the client may have closed it this moment
+            with contextlib.suppress(OSError):  # the client may just have closed it
                 connection.shutdown(socket.SHUT_RDWR)
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """A client that goes away in the middle is no error of ours; anything else is told."""
+        """Ignore a client that disconnects; log anything else."""
         if not isinstance(sys.exc_info()[1], (ConnectionError, TimeoutError)):
             traceback.print_exc(file=sys.stderr)
 
@@ -214,7 +214,7 @@ class _Handler(BaseHTTPRequestHandler):
     do_POST = do_PUT = do_PATCH = do_DELETE = do_GET
 
     def log_message(self, format: str, *args: object) -> None:
-        """Nothing on the screen: /_control/requests has it all."""
+        """Print nothing, since /_control/requests lists all requests."""
 
     def _send(self, answer: SandboxAnswer, struck: list[Fault]) -> None:
         names = {fault.name: fault for fault in struck}
@@ -261,18 +261,18 @@ class _Handler(BaseHTTPRequestHandler):
         return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")
 
     def _break(self, sent: bytes, *, reset: bool) -> None:
-        """Send part of an answer, then end the connection: in order, or with a reset."""
+        """Send part of an answer, then end the connection: properly, or with a reset."""
         self.close_connection = True
         if sent:
             self.wfile.write(sent)
         if reset:
             if sent:
-                time.sleep(0.05)  # let the part arrive: a reset throws away what was not read yet
+                time.sleep(0.05)  # let the part arrive, since a reset discards unread data
             self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             self.connection.close()
 
     def _pour(self, start: bytes, tail: int, chunked: bool) -> None:
-        """Send a body that goes on with blanks, never held as a whole."""
+        """Send a body that continues with blanks, without holding it in memory."""
         self.wfile.write(start)
         piece = _chunk(BLANKS) if chunked else BLANKS
         for _ in range(tail):
@@ -281,7 +281,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.write(LAST_CHUNK)
 
     def _drip(self, content: bytes, seconds: float) -> None:
-        """Send bytes in forty portions spread over some seconds; at once when faults are cleared."""
+        """Send bytes in forty parts over some seconds, or immediately once faults are cleared."""
         portion = max(1, len(content) // 40)
         cleared = self.server.sandbox.faults.cleared
         for start in range(0, len(content), portion):
@@ -297,11 +297,11 @@ def _chunk(piece: bytes) -> bytes:
 
 
 def _pieces(fault: Fault) -> int:
-    """How many portions of BLANKS a fault asks for."""
+    """Return how many BLANKS a fault asks for."""
     return int(fault.number("megabytes", 65) * IN_A_MEGABYTE)
 
 
 def _packed(body: bytes, pieces: int) -> bytes:
-    """The body and so many portions of blanks, as gzip: a few kilobytes that unpack to far more."""
+    """Return the body and a number of BLANKS as gzip: a few kilobytes that unpack to far more."""
     packer = zlib.compressobj(wbits=31)
     return b"".join([packer.compress(body), *(packer.compress(BLANKS) for _ in range(pieces)), packer.flush()])

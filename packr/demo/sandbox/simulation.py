@@ -1,4 +1,4 @@
-"""What happens by itself: orders arrive, are picked and ship, stock moves, purchases and returns come in."""
+"""The simulation: orders arrive, are picked and ship; stock moves; inbound shipments and returns arrive."""
 
 from random import Random
 
@@ -11,9 +11,9 @@ from .store import Record
 
 
 def tick(account: SandboxAccount) -> None:
-    """One change of one account, stamped now. The caller holds the account's lock."""
+    """Make one change to one account, stamped now. The caller holds the account's lock."""
     events = (_arrive, _advance, _cancel, _purchase, _return, _recount)
-    # An order takes about six steps to leave the house, so steps must outnumber arrivals.
+    # An order needs about six steps to ship, so steps must outnumber arrivals.
     event = account.rng.choices(events, (12, 66, 1, 12, 4, 5))[0]
     account.living = True
     try:
@@ -35,7 +35,7 @@ def _arrive(account: SandboxAccount, rng: Random) -> None:
 
 
 def _advance(account: SandboxAccount, rng: Random) -> None:
-    """The next step of one order: five times in six one of the newest, so that old problems stay old."""
+    """Advance one order: five times in six one of the newest, so that old problems stay old."""
     moving = list(account.moving["orders"])
     if not moving:
         return
@@ -61,7 +61,7 @@ def _step(account: SandboxAccount, rng: Random, order: Record) -> None:
 
 
 def hand_over(account: SandboxAccount, rng: Random, order: Record, lines: list[Record]) -> Record:
-    """Ship lines of an order: a shipment with tracking appears, stock leaves; returns the shipment."""
+    """Ship lines of an order: add a shipment with tracking, reduce stock, and return the shipment."""
     stock.take(account, order, lines)
     shipment = ship(rng, order, lines, account.clock())
     if needs(order, account.parts):
@@ -83,7 +83,7 @@ def _cancel(account: SandboxAccount, rng: Random) -> None:
 
 
 def _purchase(account: SandboxAccount, rng: Random) -> None:
-    """A purchase comes one step nearer; a new one is made when few are on their way."""
+    """Advance an inbound shipment, or create one if few are on their way."""
     if len(account.moving["inbound-shipments"]) < 12:
         announce(account, new_inbound(account, rng, rng.choice(MERCHANTS)[0], account.clock() + 9 * DAY))
         return
@@ -100,7 +100,7 @@ def _purchase(account: SandboxAccount, rng: Random) -> None:
 
 
 def announce(account: SandboxAccount, shipment: Record) -> Record:
-    """Store a new purchase; its warehouse awaits the goods."""
+    """Store a new inbound shipment; its warehouse expects the goods."""
     for line in shipment["line_items"]:
         expected = line["expected_quantity"]
         stock.move(account, line["inventory_item_id"], shipment["warehouse_id"], awaiting=expected)
@@ -108,7 +108,7 @@ def announce(account: SandboxAccount, shipment: Record) -> Record:
 
 
 def take_in(account: SandboxAccount, shipment: Record, amounts: list[int]) -> Record:
-    """Receive amounts of a purchase's lines: on-hand rises, awaited falls; returns the purchase."""
+    """Receive quantities of a shipment's lines: on-hand rises, expected falls. Return the shipment."""
     before = outstanding(shipment)
     receipt = receive(account, shipment, amounts, account.clock())
     came = [after - then for after, then in zip(before, outstanding(shipment), strict=True)]
@@ -119,7 +119,7 @@ def take_in(account: SandboxAccount, shipment: Record, amounts: list[int]) -> Re
 
 
 def _return(account: SandboxAccount, rng: Random) -> None:
-    """A customer sends something back, or what was sent arrives."""
+    """Announce a customer's return, or let one arrive."""
     record = _chosen(account, rng, "returns")
     if record is not None and rng.random() < 0.6:
         warehouse = rng.choice(WAREHOUSE_IDS)
@@ -136,7 +136,7 @@ def _return(account: SandboxAccount, rng: Random) -> None:
 
 
 def _recount(account: SandboxAccount, rng: Random) -> None:
-    """A cycle count finds a few more, or some that are damaged."""
+    """Change stock by a cycle count: a few more, or some damaged."""
     rows = account.tables["inventory"].rows
     if not rows:
         return

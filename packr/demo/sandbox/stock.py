@@ -1,4 +1,4 @@
-"""How stock moves. In every warehouse onhand = committed + unfulfillable + fulfillable, and totals are sums."""
+"""Stock movements. In each warehouse onhand = committed + unfulfillable + fulfillable, and totals are sums."""
 
 from .account import SandboxAccount
 from .entities import COUNTERS
@@ -7,11 +7,11 @@ from .store import Record
 
 
 def settle(item: Record) -> Record:
-    """Bring an item's on-hand, totals, lots and locations in line with its counters by warehouse."""
+    """Recompute an item's on-hand, totals, lots and locations from its counters by warehouse."""
     by_warehouse = item["inventory_by_warehouse_id"]
     for counters in by_warehouse.values():
         for name in COUNTERS:
-            # Only what is held back from channels has no number here; records made by hand may lack others.
+            # Only stock held back from channels has no counter here; records created through /_control may lack others.
             counters[name] = counters.get(name) or (None if name == "unsellable" else 0)
         counters["onhand"] = counters["committed"] + counters["unfulfillable"] + counters["fulfillable"]
         counters["sellable"] = counters["fulfillable"]
@@ -25,14 +25,14 @@ def settle(item: Record) -> Record:
 
 
 def has(account: SandboxAccount, item_id: str, warehouse_id: str) -> int:
-    """How many of an item can ship from a warehouse."""
+    """Return how many units of an item can ship from a warehouse."""
     item = account.get("inventory", item_id)
     counters = item["inventory_by_warehouse_id"].get(warehouse_id) if item else None
     return (counters.get("fulfillable") or 0) if counters else 0
 
 
 def move(account: SandboxAccount, item_id: str, warehouse_id: str, **changes: int) -> None:
-    """Add to an item's counters in one warehouse. Unknown items, and for life those made by hand, stay as they are."""
+    """Add to an item's counters in one warehouse. Unknown and pinned items stay unchanged."""
     item = account.get("inventory", item_id)
     if item is None or (account.living and ("inventory", item_id) in account.pinned):
         return
@@ -43,7 +43,7 @@ def move(account: SandboxAccount, item_id: str, warehouse_id: str, **changes: in
 
 
 def reserve(account: SandboxAccount, order: Record) -> bool:
-    """Set stock aside for all of an order; False, and nothing set aside, when some of it is short."""
+    """Reserve stock for all of an order. Return False, and reserve nothing, if any of it is short."""
     lines = needs(order, account.parts)
     wanted: dict[str, int] = {}
     for line in lines:
@@ -58,7 +58,7 @@ def reserve(account: SandboxAccount, order: Record) -> bool:
 
 
 def release(account: SandboxAccount, order: Record) -> None:
-    """Give back what is still set aside for an order."""
+    """Release what is still reserved for an order."""
     if order["additional_fields"].get("allocated") is not True:
         return
     for line in needs(order, account.parts):
@@ -68,7 +68,7 @@ def release(account: SandboxAccount, order: Record) -> None:
 
 
 def take(account: SandboxAccount, order: Record, lines: list[Record]) -> None:
-    """Shipped lines leave the shelf, out of what was set aside for the order."""
+    """Remove shipped lines from stock, out of the order's reservation."""
     counter = "committed" if order["additional_fields"].get("allocated") is True else "fulfillable"
     for line in lines:
         move(account, line["inventory_item_id"], order["warehouse_id"], **{counter: -line["quantity"]})

@@ -1,6 +1,6 @@
-"""Records kept as JSON text, with what filters compare beside them, in the order they came.
+"""Records stored as JSON text, with the values that filters compare, in order of arrival.
 
-A page of a thousand orders is served by joining text that is there already, and fifty thousand orders fit in memory.
+A page of a thousand orders is served by joining existing text, and fifty thousand orders fit in memory.
 """
 
 import json
@@ -16,17 +16,17 @@ _encoder = json.JSONEncoder(separators=(",", ":"))
 
 
 def encode(value: object) -> bytes:
-    """JSON as sent on the wire: ASCII, without spaces."""
+    """Return JSON as sent on the wire: ASCII, without spaces."""
     return _encoder.encode(value).encode("ascii")
 
 
 def iso(moment: float) -> str:
-    """Seconds since 1970 as a UTC date like 2026-02-03T14:05:11Z."""
+    """Return seconds since 1970 as a UTC date like 2026-02-03T14:05:11Z."""
     return datetime.fromtimestamp(int(moment), UTC).isoformat()[:19] + "Z"
 
 
 def seconds(text: object) -> float | None:
-    """Seconds since 1970 of an ISO date; None for anything else."""
+    """Return the seconds since 1970 of an ISO date; None for anything else."""
     if not isinstance(text, str):
         return None
     try:
@@ -37,7 +37,7 @@ def seconds(text: object) -> float | None:
 
 
 def _key(kind: str, value: object) -> Key:
-    """What a filter compares; None for a value of another type, which then matches nothing."""
+    """Return what a filter compares; None for a value of another type, which then matches nothing."""
     if kind in ("date", "day"):
         return seconds(value)
     if kind == "flag":
@@ -48,7 +48,7 @@ def _key(kind: str, value: object) -> Key:
 
 
 class StoredRecord:
-    """One record: its place in the order of arrival, its filter keys and its JSON text."""
+    """One record: its position in the order of arrival, filter keys and JSON text."""
 
     __slots__ = ("body", "id", "keys", "number")
 
@@ -76,7 +76,7 @@ class RecordTable:
         return identity in self._by_id
 
     def put(self, record: Record) -> None:
-        """Store a new record at the end, or a known one in its place."""
+        """Store a new record at the end, or replace an existing one."""
         keys = tuple([_key(kind, record.get(name)) for name, kind in self.fields.items()])
         row = self._by_id.get(record["id"])
         if row is not None:
@@ -88,20 +88,20 @@ class RecordTable:
         self.rows.append(row)
 
     def row(self, identity: str) -> StoredRecord | None:
-        """The stored row of an id."""
+        """Return the stored row of an id."""
         return self._by_id.get(identity)
 
     def get(self, identity: str) -> Record | None:
-        """A copy of a record, free to be changed and put back."""
+        """Return a copy of a record, which may be changed and stored."""
         row = self._by_id.get(identity)
         return None if row is None else json.loads(row.body)
 
     def all(self) -> list[Record]:
-        """Copies of all records."""
+        """Return copies of all records."""
         return [json.loads(row.body) for row in self.rows]
 
     def remove(self, identity: str) -> bool:
-        """Take a record away without trace; False when there is none."""
+        """Remove a record without trace. Return False if there is none."""
         row = self._by_id.pop(identity, None)
         if row is None:
             return False
@@ -109,10 +109,10 @@ class RecordTable:
         return True
 
     def clear(self) -> None:
-        """Take all records away. Numbers go on, so page tokens of before stay valid."""
+        """Remove all records. Numbering continues, so earlier page tokens stay valid."""
         self.rows.clear()
         self._by_id.clear()
 
     def place_after(self, number: int) -> int:
-        """Index of the first row that came after row `number`."""
+        """Return the index of the first row after row `number`."""
         return bisect_right(self.rows, number, key=lambda row: row.number)

@@ -1,4 +1,4 @@
-"""What a write's body must look like: types, required fields, and Trackstar's rule that nothing may be null."""
+"""The schema of a write's body: types, required fields, and Trackstar's rule that nothing may be null."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -25,7 +25,7 @@ Schema = dict[str, BodyField]
 
 
 def checked(body: Record, schema: Schema) -> list[str]:
-    """Refuse a body with 422 where it breaks its schema; returns the names of fields that are not used."""
+    """Refuse a body with 422 if it breaks its schema. Return the names of unused fields."""
     problems = _problems(body, schema)
     if problems:
         raise invalid("json", problems)

@@ -1,4 +1,4 @@
-"""The data: accounts by number, each with its tables, reproducible from the seed and the time of the start."""
+"""All accounts by number, reproducible from the seed and the start time."""
 
 import pickle
 import threading
@@ -25,17 +25,17 @@ class _Reader(pickle.Unpickler):
 
 
 class SandboxWorld:
-    """All accounts. An account is made when it is first asked for."""
+    """All accounts. An account is created when it is first requested."""
 
     def __init__(self, *, seed: int, orders: int, clock: Clock, epoch: float | None = None) -> None:
-        """`epoch` is the moment the history ends; without it the clock's time now."""
+        """`epoch` is the end of the history; by default the current time of `clock`."""
         self.seed, self.orders, self.clock = seed, orders, clock
         self.epoch = clock() if epoch is None else epoch
         self._accounts: dict[int, SandboxAccount] = {}
         self._making = threading.Lock()
 
     def account(self, number: int) -> SandboxAccount:
-        """The account of a number, with its history."""
+        """Return the account with a number, with its history."""
         found = self._accounts.get(number)
         if found is not None:
             return found
@@ -47,7 +47,7 @@ class SandboxWorld:
             return self._accounts[number]
 
     def save(self, file: Path) -> None:
-        """Keep all accounts in a file, whole or not at all."""
+        """Save all accounts to a file, completely or not at all."""
         fresh = file.with_suffix(".new")
         with fresh.open("wb") as kept:
             for account in self.touched():
@@ -56,7 +56,7 @@ class SandboxWorld:
         fresh.replace(file)
 
     def load(self, file: Path) -> None:
-        """Take up the accounts that `save` kept. The file is trusted: it is one this program wrote."""
+        """Load the accounts that `save` wrote. The file is trusted, since this program wrote it."""
         with file.open("rb") as kept:
             while kept.peek(1):
                 account: SandboxAccount = _Reader(kept).load()
@@ -64,5 +64,5 @@ class SandboxWorld:
                 self._accounts[account.number] = account
 
     def touched(self) -> list[SandboxAccount]:
-        """The accounts that someone has asked for, by number."""
+        """Return the accounts that were requested, by number."""
         return [self._accounts[number] for number in sorted(self._accounts.copy())]
