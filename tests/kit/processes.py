@@ -38,7 +38,7 @@ Found = TypeVar("Found")
 
 
 def until(look: Callable[[], Found], what: str, seconds: float, every: float = 0.1) -> Found:
-    """The first true thing `look` finds; AssertionError naming `what` when it takes longer than `seconds`."""
+    """Return the first true value of `look`. Raises AssertionError naming `what` after `seconds`."""
     give_up = time.monotonic() + seconds
     while not (found := look()):
         if time.monotonic() > give_up:
@@ -48,11 +48,11 @@ def until(look: Callable[[], Found], what: str, seconds: float, every: float = 0
 
 
 class Ended(AssertionError):
-    """A command ended otherwise than expected; the text is what it said."""
+    """A command ended with an unexpected code; the text is its output."""
 
 
 class Process:
-    """A process in the background, in a session of its own, its words in a file."""
+    """A background process in its own session, with its output in a file."""
 
     def __init__(self, command: list[str], env: Mapping[str, str], log: Path) -> None:
         self.name, self.log = log.stem, log
@@ -74,11 +74,11 @@ class Process:
         return self._popen.poll() is None
 
     def said(self, most: int = 6000) -> str:
-        """The end of what it wrote."""
+        """Return the end of its output."""
         return self.log.read_text(errors="replace")[-most:]
 
     def waits_for(self, words: str, seconds: float = 60) -> str:
-        """The line in which it says `words`."""
+        """Wait for a line of its output that contains `words` and return it."""
 
         def line() -> str | None:
             if not self.runs:
@@ -93,21 +93,21 @@ class Process:
         (os.killpg if group else os.kill)(self.pid, number)
 
     def ends(self, seconds: float = 15) -> int:
-        """Its exit code; AssertionError when it goes on for longer."""
+        """Return its exit code. Raises AssertionError if it runs for longer."""
         try:
             return self._popen.wait(seconds)
         except subprocess.TimeoutExpired:
             raise AssertionError(f"{self.name} still runs after {seconds:g} s:\n{self.said()}") from None
 
     def kill(self) -> None:
-        """End it and its group at once, if it still runs."""
+        """Kill it and its group if it still runs."""
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.pid, signal.SIGKILL)
         self._popen.wait()
 
 
 def environment(**more: str) -> dict[str, str]:
-    """The environment of a process: nothing from the outside but what every program needs."""
+    """Return the environment of a process: from outside only what every program needs."""
     return {name: os.environ[name] for name in PASSED_ON if name in os.environ} | {"PYTHONUNBUFFERED": "1"} | more
 
 
@@ -115,7 +115,7 @@ def environment(**more: str) -> dict[str, str]:
 
 
 def parents() -> dict[int, int]:
-    """The parent of every living process; a zombie lives no more."""
+    """Return the parent of every living process; zombies do not count."""
     found = {}
     for entry in Path("/proc").glob("[0-9]*/stat"):
         with contextlib.suppress(OSError):
@@ -126,7 +126,7 @@ def parents() -> dict[int, int]:
 
 
 def children(pid: int) -> list[int]:
-    """The living children of a process, the oldest first as far as their numbers tell."""
+    """Return the living children of a process in order of their pids."""
     return sorted(child for child, parent in parents().items() if parent == pid)
 
 
@@ -135,7 +135,7 @@ def alive(pid: int) -> bool:
 
 
 def kill(*pids: int) -> None:
-    """`kill -9`, at once for all of them; those that are gone already don't matter."""
+    """Kill all of them with `kill -9`. Processes that have ended already are ignored."""
     for pid in pids:
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
@@ -182,11 +182,11 @@ class Packr:
         self.database.drop()
 
     def logs(self) -> dict[str, str]:
-        """What its background processes said last."""
+        """Return the last output of its background processes."""
         return {process.name: process.said() for process in self._started}
 
     def manage(self, *args: str, stdin: str = "", code: int = 0) -> str:
-        """What a command prints; Ended when it ends with another code than the one expected."""
+        """Return the output of a command. Raises Ended if it ends with an unexpected code."""
         done = subprocess.run(
             [sys.executable, "manage.py", *args],
             cwd=ROOT, env=self.env, input=stdin, capture_output=True, text=True, check=False,
@@ -196,7 +196,7 @@ class Packr:
         return done.stdout
 
     def shell(self, code: str) -> str:
-        """Run some lines with all models at hand."""
+        """Run lines of Python in a shell with all models."""
         return self.manage("shell", "-v", "0", "-c", code)
 
     def start(self, *command: str) -> Process:
@@ -209,21 +209,21 @@ class Packr:
         return process
 
     def pids(self) -> list[int]:
-        """All living processes of this Packr."""
+        """Return the pids of all living processes of this Packr."""
         return _marked(self.mark)
 
     def rows(self, sql: str) -> list[tuple[Any, ...]]:
-        """What the database answers, asked directly."""
+        """Return the rows of a query, sent directly to the database."""
         return self.database.rows(sql)
 
     def connect(self, wms: str, base_url: str, credentials: Mapping[str, str], *options: str, name: str = "WMS") -> str:
-        """Connect the workspace `real` to a WMS; the connection's id."""
+        """Connect the workspace `real` to a WMS. Return the connection's id."""
         self.env["PACKR_PRIVATE_WMS_HOSTS"] = urlsplit(base_url).netloc
         arguments = ["real", wms, "--name", name, "--base-url", base_url, "--json", *options]
         return str(json.loads(self.manage("connect", *arguments, stdin=json.dumps(credentials)))["id"])
 
     def hasten(self, seconds: int) -> None:
-        """Every entity falls due every few seconds from now on, and no re-read comes in between."""
+        """Let every entity fall due every few seconds from now on, without full refreshes."""
         self.shell(
             "from django.utils.timezone import now; from syncs.runs.cadence import is_read_with\n"
             "from syncs.runs.planner import reschedule\n"
@@ -263,7 +263,7 @@ class Packr:
         return until(told, "the cluster tells its processes", 20)
 
     def serve(self) -> str:
-        """Start gunicorn on a free port; its address."""
+        """Start gunicorn on a free port. Return its address."""
         options = ("--workers", "2", "--threads", "4", "--no-control-socket", "--bind", "127.0.0.1:0")
         web = self.start("-m", "gunicorn", "packr.wsgi", *options)
         return web.waits_for("Listening at: ").partition("Listening at: ")[2].split()[0]

@@ -1,4 +1,4 @@
-"""Driving the engine in this process, as a worker does, without one."""
+"""Helpers that run the engine in this process, without a worker."""
 
 from datetime import timedelta
 from typing import Any
@@ -15,7 +15,7 @@ from syncs.runs.enqueue import request_runs
 
 
 def drain(most: int = 1000) -> int:
-    """Work off everything that is ready; returns how many slices that took."""
+    """Run everything that is ready. Return the number of slices."""
     for slices in range(most):
         claimed = claim()
         if claimed is None:
@@ -27,7 +27,7 @@ def drain(most: int = 1000) -> int:
 def sync(
     connection: Connection, entity: Entity = Entity.ORDERS, mode: Mode = Mode.INCREMENTAL, *, person: Any = None
 ) -> SyncRun:
-    """One run of an entity, to whatever end it comes; a wait is not waited for."""
+    """Request and run one sync of an entity and return it. A waiting run stays waiting."""
     (requested,) = request_runs(connection, [entity], mode=mode, trigger=Trigger.MANUAL, person=person)
     drain()
     requested.run.refresh_from_db()
@@ -39,23 +39,23 @@ def adds_up(run: SyncRun) -> bool:
 
 
 def counts(run: SyncRun) -> dict[str, int]:
-    """The counters that are not zero."""
+    """Return the counters that are not zero."""
     names = ("seen", "created", "updated", "unchanged", "stale", "rejected", "removed")
     return {name: getattr(run, name) for name in names if getattr(run, name)}
 
 
 def lapse() -> None:
-    """Let every lease end, as if its worker had died."""
+    """Let every lease lapse, as if its worker had died."""
     Lane.objects.exclude(leased_until=None).update(leased_until=now() - timedelta(seconds=1))
 
 
 def mirrored(connection: Connection, entity: Entity = Entity.ORDERS) -> list[str]:
-    """The exported lines."""
+    """Return the exported lines."""
     return list(export.export_lines(connection, entity))
 
 
 def present(connection: Connection, entity: Entity = Entity.ORDERS) -> list[str]:
-    """The ids of the rows the WMS still has, as far as the mirror knows."""
+    """Return the ids of the rows that are not removed."""
     from packr.warehouse.mirror.schema import TABLES
 
     rows = TABLES[entity].model._default_manager.filter(connection=connection, removed_at=None)

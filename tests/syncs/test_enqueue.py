@@ -33,7 +33,7 @@ def ask(connection, *entities, mode=Mode.INCREMENTAL, person=None, trigger=Trigg
 
 
 def test_second_request_attaches_to_running_run(clock, wms, connection, ada):
-    """No second run; the answer is the one under way, and says who began it."""
+    """No second run is created. The returned one is the active run, which says who started it."""
     ask(connection, person=ada)
     claim()
     (again,) = ask(connection)
@@ -42,7 +42,7 @@ def test_second_request_attaches_to_running_run(clock, wms, connection, ada):
 
 
 def test_queued_run_becomes_due_now_with_priority_of_person(clock, wms, connection, ada):
-    """The planned run is hurried; it is the person's now, and shown as the latest."""
+    """The scheduled run starts now, belongs to the person and is shown as the latest."""
     sync(connection)
     sync(connection, INVENTORY)
     due = now() + timedelta(seconds=80)
@@ -60,7 +60,7 @@ def test_queued_run_becomes_due_now_with_priority_of_person(clock, wms, connecti
 
 
 def test_queued_run_takes_stronger_mode(clock, wms, connection):
-    """Full is stronger; asking for less later does not weaken it."""
+    """Full is stronger than incremental, and a later incremental request does not weaken it."""
     sync(connection)
     for mode, expected in ((Mode.INCREMENTAL, Mode.INCREMENTAL), (Mode.FULL, Mode.FULL), (Mode.INCREMENTAL, Mode.FULL)):
         (one,) = ask(connection, mode=mode)
@@ -69,7 +69,7 @@ def test_queued_run_takes_stronger_mode(clock, wms, connection):
 
 
 def test_full_request_during_incremental_run_queues_full_run_after_it(clock, wms, connection):
-    """Then full; the follower is queued in the transaction of the end, and is named by the run."""
+    """The full run is queued in the transaction that ends the run, and linked from it."""
     sync(connection)
     ask(connection)
     wms.faults = [lambda call: ask(connection, mode=Mode.FULL) and None]
@@ -99,7 +99,7 @@ def test_full_request_attaches_to_running_full_run(clock, wms, connection):
 
 
 def test_request_attaches_to_waiting_run(clock, wms, connection):
-    """The account asked for the pause; nobody jumps it."""
+    """The account asked for the wait, so a request does not shorten it."""
     from integrations.errors import ConnectorError, Kind
 
     wms.faults = [ConnectorError(Kind.RATE_LIMITED, "Wait.", retry_at=now() + timedelta(minutes=5))]
@@ -133,7 +133,7 @@ def test_disconnecting_ends_queued_and_waiting_runs(clock, wms, connection):
 
 
 def test_groups(connection):
-    """A group is what of it the WMS offers."""
+    """A group contains only the entities that the WMS offers."""
     assert entities_of_group(connection, "variants", GROUPS["variants"]) == [Entity.PRODUCTS, INVENTORY]
     assert entities_of_group(connection, "purchase-orders", GROUPS["purchase-orders"]) == [Entity.INBOUND_SHIPMENTS]
     with pytest.raises(Refused, match="offers nothing of “bills”"):
@@ -148,7 +148,7 @@ def test_group_runs_each_entity_once_in_requested_order(clock, wms, connection):
 
 
 def test_one_entity_sends_fewer_requests_than_all(clock, wms, connection):
-    """A run of one entity is gentler than a broader one."""
+    """A run of one entity sends fewer requests than a run of all."""
     wms.put(ORDERS, *(order(f"o{n}", now()) for n in range(5)))
     sync(connection, INVENTORY)
     one = len(wms.calls)
@@ -159,7 +159,7 @@ def test_one_entity_sends_fewer_requests_than_all(clock, wms, connection):
 
 
 def test_broker_outage_loses_no_run(monkeypatch, clock, wms, connection, django_capture_on_commit_callbacks):
-    """R: the run is in the table; the wake-up is only a hint."""
+    """The run is in the table; the wake-up only starts it sooner."""
     from django.db import OperationalError
     from redis.exceptions import ConnectionError as BrokerGone
 

@@ -23,7 +23,7 @@ ORDERS, INVENTORY = Entity.ORDERS, Entity.INVENTORY
 
 @pytest.fixture
 def seven(clock, wms, connection):
-    """Seven orders synced earlier, and as many with news."""
+    """Seven synced orders, all changed since."""
     wms.put(ORDERS, *(order(f"o{n}", now()) for n in range(7)))
     sync(connection)
     clock.shift(60)
@@ -44,7 +44,7 @@ def seven(clock, wms, connection):
     ],
 )
 def test_each_error_kind_during_a_run(seven, wms, kind, state, status):
-    """What was read stays, the watermark does not move, the words are the error's, no lane is left held."""
+    """Records read so far stay, the watermark does not move, the message is the error's, and no lane stays leased."""
     before = EntitySchedule.objects.get(connection=seven, entity=ORDERS)
     EntitySchedule.objects.filter(pk=before.pk).update(enabled=True, next_due_at=now() + timedelta(hours=1))
     error = ConnectorError(kind, "What happened.", "What to do.", detail="status 999")
@@ -68,7 +68,7 @@ def test_each_error_kind_during_a_run(seven, wms, kind, state, status):
 
 
 def test_rejected_login_stops_all_syncs_of_connection(clock, wms, seven):
-    """One refusal is enough; what was queued fails with the same words, and nothing falls due any more."""
+    """After one rejection, queued runs fail with the same message and no run falls due."""
     EntitySchedule.objects.filter(connection=seven).exclude(entity="order-shipments").update(
         enabled=True, next_due_at=now() + timedelta(seconds=30)
     )
@@ -91,7 +91,7 @@ def test_rejected_login_stops_all_syncs_of_connection(clock, wms, seven):
 
 
 def test_run_between_slices_fails_with_its_connection(settings, clock, wms, seven):
-    """A run whose slice was over when the login was refused did not get cancelled by anybody: it failed."""
+    """A run that yielded before the login was rejected fails; nobody has cancelled it."""
     settings.SLICE_SECONDS = 0
     request_runs(seven, [ORDERS], trigger=Trigger.MANUAL)
     runner.work(claim())
@@ -107,7 +107,7 @@ def test_run_between_slices_fails_with_its_connection(settings, clock, wms, seve
 
 
 def test_forbidden_entity_does_not_stop_others(wms, seven):
-    """One bad entity never stops another."""
+    """A failing entity never stops another one."""
     request_runs(seven, [ORDERS, INVENTORY], trigger=Trigger.MANUAL)
     wms.faults = [ConnectorError(Kind.FORBIDDEN, "Not for you.")]
     drain()
@@ -116,7 +116,7 @@ def test_forbidden_entity_does_not_stop_others(wms, seven):
 
 @pytest.mark.parametrize("seconds", [1, 30, 3600, 23 * 3600])
 def test_rate_limited_run_waits_in_table_until_retry_time(clock, wms, seven, seconds):
-    """No worker sleeps; the whole account waits; then the run goes on from its page."""
+    """No worker sleeps. The whole account waits, then the run resumes at its page."""
     until = now() + timedelta(seconds=seconds)
     wms.faults = [None, ConnectorError(Kind.RATE_LIMITED, "Wait.", retry_at=until)]
     run = sync(seven)
@@ -132,7 +132,7 @@ def test_rate_limited_run_waits_in_table_until_retry_time(clock, wms, seven, sec
 
 
 def test_other_running_runs_of_account_wait_too(settings, clock, wms, seven):
-    """A run between two slices is not left running without a heartbeat while its account may not be asked."""
+    """A run between two slices does not stay *running* without a heartbeat while its account waits."""
     settings.SLICE_SECONDS = 0
     wms.put(INVENTORY, *(item(f"i{n}", "1", now()) for n in range(7)))
     request_runs(seven, [ORDERS], trigger=Trigger.MANUAL)
@@ -154,14 +154,14 @@ def test_other_running_runs_of_account_wait_too(settings, clock, wms, seven):
 
 
 def test_wait_over_24_hours_fails_with_reason(clock, wms, seven):
-    """A day-long Retry-After can't hold a run: at most 24 h, then the next due one tries again."""
+    """A run waits 24 h at most, whatever Retry-After says. Then the next due run tries again."""
     wms.faults = [ConnectorError(Kind.RATE_LIMITED, "Wait.", retry_at=now() + timedelta(hours=24, seconds=1))]
     run = sync(seven)
     assert (run.state, run.failure) == (State.FAILED, "rate_limited")
 
 
 def test_retry_after_zero_still_backs_off(clock, wms, seven):
-    """Retry-After: 0 for ever: the pauses grow all the same."""
+    """The waits grow even if the WMS always sends Retry-After: 0."""
     wms.faults = [lambda call: _raise(ConnectorError(Kind.RATE_LIMITED, "Wait.", retry_at=now()))] * 10_000
     request_runs(seven, [ORDERS], trigger=Trigger.MANUAL)
     for _ in range(3600):
@@ -175,7 +175,7 @@ def _raise(error):
 
 
 def test_backoff_doubles_with_jitter_up_to_maximum():
-    """5 s, 10 s, … 5 min, each between half and the whole of it."""
+    """5 s, 10 s, … 5 min, each reduced by up to half."""
     for waits, longest in ((0, 5), (1, 10), (5, 160), (6, 300), (500, 300)):
         found = {failures.backoff(waits).total_seconds() for _ in range(50)}
         assert longest / 2 <= min(found) < max(found) <= longest
@@ -186,7 +186,7 @@ def test_backoff_doubles_with_jitter_up_to_maximum():
     [pytest.param(ORDERS, 15, id="at least 15 min"), pytest.param(Entity.PRODUCTS, 60, id="its cadence")],
 )
 def test_run_fails_after_unreachable_wait_limit(clock, wms, connection, entity, minutes):
-    """A run waits at most max(its cadence, 15 min); its end says so, and the connection shows it."""
+    """A run waits at most max(its cadence, 15 min). Its message says so, and the connection shows it."""
     wms.faults = [ConnectorError(Kind.UNREACHABLE, "The WMS can't be reached.")] * 1000
     request_runs(connection, [entity], trigger=Trigger.MANUAL)
     began = now()
@@ -208,7 +208,7 @@ def test_run_fails_after_unreachable_wait_limit(clock, wms, connection, entity, 
 
 
 def test_failed_run_keeps_earlier_data(clock, wms, seven):
-    """Whatever fails, the mirror is what it was."""
+    """No failure changes the mirror."""
     from tests.kit.running import mirrored
 
     before = mirrored(seven)
@@ -238,7 +238,7 @@ def test_queued_run_is_cancelled_immediately(wms, seven):
 
 @pytest.mark.usefixtures("page_by_page")
 def test_running_run_is_cancelled_at_next_page(wms, seven):
-    """What was kept is said."""
+    """The message says how many records are kept."""
     ada = User.objects.get(username="ada")
     wms.faults = [None, lambda call: cancel(last_run(seven), person=ada) and None]
     run = sync(seven)
@@ -256,7 +256,7 @@ def test_waiting_run_is_cancelled_immediately(wms, seven):
 
 
 def test_cancel_takes_precedence_over_wms_error(wms, seven):
-    """The person's word comes before the error's."""
+    """A cancellation takes precedence over the error."""
 
     def both(call):
         cancel(last_run(seven), person=User.objects.get(username="ada"))

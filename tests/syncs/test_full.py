@@ -30,7 +30,7 @@ def watermark(connection, entity=CUSTOMERS):
 
 
 def test_missing_record_is_looked_up_before_removal(clock, wms, connection):
-    """Kept, hidden, counted; and restored when it is seen again."""
+    """The row is kept, hidden and counted, and restored when the WMS sends it again."""
     fill(wms, 7)
     sync(connection, CUSTOMERS)
     clock.shift(3600)
@@ -47,7 +47,7 @@ def test_missing_record_is_looked_up_before_removal(clock, wms, connection):
 
 
 def test_record_missed_by_paging_is_found_by_recheck(clock, wms, connection):
-    """A row that slipped over a page's border is still there, so it stays, and its news is taken."""
+    """A record that moved between pages during the pass stays, and its changes are applied."""
     fill(wms, 7)
     sync(connection, CUSTOMERS)
     clock.shift(3600)
@@ -63,7 +63,7 @@ def test_record_missed_by_paging_is_found_by_recheck(clock, wms, connection):
 
 
 def test_repeated_lookup_results_still_add_up(clock, wms, connection):
-    """Duplicates in the second look are one record too."""
+    """Duplicates in a recheck are one record."""
     fill(wms, 3)
     sync(connection, CUSTOMERS)
     clock.shift(60)
@@ -75,7 +75,7 @@ def test_repeated_lookup_results_still_add_up(clock, wms, connection):
 
 @pytest.mark.parametrize(("rows", "gone", "held"), [(30, 20, False), (30, 21, True), (220, 22, False), (220, 23, True)])
 def test_removal_limit(clock, wms, connection, rows, gone, held):
-    """More than 20 rows and more than 10 % at once are not removed without a person; not one less is held."""
+    """More than 20 rows and more than 10 % are not removed without a review; one row fewer is."""
     wms.page_size = 100
     ids = fill(wms, rows)
     sync(connection, CUSTOMERS)
@@ -93,7 +93,7 @@ def test_removal_limit(clock, wms, connection, rows, gone, held):
 
 
 def test_history_before_history_start_is_not_removed(clock, wms, connection):
-    """What is older than the border was never asked for, so nothing follows from its absence."""
+    """Older records were not requested, so their absence means nothing."""
     border = connection.border
     wms.put(ORDERS, order("old", now(), created_at=border - timedelta(days=1)))
     wms.put(ORDERS, order("on it", now(), created_at=border), order("new", now(), created_at=border + timedelta(1)))
@@ -107,7 +107,7 @@ def test_history_before_history_start_is_not_removed(clock, wms, connection):
 
 @pytest.mark.parametrize("mode", [Mode.INCREMENTAL, Mode.FULL])
 def test_unexpected_empty_list_removes_nothing(clock, wms, connection, monkeypatch, mode):
-    """An empty list that was never empty is partial, removes nothing, moves no watermark; until it lasts."""
+    """If a list is empty for the first time, the run is partial, removes nothing and moves no watermark."""
     monkeypatch.setitem(CONNECTORS, "model", connector_for(wms, whole=[CUSTOMERS]))
     ids = fill(wms, 5)
     sync(connection, CUSTOMERS, FULL)
@@ -128,7 +128,7 @@ def test_unexpected_empty_list_removes_nothing(clock, wms, connection, monkeypat
 
 
 def test_records_after_empty_list_reset_its_confirmation(clock, wms, connection):
-    """An empty answer, then a full list, then an empty one again: that one is the first."""
+    """An empty list, a full one and an empty one: the last counts as the first empty one."""
     ids = fill(wms, 3)
     sync(connection, CUSTOMERS)
     for empty in (True, False, True):
@@ -146,7 +146,7 @@ def test_list_that_was_always_empty_succeeds(clock, wms, connection):
 
 
 def test_incremental_run_without_changes_succeeds(clock, wms, connection):
-    """Only a list read whole can be empty in a way that surprises."""
+    """Only a list that is read completely can be unexpectedly empty."""
     wms.put(ORDERS, order("o1", now() - timedelta(hours=2)))
     sync(connection)
     clock.shift(3600)
@@ -156,7 +156,7 @@ def test_incremental_run_without_changes_succeeds(clock, wms, connection):
 
 @pytest.mark.usefixtures("page_by_page")
 def test_rows_changed_by_webhook_during_run_stay(clock, wms, connection):
-    """A record that arrived while the walk was under way was not in its list, and is not missing."""
+    """A record that arrived during the pass was not on its pages, and is not missing."""
     fill(wms, 4)
     sync(connection, CUSTOMERS)
     clock.shift(3600)
@@ -184,7 +184,7 @@ def test_older_version_is_stale_in_incremental_run(clock, wms, connection):
 
 
 def test_full_run_applies_older_version_confirmed_by_recheck(clock, wms, connection):
-    """A restored WMS is right; each doubtful record is read once more first."""
+    """A restored WMS is right, but each stale record is read again first."""
     wms.put(ORDERS, *(order(f"o{n}", now(), status="shipped") for n in range(5)))
     sync(connection)
     older = now() - timedelta(hours=1)
@@ -196,7 +196,7 @@ def test_full_run_applies_older_version_confirmed_by_recheck(clock, wms, connect
 
 
 def test_full_run_drops_older_version_not_confirmed(clock, wms, connection):
-    """The second look says otherwise, so the newer one stays."""
+    """The recheck returns the newer version, which stays."""
     wms.put(ORDERS, order("o1", now(), status="shipped"))
     sync(connection)
     wms.faults = [lambda call: Page([order("o1", now() - timedelta(hours=1))], clock=wms.now())]
@@ -206,7 +206,7 @@ def test_full_run_drops_older_version_not_confirmed(clock, wms, connection):
 
 
 def test_stale_record_deleted_before_recheck_stays_stale(clock, wms, connection):
-    """It was in the list, so it is not missing; the next full run sees to it."""
+    """The record was in the list, so it is not missing. The next full run removes it."""
     wms.put(ORDERS, order("o1", now(), status="shipped"), order("o2", now()))
     sync(connection)
     wms.put(ORDERS, order("o1", now() - timedelta(hours=1)))
@@ -219,7 +219,7 @@ def test_stale_record_deleted_before_recheck_stays_stale(clock, wms, connection)
 
 
 def test_invalid_record_is_rejected_and_the_rest_applied(clock, wms, connection):
-    """R8, T: partial, with the counts in words; the reason and the run stand beside the record."""
+    """The run is partial and states the counts. The rejected record has its reason and run."""
     wms.put(ORDERS, *(order(f"o{n}", now()) for n in range(5)))
     wms.bad[ORDERS] = {"o1": "total_price: 12,5 is not a number"}
     run = sync(connection)
@@ -254,7 +254,7 @@ def test_accepted_record_clears_its_rejection(clock, wms, connection):
 
 
 def test_full_run_deletes_rejections_no_longer_sent(clock, wms, connection):
-    """One without an id can never be understood by its id: the next whole list that has it no more clears it."""
+    """A rejection without an id is deleted by the next full run that does not see it."""
     wms.put(ORDERS, order("o1", now()), order("gone", now()))
     wms.bad[ORDERS] = {"gone": "bad", None: "the record has no id"}
     sync(connection)
@@ -266,7 +266,7 @@ def test_full_run_deletes_rejections_no_longer_sent(clock, wms, connection):
 
 
 def test_rejected_record_is_not_missing(clock, wms, connection):
-    """A known record that can't be understood any more is looked up, is there, and stays as it was."""
+    """A known record that is now rejected is found by the recheck and stays unchanged."""
     wms.put(ORDERS, order("o1", now()), order("o2", now()))
     sync(connection)
     wms.bad[ORDERS] = {"o1": "bad"}
@@ -276,7 +276,7 @@ def test_rejected_record_is_not_missing(clock, wms, connection):
 
 
 def test_page_of_rejected_records_needs_few_statements(clock, wms, connection):
-    """A thousand bad records cost no more statements than ten."""
+    """A thousand rejected records need no more statements than ten."""
     from django.db import connection as database
     from django.test.utils import CaptureQueriesContext
 
@@ -317,7 +317,7 @@ def test_shipments_are_removed_and_restored_with_their_order(clock, wms, connect
 @pytest.mark.usefixtures("page_by_page")
 @pytest.mark.parametrize("mode", [Mode.INCREMENTAL, Mode.FULL])
 def test_disconnect_during_run_ends_it_after_its_page(clock, wms, connection, mode):
-    """The page in hand is the last; no further question is asked, the run says why it ended, nothing is left over."""
+    """Its page is the last one, no further request is sent, and the run says why it ended."""
     from integrations.services import disconnect
 
     sync(connection)
@@ -334,7 +334,7 @@ def test_disconnect_during_run_ends_it_after_its_page(clock, wms, connection, mo
 @pytest.mark.parametrize("changed", [True, False])
 @pytest.mark.parametrize("mode", [Mode.INCREMENTAL, Mode.FULL])
 def test_deleting_connection_during_run_leaves_nothing(clock, wms, connection, caplog, mode, changed):
-    """Nothing of it comes back, and the worker goes on with its life."""
+    """No row of the connection comes back, and the worker continues."""
     from integrations.services import disconnect
     from syncs.engine import runner
     from syncs.models import Lane, SyncRun, Trigger
@@ -361,7 +361,7 @@ def test_inventory_keeps_its_digest_through_a_full_reread(clock, wms, connection
 
 
 def test_seen_keys_are_compared_in_parts(monkeypatch, clock, wms, connection):
-    """Millions of keys are neither sorted nor compared at once; whatever the parts, the same rows are missing."""
+    """Millions of keys are sorted and compared in parts. Whatever their size, the same rows are missing."""
     from syncs.engine import missing_rows
     from syncs.runs import seen_keys
 

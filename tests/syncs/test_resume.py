@@ -31,19 +31,19 @@ ORDERS, INVENTORY = Entity.ORDERS, Entity.INVENTORY
 
 
 class Killed(BaseException):
-    """What no handler catches: the process is gone."""
+    """The death of a process, which no handler catches."""
 
 
 @pytest.fixture
 def ten(clock, wms, connection):
-    """Ten orders in four pages, and a full run that waits for them."""
+    """Ten orders on four pages, and a queued full run."""
     wms.put(ORDERS, *(order(f"o{number}", now() - timedelta(hours=1)) for number in range(10)))
     request_runs(connection, [ORDERS], trigger=Trigger.MANUAL)
     return connection
 
 
 def die():
-    """One slice that ends in death; its lease lapses afterwards."""
+    """Run a slice whose worker is killed, and let its lease lapse."""
     with pytest.raises(Killed):
         runner.work(claim())
     lapse()
@@ -103,7 +103,7 @@ def test_killed_run_resumes_at_its_last_page(monkeypatch, settings, clock, wms, 
 
 @pytest.mark.parametrize("point", ["recheck_stale", "recheck_missing", "finish_pass", "complete_pass"])
 def test_kill_during_recheck_resumes(monkeypatch, clock, wms, connection, point):
-    """The later phases of a full run resume as well: one removed, one older and believed."""
+    """The recheck resumes too: one row is removed, one older version is applied."""
     wms.put(ORDERS, *(order(f"o{number}", now()) for number in range(5)))
     sync(connection)
     clock.shift(timedelta(hours=1))
@@ -123,7 +123,7 @@ def test_kill_during_recheck_resumes(monkeypatch, clock, wms, connection, point)
 
 
 def test_five_kills_without_a_page_fail_the_run(clock, wms, ten):
-    """Attempts count claims since the last page; five end the run failed, and the sentence says so."""
+    """Attempts are claims since the last written page. After five the run fails and says why."""
     wms.faults = [None] + [dies] * 9
     for _ in range(1 + 5):  # the first one had just written its page
         die()
@@ -135,7 +135,7 @@ def test_five_kills_without_a_page_fail_the_run(clock, wms, ten):
 
 
 def test_written_page_resets_attempts(clock, wms, ten):
-    """Four deaths before each page are survived."""
+    """A run survives four kills before each page."""
     wms.faults = ([dies] * 4 + [None]) * 4
     for _ in range(16):
         try:
@@ -164,7 +164,7 @@ def test_brief_database_failure_fails_no_run(monkeypatch, clock, wms, ten, caplo
 
 
 def test_internal_error_fails_the_run(monkeypatch, clock, wms, ten, caplog):
-    """No bug of ours leaves a run in running; the person reads a sentence and the log has the traceback."""
+    """No bug in Packr leaves a run active. The run has a readable message and the log has the traceback."""
 
     def broken(*args, **kwargs):
         raise ZeroDivisionError("a bug")
@@ -180,7 +180,7 @@ def test_internal_error_fails_the_run(monkeypatch, clock, wms, ten, caplog):
 
 @pytest.mark.usefixtures("page_by_page")
 def test_worker_that_lost_its_lease_writes_nothing(clock, wms, ten):
-    """Frozen past its lease, thawed when another has the lane: no row, no count, no checkpoint."""
+    """It resumes when another worker holds the lane, and writes no row, count or checkpoint."""
 
     def stolen(call):
         Lane.objects.update(token=uuid.uuid4(), leased_until=now() + timedelta(minutes=1), worker="other")
@@ -195,7 +195,7 @@ def test_worker_that_lost_its_lease_writes_nothing(clock, wms, ten):
 
 
 def test_worker_without_lease_cannot_fail_or_cancel_the_run(clock, wms, ten):
-    """Its errors are its own: the run is another's by now."""
+    """Another worker has the run, so errors of the first one change nothing."""
     from integrations.errors import ConnectorError, Kind
 
     def stolen(call):
@@ -209,14 +209,14 @@ def test_worker_without_lease_cannot_fail_or_cancel_the_run(clock, wms, ten):
 
 
 def test_lapsed_lease_is_renewed_if_nobody_took_it(clock, wms, ten):
-    """A slow answer alone loses nothing."""
+    """A slow response alone loses nothing."""
     wms.faults = [lambda call: clock.shift(600)]
     drain()
     assert SyncRun.objects.get().state == State.SUCCEEDED
 
 
 def test_lane_is_held_by_one_worker(clock, wms, ten):
-    """One lane per account, whatever else is ready."""
+    """One worker at a time uses an account."""
     request_runs(ten, [INVENTORY], trigger=Trigger.MANUAL)
     held = claim()
     assert claim() is None
@@ -225,7 +225,7 @@ def test_lane_is_held_by_one_worker(clock, wms, ten):
 
 
 def test_two_connections_of_one_account_share_the_lane(clock, wms, ten, home):
-    """The account is treated gently, however many connections it has."""
+    """However many connections an account has, one worker at a time uses it."""
     other = connect(home, Account("model", "Again", {"key": "k1"}), first_sync=False)
     request_runs(other, [ORDERS], trigger=Trigger.MANUAL)
     assert claim() is not None
@@ -233,7 +233,7 @@ def test_two_connections_of_one_account_share_the_lane(clock, wms, ten, home):
 
 
 def test_slices_alternate_and_requested_runs_go_first(monkeypatch, settings, clock, wms, connection, home):
-    """A long run never holds up a short one, nor a person's."""
+    """A long run delays neither a short one nor a requested one."""
     settings.SLICE_SECONDS = 0
     wms.page_size = 1
     wms.put(ORDERS, *(order(f"o{number}", now()) for number in range(6)))
@@ -262,7 +262,7 @@ def test_slices_alternate_and_requested_runs_go_first(monkeypatch, settings, clo
 
 
 def test_requested_run_goes_before_all_overdue_runs(settings, clock, wms, connection, home):
-    """After a day's standstill too; but a long run of a person's holds up nobody who is that late."""
+    """This holds after a day without workers too, but a requested long run does not delay runs that are that late."""
     settings.SLICE_SECONDS = 0
     wms.page_size = 1
     wms.put(ORDERS, *(order(f"o{number}", now()) for number in range(3)))
@@ -283,7 +283,7 @@ def test_requested_run_goes_before_all_overdue_runs(settings, clock, wms, connec
 
 @pytest.fixture
 def long_run(settings, clock, wms, connection, home):
-    """A run of many pages that has had its first slice, and another account with nothing to do."""
+    """A run of many pages that has had its first slice, and another account without due runs."""
     settings.SLICE_SECONDS = 0
     wms.page_size = 1
     wms.put(ORDERS, *(order(f"o{number}", now()) for number in range(6)))
@@ -302,7 +302,7 @@ def elsewhere(home, long_run):
 
 @pytest.mark.parametrize(("waited", "goes_first"), [(59, "customers"), (61, "orders")])
 def test_long_run_yields_to_due_runs_for_limited_time(clock, long_run, elsewhere, waited, goes_first):
-    """A hundred first syncs at once hold up nobody's five minutes; nor are they held up without end."""
+    """A hundred first syncs delay no five-minute sync, and make progress themselves."""
     clock.shift(waited)
     request_runs(elsewhere, [Entity.CUSTOMERS], trigger=Trigger.SCHEDULE)
     assert claim().run.entity == goes_first
@@ -321,7 +321,7 @@ def test_requested_long_run_does_not_yield_to_scheduled_runs(clock, long_run, el
 
 
 def test_slice_continues_while_no_other_run_waits(clock, wms, ten, home):
-    """To give the lane back costs a question's time; it is done for others, of this account or of another one."""
+    """Giving back the lane costs time, so a run does it only for other runs, of any account."""
     run_slice = RunSlice(claim())
 
     def should_yield():
@@ -344,7 +344,7 @@ def test_slice_continues_while_no_other_run_waits(clock, wms, ten, home):
 
 
 def test_first_sync_analyzes_tables_after_many_new_rows(monkeypatch, clock, wms, ten):
-    """While the first load goes on: what follows is planned well, and nobody waits for it at the end."""
+    """It happens during the first sync, so that later queries are planned well and nobody waits at the end."""
     monkeypatch.setattr(page_reader, "ANALYZE_AFTER_ROWS", 3)
     monkeypatch.setattr(page_reader, "ANALYZE_FULLY_AFTER_ROWS", 5)
     looks = []
@@ -358,14 +358,14 @@ def test_first_sync_analyzes_tables_after_many_new_rows(monkeypatch, clock, wms,
 
 
 def test_shortest_slice_reads_a_page(settings, clock, wms, ten):
-    """No setting makes a run go round without getting anywhere."""
+    """No setting keeps a run from making progress."""
     settings.SLICE_SECONDS = 0
     assert drain(most=12) <= 8
     assert SyncRun.objects.get().state == State.SUCCEEDED
 
 
 def test_stopped_worker_ends_after_its_page(clock, wms, ten):
-    """The run stays active and ready; nothing of it is lost."""
+    """The run stays active and ready, and nothing is lost."""
     wms.faults = [None, lambda call: shutdown.request()]
     try:
         runner.work(claim())
@@ -378,7 +378,7 @@ def test_stopped_worker_ends_after_its_page(clock, wms, ten):
 
 
 def test_next_page_is_fetched_in_another_thread(monkeypatch, clock, wms, ten):
-    """While page n is written, page n+1 is on its way; the order and the count of requests stay."""
+    """Order and number of requests are the same as without prefetching."""
     threads = []
     wms.faults = [lambda call: threads.append(threading.current_thread().name)] * 4
     drain()
@@ -388,7 +388,7 @@ def test_next_page_is_fetched_in_another_thread(monkeypatch, clock, wms, ten):
 
 
 def test_page_after_next_is_requested_while_one_is_written(monkeypatch, clock, wms, ten):
-    """The WMS is asked without a pause: neither writing nor reading is waited for."""
+    """The WMS works without a pause: requests wait neither for writing nor for parsing."""
     third = threading.Event()
     wms.faults = [None, None, lambda call: third.set()]
     plan, in_time = writer.plan, []
@@ -404,7 +404,7 @@ def test_page_after_next_is_requested_while_one_is_written(monkeypatch, clock, w
 
 
 def test_error_two_pages_ahead_keeps_pages_before_it(monkeypatch, clock, wms, ten):
-    """What was asked for before it is committed, in its order."""
+    """Pages requested before the failed one are committed in order."""
     from integrations.errors import ConnectorError, Kind
 
     wms.faults = [None, None, ConnectorError(Kind.UNREACHABLE, "Gone.")]
@@ -414,7 +414,7 @@ def test_error_two_pages_ahead_keeps_pages_before_it(monkeypatch, clock, wms, te
 
 
 def test_page_is_parsed_after_next_one_is_requested(monkeypatch, clock, wms, ten):
-    """The WMS takes longer than reading does, so it is asked first."""
+    """The WMS takes longer than parsing, so the request is sent first."""
     draft, done = PagePrefetcher._prepare, []
 
     def slowly(call):
@@ -428,7 +428,7 @@ def test_page_is_parsed_after_next_one_is_requested(monkeypatch, clock, wms, ten
 
 
 def test_error_one_page_ahead_keeps_page_before_it(monkeypatch, clock, wms, ten):
-    """The page in hand is committed before the next one's error is looked at."""
+    """A page is committed before the error of the next one is raised."""
     from integrations.errors import ConnectorError, Kind
 
     wms.faults = [None, ConnectorError(Kind.UNREACHABLE, "Gone.")]
@@ -441,7 +441,7 @@ def test_error_one_page_ahead_keeps_page_before_it(monkeypatch, clock, wms, ten)
 
 
 def test_expired_cursor_restarts_the_pass(clock, wms, ten):
-    """What was applied stays, the walk begins anew, and the new walk's clock counts."""
+    """Written pages stay, the pass starts again, and the clock of the new pass counts."""
     wms.faults = [None, None, CursorExpired("Forgotten.")]
     drain()
     run = SyncRun.objects.get()
@@ -463,7 +463,7 @@ def test_cursor_that_always_expires_fails_after_three_restarts(clock, wms, ten):
 
 
 def test_repeated_cursor_is_an_error(clock, wms, ten):
-    """A marker that comes twice would never end."""
+    """A list with a repeated cursor would never end."""
     wms.faults = [None, None, lambda call: Page((), cursor={"start": 3}, clock=wms.now())]
     drain()
     run = SyncRun.objects.get()
@@ -475,7 +475,7 @@ def test_repeated_cursor_is_an_error(clock, wms, ten):
 
 @pytest.mark.parametrize("mode", [Mode.INCREMENTAL, Mode.FULL])
 def test_endless_pages_without_new_ids_are_an_error(clock, wms, connection, mode):
-    """New markers for ever, and five pages in a row without a new id."""
+    """The cursors are always new, but five pages in a row bring no new id."""
     sync(connection)
     same = [order("o1", now()), order("o2", now())]
     numbers = iter(range(1000))
@@ -486,7 +486,7 @@ def test_endless_pages_without_new_ids_are_an_error(clock, wms, connection, mode
 
 
 def test_pages_of_rejected_records_are_not_endless(clock, wms, connection):
-    """Many pages with nothing but bad records are bad, not endless."""
+    """Many pages with rejected records only are not an endless list."""
     wms.page_size = 1
     wms.put(ORDERS, *(order(f"o{number}", now()) for number in range(9)))
     wms.bad[ORDERS] = {f"o{number}": "no number" for number in range(8)}
@@ -497,7 +497,7 @@ def test_pages_of_rejected_records_are_not_endless(clock, wms, connection):
 
 
 def _side_by_side(count, function):
-    """Run a function in many threads at once, each with a database connection of its own."""
+    """Run a function in many threads, each with its own database connection."""
     barrier, results, errors = threading.Barrier(count), [], []
 
     def body(number):
@@ -520,7 +520,7 @@ def _side_by_side(count, function):
 
 @pytest.mark.django_db(transaction=True)
 def test_twenty_simultaneous_requests_are_one_run(wms, connection):
-    """Twenty parallel triggers of one entity: one run row, and everybody gets that run."""
+    """Twenty parallel requests for one entity create one run, which all of them return."""
     requested = _side_by_side(20, lambda n: request_runs(connection, [ORDERS], trigger=Trigger.MANUAL)[0])
     assert {one.run.pk for one in requested} == {SyncRun.objects.get().pk}
     assert sorted(one.attached for one in requested) == [False, *[True] * 19]
@@ -528,7 +528,7 @@ def test_twenty_simultaneous_requests_are_one_run(wms, connection):
 
 @pytest.mark.django_db(transaction=True)
 def test_group_requests_in_any_order_do_not_deadlock(wms, connection):
-    """Requests that lock the same runs crosswise never deadlock."""
+    """Requests that lock the same runs in opposite order never deadlock."""
     entities = [ORDERS, INVENTORY, Entity.PRODUCTS, Entity.CUSTOMERS]
 
     def ask(number):
@@ -542,7 +542,7 @@ def test_group_requests_in_any_order_do_not_deadlock(wms, connection):
 
 @pytest.mark.django_db(transaction=True)
 def test_workers_and_planners_in_parallel(settings, wms, connection):
-    """Four workers, two planners and two people at once: no deadlock, no lost run, every run ends well."""
+    """With four workers, two planners and two people there is no deadlock, no run is lost, and every run succeeds."""
     from syncs.runs.planner import queue_due
 
     settings.SLICE_SECONDS = 0

@@ -15,7 +15,7 @@ LONG = 60.0  # seconds; none of these lasts so long unless it hangs
 
 
 class Work:
-    """So many pieces of work in place of the table of runs. `hold` is called with each piece that is being done."""
+    """Numbered pieces of work instead of the table of runs. `hold` is called with each piece."""
 
     def __init__(self, pieces: int, hold: Callable[[int], None] = lambda piece: None) -> None:
         self.left, self.hold = list(range(pieces)), hold
@@ -46,7 +46,7 @@ def given(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Work], Work]]:
 
 
 def until_done(size: int) -> WorkerPool:
-    """Let a crew work to its end."""
+    """Run a pool to its end."""
     working = WorkerPool(time.monotonic() + LONG, size)
     working.work()
     assert (working.alive, working.sleeping) == (0, 0)
@@ -74,7 +74,7 @@ def test_pool_runs_as_many_threads_as_lanes(given: Callable[[Work], Work]) -> No
 
 
 def test_sleeping_thread_is_woken_for_new_work(given: Callable[[Work], Work]) -> None:
-    """One is busy, the other has found nothing; what comes then is done while the first is still busy."""
+    """While one thread is busy, a sleeping one takes new work."""
     came = threading.Event()
 
     def hold(piece: int) -> None:
@@ -117,4 +117,4 @@ def test_pool_claims_nothing_after_its_deadline(given: Callable[[Work], Work]) -
 
 
 def void(result: object) -> None:
-    """Take no notice of a result."""
+    """Ignore a result."""
