@@ -1,4 +1,4 @@
-"""The mirror by program: lists, feeds of changes, single records, and who sees which."""
+"""API of records: lists, feeds of changes, single records, and who sees which."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -28,13 +28,13 @@ THEN = datetime(2026, 2, 4, 9, 0, tzinfo=UTC)
 
 
 def write(connection: Connection, *ids: str, at: datetime = THEN, **fields: Any) -> None:
-    """What a sync writes: a page of orders."""
+    """Write a page of orders, as a sync does."""
     made = [records.Order(external_id=one, order_number=f"#{one}", updated_at=at, **fields) for one in ids]
     writer.apply(connection.pk, Entity.ORDERS, made, now=now())
 
 
 def walk(client: Client, address: str) -> Iterator[list[dict[str, Any]]]:
-    """The pages from an address on, until one is empty or the last one."""
+    """Return the pages from an address to the last or an empty one."""
     following: str | None = f"/api/v1/{address}"
     while following:
         page = client.get(following).json()
@@ -43,7 +43,7 @@ def walk(client: Client, address: str) -> Iterator[list[dict[str, Any]]]:
 
 
 def walk_addresses(client: Client, address: str) -> Iterator[str]:
-    """The addresses of a feed up to the one that has nothing new."""
+    """Return the addresses of a feed up to the one without new changes."""
     following = f"/api/v1/{address}"
     while True:
         yield following
@@ -58,8 +58,8 @@ def ids(pages: Any) -> list[str]:
     return [row["external_id"] for page in pages for row in page]
 
 
-def test_records_come_in_the_exported_form(program: Program, connection: Any) -> None:
-    """P15: what the API tells of a record is what the export writes, and whose it is."""
+def test_records_have_the_exported_form(program: Program, connection: Any) -> None:
+    """The API returns the exported record with its connection."""
     write(connection, "o-1", "o-2", status="open", total_price="58.4")
     first, _ = send(program("member"), "get", "orders/").json()["results"]
     whole = {name: value for name, value in first.items() if name not in ("id", "url", "connection", "changed_at")}
@@ -70,7 +70,7 @@ def test_records_come_in_the_exported_form(program: Program, connection: Any) ->
     assert program("member").get(first["url"]).json() == first
 
 
-def test_a_list_goes_through_all_connections_once(program: Program, connection: Any, people: Any) -> None:
+def test_list_returns_each_record_of_all_connections_once(program: Program, connection: Any, people: Any) -> None:
     second = make.connection(connection.workspace, "Second")
     make.order(make.connection(make.workspace("thornbury"), "Not ours"))
     write(connection, *(f"a{number}" for number in range(5)))
@@ -82,8 +82,8 @@ def test_a_list_goes_through_all_connections_once(program: Program, connection: 
     assert send(client, "get", "orders/").json()["next"] is None
 
 
-def test_a_feed_misses_no_change_and_tells_removals(program: Program, connection: Any) -> None:
-    """DESIGN “Change feed”: what changes while it is read comes again, in the same walk or when the reader returns."""
+def test_feed_misses_no_change_and_includes_removals(program: Program, connection: Any) -> None:
+    """A record that changes while the feed is read appears again, at once or when the reader returns."""
     write(connection, "o-1", "o-2", "o-3", "o-4")
     client = program("member")
     page = send(
@@ -103,7 +103,7 @@ def test_a_feed_misses_no_change_and_tells_removals(program: Program, connection
     assert client.get(page["next"]).json()["results"] == []
 
 
-def test_a_feed_begins_where_it_is_asked_to(program: Program, connection: Any) -> None:
+def test_feed_starts_at_the_requested_time(program: Program, connection: Any) -> None:
     write(connection, "old")
     Order.objects.update(changed_at=now() - timedelta(days=2))
     write(connection, "new", at=THEN - timedelta(days=300))  # an old stamp that came late: it is new here all the same
@@ -112,8 +112,8 @@ def test_a_feed_begins_where_it_is_asked_to(program: Program, connection: Any) -
     assert ids(walk(program("member"), "orders/?updated_since=2020-01-01T00:00:00Z")) == ["old", "new"]
 
 
-def test_a_brand_sees_its_customers_rows(program: Program, connection: Any) -> None:
-    """P58: by list, feed and name; rows without a customer belong to whole connections."""
+def test_brand_filter_returns_its_customers_records(program: Program, connection: Any) -> None:
+    """In list and feed; rows without a customer belong to whole connections."""
     make.brand(connection.workspace, "Acme", (connection, "c-1"))
     make.brand(connection.workspace, "Whole", (connection, ""))
     for customer in ("c-1", "c-2", None):
@@ -144,22 +144,22 @@ def test_a_brand_sees_its_customers_rows(program: Program, connection: Any) -> N
         ("cursor=eyIxIjpbMWUzMDAsMF19", "cursor"),
     ],
 )
-def test_what_makes_no_sense_is_said(program: Program, connection: Any, query: str, field: str) -> None:
+def test_invalid_query_is_rejected(program: Program, connection: Any, query: str, field: str) -> None:
     elsewhere = make.workspace("thornbury")
     make.brand(elsewhere, "Fern")
     answer = send(program("member"), "get", f"orders/?{query}")
     assert (answer.status_code, list(error(answer)["fields"])) == (400, [field])
 
 
-def test_another_workspaces_record_does_not_exist(program: Program, connection: Any) -> None:
+def test_record_of_another_workspace_is_not_found(program: Program, connection: Any) -> None:
     made = make.order(connection)
     assert send(program("member"), "get", f"orders/{made.pk}/").status_code == 200
     assert send(program("elsewhere"), "get", f"orders/{made.pk}/").status_code == 404
     assert send(program("elsewhere"), "get", "orders/").json()["results"] == []
 
 
-def test_bills_are_for_those_who_may_see_them(program: Program, connection: Any) -> None:
-    """L15: 403 in list and record, until the right is given."""
+def test_bills_need_the_permission(program: Program, connection: Any) -> None:
+    """List and record return 403 until the permission is granted."""
     bill = make.mirrored(TABLES[Entity.BILLS].model, connection)
     for client, code in ((program("member"), 403), (program("admin"), 200)):
         assert send(client, "get", "bills/").status_code == code
@@ -168,7 +168,7 @@ def test_bills_are_for_those_who_may_see_them(program: Program, connection: Any)
     assert len(send(program("member"), "get", "bills/").json()["results"]) == 1
 
 
-def test_a_page_asks_no_more_when_there_is_more(program: Program, connection: Any) -> None:
+def test_page_uses_a_constant_number_of_queries(program: Program, connection: Any) -> None:
     client = program("member")
     write(connection, "o-0")
 

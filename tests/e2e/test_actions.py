@@ -80,7 +80,7 @@ def line(page: Page, place: int, sku: str) -> None:
 
 @JAVASCRIPT
 def test_an_order_is_created_after_a_refusal(visit: Visit, wms: Wms, sku: str, scripts: bool) -> None:
-    """P22, UX 5: an unknown SKU is refused in the WMS's words with everything kept; corrected, the order is there."""
+    """An unknown SKU is refused in the WMS's words with the input kept; the corrected order is created."""
     page = visit(java_script_enabled=scripts)
     page.goto("/orders/")
     page.get_by_role("link", name="New order").click()
@@ -117,7 +117,7 @@ def test_an_order_is_created_after_a_refusal(visit: Visit, wms: Wms, sku: str, s
 
 @JAVASCRIPT
 def test_an_order_is_held_released_and_cancelled(visit: Visit, wms: Wms, built: Connection, scripts: bool) -> None:
-    """P23, P24, P26: each from the order's page, each visible at once; then a refusal for one that has shipped."""
+    """Each change starts on the order's page and shows immediately; a shipped order is refused."""
     page = visit(java_script_enabled=scripts)
     page.goto("/orders/")
     page.get_by_role("link", name="S-1", exact=True).click()
@@ -146,7 +146,7 @@ def test_an_order_is_held_released_and_cancelled(visit: Visit, wms: Wms, built: 
 
 @JAVASCRIPT
 def test_an_inbound_shipment_is_created(visit: Visit, wms: Wms, sku: str, scripts: bool) -> None:
-    """P25: first a line that is not filled in, which is said with a way to it; then sent."""
+    """An empty line is reported with a link to it; the completed form is sent."""
     page = visit(java_script_enabled=scripts)
     page.goto("/inbound-shipments/")
     page.get_by_role("link", name="New inbound shipment").click()
@@ -167,7 +167,7 @@ def test_an_inbound_shipment_is_created(visit: Visit, wms: Wms, sku: str, script
 
 @pytest.mark.parametrize("look", LOOKS)
 def test_every_page_of_it_is_clean(visit: Visit, wms: Wms, built: Connection, sku: str, look: str) -> None:
-    """axe, and nothing wider than a phone: forms, refusals, confirmations, the list of changes and one of them."""
+    """Forms, refusals, confirmations and the log pass axe and fit a phone."""
     page, problems = visit(look=look), []
     errors: list[str] = []
     page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)

@@ -1,4 +1,4 @@
-"""Checking a record in the WMS, stock checks and overrides: by hand, clean, and no wider than a phone."""
+"""Record checks, stock checks and overrides in the browser: accessible, and no wider than a phone."""
 
 from collections.abc import Callable
 from types import SimpleNamespace
@@ -22,7 +22,7 @@ Visit = Callable[..., Page]
 def test_a_record_is_checked_and_taken_over(
     visit: Visit, built: SimpleNamespace, monkeypatch: pytest.MonkeyPatch, look: str
 ) -> None:
-    """M4, L19: from doubt to the truth in two clicks, by a member, without a script."""
+    """A member checks and accepts a record in two clicks, without JavaScript."""
     order = Order.objects.filter(connection=built.busy, status="open").order_by("pk").first()
     assert order is not None
     Order.objects.filter(pk=order.pk).update(digest=bytes(40))  # as of a record that is not this one
@@ -45,7 +45,6 @@ def test_a_record_is_checked_and_taken_over(
 
 @pytest.mark.parametrize("look", ["phone", "dark"])
 def test_a_value_is_overridden_and_put_back(visit: Visit, built: SimpleNamespace, look: str) -> None:
-    """L22"""
     item = InventoryItem.objects.filter(connection=built.busy).order_by("pk").first()
     assert item is not None
     make.override(item, author=User.objects.get(username="admin"))

@@ -136,7 +136,7 @@ def test_a_brand_is_linked_from_its_empty_screen(visit: Visit, built: SimpleName
     linked = page.get_by_role("region", name="Linked to")
     linked.locator("summary").click()
     linked.get_by_role("button", name="Remove this link").click()
-    expect(page.get_by_text("so its screens are empty")).to_be_visible()
+    expect(page.get_by_text("so there is nothing to show")).to_be_visible()
 
 
 def test_a_member_reads_the_mapping(visit: Visit, built: SimpleNamespace) -> None:

@@ -1,4 +1,4 @@
-"""Order stock checks (P16, M10): what is short, which warehouse can fill it, and how old the numbers are."""
+"""Stock checks: what is short, which warehouse can fill the order, and how old the numbers are."""
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -49,8 +49,7 @@ def depot(home: Any) -> Connection:
     return made
 
 
-def test_each_line_is_counted_and_the_warehouse_that_has_all_is_named(depot: Connection) -> None:
-    """P16"""
+def test_check_counts_each_line_and_names_complete_warehouses(depot: Connection) -> None:
     make.inventory(depot, "MUG", levels={"w1": 5, "w2": 1})
     make.inventory(depot, "TRAY", levels={"w1": 2})
     found = check(depot, want(("MUG", 4), ("TRAY", 2)))
@@ -62,20 +61,19 @@ def test_each_line_is_counted_and_the_warehouse_that_has_all_is_named(depot: Con
     assert short.lines[0].short == 1
 
 
-def test_a_sku_at_zero_fails_the_check(depot: Connection) -> None:
-    """P16's demonstration."""
+def test_sku_without_stock_is_short(depot: Connection) -> None:
     make.inventory(depot, "MUG", levels={"w1": 0})
     found = check(depot, want(("MUG", 1)))
     assert (found.verdict, found.is_enough, [line.short for line in found.missing]) == (Verdict.SHORT, False, [1])
 
 
-def test_two_lines_of_one_sku_do_not_count_its_units_twice(depot: Connection) -> None:
+def test_two_lines_of_one_sku_share_its_units(depot: Connection) -> None:
     make.inventory(depot, "MUG", levels={"w1": 5})
     found = check(depot, want(("MUG", 3), ("MUG", 3)))
     assert [(line.available, line.verdict) for line in found.lines] == [(5, "enough"), (2, "short")]
 
 
-def test_an_order_that_no_warehouse_has_whole_is_split(depot: Connection) -> None:
+def test_order_is_split_if_no_warehouse_has_all(depot: Connection) -> None:
     make.inventory(depot, "MUG", levels={"w1": 3, "w2": 2})
     make.inventory(depot, "TRAY", levels={"w2": 1})
     found = check(depot, want(("MUG", 5), ("TRAY", 1)))
@@ -89,7 +87,7 @@ def test_an_order_that_no_warehouse_has_whole_is_split(depot: Connection) -> Non
     assert [line.verdict for line in asked_of_one.lines] == [Verdict.ENOUGH, Verdict.SHORT]
 
 
-def test_a_kit_is_counted_by_its_parts(depot: Connection) -> None:
+def test_kit_is_counted_by_its_parts(depot: Connection) -> None:
     cup = make.inventory(depot, "CUP", levels={"w1": 9})
     box = make.inventory(depot, "BOX", levels={"w1": 2, "w2": 4})
     parts = [
@@ -103,20 +101,20 @@ def test_a_kit_is_counted_by_its_parts(depot: Connection) -> None:
     assert [line.verdict for line in beside.lines] == [Verdict.ENOUGH, Verdict.SHORT]
 
 
-def test_what_is_allocated_may_be_the_orders_own(depot: Connection) -> None:
+def test_placed_order_may_own_allocated_units(depot: Connection) -> None:
     make.inventory(depot, "MUG", onhand=5, fulfillable=0, committed=5)
     assert check(depot, want(("MUG", 3))).verdict == Verdict.SHORT
     assert check(depot, want(("MUG", 3)), placed=True).verdict == Verdict.DEPENDS
     assert check(depot, want(("MUG", 6)), placed=True).verdict == Verdict.SHORT
 
 
-def test_a_wms_that_only_counts_what_is_on_hand(depot: Connection) -> None:
-    """Tryton says nothing of what is available."""
+def test_wms_without_available_units_uses_units_on_hand(depot: Connection) -> None:
+    """Tryton sends no available units."""
     make.inventory(depot, "MUG", onhand=5, fulfillable=None, committed=None)
     assert check(depot, want(("MUG", 5))).is_enough
 
 
-def test_customers_of_one_wms_have_skus_of_their_own(depot: Connection) -> None:
+def test_customers_have_separate_skus(depot: Connection) -> None:
     make.inventory(depot, "MUG", levels={"w1": 1}, warehouse_customer_id="c1")
     make.inventory(depot, "MUG", levels={"w1": 9}, warehouse_customer_id="c2")
     assert check(depot, want(("MUG", 5)), customer="c2").is_enough
@@ -131,7 +129,7 @@ def stale(connection: Connection) -> None:
 
 @pytest.fixture
 def counted(wms: ModelWms, connection: Connection) -> Connection:
-    """Five mugs here; the WMS has none left since."""
+    """The mirror has five mugs; the WMS has none left."""
     wms.put(Entity.INVENTORY, model_wms.item("MUG", "5", datetime.now(UTC) - timedelta(hours=1)))
     sync(connection, Entity.INVENTORY)
     wms.put(Entity.INVENTORY, model_wms.item("MUG", "0", datetime.now(UTC)))
@@ -140,13 +138,12 @@ def counted(wms: ModelWms, connection: Connection) -> Connection:
 
 
 def test_fresh_numbers_make_no_call(wms: ModelWms, counted: Connection) -> None:
-    """M10"""
     found = check(counted, want(("MUG", 5)))
     assert (found.is_enough, found.is_old, found.was_read, wms.calls) == (True, False, False, [])
 
 
-def test_old_numbers_are_read_live_first_and_stay_read(wms: ModelWms, counted: Connection) -> None:
-    """M10: the mirror says 5, the WMS says 0; just this SKU is read, and the mirror says 0 as well."""
+def test_old_numbers_are_read_live_once(wms: ModelWms, counted: Connection) -> None:
+    """The mirror has 5, the WMS 0: only this SKU is read, and the mirror is updated."""
     stale(counted)
     began = now()
     found = check(counted, want(("MUG", 5)))
@@ -159,8 +156,8 @@ def test_old_numbers_are_read_live_first_and_stay_read(wms: ModelWms, counted: C
     assert (again.verdict, again.was_read, len(wms.calls)) == (Verdict.SHORT, True, 1)
 
 
-def test_a_wms_that_is_down_leaves_the_choice(wms: ModelWms, counted: Connection) -> None:
-    """M10: the numbers of before with their age, and why there are no newer ones; what was chosen can be kept."""
+def test_unreachable_wms_needs_confirmation(wms: ModelWms, counted: Connection) -> None:
+    """The old numbers are shown with their age and the reason; the check can be stored with the order."""
     stale(counted)
     wms.faults.append(ConnectorError(Kind.UNREACHABLE, "The WMS did not answer in time."))
     found = check(counted, want(("MUG", 5)))
@@ -171,7 +168,7 @@ def test_a_wms_that_is_down_leaves_the_choice(wms: ModelWms, counted: Connection
     assert (chosen.is_old, chosen.needs_confirmation, len(wms.calls)) == (True, False, 1)
 
 
-def test_it_costs_the_same_for_many_lines(depot: Connection, django_assert_num_queries: Any) -> None:
+def test_check_uses_a_constant_number_of_queries(depot: Connection, django_assert_num_queries: Any) -> None:
     for number in range(30):
         make.inventory(depot, f"SKU-{number}", levels={"w1": 5, "w2": 1})
         make.product(depot, f"SKU-{number}")
@@ -198,7 +195,7 @@ shelf = st.dictionaries(items, counts)
 
 @settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(needs, st.dictionaries(st.sampled_from(["w1", "w2", "w3"]), shelf))
-def test_no_split_sends_more_than_a_warehouse_has_or_less_than_is_asked(
+def test_split_fits_every_warehouse_and_fills_every_line(
     asked: list[Need], shelves: dict[str, dict[str, Decimal]]
 ) -> None:
     parcels = allocation.split(asked, shelves)

@@ -1,4 +1,4 @@
-"""Actions by program: the same service, Idempotency-Key honoured, refusals in the one form."""
+"""API actions: the same service as the pages, with Idempotency-Key, and refusals in the API's error format."""
 
 import pytest
 from django.contrib.auth.models import User
@@ -21,7 +21,7 @@ def _plain_settings(settings):
 
 @pytest.fixture
 def program(home):
-    """A program with a token of somebody, with these scopes or all."""
+    """Return a client with a token of a person, with these scopes or all."""
 
     def made(who="ada", *scopes):
         secret = tokens.create(User.objects.get(username=who), scopes)
@@ -42,8 +42,8 @@ def error(answer):
     return whole["error"]
 
 
-def test_an_order_is_created_once_whatever_the_network_did(synced, wms, program, item):
-    """P22, T21: 201 with the action and its record; the same key answers the same, with other content it is refused."""
+def test_same_key_creates_one_order(synced, wms, program, item):
+    """201 with the action and its record; the same key returns the same, and other content under it is refused."""
     client = program()
     body = new_order(item, "A-1") | {"connection": synced.pk}
     first = send(client, "post", "orders/", body, key="k-1")
@@ -60,8 +60,8 @@ def test_an_order_is_created_once_whatever_the_network_did(synced, wms, program,
     assert [row["order_number"] for row in wms.orders() if row["order_number"].startswith("A-")] == ["A-1"]
 
 
-def test_a_refusal_has_the_wmss_words_and_whose_they_are(synced, wms, program, item):
-    """T22: code, message, field, origin; before that, what Packr itself finds wrong."""
+def test_refusal_has_the_message_and_origin_of_the_wms(synced, wms, program, item):
+    """The error has code, message, fields and origin; invalid values are rejected before anything is sent."""
     client = program()
     unknown = new_order(item, "A-3")
     unknown["line_items"][0]["sku"] = "NOPE"
@@ -78,8 +78,8 @@ def test_a_refusal_has_the_wmss_words_and_whose_they_are(synced, wms, program, i
     assert not wms.orders(order_number="A-3")
 
 
-def test_a_new_order_can_be_checked_against_the_stock_first(synced, wms, program, item):
-    """P16: nothing is sent of what is short; enough of it is sent."""
+def test_check_stock_refuses_a_short_order(synced, wms, program, item):
+    """A short order is not sent; one in stock is."""
     client = program()
     much = new_order(item, "A-4", quantity=99_999) | {"check_stock": True}
     short = send(client, "post", "orders/", much)
@@ -91,7 +91,7 @@ def test_a_new_order_can_be_checked_against_the_stock_first(synced, wms, program
 
 
 def test_orders_are_held_released_and_cancelled(synced, wms, program, order):
-    """P23, P24, and a lost answer is told as such (202) with the address to follow."""
+    """A lost answer returns 202 with the address of the action."""
     client = program()
     for verb in ("hold", "release", "cancel"):
         answer = send(client, "post", f"orders/{order.pk}/{verb}/", {})
@@ -113,8 +113,7 @@ def test_orders_are_held_released_and_cancelled(synced, wms, program, order):
     assert [row["id"] for row in listed] == [lost.pk]
 
 
-def test_the_others_are_sent_too(synced, wms, program, item):
-    """P25, L16: inbound shipments, inventory and products."""
+def test_inbound_shipments_inventory_and_products_are_sent(synced, wms, program, item):
     client = program()
     made = send(client, "post", "inbound-shipments/", new_inbound(item, "PO-A1"))
     assert made.status_code == 201, made.content
@@ -130,8 +129,8 @@ def test_the_others_are_sent_too(synced, wms, program, item):
     assert send(client, "get", f"products/{product['id']}/").json()["name"] == "Renamed"
 
 
-def test_who_may_and_what_can_be_asked(synced, wms, program, order, item):
-    """403 without the right or the scope, 404 for what is not theirs, 409 for what the WMS can't be asked for."""
+def test_permissions_and_availability(synced, wms, program, order, item):
+    """403 without permission or scope, 404 for other workspaces' records, 409 for unavailable actions."""
     offered = {one["kind"]: one for one in send(program("mel"), "get", f"connections/{synced.pk}/actions/").json()}
     assert [one["name"] for one in offered["create-order"]["fields"]][:1] == ["order_number"]
     cancel = f"orders/{order.pk}/cancel/"

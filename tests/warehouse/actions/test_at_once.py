@@ -1,4 +1,4 @@
-"""Two at the same moment: a double click, two tabs, two people (RELIABILITY 2)."""
+"""Concurrent requests: a double click, two tabs, two people."""
 
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
@@ -14,7 +14,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def at_once(act, item, *keys):
-    """The outcome of each: an action's key, or the refusal."""
+    """Return the outcome of each request: an action's key, or the refusal."""
     ready = Barrier(len(keys))
 
     def one(key):
@@ -30,14 +30,14 @@ def at_once(act, item, *keys):
         return list(pool.map(one, keys))
 
 
-def test_a_double_click_is_one_order(wms, act, item):
+def test_double_click_creates_one_order(wms, act, item):
     wms.fault("latency", path="/wms/orders", method="POST", ms=300)
     assert len(set(at_once(act, item, "k", "k", "k"))) == 1
     assert len(wms.asked("POST")) == len(wms.orders(order_number="T-1")) == Action.objects.count() == 1
 
 
-def test_two_forms_for_the_same_order_are_one_order(wms, act, item):
-    """Whoever comes second is told, as long as the first has no answer; after that it is the WMS that says no."""
+def test_two_forms_with_one_number_create_one_order(wms, act, item):
+    """The second is refused while the first has no answer; after that the WMS refuses it."""
     wms.fault("latency", path="/wms/orders", method="POST", ms=2000)
     outcomes = at_once(act, item, "k", "l")
     assert len([one for one in outcomes if isinstance(one, actions.Invalid)]) == 1

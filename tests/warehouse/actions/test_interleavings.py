@@ -1,9 +1,8 @@
-"""All interleavings of a person's changes, polls and late answers, generated: the user's change stands until the WMS
-says otherwise (M9, issue 6).
+"""Generated interleavings of a person's changes, syncs and late answers: a change is kept until the WMS replaces it.
 
-A WMS with a truth and any number of answers that were read from it at some moment and arrive later, in any order,
-incremental or full. The mirror may never show what the WMS had before a change that it accepted, while that change is
-shielded; and once the newest answer has arrived it shows the truth.
+The model WMS has a present state and any number of answers that were read earlier and arrive later, in any order,
+from incremental or full runs. While an accepted change is protected, the mirror never shows the state before it. Once
+the newest answer has arrived, the mirror shows the WMS's present state.
 """
 
 from dataclasses import dataclass
@@ -169,7 +168,7 @@ class Histories(RuleBasedStateMachine):
 
 
 class TestInterleavings(TestCase):
-    def test_the_change_stands_until_the_wms_says_otherwise(self):
+    def test_change_is_kept_until_the_wms_overrides_it(self):
         run_state_machine_as_test(
             Histories,
             settings=settings(

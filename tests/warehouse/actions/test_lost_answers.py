@@ -1,7 +1,4 @@
-"""An answer that is lost is never "failed, try again": the WMS is asked what it has, and one object exists.
-
-RELIABILITY 2, M9, T21.
-"""
+"""Lost answers: Packr looks the change up in the WMS instead of sending it again, so one object exists."""
 
 from datetime import timedelta
 
@@ -33,12 +30,12 @@ NEVER_DONE = [
 
 @pytest.fixture
 def unlooked(monkeypatch):
-    """No time is left for the look at the WMS that follows a lost answer at once."""
+    """Leave no time for the immediate look that follows a lost answer."""
     monkeypatch.setattr(action_sender, "MIN_TIME_TO_LOOK", action_sender.ANSWER_TIMEOUT)
 
 
 def later(action, **delta):
-    """Settle as if so much time had gone by."""
+    """Settle the action as if this much time had passed."""
     earlier = timedelta(**delta)
     Action.objects.filter(pk=action.pk).update(asked_at=action.asked_at - earlier, settle_at=now())
     actions.settle()
@@ -47,8 +44,8 @@ def later(action, **delta):
 
 
 @pytest.mark.parametrize(("fault", "params"), LOST)
-def test_an_order_whose_answer_was_lost_is_found_at_once(wms, act, item, fault, params):
-    """The look by reference comes within the person's time."""
+def test_lost_answer_is_found_immediately(wms, act, item, fault, params):
+    """The look by reference happens while the person waits."""
     wms.fault(fault, path="/wms/orders", method="POST", times=1, **params)
     action = act("create-order", **new_order(item))
     assert (action.state, action.message) == ("accepted", "")
@@ -58,7 +55,7 @@ def test_an_order_whose_answer_was_lost_is_found_at_once(wms, act, item, fault, 
 
 
 @pytest.mark.parametrize(("fault", "params"), LOST)
-def test_an_order_whose_answer_was_lost_is_found_later(wms, act, item, unlooked, fault, params):
+def test_lost_answer_is_found_later(wms, act, item, unlooked, fault, params):
     wms.fault(fault, path="/wms/orders", method="POST", times=1, **params)
     action = act("create-order", **new_order(item))
     assert action.state == "unknown"
@@ -68,8 +65,8 @@ def test_an_order_whose_answer_was_lost_is_found_later(wms, act, item, unlooked,
 
 
 @pytest.mark.parametrize(("fault", "params"), NEVER_DONE)
-def test_an_order_that_never_arrived_is_given_up_only_after_the_visibility_delay(wms, act, item, fault, params):
-    """A 500 may come after the commit: nothing is concluded, and nothing sent, before the WMS must show it."""
+def test_missing_order_is_refused_only_after_the_visibility_delay(wms, act, item, fault, params):
+    """A 500 may follow a commit, so nothing is concluded or sent before the WMS must show the order."""
     wms.fault(fault, path="/wms/orders", method="POST", times=1, **params)
     action = act("create-order", **new_order(item))
     assert action.state == "unknown"
@@ -82,8 +79,8 @@ def test_an_order_that_never_arrived_is_given_up_only_after_the_visibility_delay
     assert len(wms.orders(order_number="T-1")) == 1
 
 
-def test_while_nobody_knows_the_same_is_not_sent_by_another_key(wms, act, item):
-    """A second form, a second person: one order."""
+def test_unknown_action_blocks_the_same_change_under_another_key(wms, act, item):
+    """A second form or person can't create a second order."""
     wms.fault("html", path="/wms/orders", method="POST", times=1)
     assert act("create-order", key="k", **new_order(item)).state == "unknown"
     with pytest.raises(actions.Invalid, match="order_number: The same change was sent before"):
@@ -93,7 +90,7 @@ def test_while_nobody_knows_the_same_is_not_sent_by_another_key(wms, act, item):
     assert [path for method, path in wms.asked("POST")].count("/wms/orders") == 2
 
 
-def test_an_inbound_shipment_is_found_by_its_number(wms, act, item, unlooked):
+def test_inbound_shipment_is_found_by_its_number(wms, act, item, unlooked):
     wms.fault("lost_answer", path="/wms/inbound-shipments", method="POST", times=1)
     action = act("create-inbound-shipment", **new_inbound(item))
     assert action.state == "unknown"
@@ -103,8 +100,8 @@ def test_an_inbound_shipment_is_found_by_its_number(wms, act, item, unlooked):
 
 
 @pytest.mark.parametrize("fault", ["lost_answer", "server_error"])
-def test_a_cancellation_is_settled_by_the_order_itself(wms, act, order, unlooked, fault):
-    """Carried out or not, in the end it is: cancelling twice is cancelling once."""
+def test_cancellation_is_settled_by_the_order_status(wms, act, order, unlooked, fault):
+    """The order ends up cancelled either way, since cancelling can be repeated."""
     wms.fault(fault, path="/wms/orders/", method="PUT", times=1)
     action = act("cancel-order", order)
     assert action.state == "unknown"
@@ -114,8 +111,8 @@ def test_a_cancellation_is_settled_by_the_order_itself(wms, act, order, unlooked
 
 
 @pytest.mark.parametrize(("fault", "params"), [("rate_limited", {}), ("unauthorized", {}), ("server_error", {})])
-def test_a_repeat_that_is_not_listened_to_says_nothing_about_the_first_time(wms, act, order, fault, params):
-    """It stays unknown, and is asked again later."""
+def test_failed_repeat_leaves_the_outcome_unknown(wms, act, order, fault, params):
+    """The outcome stays unknown, and Packr looks again later."""
     wms.fault("server_error", path="/wms/orders/", method="PUT", times=1)
     action = act("cancel-order", order)
     wms.fault(fault, path="/wms/orders/", method="PUT", **params)
@@ -127,7 +124,7 @@ def test_a_repeat_that_is_not_listened_to_says_nothing_about_the_first_time(wms,
 
 @pytest.mark.parametrize("kind", ["hold-order", "release-order"])
 @pytest.mark.parametrize("fault", ["lost_answer", "server_error"])
-def test_a_hold_is_settled(wms, act, order, fault, kind, unlooked):
+def test_hold_is_settled(wms, act, order, fault, kind, unlooked):
     if kind == "release-order":
         assert act("hold-order", order).state == "accepted"
     wms.fault(fault, path="/wms/passthrough", method="POST", times=1)
@@ -139,8 +136,8 @@ def test_a_hold_is_settled(wms, act, order, fault, kind, unlooked):
 
 
 @pytest.mark.parametrize("fault", ["lost_answer", "html", "server_error"])
-def test_an_adjustment_is_made_once(wms, act, item, unlooked, fault):
-    """Relative, so never done twice: by the count, and by the key while the WMS surely knows it."""
+def test_adjustment_is_made_once(wms, act, item, unlooked, fault):
+    """A relative change is never repeated blindly: the count shows it, or the key while the WMS keeps it."""
     before = item.onhand
     wms.fault(fault, path="/wms/inventory", method="PUT", times=1)
     action = act("adjust-inventory", item, adjustment_type="decrease", quantity=3, warehouse_id="wh_east")
@@ -155,8 +152,8 @@ def test_an_adjustment_is_made_once(wms, act, item, unlooked, fault):
         assert (action.state, there, item.onhand) == ("accepted", before - 3, before - 3)
 
 
-def test_an_adjustment_among_other_movements_is_told_by_the_key_alone(wms, act, item, unlooked):
-    """The count moved by something else as well: only the key tells, and only while no error made the WMS forget it."""
+def test_adjustment_among_other_movements_is_settled_by_key(wms, act, item, unlooked):
+    """If the count also changed otherwise, only the key shows the outcome, unless an error made the WMS forget it."""
     wms.fault("lost_answer", path="/wms/inventory", method="PUT", times=1)
     action = act("adjust-inventory", item, adjustment_type="decrease", quantity=3, warehouse_id="wh_east")
     body = {"quantity": 1, "adjustment_type": "decrease", "warehouse_id": "wh_east"}
@@ -165,8 +162,8 @@ def test_an_adjustment_among_other_movements_is_told_by_the_key_alone(wms, act, 
     assert wms.call("GET", f"/wms/inventory/{item.external_id}")["data"]["onhand"] == item.onhand - 4
 
 
-def test_what_never_left_is_refused_at_once(wms, act, item, settings, monkeypatch):
-    """Nothing was sent, so nothing is looked for, and it may be sent again at once."""
+def test_unsent_request_is_refused_immediately(wms, act, item, settings, monkeypatch):
+    """Nothing was sent, so the person may send it again immediately."""
     wms.sandbox.stop()
     action = act("create-order", **new_order(item))
     assert (action.state, action.failure) == ("refused", Kind.UNREACHABLE)
@@ -174,14 +171,14 @@ def test_what_never_left_is_refused_at_once(wms, act, item, settings, monkeypatc
     assert action.settle_at is None
 
 
-def test_a_private_address_is_refused_and_nothing_sent(wms, act, item, settings):
+def test_private_address_is_refused(wms, act, item, settings):
     settings.PRIVATE_WMS_HOSTS = frozenset()
     action = act("create-order", **new_order(item))
     assert (action.state, action.failure, action.exchanges) == ("refused", Kind.CONTRACT, [])
 
 
-def test_a_slow_wms_is_not_waited_for_longer_than_a_person_is(monkeypatch, wms, act, item):
-    """10 s for all of it; here a second. The WMS carries it out afterwards, and there is one order."""
+def test_slow_wms_times_out(monkeypatch, wms, act, item):
+    """The limit is 10 s (one second in this test). The WMS finishes afterwards, and there is one order."""
     monkeypatch.setattr(action_sender, "ANSWER_TIMEOUT", timedelta(seconds=1))
     monkeypatch.setattr(action_sender, "MIN_TIME_TO_LOOK", timedelta(seconds=1))
     wms.fault("hang", path="/wms/orders", method="POST", times=1, seconds=60)
@@ -197,12 +194,12 @@ def test_a_slow_wms_is_not_waited_for_longer_than_a_person_is(monkeypatch, wms, 
 
 
 class Killed(BaseException):
-    """The process is no more."""
+    """Raised in place of a killed process."""
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
-def test_a_process_that_died_between_request_and_answer(monkeypatch, wms, act, item, when):
-    """kill -9: the row was committed before the request left, so its fate is found out."""
+def test_action_of_a_killed_process_is_settled(monkeypatch, wms, act, item, when):
+    """The row was committed before the request left, so its outcome is found after kill -9."""
     real = action_sender.send
 
     def die(action):
@@ -223,8 +220,8 @@ def test_a_process_that_died_between_request_and_answer(monkeypatch, wms, act, i
     assert len(wms.orders(order_number="T-1")) == Order.objects.filter(order_number="T-1").count()
 
 
-def test_a_sync_may_see_it_first(wms, act, item, synced, unlooked):
-    """The order arrives with a poll before its answer is settled: it is the same row."""
+def test_sync_may_write_the_order_before_it_is_settled(wms, act, item, synced, unlooked):
+    """The order arrives with a sync before it is settled, in the same row."""
     wms.fault("lost_answer", path="/wms/orders", method="POST", times=1)
     action = act("create-order", **new_order(item))
     assert sync(synced).created == 1
@@ -232,8 +229,8 @@ def test_a_sync_may_see_it_first(wms, act, item, synced, unlooked):
     assert Order.objects.filter(order_number="T-1").count() == 1
 
 
-def test_two_cannot_settle_one(monkeypatch, wms, act, order, unlooked):
-    """By a conditional update: who comes second does nothing."""
+def test_only_one_process_settles_an_action(monkeypatch, wms, act, order, unlooked):
+    """A conditional update lets only the first process settle it."""
     wms.fault("lost_answer", path="/wms/orders/", method="PUT", times=1)
     action = act("cancel-order", order)
     Action.objects.update(settle_at=now())
@@ -250,7 +247,7 @@ def test_two_cannot_settle_one(monkeypatch, wms, act, order, unlooked):
     assert not actions.is_any_due()
 
 
-def test_waits_grow_and_end_with_a_sentence(wms, act, order):
+def test_look_intervals_grow_and_end_with_a_message(wms, act, order):
     wms.fault("html", path="/wms/orders/", method="PUT")
     action = act("cancel-order", order)
     waits = []
@@ -264,7 +261,7 @@ def test_waits_grow_and_end_with_a_sentence(wms, act, order):
     assert act("cancel-order", order).state == "unknown"
 
 
-def test_what_was_being_sent_when_the_connection_ended(wms, act, order, synced, unlooked):
+def test_open_action_of_a_disconnected_connection_gets_a_message(wms, act, order, synced, unlooked):
     wms.fault("lost_answer", path="/wms/orders/", method="PUT", times=1)
     action = act("cancel-order", order)
     services.disconnect(synced)

@@ -1,4 +1,4 @@
-"""The pages of actions: forms, refusals with the input kept, marks, what was sent and answered."""
+"""Pages of actions: forms, refusals with the input kept, marks, and the log of requests and answers."""
 
 import re
 
@@ -44,7 +44,7 @@ def key_of(html):
 
 
 def filled(item, *, sku=None, number="P-1", lines=1):
-    """What a browser sends of the form of a new order."""
+    """Return the form data of a new order."""
     sent = {"order_number": number} | {f"ship_to_address.{name}": value for name, value in ADDRESS.items()}
     for place in range(lines):
         line = {"sku": sku or item.sku, "quantity": "2", "unit_price": "24.50", "warehouse_id": "wh_east"}
@@ -54,8 +54,8 @@ def filled(item, *, sku=None, number="P-1", lines=1):
 
 @pytest.mark.django_db(transaction=True)
 class TestCreating:
-    def test_an_order_is_sent_with_the_form_and_its_page_opens(self, synced, wms, admin, item):
-        """P22, P20: created in the WMS within the request, before any sync; choices come from the mirror."""
+    def test_form_sends_the_order_and_opens_its_page(self, synced, wms, admin, item):
+        """The order is created in the WMS within the request; choices come from the mirror."""
         html = page(admin, "/orders/new/")
         assert f'<option value="{item.sku}">' in html
         sent = admin.post("/orders/new/", filled(item) | {"key": key_of(html)})
@@ -67,7 +67,7 @@ class TestCreating:
         assert "Create order" in shown
         assert re.search(r"(Accepted by WMS|Confirmed in data) at \d\d:\d\d:\d\d", shown)
 
-    def test_a_double_click_and_the_back_button_make_one_order(self, synced, wms, admin, item):
+    def test_repeated_form_creates_one_order(self, synced, wms, admin, item):
         sent = filled(item) | {"key": key_of(page(admin, "/orders/new/"))}
         answers = [admin.post("/orders/new/", sent) for _ in range(3)]
         assert {answer.headers["Location"] for answer in answers} == {
@@ -79,8 +79,8 @@ class TestCreating:
         assert "This form was sent before" in words(changed.content.decode())
         assert key_of(changed.content.decode()) != sent["key"]
 
-    def test_a_refusal_stands_beside_the_form_with_everything_kept(self, synced, wms, admin, item):
-        """P22, UX 5: an unknown SKU: the WMS's own words, escaped, and nothing that was typed is lost."""
+    def test_refusal_is_shown_with_the_form_as_typed(self, synced, wms, admin, item):
+        """An unknown SKU shows the WMS's message, escaped, and keeps everything typed."""
         sent = filled(item, sku="NO<b>SUCH") | {"key": key_of(page(admin, "/orders/new/")), "packing_note": "Fragile"}
         checked = admin.post("/orders/new/", sent)
         assert "Not sent yet: not everything is in stock" in words(checked.content.decode())
@@ -99,7 +99,7 @@ class TestCreating:
         assert again.status_code == 303
         assert wms.orders(order_number="P-1")
 
-    def test_what_is_missing_is_said_before_anything_is_sent(self, synced, wms, admin, item):
+    def test_invalid_form_is_not_sent(self, synced, wms, admin, item):
         sent = filled(item) | {
             "key": key_of(page(admin, "/orders/new/")),
             "order_number": "",
@@ -118,8 +118,8 @@ class TestCreating:
         assert not Action.objects.exists()
         assert wms.asked("POST") == []
 
-    def test_what_is_short_is_told_before_it_is_sent(self, synced, wms, admin, item):
-        """P16, M10: too many of it: not sent until the person says so, and the check is kept with the change."""
+    def test_short_stock_needs_confirmation(self, synced, wms, admin, item):
+        """A short order is sent only after confirmation, and the check is stored with it."""
         sent = filled(item) | {"key": key_of(page(admin, "/orders/new/")), "line_items.0.quantity": "99999"}
         shown = words(admin.post("/orders/new/", sent).content.decode())
         assert "Not sent yet" in shown
@@ -129,7 +129,7 @@ class TestCreating:
         assert wms.orders(order_number="P-1")
         assert "ada sent it anyway" in main(admin, f"/actions/{Action.objects.get().pk}/")
 
-    def test_lines_come_and_go_without_javascript(self, synced, admin, item):
+    def test_lines_are_added_and_removed_without_javascript(self, synced, admin, item):
         sent = filled(item, lines=2) | {"line_items.1.sku": "SECOND", "key": "k"}
         more = admin.post("/orders/new/", sent | {"add": "line_items"}).content.decode()
         assert 'name="line_items.2.sku"' in more
@@ -140,8 +140,7 @@ class TestCreating:
         assert 'value="SECOND"' in fewer
         assert not Action.objects.exists()
 
-    def test_an_inbound_shipment_is_announced(self, synced, wms, admin, item):
-        """P25"""
+    def test_inbound_shipment_is_created_and_edited(self, synced, wms, admin, item):
         html = page(admin, "/inbound-shipments/new/")
         line = {"sku": item.sku, "expected_quantity": "50", "unit_cost": "5.1", "expected_weight": "0.9"}
         sent = {
@@ -171,8 +170,8 @@ class TestCreating:
 
 @pytest.mark.django_db(transaction=True)
 class TestChanging:
-    def test_hold_release_cancel(self, synced, wms, admin, order):
-        """P23, P24, P26: sent at once, shown at once, with its mark on the page and in the list."""
+    def test_order_is_held_released_and_cancelled(self, synced, wms, admin, order):
+        """Each change is sent and shown immediately, with a mark on the page and in the list."""
         for verb, done in (("hold", "is on hold"), ("release", "was released"), ("cancel", "was cancelled")):
             html = page(admin, f"/orders/{order.pk}/{verb}/")
             answer = admin.post(f"/orders/{order.pk}/{verb}/", {"key": key_of(html)})
@@ -183,8 +182,7 @@ class TestChanging:
         assert "Cancelled" in shown
         assert re.search(r"(Accepted by WMS|Confirmed in data) at", main(admin, "/orders/"))
 
-    def test_a_refusal_of_a_shipped_order(self, synced, wms, admin, order):
-        """P24: cancelling what has shipped returns the WMS's refusal."""
+    def test_cancelling_a_shipped_order_shows_the_refusal(self, synced, wms, admin, order):
         wms.call("POST", f"/wms/orders/{order.external_id}/shipments", {})
         answer = admin.post(f"/orders/{order.pk}/cancel/", {"key": "k1"})
         assert answer.status_code == 400
@@ -198,8 +196,8 @@ class TestChanging:
         assert admin.post(f"/inventory/{item.pk}/adjust/", sent).status_code == 303
         assert item.levels.get(warehouse_id="wh_east").onhand == before + 3
 
-    def test_an_unknown_outcome_says_so_and_never_try_again(self, synced, wms, admin, order):
-        """RELIABILITY 2: the answer is lost; the person sees that it is being checked."""
+    def test_unknown_outcome_asks_not_to_send_again(self, synced, wms, admin, order):
+        """After a lost answer the page says that Packr is checking."""
         Action.objects.create(
             connection=synced,
             kind="cancel-order",
@@ -229,8 +227,8 @@ class TestChanging:
 
 @pytest.mark.django_db(transaction=True)
 class TestWhoMay:
-    def test_a_member_has_no_buttons_and_is_refused(self, synced, wms, admin, member, order):
-        """D: hiding a button is not enforcement; everybody may see what was sent."""
+    def test_member_sees_no_buttons_and_is_refused(self, synced, wms, admin, member, order):
+        """The server refuses members; everyone can see what was sent."""
         assert "Cancel order" in main(admin, f"/orders/{order.pk}/")
         assert "New order" in main(admin, "/orders/")
         assert "Cancel order" not in main(member, f"/orders/{order.pk}/")
@@ -240,8 +238,7 @@ class TestWhoMay:
         assert "Only an admin" in words(answer.content.decode())
         assert not Action.objects.exists()
 
-    def test_what_the_wms_cant_do_is_there_with_its_reason(self, synced, admin, order, monkeypatch):
-        """L16"""
+    def test_unavailable_action_is_disabled_with_its_reason(self, synced, admin, order, monkeypatch):
         synced.learned = {**synced.learned, "integration_name": "nobody knows"}
         synced.save()
         html = page(admin, f"/orders/{order.pk}/")
@@ -253,7 +250,7 @@ class TestWhoMay:
         assert not Action.objects.exists()
         assert answer.status_code == 200
 
-    def test_several_accounts_are_chosen_from_first(self, synced, admin):
+    def test_several_accounts_offer_a_choice(self, synced, admin):
         other = make.connection(synced.workspace, "Second")
         shown = main(admin, "/orders/new/")
         assert "Choose an account" in shown
@@ -262,8 +259,8 @@ class TestWhoMay:
 
 @pytest.mark.django_db(transaction=True)
 class TestTraces:
-    def test_two_clicks_from_the_record_to_what_was_sent(self, synced, wms, admin, member, order):
-        """T23: who, when, request, answer, latency; no secrets."""
+    def test_record_links_to_request_and_answer(self, synced, wms, admin, member, order):
+        """The page shows person, time, request, answer and latency, and no secrets."""
         admin.post(f"/orders/{order.pk}/cancel/", {"key": "k"})
         made = Action.objects.get()
         link = f'href="/actions/{made.pk}/"'
@@ -282,7 +279,7 @@ class TestTraces:
         csv = b"".join(member.get("/actions/export.csv").streaming_content).decode()
         assert "Cancel order,S-1,Sandbox,ada,Page," in csv
 
-    def test_the_list_is_paged_and_asks_no_more(self, synced, admin, order):
+    def test_log_is_paged_with_a_constant_number_of_queries(self, synced, admin, order):
         def add(count):
             Action.objects.bulk_create(
                 Action(
@@ -315,7 +312,7 @@ class TestTraces:
         )
         assert len(seen) == len(set(seen)) == 61
 
-    def test_another_workspace_sees_nothing(self, synced, wms, admin, order):
+    def test_other_workspace_sees_no_actions(self, synced, wms, admin, order):
         admin.post(f"/orders/{order.pk}/cancel/", {"key": "k"})
         make.connection(make.workspace("fernhill"))
         other = Client()
@@ -324,7 +321,7 @@ class TestTraces:
         assert "Cancel order" not in main(other, "/actions/").split("State")[1].split("Everyone")[1]
 
 
-def test_skus_are_found_as_one_types(synced, admin, item):
+def test_skus_are_suggested_while_typing(synced, admin, item):
     html = admin.get(reverse("action_skus", args=[synced.pk]), {"line_items.3.sku": item.sku[:3].lower()})
     assert f'value="{item.sku}"' in html.content.decode()
     assert admin.get(reverse("action_skus", args=[987654])).status_code == 404

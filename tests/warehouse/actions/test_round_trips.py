@@ -1,4 +1,4 @@
-"""Every action to the sandbox WMS and back: accepted, refused, permission or capability missing, the key again."""
+"""Every action against the sandbox WMS: accepted, refused, not permitted, unavailable, repeated."""
 
 from datetime import timedelta
 
@@ -20,8 +20,8 @@ def writes(wms):
     return [(method, path) for method, path in wms.asked() if method != "GET"]
 
 
-def test_creating_an_order_is_sent_at_once_and_shown_at_once(wms, act, item):
-    """P22, P26, T21: one request, before any sync run; the reference that the WMS has is the action's."""
+def test_new_order_is_sent_and_shown_immediately(wms, act, item):
+    """One request, before any sync; the WMS stores the action's reference."""
     action = act("create-order", **new_order(item))
     assert (action.state, action.message, action.errors) == ("accepted", "", {})
     assert writes(wms) == [("POST", "/wms/orders")]
@@ -33,8 +33,8 @@ def test_creating_an_order_is_sent_at_once_and_shown_at_once(wms, act, item):
     assert there["line_items"][0]["unit_price"] == 24.5
 
 
-def test_a_hold_is_placed_and_released(wms, act, order):
-    """P23: by passthrough, which answers no order; the read that follows shows it."""
+def test_hold_is_placed_and_released(wms, act, order):
+    """The passthrough returns no order, so a read follows and shows the hold."""
     held = act("hold-order", order)
     assert held.state == "accepted"
     order.refresh_from_db()
@@ -46,8 +46,8 @@ def test_a_hold_is_placed_and_released(wms, act, order):
     assert order.record["raw_status"] != "On hold"
 
 
-def test_cancelling_twice_is_cancelled(wms, act, order):
-    """P24, RELIABILITY 2: one that is cancelled already counts as accepted."""
+def test_cancelling_twice_is_accepted(wms, act, order):
+    """Cancelling an order that is already cancelled counts as accepted."""
     assert act("cancel-order", order).state == "accepted"
     order.refresh_from_db()
     assert order.status == "cancelled"
@@ -55,8 +55,7 @@ def test_cancelling_twice_is_cancelled(wms, act, order):
     assert [path.rpartition("/")[2] for _, path in writes(wms)] == ["cancel", "cancel"]
 
 
-def test_an_inbound_shipment_is_created_and_changed(wms, act, item):
-    """P25."""
+def test_inbound_shipment_is_created_and_changed(wms, act, item):
     made = act("create-inbound-shipment", **new_inbound(item))
     assert (made.state, made.errors) == ("accepted", {})
     here = InboundShipment.objects.get(external_id=made.external_id)
@@ -72,7 +71,7 @@ def test_an_inbound_shipment_is_created_and_changed(wms, act, item):
 
 
 def test_inventory_is_adjusted_by_a_difference(wms, act, item):
-    """L22's lasting sister: the WMS counts, and its count is shown."""
+    """The WMS's new count is shown."""
     before = item.onhand
     action = act("adjust-inventory", item, adjustment_type="decrease", quantity="3", warehouse_id="wh_east")
     assert action.state == "accepted"
@@ -87,8 +86,8 @@ def test_a_product_is_renamed(wms, act, synced):
     assert product.name == "New name"
 
 
-def test_field_errors_stand_beside_their_fields(wms, act, item):
-    """T22: Trackstar's own validation, whatever its depth; the values are kept."""
+def test_field_errors_have_the_path_of_their_field(wms, act, item):
+    """Trackstar's validation errors have paths at any depth; the values are kept."""
     detail = {"json": {"line_items": {"0": {"sku": ["Unknown SKU."]}}, "order_number": ["Too long.", "Taken."]}}
     body = {"error": "Validation error", "origin": "trackstar", "detail": detail}
     wms.fault("answer", path="/wms/orders", method="POST", status=422, value=body)
@@ -99,22 +98,21 @@ def test_field_errors_stand_beside_their_fields(wms, act, item):
     assert not Order.objects.filter(order_number="T-1").exists()
 
 
-def test_the_sandbox_refuses_what_it_reads_as_null(wms, act, item):
-    """Trackstar's rule that nothing may look like null comes back beside the field."""
+def test_null_like_text_is_refused_at_its_field(wms, act, item):
+    """Trackstar rejects null-like text; the error has the path of the field."""
     action = act("create-order", **new_order(item, number="none"))
     assert (action.state, action.errors) == ("refused", {"order_number": ["Field may not be null."]})
 
 
-def test_a_refusal_of_the_wms_is_in_its_own_words(wms, act, item):
-    """T22: marked as the WMS's."""
+def test_refusal_keeps_the_message_of_the_wms(wms, act, item):
+    """The origin is the WMS."""
     act("create-order", **new_order(item))
     again = act("create-order", **new_order(item))
     assert (again.state, again.message, again.origin) == ("refused", "Order number T-1 already exists", "wms")
     assert len(wms.orders(order_number="T-1")) == 1
 
 
-def test_a_shipped_order_cannot_be_cancelled_nor_held(wms, act, synced):
-    """P24: the WMS's refusal reaches the person."""
+def test_shipped_order_cannot_be_cancelled_or_held(wms, act, synced):
     shipped = Order.objects.filter(connection=synced, status="fulfilled").order_by("pk")[0]
     refused = act("cancel-order", shipped)
     assert (refused.state, refused.origin) == ("refused", "wms")
@@ -133,7 +131,7 @@ def test_a_shipped_order_cannot_be_cancelled_nor_held(wms, act, synced):
         ("rate_limited", "limiting requests", "rate_limited"),
     ],
 )
-def test_what_the_wms_will_not_do_is_a_sentence(wms, act, order, fault, words, failure):
+def test_failure_has_a_readable_message(wms, act, order, fault, words, failure):
     wms.fault(fault, path="/wms/orders/", method="PUT", retry_after=30)
     action = act("cancel-order", order)
     assert (action.state, action.failure) == ("refused", failure)
@@ -141,7 +139,7 @@ def test_what_the_wms_will_not_do_is_a_sentence(wms, act, order, fault, words, f
     assert (action.retry_at is not None) == (fault == "rate_limited")
 
 
-def test_a_refused_login_needs_attention_as_a_sync_would(wms, act, order):
+def test_rejected_login_sets_the_connection_status(wms, act, order):
     wms.fault("unauthorized", path="/wms/orders/", method="PUT")
     action = act("cancel-order", order)
     assert (action.state, action.failure) == ("refused", "credentials")
@@ -149,16 +147,16 @@ def test_a_refused_login_needs_attention_as_a_sync_would(wms, act, order):
     assert Connection.objects.get().status == "needs_attention"
 
 
-def test_nobody_acts_without_the_permission(wms, synced, order, home):
-    """P22: the server holds it, whatever a page shows."""
+def test_acting_needs_the_permission(wms, synced, order, home):
+    """The server enforces it, whatever a page shows."""
     mel = User.objects.get(username="mel")
     with pytest.raises(PermissionDenied):
         actions.act(synced, ActionKind.CANCEL_ORDER, values={}, person=mel, key="k", row=order)
     assert (writes(wms), Action.objects.count()) == ([], 0)
 
 
-def test_holds_are_offered_only_where_they_can_be_reached(synced, ada, order, wms):
-    """D18 of no connector: the passthrough is only asked where the WMS behind it has holds."""
+def test_holds_are_offered_only_where_the_wms_has_them(synced, ada, order, wms):
+    """The passthrough is used only if the WMS behind Trackstar has holds."""
     assert set(actions.available_actions(synced).values()) == {""}
     for learned, words in (({}, "does not know yet"), ({"integration_name": "extensiv"}, "has no holds")):
         Connection.objects.update(learned=learned)
@@ -171,8 +169,8 @@ def test_holds_are_offered_only_where_they_can_be_reached(synced, ada, order, wm
     assert writes(wms) == []
 
 
-def test_the_same_key_is_the_same_action(wms, act, item):
-    """A double click, two tabs, a client's retry: one order; and no other change by the same key."""
+def test_same_key_returns_the_same_action(wms, act, item):
+    """A double click, two tabs or a retry create one order; the key can't be used for another change."""
     first = act("create-order", key="k", **new_order(item))
     again = act("create-order", key="k", **new_order(item))
     assert first.pk == again.pk
@@ -205,15 +203,15 @@ def test_the_same_key_is_the_same_action(wms, act, item):
         ({"packing_note": ["x"]}, {"packing_note": ["Enter one value."]}),
     ],
 )
-def test_what_cannot_be_sent_is_not_sent(wms, act, item, changes, errors):
+def test_invalid_values_are_not_sent(wms, act, item, changes, errors):
     with pytest.raises(actions.Invalid) as invalid:
         act("create-order", **{**new_order(item), **changes})
     assert dict(sorted(invalid.value.fields.items())) == dict(sorted(errors.items()))
     assert (writes(wms), Action.objects.count()) == ([], 0)
 
 
-def test_the_trace_has_everything_but_the_secrets(wms, act, item, synced):
-    """T23: request, answer, latency, actor; the credentials nowhere, even when the WMS repeats them."""
+def test_exchanges_are_stored_without_secrets(wms, act, item, synced):
+    """Request, answer, latency and person are stored; credentials never, even if the WMS repeats them."""
     echo = {"error": "not with sandbox-1", "origin": "integration"}
     wms.fault("answer", path="/wms/orders", method="POST", times=1, status=400, value=echo)
     refused = act("create-order", **new_order(item))
@@ -228,8 +226,8 @@ def test_the_trace_has_everything_but_the_secrets(wms, act, item, synced):
     assert "(secret)" in refused.exchanges[0]["answer"]
 
 
-def test_a_hold_that_the_copy_does_not_show_yet(wms, act, order, synced):
-    """P23, P26: Trackstar's copy is behind its passthrough by up to a crawl; the order is on hold here all the same."""
+def test_hold_is_shown_before_the_copy_shows_it(wms, act, order, synced):
+    """Trackstar's copy lags its passthrough by up to a crawl; Packr shows the hold meanwhile."""
     (copy,) = wms.orders(order_number="S-1")
     wms.fault("answer", path="/wms/orders", method="GET", value={"data": [copy], "next_token": None})
     action = act("hold-order", order)
@@ -247,8 +245,8 @@ def test_a_hold_that_the_copy_does_not_show_yet(wms, act, order, synced):
     assert actions.marks([order])[order.pk].status == actions.ActionStatus.CONFIRMED
 
 
-def test_a_poll_confirms_what_was_accepted(wms, act, order, synced):
-    """Sending, accepted, confirmed: by a read after the WMS's answer."""
+def test_sync_confirms_an_accepted_action(wms, act, order, synced):
+    """A record read after the WMS's answer confirms the action."""
     action = act("cancel-order", order)
     assert actions.marks([order])[order.pk].status == actions.ActionStatus.ACCEPTED
     sync(synced)
@@ -258,8 +256,8 @@ def test_a_poll_confirms_what_was_accepted(wms, act, order, synced):
 
 
 @pytest.mark.parametrize("is_shown", [True, False])
-def test_when_the_shield_is_over_one_read_tells(wms, act, order, is_shown):
-    """Unconfirmed is said only after the WMS was asked once more; and nothing is undone in silence."""
+def test_one_read_decides_when_write_protection_ends(wms, act, order, is_shown):
+    """The action is unconfirmed only after one more read, and nothing is undone silently."""
     (copy,) = wms.orders(order_number="S-1")
     wms.fault("answer", path="/wms/orders", method="GET", value={"data": [copy], "next_token": None})
     action = act("hold-order", order)

@@ -1,6 +1,6 @@
-"""No poll undoes what a person changed, until the WMS says otherwise: P26, M9, trap 3.16.
+"""Write protection: no sync undoes a person's change before the WMS sends a newer version.
 
-The mirror's writer is asked directly, with the answers of a WMS as they may come: older, as old, newer, not at all.
+The tests call the mirror's writer with records that are older, as old, newer or missing.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -30,7 +30,7 @@ def poll(connection, *found, entity=Entity.ORDERS, **how):
 
 
 def accepted(connection, kind, external_id, version, *, lasts=timedelta(minutes=15), **fields):
-    """An action that the WMS accepted as this version."""
+    """Create an action that the WMS accepted as this version."""
     action = Action.objects.create(
         connection=connection,
         kind=kind,
@@ -51,7 +51,7 @@ def accepted(connection, kind, external_id, version, *, lasts=timedelta(minutes=
 
 @pytest.fixture
 def cancelled(clock, connection):
-    """An order that was open at 0 s and that a person cancelled at 10 s."""
+    """Create an order that was open at 0 s and that a person cancelled at 10 s."""
     poll(connection, order("o", seconds(0)))
     action = accepted(connection, "cancel-order", "o", seconds(10))
     poll(connection, order("o", seconds(10), status="cancelled"), policy=WritePolicy.action())
@@ -67,8 +67,8 @@ STALE = [order("o", seconds(0)), order("o", seconds(9), tags=["vip"]), order("o"
 
 @pytest.mark.parametrize("policy", [SYNC, WritePolicy.lookup()], ids=["sync", "lookup"])
 @pytest.mark.parametrize("found", STALE, ids=["as before", "changed before", "of the same second"])
-def test_an_older_answer_does_not_undo_a_change(connection, cancelled, found, policy):
-    """Not even a full run, which trusts what it reads; it is counted as stale."""
+def test_older_record_does_not_undo_a_change(connection, cancelled, found, policy):
+    """Not even in a full run, which counts it as stale."""
     applied = poll(connection, found, policy=policy)
     assert (applied.stale, applied.recheck_ids, status()) == (1, [], "cancelled")
     cancelled.refresh_from_db()
@@ -76,15 +76,15 @@ def test_an_older_answer_does_not_undo_a_change(connection, cancelled, found, po
     assert marks(Order.objects.all())[Order.objects.get().pk].status == ActionStatus.ACCEPTED
 
 
-def test_an_answer_that_shows_the_change_confirms_it(connection, cancelled):
+def test_record_with_the_change_confirms_it(connection, cancelled):
     assert poll(connection, order("o", seconds(10), status="cancelled")).unchanged == 1
     cancelled.refresh_from_db()
     assert cancelled.confirmed_at == AT
     assert marks(Order.objects.all())[Order.objects.get().pk].status == ActionStatus.CONFIRMED
 
 
-def test_a_newer_answer_is_the_wms_saying_otherwise(connection, cancelled):
-    """It was opened again there: that is news, and no shield hides it."""
+def test_newer_record_replaces_the_change(connection, cancelled):
+    """An order reopened in the WMS is shown in spite of the write protection."""
     assert poll(connection, order("o", seconds(11), status="open")).updated == 1
     assert status() == "open"
     cancelled.refresh_from_db()
@@ -92,13 +92,13 @@ def test_a_newer_answer_is_the_wms_saying_otherwise(connection, cancelled):
     assert marks(Order.objects.all()) == {}
 
 
-def test_a_late_confirmation_after_more_changes(connection, cancelled):
+def test_late_confirmation_after_more_changes(connection, cancelled):
     assert poll(connection, order("o", seconds(20), status="cancelled", tags=["x"])).updated == 1
     cancelled.refresh_from_db()
     assert cancelled.confirmed_at is not None
 
 
-def test_after_the_visibility_delay_it_is_unconfirmed_and_not_silently_undone(clock, connection, cancelled):
+def test_change_is_unconfirmed_after_the_visibility_delay(clock, connection, cancelled):
     clock.shift(timedelta(minutes=15, seconds=1))
     assert marks(Order.objects.all())[Order.objects.get().pk].status == ActionStatus.UNCONFIRMED
     assert poll(connection, order("o", seconds(0)), policy=WritePolicy.lookup()).updated == 1
@@ -106,8 +106,8 @@ def test_after_the_visibility_delay_it_is_unconfirmed_and_not_silently_undone(cl
     assert marks(Order.objects.all())[Order.objects.get().pk].status == ActionStatus.UNCONFIRMED
 
 
-def test_what_was_created_is_not_removed_by_a_list_without_it(connection, clock):
-    """A full run that began before, or a copy that lags: absent is not removed."""
+def test_created_record_is_not_removed_by_a_list_without_it(connection, clock):
+    """A full run that began earlier, or a copy that lags, does not remove it."""
     poll(connection, order("o", seconds(0)), order("p", seconds(0)))
     accepted(connection, "create-order", "o", seconds(0))
     rows = list(Order.objects.values_list("pk", flat=True))
@@ -118,8 +118,8 @@ def test_what_was_created_is_not_removed_by_a_list_without_it(connection, clock)
     assert writer.remove(connection.pk, Entity.ORDERS, rows, now=datetime.now(UTC)) == 1
 
 
-def test_a_hold_stays_though_the_copy_does_not_show_it(connection, clock):
-    """By passthrough: no version but the moment of the answer, and the copy is behind by hours."""
+def test_hold_is_kept_while_the_copy_does_not_show_it(connection, clock):
+    """The passthrough's only version is the time of its answer, and the copy lags by hours."""
     poll(connection, order("o", seconds(0)))
     accepted(connection, "hold-order", "o", seconds(10), lasts=timedelta(hours=2))
     Order.objects.update(held=True)
@@ -133,8 +133,8 @@ def test_a_hold_stays_though_the_copy_does_not_show_it(connection, clock):
     assert not Order.objects.get().held
 
 
-def test_records_without_stamps_count_once_they_show_the_change(connection, clock):
-    """Nothing tells which is newer: until the delay is over the change stands, unless it is shown."""
+def test_record_without_stamps_is_applied_once_it_shows_the_change(connection, clock):
+    """Without stamps the change is kept until the delay is over, unless a record shows it."""
     from integrations.records import Product as ProductRecord
 
     def product(name):
@@ -150,8 +150,8 @@ def test_records_without_stamps_count_once_they_show_the_change(connection, cloc
     assert poll(connection, product("Older"), entity=Entity.PRODUCTS).updated == 1
 
 
-def test_two_changes_of_one_record_stand_both(connection, clock):
-    """Held, then cancelled: an answer from between the two shows the hold, and undoes nothing."""
+def test_two_changes_of_one_record_are_both_kept(connection, clock):
+    """A record from between a hold and a cancellation shows the hold and undoes nothing."""
     poll(connection, order("o", seconds(0)))
     hold = accepted(connection, "hold-order", "o", seconds(5), lasts=timedelta(hours=2))
     cancel = accepted(connection, "cancel-order", "o", seconds(10))
@@ -173,8 +173,8 @@ def statements(connection, *found):
     return len(captured)
 
 
-def test_connections_without_changes_of_people_pay_nothing(connection, cancelled, clock):
-    """And those with one pay one statement a page, however many records it has."""
+def test_connections_without_actions_run_no_query(connection, cancelled, clock):
+    """Connections with actions run one query a page, however many records it has."""
     calm = Connection.objects.create(
         **{
             field.name: getattr(connection, field.name)
@@ -195,7 +195,7 @@ def test_connections_without_changes_of_people_pay_nothing(connection, cancelled
     assert statements(connection, *page) == without
 
 
-def test_marks_are_one_query_for_a_page_of_rows(connection, clock):
+def test_marks_use_one_query(connection, clock):
     poll(connection, *(order(f"o{number}", seconds(0)) for number in range(20)))
     for number in range(20):
         accepted(connection, "cancel-order", f"o{number}", seconds(10))

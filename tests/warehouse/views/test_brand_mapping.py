@@ -1,4 +1,4 @@
-"""Brand WMS mapping: what people see of it, who changes it, what is suggested, and that no row leaks."""
+"""Brand WMS mapping: its pages, permissions and suggestions, and that no row leaks."""
 
 from datetime import timedelta
 from typing import Any
@@ -30,7 +30,7 @@ def flat(response: Any) -> str:
 
 @pytest.fixture
 def stocked(connection: Any) -> Any:
-    """Two customers with orders and items, and rows of nobody."""
+    """A connection with two customers' orders and items, and rows without a customer."""
     for customer, name in (("c-1", "Acme GmbH"), ("c-2", "Borealis Ltd"), (None, "")):
         if customer:
             make.customer(connection, customer, name)
@@ -49,8 +49,8 @@ def link(client: Client, brand: Brand, connection: Any, customer: str) -> Any:
     return client.post(f"{BRANDS}{brand.pk}/link/", {"account": f"{connection.pk}:{customer}"}, follow=True)
 
 
-def test_an_account_is_recognised_by_its_records(member: Client, workspace: Any, stocked: Any) -> None:
-    """P54: the customer's name, its newest orders and some of its SKUs; members read it."""
+def test_account_shows_sample_records(member: Client, workspace: Any, stocked: Any) -> None:
+    """The customer's name, newest orders and some SKUs are shown, also to members."""
     brand = make.brand(workspace, "Acme", (stocked, "c-1"))
     page = flat(member.get(f"{BRANDS}{brand.pk}/"))
     mine = page.split('id="linked"')[1].split("</section>")[0]
@@ -64,10 +64,7 @@ def test_an_account_is_recognised_by_its_records(member: Client, workspace: Any,
     assert "Link Acme" not in others
 
 
-def test_an_admin_links_and_the_screens_follow_at_once(
-    admin: Client, admin_user: Any, workspace: Any, stocked: Any
-) -> None:
-    """P54, P58"""
+def test_link_shows_records_immediately(admin: Client, admin_user: Any, workspace: Any, stocked: Any) -> None:
     brand = make.brand(workspace, "Acme")
     assert "No warehouse account is linked to Acme yet" in flat(admin.get("/orders/?brand=acme"))
     page = link(admin, brand, stocked, "c-1")
@@ -86,7 +83,7 @@ def test_an_admin_links_and_the_screens_follow_at_once(
     assert BrandMapping.objects.count() == 1
 
 
-def test_removing_a_link_hides_its_rows_and_keeps_them(admin: Client, workspace: Any, stocked: Any) -> None:
+def test_unlinking_hides_rows_and_keeps_them(admin: Client, workspace: Any, stocked: Any) -> None:
     brand = make.brand(workspace, "Acme", (stocked, "c-1"))
     made = BrandMapping.objects.get()
     response = admin.post(f"{BRANDS}links/{made.pk}/remove/", follow=True)
@@ -96,8 +93,8 @@ def test_removing_a_link_hides_its_rows_and_keeps_them(admin: Client, workspace:
     assert Event.objects.get().text == "Acme is no longer linked to Acme GmbH in Sandbox."
 
 
-def test_two_brands_on_one_account_are_warned(admin: Client, workspace: Any, stocked: Any) -> None:
-    """M20: the same customer, or one customer and the whole connection."""
+def test_shared_account_shows_a_warning(admin: Client, workspace: Any, stocked: Any) -> None:
+    """Two brands share the same customer, or one customer and the whole connection."""
     make.brand(workspace, "Acme", (stocked, "c-1"))
     apart = make.brand(workspace, "Borealis", (stocked, "c-2"))
     assert "Shared" not in flat(admin.get(BRANDS))
@@ -123,8 +120,10 @@ def test_adding_a_brand(admin: Client, workspace: Any) -> None:
     assert Brand.objects.count() == 1
 
 
-def test_who_may_change_it(client: Client, member: Client, elsewhere: Client, workspace: Any, stocked: Any) -> None:
-    """P39: members read, strangers sign in, other workspaces find nothing."""
+def test_only_admins_change_the_mapping(
+    client: Client, member: Client, elsewhere: Client, workspace: Any, stocked: Any
+) -> None:
+    """Members can view, anonymous users sign in, and other workspaces get 404."""
     brand = make.brand(workspace, "Acme", (stocked, "c-1"))
     made = BrandMapping.objects.get()
     changes = [
@@ -164,7 +163,7 @@ def test_accounts_are_searched_by_name(admin: Client, workspace: Any, connection
     assert "No accounts match “nobody”." in flat(admin.get(f"{BRANDS}{brand.pk}/?q=nobody"))
 
 
-def test_the_pages_cost_the_same_however_much_there_is(admin: Client, workspace: Any, stocked: Any) -> None:
+def test_pages_use_a_constant_number_of_queries(admin: Client, workspace: Any, stocked: Any) -> None:
     brand = make.brand(workspace, "Acme", (stocked, "c-1"))
 
     def cost(address: str) -> int:
@@ -219,8 +218,8 @@ NAMES = {
 }
 
 
-def test_the_right_account_comes_first_and_nothing_is_linked_by_itself(workspace: Any, connection: Any) -> None:
-    """M20: brands whose names are nearly the same; the right suggestion first in at least 95 %."""
+def test_best_account_is_suggested_first_and_not_linked(workspace: Any, connection: Any) -> None:
+    """With similar brand names, the right account comes first in at least 95 %."""
     for number, name in enumerate(NAMES.values()):
         make.customer(connection, f"c-{number}", name)
     assert len(NAMES) == 30
@@ -233,13 +232,13 @@ def test_the_right_account_comes_first_and_nothing_is_linked_by_itself(workspace
     assert BrandMapping.objects.count() == 0
 
 
-def test_what_fits_not_at_all_is_not_suggested(workspace: Any, stocked: Any) -> None:
+def test_dissimilar_account_is_not_suggested(workspace: Any, stocked: Any) -> None:
     brand = Brand.objects.create(workspace=workspace, name="Quartz", slug="quartz")
     assert brand_mapping.suggest(brand, brand_mapping.account_map(workspace)) == []
 
 
-def test_the_same_goods_at_a_new_connection_are_suggested(admin: Client, workspace: Any, stocked: Any) -> None:
-    """A brand that moves house: its SKUs tell its account there, whatever that is called."""
+def test_same_skus_at_a_new_connection_are_suggested(admin: Client, workspace: Any, stocked: Any) -> None:
+    """The SKUs of a brand that moves to another WMS identify its account, whatever its name."""
     brand = make.brand(workspace, "Acme", (stocked, "c-1"))
     new = make.connection(workspace, "New house")
     for customer, name, skus in (("77", "K-77", ("c-1-SKU-0", "c-1-SKU-1", "c-1-SKU-2", "X")), ("78", "K-78", ("Y",))):
@@ -255,7 +254,7 @@ def test_the_same_goods_at_a_new_connection_are_suggested(admin: Client, workspa
     assert BrandMapping.objects.count() == 1
 
 
-def test_an_account_that_another_brand_has_is_suggested_last(workspace: Any, connection: Any) -> None:
+def test_account_of_another_brand_is_suggested_last(workspace: Any, connection: Any) -> None:
     make.customer(connection, "c-1", "Acme")
     make.customer(connection, "c-2", "Acme Shop")
     make.brand(workspace, "Other", (connection, "c-1"))
@@ -280,8 +279,8 @@ SCREENS = (
 @pytest.mark.django_db
 @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(changes=CHANGES)
-def test_however_brands_are_mapped_anew_no_row_leaks(workspace: Any, changes: list[Change]) -> None:
-    """P58, M20: after every change each brand sees the rows of its accounts, on every screen, and no other."""
+def test_no_row_leaks_after_any_change_of_the_mapping(workspace: Any, changes: list[Change]) -> None:
+    """After every change each brand sees only the rows of its accounts, on every screen."""
     connections = list(workspace.connections.order_by("pk")) or _fill(workspace)
     brands = list(workspace.brands.order_by("pk"))
     BrandMapping.objects.all().delete()

@@ -1,4 +1,4 @@
-"""M5 on the pages: what changed of a record, and two clicks from any number to its cause."""
+"""History pages: changes of a record, two clicks from any number to its cause."""
 
 import re
 from datetime import timedelta
@@ -18,7 +18,7 @@ from ...kit.html import main, page
 
 
 def changed(row: Mirrored, entity: Entity, *fields: list[Any], **given: Any) -> RecordChange:
-    """An entry of a record's history."""
+    """Create an entry of a record's history."""
     return RecordChange.objects.create(
         connection=row.connection,
         entity=entity,
@@ -36,8 +36,8 @@ def changed(row: Mirrored, entity: Entity, *fields: list[Any], **given: Any) -> 
     )
 
 
-def test_two_clicks_from_a_number_to_its_cause(member: Client, connection: Any) -> None:
-    """M5: the record's page has the last changes with what brought them; a run that is gone is still named."""
+def test_record_page_shows_changes_with_their_causes(member: Client, connection: Any) -> None:
+    """The page shows the latest changes with their causes, also a run that was pruned."""
     order = make.order(connection, order_number="#7")
     sent = make.order_shipment(order, external_id="s-1")
     run = make.run(connection)
@@ -56,7 +56,7 @@ def test_two_clicks_from_a_number_to_its_cause(member: Client, connection: Any) 
     assert "Cancel order, by Dana" in told
 
 
-def test_units_name_their_warehouse_and_can_be_filtered(member: Client, connection: Any) -> None:
+def test_units_show_their_warehouse_and_can_be_filtered(member: Client, connection: Any) -> None:
     item = make.inventory(connection, "MUG")
     make.warehouse(connection, "wh", "Allentown")
     run = make.run(connection, Entity.INVENTORY)
@@ -74,7 +74,7 @@ def test_units_name_their_warehouse_and_can_be_filtered(member: Client, connecti
     assert "Allocated: nothing" in main(member, f"{address}?cause=nonsense&at=nonsense")
 
 
-def test_a_long_history_has_pages(member: Client, connection: Any) -> None:
+def test_long_history_is_paged(member: Client, connection: Any) -> None:
     product = make.product(connection, "MUG")
     for number in range(30):
         changed(product, Entity.PRODUCTS, ["unit_price", "", str(number), str(number + 1)])
@@ -88,8 +88,8 @@ def test_a_long_history_has_pages(member: Client, connection: Any) -> None:
     assert "29.00 → 30.00" not in second
 
 
-def test_what_never_changed_leads_to_the_run_that_read_it(member: Client, connection: Any) -> None:
-    """A first load writes no history; the value's cause is still two clicks away."""
+def test_unchanged_record_links_to_the_run_that_read_it(member: Client, connection: Any) -> None:
+    """The first sync writes no history, but the page links to its run."""
     run = make.run(connection, Entity.INBOUND_SHIPMENTS)
     row = make.inbound_shipment(connection, changed_at=run.started_at + timedelta(seconds=1))
     make.run(connection, Entity.INBOUND_SHIPMENTS, started_at=now() + timedelta(minutes=5))
@@ -98,15 +98,15 @@ def test_what_never_changed_leads_to_the_run_that_read_it(member: Client, connec
     assert link in page(member, f"/inbound-shipments/{row.pk}/history/")
 
 
-def test_what_is_gone_still_has_its_history(member: Client, connection: Any) -> None:
+def test_removed_record_keeps_its_history(member: Client, connection: Any) -> None:
     order = make.order(connection, order_number="#7", removed_at=now())
     changed(order, Entity.ORDERS, what="removed", stamp=None)
     assert member.get(f"/orders/{order.pk}/").status_code == 404
     assert "Removed from the WMS" in main(member, f"/orders/{order.pk}/history/")
 
 
-def test_a_brand_sees_the_history_of_its_own(member: Client, workspace: Any, connection: Any) -> None:
-    """P58: another brand's record does not exist, nor does its history."""
+def test_history_is_visible_only_to_its_brand(member: Client, workspace: Any, connection: Any) -> None:
+    """Another brand gets 404 for the record and its history."""
     make.brand(workspace, "Acme", (connection, "acme"))
     mine = make.inventory(connection, "MUG", warehouse_customer_id="acme")
     theirs = make.inventory(connection, "CUP", warehouse_customer_id="other")
@@ -115,7 +115,7 @@ def test_a_brand_sees_the_history_of_its_own(member: Client, workspace: Any, con
 
 
 @pytest.mark.parametrize("address", ["/orders/{}/", "/orders/{}/history/"])
-def test_a_history_costs_the_same_however_long(member: Client, connection: Any, address: str) -> None:
+def test_history_uses_a_constant_number_of_queries(member: Client, connection: Any, address: str) -> None:
     order = make.order(connection)
     make.warehouse(connection, "wh", "Allentown")
     costs = []

@@ -1,4 +1,4 @@
-"""“Check this record in the WMS now” (M4, L19, L20, L21): one call, side by side, taken over at a person's word."""
+"""“Check this record in the WMS now”: one call, both versions side by side, accepted on request."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -28,7 +28,7 @@ WHEN = (datetime.now(UTC) - timedelta(minutes=12)).replace(microsecond=0)
 
 @pytest.fixture
 def connection(model: ModelWms, workspace: Any) -> Connection:
-    """A connection whose orders were synced: #1 is open here, and the WMS cancelled it since."""
+    """A connection with synced orders: #1 is open in the mirror, and the WMS has cancelled it since."""
     made = connect(workspace, Account("model", "Depot", {"key": "k1"}), first_sync=False)
     model.put(Entity.ORDERS, model_wms.order("o1", WHEN, order_number="#1"), model_wms.order("o2", WHEN))
     sync(made)
@@ -47,10 +47,10 @@ def at(order: Order, rest: str = "") -> str:
     return f"/orders/{order.pk}/check/{rest}"
 
 
-def test_one_call_shows_what_differs_and_taking_it_over_moves_no_watermark(
+def test_lookup_shows_differences_and_accepting_moves_no_watermark(
     member: Client, model: ModelWms, connection: Connection, order: Order
 ) -> None:
-    """M4, L19: one call in the WMS's log, the difference side by side, the mirror changed; a member may do it."""
+    """A member makes one call, sees the differences and accepts them into the mirror."""
     schedules = list(EntitySchedule.objects.order_by("pk").values())
     runs = SyncRun.objects.count()
     assert "Check this record in the WMS now" in main(member, f"/orders/{order.pk}/")
@@ -62,7 +62,7 @@ def test_one_call_shows_what_differs_and_taking_it_over_moves_no_watermark(
     compared = text.split("In the WMS now", 1)[1].split("All fields")[0]
     assert "Status open cancelled" in compared
     assert "#1" not in compared
-    assert "Connected" in text  # L20
+    assert "Connected" in text
     order.refresh_from_db()
     assert order.status == "open"
 
@@ -75,7 +75,7 @@ def test_one_call_shows_what_differs_and_taking_it_over_moves_no_watermark(
     assert Look.objects.get().answer is None
 
 
-def test_an_answer_is_taken_over_once_and_only_by_who_asked(
+def test_answer_is_accepted_once_and_only_by_its_requester(
     admin: Client, member: Client, connection: Connection, order: Order
 ) -> None:
     member.post(at(order))
@@ -85,9 +85,7 @@ def test_an_answer_is_taken_over_once_and_only_by_who_asked(
     assert "Nothing was changed" in again.content.decode()
 
 
-def test_an_answer_that_is_older_than_ten_minutes_is_not_taken_over(
-    member: Client, connection: Connection, order: Order
-) -> None:
+def test_answer_expires_after_ten_minutes(member: Client, connection: Connection, order: Order) -> None:
     member.post(at(order))
     Look.objects.update(asked_at=now() - timedelta(minutes=11))
     assert "Not checked in the last 10 minutes" in main(member, at(order))
@@ -96,7 +94,7 @@ def test_an_answer_that_is_older_than_ten_minutes_is_not_taken_over(
     assert order.status == "open"
 
 
-def test_a_row_that_changed_since_the_wms_was_asked_stays(
+def test_row_changed_since_the_lookup_is_kept(
     member: Client, model: ModelWms, connection: Connection, order: Order
 ) -> None:
     member.post(at(order))
@@ -109,10 +107,10 @@ def test_a_row_that_changed_since_the_wms_was_asked_stays(
     assert order.status == "fulfilled"
 
 
-def test_a_wms_that_went_back_in_time_is_believed(
+def test_older_record_of_a_restored_wms_is_accepted(
     member: Client, model: ModelWms, connection: Connection, order: Order
 ) -> None:
-    """A WMS that was restored says something older; asked for this very record, it is right."""
+    """A restored WMS sends an older version; a lookup of the record accepts it."""
     model.put(Entity.ORDERS, model_wms.order("o1", WHEN - timedelta(days=1), order_number="#1", status="picked"))
     member.post(at(order))
     member.post(at(order, "take/"))
@@ -120,10 +118,10 @@ def test_a_wms_that_went_back_in_time_is_believed(
     assert order.status == "picked"
 
 
-def test_what_is_missing_from_a_list_is_not_removed_but_what_the_wms_does_not_know_is(
+def test_only_a_lookup_by_id_can_remove_a_record(
     member: Client, model: ModelWms, connection: Connection, order: Order, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Law 5: one look at a list removes nothing. A WMS that was asked for this one id alone can say that it is gone."""
+    """A record missing from a list is kept; a lookup by its id can show that it is gone."""
     model.drop(Entity.ORDERS, "o1")
     member.post(at(order))
     text = main(member, at(order))
@@ -156,7 +154,7 @@ def test_what_is_missing_from_a_list_is_not_removed_but_what_the_wms_does_not_kn
         (ConnectorError(Kind.CREDENTIALS, "The WMS refused the login."), "refused the login"),
     ],
 )
-def test_a_wms_that_does_not_answer_is_said(
+def test_failed_lookup_shows_its_reason(
     member: Client, model: ModelWms, connection: Connection, order: Order, error: ConnectorError, said: str
 ) -> None:
     model.faults.append(error)
@@ -169,7 +167,7 @@ def test_a_wms_that_does_not_answer_is_said(
     assert connection.status == (Status.NEEDS_ATTENTION if refused else Status.CONNECTED)
 
 
-def test_a_record_that_can_not_be_read_alone_says_why(member: Client, workspace: Any, model: ModelWms) -> None:
+def test_entity_without_lookup_shows_its_reason(member: Client, workspace: Any, model: ModelWms) -> None:
     made = make.connection(workspace)
     shipment = make.order_shipment(make.order(made))
     text = main(member, f"/order-shipments/{shipment.pk}/check/")
@@ -180,17 +178,17 @@ def test_a_record_that_can_not_be_read_alone_says_why(member: Client, workspace:
     assert member.get("/nonsense/1/check/").status_code == 404
 
 
-def test_a_copy_is_called_a_copy(member: Client, workspace: Any) -> None:
-    """What Trackstar says is as old as its last crawl, and the page says so."""
+def test_lookup_page_says_that_the_wms_is_a_copy(member: Client, workspace: Any) -> None:
+    """Trackstar's answer is as old as its last crawl, and the page says so."""
     connection = make.connection(workspace)
     make.synced(connection, at=now() - timedelta(minutes=40))
     order = make.order(connection)
     text = main(member, at(order))
     assert "Trackstar answers from its own copy of the WMS, last updated 40 min ago or later." in text
-    assert "next sync" in text  # L21
+    assert "next sync" in text
 
 
-def test_a_page_costs_the_same_for_many_lines(
+def test_lookup_page_uses_a_constant_number_of_queries(
     member: Client, connection: Connection, order: Order, django_assert_max_num_queries: Any
 ) -> None:
     member.post(at(order))
@@ -202,7 +200,7 @@ def test_a_page_costs_the_same_for_many_lines(
         member.get(at(order))
 
 
-def test_old_answers_are_forgotten(connection: Connection, order: Order, member: Client) -> None:
+def test_old_lookups_are_pruned(connection: Connection, order: Order, member: Client) -> None:
     member.post(at(order))
     live_lookup.prune(now() + timedelta(minutes=11))
     assert Look.objects.get().answer is None

@@ -1,4 +1,4 @@
-"""Manual adjustments (L22): a value over the WMS's own, with author, reason and end, replaced visibly by a sync."""
+"""Overrides: values shown in place of the WMS's, with author, reason and end, replaced visibly by a sync."""
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -32,7 +32,7 @@ WHEN = (datetime.now(UTC) - timedelta(minutes=12)).replace(microsecond=0)
 
 @pytest.fixture
 def connection(model: ModelWms, workspace: Any) -> Connection:
-    """A connection to a WMS that takes no changes; it says that nine mugs are on hand."""
+    """A connection to a WMS that accepts no changes and has nine mugs on hand."""
     made = connect(workspace, Account("model", "Depot", {"key": "k1"}), first_sync=False)
     model.put(Entity.INVENTORY, model_wms.item("MUG", "9", WHEN, fulfillable="9"))
     sync(made, Entity.INVENTORY)
@@ -53,10 +53,10 @@ def at(item: InventoryItem) -> str:
     return f"/inventory/{item.pk}/override/"
 
 
-def test_an_override_stands_beside_what_the_wms_says_and_is_not_exported(
+def test_override_is_shown_with_the_wms_value_and_not_exported(
     admin: Client, member: Client, connection: Connection, mug: InventoryItem
 ) -> None:
-    """L22: author, reason and end; on the list as an override with the WMS's own value; the mirror is left alone."""
+    """The list shows author, reason, end and the WMS's value; the mirror does not change."""
     exported = list(export.export_lines(connection, Entity.INVENTORY))
     tomorrow = (now().astimezone(ZoneInfo("Europe/Berlin")) + timedelta(days=1)).date()
     assert f'value="{tomorrow.isoformat()}"' in page(admin, at(mug))
@@ -76,10 +76,9 @@ def test_an_override_stands_beside_what_the_wms_says_and_is_not_exported(
     ).exists()
 
 
-def test_the_next_version_from_the_wms_replaces_it_and_that_is_said(
+def test_newer_version_replaces_the_override_visibly(
     admin: Client, model: ModelWms, connection: Connection, mug: InventoryItem
 ) -> None:
-    """L22: never silently."""
     admin.post(at(mug), form())
     sync(connection, Entity.INVENTORY)  # nothing new: it holds
     assert "4 Override WMS: 9" in main(admin, "/inventory/")
@@ -93,7 +92,7 @@ def test_the_next_version_from_the_wms_replaces_it_and_that_is_said(
     assert [one.state for one in found] == [OverrideState.REPLACED]
 
 
-def test_it_ends_by_itself_and_at_a_person_s_word(admin: Client, mug: InventoryItem) -> None:
+def test_override_expires_or_is_ended(admin: Client, mug: InventoryItem) -> None:
     admin.post(at(mug), form())
     Override.objects.update(expires_at=now() - timedelta(seconds=1))
     assert overrides.current(Entity.INVENTORY, [mug]) == {}
@@ -119,7 +118,7 @@ def test_it_ends_by_itself_and_at_a_person_s_word(admin: Client, mug: InventoryI
         ({"field": "external_id"}, "external_id"),
     ],
 )
-def test_what_is_no_override_is_said_beside_the_field(
+def test_invalid_override_shows_field_errors(
     admin: Client, mug: InventoryItem, sent: dict[str, str], said: str
 ) -> None:
     response = admin.post(at(mug), form(**sent))
@@ -128,7 +127,7 @@ def test_what_is_no_override_is_said_beside_the_field(
     assert not Override.objects.exists()
 
 
-def test_members_may_not_and_have_no_button(member: Client, mug: InventoryItem) -> None:
+def test_members_cannot_override(member: Client, mug: InventoryItem) -> None:
     assert member.get(at(mug)).status_code == 403
     assert member.post(at(mug), form()).status_code == 403
     assert not Override.objects.exists()
@@ -137,7 +136,7 @@ def test_members_may_not_and_have_no_button(member: Client, mug: InventoryItem) 
     assert "End" not in main(member, "/overrides/").split("Reason")[-1]
 
 
-def test_what_the_wms_takes_is_not_overridden(
+def test_value_that_the_wms_accepts_cannot_be_overridden(
     admin: Client, mug: InventoryItem, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def send(*sent: Any) -> Any:
@@ -151,7 +150,7 @@ def test_what_the_wms_takes_is_not_overridden(
     assert admin.post(at(mug), form(field="awaiting")).status_code == 303
 
 
-def test_a_brand_sees_the_overrides_of_its_own_records(
+def test_overrides_are_visible_only_to_their_brand(
     admin: Client, workspace: Any, connection: Connection, mug: InventoryItem
 ) -> None:
     make.brand(workspace, "Acme", (connection, "c1"))
@@ -163,14 +162,14 @@ def test_a_brand_sees_the_overrides_of_its_own_records(
     assert "MUG" not in text
 
 
-def test_a_stock_check_counts_with_it(admin: Client, connection: Connection, mug: InventoryItem) -> None:
-    """P16: what a person counted is what there is, until the WMS says something newer."""
+def test_stock_check_uses_overrides(admin: Client, connection: Connection, mug: InventoryItem) -> None:
+    """An overridden count is used until the WMS sends a newer version."""
     admin.post(at(mug), form(field="fulfillable", value="2"))
     found = check(connection, [Wanted("MUG", Decimal(3))], live=False)
     assert found.sentence() == "Short: MUG (3 asked, 2 available)."
 
 
-def test_the_list_costs_the_same_for_many(
+def test_overrides_list_uses_a_constant_number_of_queries(
     admin: Client, connection: Connection, django_assert_max_num_queries: Any
 ) -> None:
     for number in range(60):
@@ -181,7 +180,7 @@ def test_the_list_costs_the_same_for_many(
     assert text.count("SKU-") >= 50
 
 
-def test_a_list_costs_the_same_for_one_override_as_for_many(admin: Client, connection: Connection) -> None:
+def test_inventory_with_overrides_uses_a_constant_number_of_queries(admin: Client, connection: Connection) -> None:
     make.override(make.inventory(connection, "SKU-1"))
     admin.get("/inventory/")
     with CaptureQueriesContext(database) as one:
@@ -193,10 +192,10 @@ def test_a_list_costs_the_same_for_one_override_as_for_many(admin: Client, conne
     assert len(one) == len(many)
 
 
-def test_a_record_s_page_tells_of_them(
+def test_record_page_shows_its_overrides(
     admin: Client, member: Client, connection: Connection, mug: InventoryItem
 ) -> None:
-    """L22: who says so, why and until when; and that it was replaced."""
+    """The page shows author, reason and end, and that the override was replaced."""
     admin.post(at(mug), form())
     said = main(admin, f"/inventory/{mug.pk}/")
     assert "On hand is overridden: 4 instead of the WMS’s 9" in said

@@ -1,4 +1,4 @@
-"""Saved views: what a person keeps of a list, what an admin shares, and who may touch which."""
+"""Saved views: private and shared ones, and who may change them."""
 
 from typing import Any
 
@@ -18,7 +18,7 @@ def save(client: Client, name: str = "Urgent", address: str = "status=open", **m
 
 @pytest.fixture(autouse=True)
 def _connected(connection: Any) -> None:
-    """A list that may be narrowed."""
+    """Save a view of a list."""
 
 
 def tabs(client: Client, address: str = "/orders/") -> str:
@@ -26,7 +26,7 @@ def tabs(client: Client, address: str = "/orders/") -> str:
     return text.split('aria-label="Saved views"')[1].split("</nav>")[0] if "Saved views" in text else ""
 
 
-def test_a_view_is_kept_shown_renamed_and_deleted(admin: Client) -> None:
+def test_view_is_saved_shown_renamed_and_deleted(admin: Client) -> None:
     assert "Save this view" not in page(admin, "/orders/"), "there is nothing to save yet"
     assert "Save this view" in page(admin, "/orders/?status=open&sort=-total_price")
     response = save(admin, "Urgent <b>", "sort=-total_price&status=open&nonsense=1&after=x&q=nb")
@@ -43,7 +43,7 @@ def test_a_view_is_kept_shown_renamed_and_deleted(admin: Client) -> None:
     assert tabs(admin) == ""
 
 
-def test_a_name_is_asked_for_and_taken_once(admin: Client, member: Client) -> None:
+def test_view_name_is_required_and_unique(admin: Client, member: Client) -> None:
     save(admin)
     for name in ("", " ", "x" * 61, " Urgent "):
         assert save(admin, name, "status=picked").status_code == 303
@@ -57,7 +57,7 @@ def test_a_name_is_asked_for_and_taken_once(admin: Client, member: Client) -> No
     assert "Another view has this name." in refused.content.decode()
 
 
-def test_a_view_is_its_owners_until_an_admin_shares_it(admin: Client, member: Client, elsewhere: Client) -> None:
+def test_view_is_private_until_an_admin_shares_it(admin: Client, member: Client, elsewhere: Client) -> None:
     save(member, "Mine")
     assert save(member, "Everybody’s", shared="on").status_code == 403
     save(admin, "Ours", shared="on")
@@ -80,7 +80,7 @@ def test_a_view_is_its_owners_until_an_admin_shares_it(admin: Client, member: Cl
     assert "Ours" not in tabs(member)
 
 
-def test_another_workspace_has_views_of_its_own(admin: Client, admin_user: Any) -> None:
+def test_views_are_separate_by_workspace(admin: Client, admin_user: Any) -> None:
     save(admin)
     there = save_workspace("second", admins=[admin_user.username])
     make.connection(there, "Second depot")
@@ -88,14 +88,14 @@ def test_another_workspace_has_views_of_its_own(admin: Client, admin_user: Any) 
     assert "Urgent" in tabs(admin, "/orders/?workspace=northbay")
 
 
-def test_views_of_bills_are_for_who_may_see_bills(admin: Client, member: Client) -> None:
+def test_views_of_bills_need_the_bills_permission(admin: Client, member: Client) -> None:
     bills = {"screen": "bills", "name": "Big", "address": "sort=-amount"}
     assert member.post("/views/", bills).status_code == 403
     assert admin.post("/views/", bills)["Location"] == "/bills/?sort=-amount"
     assert admin.post("/views/", {**bills, "screen": "nothing"}).status_code == 404
 
 
-def test_there_is_an_end_to_how_many(admin: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_number_of_views_is_limited(admin: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("packr.warehouse.views.saved_views.MAX_VIEWS", 1)
     save(admin)
     save(admin, "One too many")

@@ -1,4 +1,4 @@
-"""The stock check on an order's page (P16)."""
+"""The stock check on an order's page."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -19,8 +19,7 @@ from tests.kit.model_wms import ModelWms
 from tests.kit.running import sync
 
 
-def test_an_order_says_what_is_short_and_what_has_left_is_not_asked_for(member: Client, connection: Any) -> None:
-    """P16"""
+def test_order_page_shows_short_stock_without_shipped_units(member: Client, connection: Any) -> None:
     make.synced(connection, Entity.INVENTORY)
     make.warehouse(connection, "w1", "Allentown")
     make.inventory(connection, "MUG", levels={"w1": 2})
@@ -37,7 +36,7 @@ def test_an_order_says_what_is_short_and_what_has_left_is_not_asked_for(member: 
 
 @pytest.fixture
 def order(model: ModelWms, workspace: Any) -> Order:
-    """An order of one mug, of which Packr knows nine; the WMS has none left."""
+    """An order of one mug; the mirror has nine, the WMS has none left."""
     made: Connection = connect(workspace, Account("model", "Depot", {"key": "k1"}), first_sync=False)
     when = datetime.now(UTC) - timedelta(minutes=12)
     model.put(Entity.ORDERS, model_wms.order("o1", when, line_items=[OrderLine(sku="MUG", quantity="1")]))
@@ -49,8 +48,8 @@ def order(model: ModelWms, workspace: Any) -> Order:
     return Order.objects.get()
 
 
-def test_its_stock_is_read_in_the_wms_at_a_click(member: Client, model: ModelWms, order: Order) -> None:
-    """M10: one call for just these SKUs."""
+def test_stock_is_read_live_on_request(member: Client, model: ModelWms, order: Order) -> None:
+    """One call reads only these SKUs."""
     assert "All of it can be sent from w1." in main(member, f"/orders/{order.pk}/")
     assert model.calls == []
     response = member.post(f"/orders/{order.pk}/stock/", follow=True)
