@@ -1,9 +1,8 @@
 """Measure Packr beside its floor and its peers.
 
-    python -m benchmarks [SCENARIO …] [--scale F] [--rounds N] [--peers NAME …] [--database postgres|sqlite]
+python -m benchmarks [SCENARIO …] [--scale F] [--rounds N] [--peers NAME …] [--database postgres|sqlite]
 
-Prints tables of medians as Markdown; how it goes meanwhile is on standard error. docs/benchmarks.md says what each
-scenario measures.
+Prints tables of medians as Markdown, and progress on standard error. docs/benchmarks.md describes the scenarios.
 """
 
 import argparse
@@ -35,13 +34,13 @@ def main() -> None:
     kept = VAR / f"results-{datetime.now(UTC):%Y%m%d-%H%M%S}.jsonl"
     for number in range(asked.rounds):
         for database in asked.database:
-            tell(f"round {number + 1} of {asked.rounds}; kept in {kept}")
+            tell(f"round {number + 1} of {asked.rounds}; results in {kept}")
             plan = BenchmarkPlan(
                 tuple(asked.scenarios), tuple(PEERS[name] for name in asked.peers), database, asked.scale
             )
             for result in run(plan, tell):
                 results.append(result)
-                with kept.open("a") as lines:  # at once: a run takes hours, and may be cut short
+                with kept.open("a") as lines:  # immediately, since a run takes hours and may be interrupted
                     lines.write(json.dumps(asdict(result)) + "\n")
     for database in asked.database:
         DATABASES[database].discard()
@@ -51,8 +50,8 @@ def main() -> None:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=(__doc__ or "").split("\n")[0])
     parser.add_argument("scenarios", nargs="*", metavar="SCENARIO", help=f"of {', '.join(SCENARIOS)}; all of them")
-    parser.add_argument("--scale", type=float, default=1.0, help="share of the rows, 1")
-    parser.add_argument("--rounds", type=int, default=3, help="medians are taken over so many, 3")
+    parser.add_argument("--scale", type=float, default=1.0, help="share of the rows, default 1")
+    parser.add_argument("--rounds", type=int, default=3, help="rounds that medians are taken over, 3")
     parser.add_argument("--peers", nargs="+", choices=PEERS, default=list(PEERS), metavar="NAME", help=", ".join(PEERS))
     parser.add_argument("--database", action="append", choices=DATABASES, help="repeatable; both of them")
     asked = parser.parse_args()

@@ -59,14 +59,14 @@ def main() -> None:
         began, stolen = time.monotonic(), processes.stolen()
         samples = measure(connection, person, times)
         share = (processes.stolen() - stolen) / (time.monotonic() - began)
-        sys.stdout.write(f"{table(samples)}The machine's host kept {share:.0%} of a processor for others meanwhile.\n")
+        sys.stdout.write(f"{table(samples)}The machine's host took {share:.0%} of a processor away meanwhile.\n")
         database.close()
     pages.drop(address, NAME)
 
 
 @contextmanager
 def sandbox() -> Iterator[str]:
-    """A sandbox WMS in a process of its own; its address."""
+    """Start a sandbox WMS in a separate process. Yield its address."""
     command = [sys.executable, "-m", "packr.demo.sandbox", "--port", "0", "--orders", "200", "--still", "--no-limit"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT) as process:
         try:
@@ -78,7 +78,7 @@ def sandbox() -> Iterator[str]:
 
 
 def connected(wms: str) -> tuple[Any, Any]:
-    """A connection to the sandbox whose mirror is filled, and an admin of its workspace."""
+    """Return a connection to the sandbox with a filled mirror, and an admin of its workspace."""
     from django.core.management import call_command
 
     from integrations.entities import Entity
@@ -100,7 +100,7 @@ def connected(wms: str) -> tuple[Any, Any]:
 
 @dataclass(frozen=True, slots=True)
 class ActionTiming:
-    """One action: its kind, how long it took in all, how long the WMS did of that, and our processor's time (ms)."""
+    """One action: its kind, total time, the WMS's share, and this process's CPU time (ms)."""
 
     kind: str
     total: float
@@ -113,7 +113,7 @@ class ActionTiming:
 
 
 def measure(connection: Any, person: Any, times: int) -> list[ActionTiming]:
-    """So many rounds of a life: an order is made, held, released and cancelled, an item counted, a product renamed."""
+    """Send `times` rounds of actions: create, hold, release and cancel an order, adjust an item, rename a product."""
     from packr.warehouse.models import InventoryItem, Order, Product
 
     item = InventoryItem.objects.filter(
@@ -153,7 +153,7 @@ def _timed(
 
 
 def table(samples: Sequence[ActionTiming]) -> str:
-    """The figures by kind, as Markdown."""
+    """Return the figures by kind, as Markdown."""
     by_kind: dict[str, list[ActionTiming]] = defaultdict(list)
     for sample in samples:
         by_kind[sample.kind].append(sample)
@@ -169,7 +169,7 @@ def table(samples: Sequence[ActionTiming]) -> str:
 
 
 def _both(values: Sequence[float]) -> tuple[float, float]:
-    """The median and the 95th percentile."""
+    """Return the median and the 95th percentile."""
     cuts = quantiles(values, n=20)
     return cuts[9], cuts[18]
 

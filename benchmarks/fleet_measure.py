@@ -1,7 +1,7 @@
-"""What happened in a fleet between two moments, asked of the table of runs. Django must be set up.
+"""What happened in a fleet between two moments, from the table of runs. Django must be set up.
 
-Lateness is start after due, over all runs that fell due in between; one that had not started by then is as late as it
-was. Runs of other connections than those of the fleet at its beginning (`first syncs`) are counted apart.
+Lateness is start minus due, over all runs that fell due in between; a run that had not started counts as late as it
+was then. Runs of connections that joined later (`first syncs`) are counted separately.
 """
 
 import os
@@ -57,24 +57,24 @@ DONE = """
 
 
 def runs_per_second(count: int) -> float:
-    """What falls due each second in a fleet of so many connections at the usual cadences."""
+    """Return how many runs fall due per second in a fleet with this number of connections."""
     return count * sum(1 / DEFAULT_INTERVALS.get(entity, DAY) for entity in SEVEN)
 
 
 def workers() -> set[int]:
-    """The processes of this machine that have worked."""
+    """Return the processes of this machine that have worked."""
     names = Beat.objects.filter(name__startswith=f"worker {socket.gethostname()}:").values_list("name", flat=True)
     return {int(name.rpartition(":")[2]) for name in names}
 
 
 def unfinished(pks: list[int]) -> int:
-    """How many first runs of these connections go on."""
+    """Return how many first runs of these connections have not ended."""
     return SyncRun.objects.filter(connection__in=pks, trigger=Trigger.FIRST, completed_at=None).count()
 
 
 @dataclass
 class FleetPhase:
-    """One stretch of a fleet's life, and what was found out about it."""
+    """One phase of a fleet, and its figures."""
 
     name: str
     meter: Meter
@@ -82,7 +82,7 @@ class FleetPhase:
     began: datetime = field(default_factory=now)
 
     def figures(self, asked: "Person") -> Row:
-        """Everything about the time since it began."""
+        """Return the figures since the phase began."""
         ended = now()
         bounds = {"began": self.began, "ended": ended, "last": self.last}
         seconds = (ended - self.began).total_seconds()
@@ -114,7 +114,7 @@ class FleetPhase:
 
 
 class Person(threading.Thread):
-    """Somebody who presses Run every few seconds, somewhere. Leaving it ends it."""
+    """Someone who presses Run every few seconds, somewhere. Leaving the context stops them."""
 
     def __init__(self, every: float, last: int) -> None:
         super().__init__(daemon=True)
@@ -137,7 +137,7 @@ class Person(threading.Thread):
         try:
             while not self.over.wait(self.every):
                 self._press()
-        except BaseException as error:  # told by whoever started it
+        except BaseException as error:  # reported by the thread that started it
             self.failed = error
         finally:
             connections.close_all()
@@ -150,13 +150,13 @@ class Person(threading.Thread):
             self.asked[found.run.pk] = moment
 
     def waits(self) -> list[float]:
-        """Seconds between asking and starting, the shortest first; of what has not started, so far."""
+        """Return the seconds between request and start, ascending; for runs that have not started, so far."""
         started = dict(SyncRun.objects.filter(pk__in=self.asked).values_list("pk", Coalesce("started_at", now())))
         return sorted((started[pk] - moment).total_seconds() for pk, moment in list(self.asked.items()))
 
 
 def fall_due(count: int) -> datetime:
-    """Let so many entities that rest, the daily ones aside, fall due at this moment; the moment."""
+    """Make this number of idle entities, other than daily ones, fall due now. Return the moment."""
     moment = now()
     with connection.cursor() as cursor:
         cursor.execute(FALL_DUE, {"moment": moment, "count": count})
@@ -166,16 +166,16 @@ def fall_due(count: int) -> datetime:
 
 
 def left_of(moment: datetime) -> int:
-    """How many of the runs that fell due at the moment were not planned, or have not ended.
+    """Return how many of the runs that fell due at the moment were not planned or have not ended.
 
-    One that a person had asked for just then was met by that.
+    A run that a person had just requested counts as planned.
     """
     unplanned = EntitySchedule.objects.filter(next_due_at=moment).count()
     return unplanned + SyncRun.objects.filter(due_at=moment, completed_at=None).count()
 
 
 def in_hands_of(pids: Iterable[int]) -> int:
-    """How many runs these processes are working on."""
+    """Return how many runs these processes are working on."""
     names = [f"{socket.gethostname()}:{pid}" for pid in pids]
     return SyncRun.objects.filter(state=State.RUNNING, lane__worker__in=names, lane__leased_until__gt=now()).count()
 
@@ -189,7 +189,7 @@ AT_ONCE = """
 
 
 def at_once(moment: datetime) -> Row:
-    """How those went that fell due at the moment."""
+    """Return the figures of the runs that fell due at the moment."""
     (found,) = _rows(AT_ONCE, {"moment": moment})
     return {name: round(value, 1) if isinstance(value, float) else value for name, value in found.items()}
 

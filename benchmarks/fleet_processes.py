@@ -1,4 +1,4 @@
-"""The processes of a fleet: clusters as an operator starts them, and what each part of the whole costs."""
+"""The processes of a fleet: clusters as an operator starts them, and the cost of each part."""
 
 import contextlib
 import os
@@ -17,9 +17,9 @@ OTHERS = "the machine's others"
 
 
 class Cluster:
-    """A `manage.py qcluster`, in a process group and with a data folder of its own, as on a machine of its own.
+    """A `manage.py qcluster` with its own process group and data folder, as on its own machine.
 
-    Its words are in `log`. Leaving it asks it to stop, and kills it when it does not.
+    Its output is in `log`. Leaving the context asks it to stop, and kills it if it does not.
     """
 
     def __init__(self, environment: Mapping[str, str], folder: Path, *, profiled: bool = False) -> None:
@@ -48,15 +48,15 @@ class Cluster:
             self.kill()
 
     def kill(self) -> None:
-        """`kill -9` for the whole group; the children, in groups of their own, die with it."""
+        """Send `kill -9` to the whole group; the children, in groups of their own, die with it."""
         os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
 
 
 class Meter:
-    """CPU seconds by part of the whole since it was made, and the memory of the workers.
+    """CPU seconds by part since creation, and the memory of the workers.
 
-    `others` are process trees by name; `workers` tells the pids that have shown themselves as workers.
+    `others` are process trees by name; `workers` returns the pids that have shown to be workers.
     """
 
     def __init__(self, clusters: list[Cluster], others: Mapping[str, int], workers: Callable[[], set[int]]) -> None:
@@ -65,12 +65,12 @@ class Meter:
         self.resident: list[int] = []
 
     def look(self) -> None:
-        """Note how much memory each worker takes."""
+        """Record each worker's memory."""
         seen = processes.look()
         self.resident += [seen[pid].resident for pid in self.workers() if pid in seen]
 
     def spent(self) -> dict[str, float]:
-        """CPU seconds of each part, and of whatever else the machine did."""
+        """Return the CPU seconds of each part, and of everything else on the machine."""
         now = self._parts()
         spent = {name: cpu - self.began[name] for name, cpu in now.items()}
         return spent | {OTHERS: processes.machine() - self.busy - sum(spent.values())}
@@ -82,7 +82,7 @@ class Meter:
             tree = processes.below(cluster.process.pid, seen)
             workers = tree & known
             parts["Packr's parents"] += processes.spent(tree - workers, seen, ended=False)
-            # Those that have ended were workers, as good as always.
+            # Processes that have ended were almost always workers.
             ended = sum(seen[pid].ended for pid in tree - workers)
             parts["Packr's workers"] += processes.spent(workers, seen) + ended
         for name, pid in self.others.items():

@@ -1,6 +1,6 @@
-"""`manage.py qcluster` whose workers write down where their CPU goes: `profile-PID` in the data folder, for pstats.
+"""`manage.py qcluster` whose workers write a CPU profile, `profile-PID` in the data folder, for pstats.
 
-Threads are profiled each by itself, by the CPU time of that thread: waiting costs nothing here either.
+Each thread is profiled separately by its own CPU time, so waiting costs nothing.
 """
 
 import cProfile

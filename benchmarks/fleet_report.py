@@ -1,4 +1,4 @@
-"""A fleet's figures as a table in Markdown, a column for each phase."""
+"""Formats a fleet's figures as a Markdown table, one column per phase."""
 
 from collections.abc import Callable
 from typing import Any
@@ -8,12 +8,12 @@ MEGABYTE = 1_000_000
 
 
 def percentile(values: list[float], share: float) -> float:
-    """The value of sorted ones that so large a share does not exceed; 0 of none."""
+    """Return the percentile of sorted values; 0 for none."""
     return values[min(len(values) - 1, int(len(values) * share))] if values else 0.0
 
 
 def table(phases: list[Row], title: str) -> str:
-    """All phases side by side."""
+    """Return all phases side by side."""
     parts = list(dict.fromkeys(name for phase in phases for name in phase["cpu"]))
     per_run = {f"CPU ms/run, {name}": _per_run(name) for name in parts}
     lines = {**LINES, **per_run, **EXTRAS}

@@ -1,7 +1,8 @@
-"""A fleet of connections as it is after some days of work: made by bulk inserts, all of it read, nothing due yet.
+"""Creates a fleet of connections as after some days of work: by bulk inserts, all of it read, nothing due yet.
 
-Django must be set up, on PostgreSQL. Schedules are the product's own defaults, so dues lie spread over each cadence.
-The lists that are always read whole are in the mirror already: the first connection reads them, the others get copies.
+Django must be set up, on PostgreSQL. Schedules have the product's defaults, so due times are spread over each
+cadence. Lists that are always read whole are in the mirror already: the first connection reads them, the others get
+copies.
 """
 
 from collections.abc import Iterator
@@ -32,7 +33,7 @@ from syncs.runs.enqueue import request_runs
 from .wms_process import WmsProcess
 
 BATCH = 1_000
-# What the fleet's WMS has: the seven types of data that every WMS has. The others are off there.
+# The fleet's WMS has the seven entities that every WMS has. The others are switched off.
 SEVEN = (
     Entity.ORDERS,
     Entity.INVENTORY,
@@ -49,7 +50,7 @@ SLUG = PERSON = "fleet"
 
 
 def settle(wms: WmsProcess, count: int) -> None:
-    """Make a fleet of so many connections that has been read and whose schedules go on from now."""
+    """Create a fleet with this number of connections, all read, whose schedules continue from now."""
     began = now()
     workspace = save_workspace(SLUG, timezone=_where_it_is_noon(began), admins=[PERSON])
     for first in range(1, count + 1, BATCH):
@@ -63,20 +64,20 @@ def settle(wms: WmsProcess, count: int) -> None:
 
 
 def add(workspace: Workspace, url: str, numbers: range, moment: datetime) -> None:
-    """Connections to these accounts of the WMS, all read up to the moment."""
+    """Add connections to these accounts of the WMS, all read up to the moment."""
     connections = _connect(workspace, url, numbers, moment)
     EntitySchedule.objects.bulk_create([one for connection in connections for one in _schedules(connection, moment)])
 
 
 def join(wms: WmsProcess, count: int) -> list[int]:
-    """So many new connections that begin with a first sync of everything; their keys."""
+    """Add new connections that start with a first sync of everything. Return their keys."""
     numbers = range(Connection.objects.count() + 1, Connection.objects.count() + count + 1)
     workspace = Workspace.objects.get(slug=SLUG)
     return [_join(workspace, wms.url, number) for number in numbers]
 
 
 def _join(workspace: Workspace, url: str, number: int) -> int:
-    """At once with its schedules: a watchdog would make them."""
+    """Create a connection together with its schedules, which the watchdog would create otherwise."""
     with transaction.atomic():
         (connection,) = _connect(workspace, url, range(number, number + 1), now())
         connection_made.send(Connection, connection=connection, first_sync=True, off=dict.fromkeys(OTHERS, NOT_THERE))
@@ -84,12 +85,12 @@ def _join(workspace: Workspace, url: str, number: int) -> int:
 
 
 def person() -> Any:
-    """Somebody who presses Run."""
+    """Return the user who presses Run."""
     return get_user_model().objects.get(username=PERSON)
 
 
 def _where_it_is_noon(moment: datetime) -> str:
-    """A time zone in which no re-read of the night falls due meanwhile."""
+    """Return a time zone in which no nightly full refresh falls due meanwhile."""
     return f"Etc/GMT{moment.hour - 12:+d}"
 
 
@@ -116,7 +117,7 @@ def _connection(workspace: Workspace, url: str, number: int, moment: datetime) -
 def _schedules(connection: Connection, moment: datetime) -> Iterator[EntitySchedule]:
     for entity in Trackstar.entities():
         schedule = default_schedule(connection, entity, moment)
-        if entity in OTHERS:  # with its reason: else the watchdog opens an incident for each
+        if entity in OTHERS:  # with a reason, or the watchdog would open an incident for each
             schedule.enabled, schedule.off_reason, schedule.offered = False, NOT_THERE.reason, NOT_THERE.offered
         if entity in Trackstar.read_with or not schedule.enabled:
             schedule.next_due_at = schedule.next_reread_at = schedule.next_wide_at = None
@@ -125,7 +126,7 @@ def _schedules(connection: Connection, moment: datetime) -> Iterator[EntitySched
 
 
 def _read_whole(first: Connection) -> None:
-    """What one connection reads of the whole lists is what all have."""
+    """Copy the first connection's whole lists to all others."""
     request_runs(first, WHOLE, trigger=Trigger.FIRST)
     while claimed := claim(connection=first):
         runner.work(claimed)
@@ -144,6 +145,6 @@ def _read_whole(first: Connection) -> None:
 
 
 def _analyse() -> None:
-    """What autovacuum would have done long ago."""
+    """Analyse the tables, as autovacuum would have done."""
     with database.cursor() as cursor:
         cursor.execute("VACUUM ANALYZE")

@@ -55,7 +55,7 @@ def _options() -> argparse.Namespace:
 
 
 def _database(*, again: bool) -> str:
-    """The URL of our database, made anew unless it is used again."""
+    """Return the URL of the benchmark's database, created unless it is reused."""
     from tests.servers import postgres_url
 
     server = os.environ.get("DATABASE_URL") or postgres_url()
@@ -63,7 +63,7 @@ def _database(*, again: bool) -> str:
 
 
 def new_database(name: str) -> str:
-    """The URL of a database of this name, made anew."""
+    """Create a database with this name. Return its URL."""
     from tests.servers import postgres_url
 
     server = os.environ.get("DATABASE_URL") or postgres_url()
@@ -74,7 +74,7 @@ def new_database(name: str) -> str:
 
 
 def drop(address: str, name: str) -> None:
-    """Remove the database again."""
+    """Drop the database."""
     _on_server(address, f"DROP DATABASE IF EXISTS {name}")
 
 
@@ -86,7 +86,7 @@ def _on_server(address: str, statement: str) -> None:
 
 
 def _quiet() -> None:
-    """As in production, but for what is not the pages': no debug pages, no watch over the syncs, nobody's host name."""
+    """Use production settings, without debug pages, watchdog and host check."""
     from django.conf import settings
 
     settings.DEBUG = False
@@ -121,7 +121,7 @@ def _measure(times: int) -> None:
     _say("| page | p50 ms | p95 ms | of which Python p50 | statements p50 | statements |")
     _say("|---|---|---|---|---|---|")
     pages = list(_addresses(client))
-    for name, address in pages[:1]:  # as it is before the first sync
+    for name, address in pages[:1]:  # the state before the first sync
         _say(_row(f"{name}, never synced", client, address, times))
     for name, address in pages:
         _as_in_service()
@@ -131,7 +131,7 @@ def _measure(times: int) -> None:
 
 
 def _as_in_service() -> None:
-    """A worker lives, and everything has just been synced."""
+    """Simulate a live worker and fresh data."""
     from django.utils.timezone import now
 
     from syncs.models import EntitySchedule
@@ -152,7 +152,7 @@ def _row(name: str, client: Any, address: str, times: int) -> str:
 
 @dataclass
 class PageRequest:
-    """One request: seconds in all, seconds of this process's CPU, statements and the seconds they took."""
+    """One request: total seconds, CPU seconds of this process, statements and the seconds they took."""
 
     seconds: float = 0
     python: float = 0
@@ -160,7 +160,7 @@ class PageRequest:
     waited: float = 0
 
     def execute(self, execute: Callable[..., Any], *given: Any) -> Any:
-        """What Django calls for each statement."""
+        """Count and time a statement."""
         self.statements += 1
         began = time.perf_counter()
         try:
@@ -234,7 +234,7 @@ def _further(client: Any, address: str, pages: int) -> str:
 
 
 def _deep(sort: str, key: str | None) -> str:
-    """The orders after a key far down the list."""
+    """Return the orders after a key far down the list."""
     import json
     from base64 import urlsafe_b64encode
 

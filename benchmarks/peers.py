@@ -1,4 +1,4 @@
-"""Who takes part, and how the harness talks to one of them in a process of its own."""
+"""The contestants, and the harness's connection to one of them in a separate process."""
 
 import json
 import os
@@ -19,9 +19,9 @@ ALL = ("postgres", "sqlite")
 
 @dataclass(frozen=True)
 class Peer:
-    """A contestant: its module and options, whose venv it needs, where it can write.
+    """A contestant: module, options, environment, and the databases it can write to.
 
-    `share` of the rows is enough for one that is slow; what it takes is then scaled per row.
+    `share` of the rows is enough for a slow one; its figures are then scaled per row.
     """
 
     name: str
@@ -49,15 +49,15 @@ PEERS = {
 
 
 class Failed(Exception):
-    """A contestant that could not do what it was asked; the text is the end of what it printed."""
+    """A contestant that failed; the text is the end of its output."""
 
 
 class Worker:
-    """A contestant's process. Leaving it ends the process; the database is the caller's."""
+    """A contestant's process. Leaving the context ends it; the database belongs to the caller."""
 
     def __init__(self, peer: Peer, *, url: str, database: str, folder: Path) -> None:
         needed = venvs.python_of(peer.venv)
-        # Singer's targets are programs of their venv; the tap before them is ours.
+        # Singer's targets are programs of their environment; the tap is ours.
         python = sys.executable if peer.module == "singer" else needed
         self.setup = {
             "url": url,
@@ -76,7 +76,7 @@ class Worker:
                 self.command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True
             )
         self._say(self.setup)
-        self.rest()  # what setting up wrote is not to be counted
+        self.rest()  # don't count what the set-up wrote
         return self
 
     def __exit__(self, *error: object) -> None:
@@ -87,11 +87,11 @@ class Worker:
         self.process.wait()
 
     def sync(self, kind: str, *, full: bool, times: int = 1) -> dict[str, Any]:
-        """So many syncs; what `worker.measured` says of them."""
+        """Run syncs. Return the figures of `worker.measured`."""
         return self._say({"do": "sync", "kind": kind, "full": full, "times": times})
 
     def rest(self) -> None:
-        """Let it close its database connections."""
+        """Close its database connections."""
         self._say({"do": "rest"})
 
     def _say(self, step: dict[str, Any]) -> dict[str, Any]:
@@ -110,7 +110,7 @@ class Worker:
         return found
 
     def whole_process(self, kind: str) -> tuple[float, float]:
-        """A process of its own from start to end that does one incremental: (wall, CPU) seconds."""
+        """Run one incremental in a process from start to end. Return (wall, CPU) seconds."""
         wall, before = time.perf_counter(), os.times()
         with self:
             self.sync(kind, full=False)
@@ -120,7 +120,7 @@ class Worker:
 
 
 def fresh_folder(name: str) -> Path:
-    """An empty folder for one contestant's run."""
+    """Return an empty folder for one contestant's run."""
     folder = VAR / "runs" / f"{name}-{os.getpid()}"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)

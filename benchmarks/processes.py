@@ -1,4 +1,4 @@
-"""What processes cost, from /proc: CPU seconds and memory of whole trees."""
+"""The cost of process trees, from /proc: CPU seconds and memory."""
 
 import os
 from collections.abc import Iterable
@@ -10,7 +10,7 @@ TICK, PAGE = os.sysconf("SC_CLK_TCK"), os.sysconf("SC_PAGE_SIZE")
 
 @dataclass(frozen=True)
 class Seen:
-    """A process at one moment: CPU seconds of its own and of its children that have ended; resident bytes."""
+    """A process at one moment: CPU seconds of itself and of its ended children; resident bytes."""
 
     parent: int
     cpu: float
@@ -19,12 +19,12 @@ class Seen:
 
 
 def look() -> dict[int, Seen]:
-    """Every process there is."""
+    """Return all processes."""
     found = {}
     for stat in Path("/proc").glob("[0-9]*/stat"):
         try:
             fields = stat.read_text().rpartition(")")[2].split()
-        except OSError:  # it ended this moment: its parent counts it
+        except OSError:  # it has just ended, so its parent counts it
             continue
         own, ended = int(fields[11]) + int(fields[12]), int(fields[13]) + int(fields[14])
         found[int(stat.parent.name)] = Seen(int(fields[1]), own / TICK, ended / TICK, int(fields[21]) * PAGE)
@@ -32,7 +32,7 @@ def look() -> dict[int, Seen]:
 
 
 def below(pid: int, seen: dict[int, Seen]) -> set[int]:
-    """The process and all that descend from it."""
+    """Return the process and all its descendants."""
     tree, grown = {pid} & seen.keys(), True
     while grown:
         more = {one for one, it in seen.items() if it.parent in tree} - tree
@@ -41,16 +41,16 @@ def below(pid: int, seen: dict[int, Seen]) -> set[int]:
 
 
 def spent(pids: Iterable[int], seen: dict[int, Seen], *, ended: bool = True) -> float:
-    """CPU seconds of these processes and, unless told otherwise, of their children that have ended."""
+    """Return the CPU seconds of these processes and, by default, of their ended children."""
     return sum(seen[pid].cpu + (seen[pid].ended if ended else 0) for pid in pids if pid in seen)
 
 
 def machine() -> float:
-    """CPU seconds that all processors together have worked since the machine started."""
+    """Return the CPU seconds that all processors have worked since boot."""
     user, nice, system, _idle, _wait, irq, soft, *_ = Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:]
     return sum(map(int, (user, nice, system, irq, soft))) / TICK
 
 
 def stolen() -> float:
-    """CPU seconds that a virtual machine's host has kept for others since the machine started."""
+    """Return the CPU seconds that a virtual machine's host has taken since boot."""
     return int(Path("/proc/stat").read_text().split("\n", 1)[0].split()[8]) / TICK

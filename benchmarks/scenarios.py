@@ -1,7 +1,7 @@
-"""The scenarios: what each contestant is put through, and the figures that come of it.
+"""The scenarios: what each contestant does, and the figures.
 
-Those of inventory are one journey of one contestant through one fresh database, so that a full sync with nothing
-changed follows the very load it repeats.
+Those of inventory are one sequence in one fresh database, so that a full sync with no changes follows the load it
+repeats.
 """
 
 import shutil
@@ -19,7 +19,7 @@ from .wms_process import WmsProcess
 ROWS = {"inventory": 200_000, "orders": 50_000}
 MEMORY_ROWS = (100_000, 1_000_000)
 PAGES, LATENCY_MS = 20, 100
-AN_HOUR_OR_TWO = 7200  # seconds by which the WMS's clock goes on, so that no overlap reaches back to the last change
+AN_HOUR_OR_TWO = 7200  # seconds that the WMS's clock advances, so that no overlap reaches the last change
 IDLE_TIMES = 20
 Figures = dict[str, float]
 
@@ -37,7 +37,7 @@ class Result:
 
 @dataclass(frozen=True)
 class BenchmarkPlan:
-    """What was asked for: which scenarios and contestants, on which database, how large."""
+    """Which scenarios and contestants to run, on which database, at which scale."""
 
     scenarios: tuple[str, ...]
     peers: tuple[Peer, ...]
@@ -45,12 +45,12 @@ class BenchmarkPlan:
     scale: float = 1.0
 
     def rows(self, kind: str, peer: Peer) -> int:
-        """How many rows a contestant gets; never less than two pages' worth of a tenth."""
+        """Return how many rows a contestant gets; at least a tenth of two pages."""
         return max(200, round(ROWS[kind] * self.scale * peer.share))
 
 
 class Stage:
-    """One contestant with its WMS, its fresh database and its process."""
+    """One contestant with its WMS, fresh database and process."""
 
     def __init__(self, plan: BenchmarkPlan, peer: Peer, wms: WmsProcess) -> None:
         self.wms = wms
@@ -59,12 +59,12 @@ class Stage:
         self.worker = Worker(peer, url=wms.url, database=self.database.url, folder=self.folder)
 
     def close(self) -> None:
-        """Leave nothing behind."""
+        """Remove everything."""
         self.database.drop()
         shutil.rmtree(self.folder)
 
     def step(self, kind: str, *, full: bool) -> Figures:
-        """One sync with everything about it that can be metered."""
+        """Run one sync and measure it."""
         with self.database.meter() as written:
             found = self.worker.sync(kind, full=full)
             self.worker.rest()
@@ -77,7 +77,7 @@ class Stage:
 
 @contextmanager
 def stage(plan: BenchmarkPlan, peer: Peer, *, latency_ms: float = 0, **sizes: int) -> Iterator[Stage]:
-    """A contestant ready to begin."""
+    """Yield a contestant that is ready to start."""
     with WmsProcess(latency_ms=latency_ms, **sizes) as wms:
         made = Stage(plan, peer, wms)
         try:
@@ -88,12 +88,12 @@ def stage(plan: BenchmarkPlan, peer: Peer, *, latency_ms: float = 0, **sizes: in
 
 
 def _of(plan: BenchmarkPlan, peer: Peer, kind: str, figures: Figures, changed: float = 1.0) -> Figures:
-    """With the number of rows that the figures are of; those of a sample are scaled when the table is made."""
+    """Add the number of rows to the figures; those of a sample are scaled in the table."""
     return figures | {"rows": plan.rows(kind, peer) * changed, "share": peer.share}
 
 
 def inventory(plan: BenchmarkPlan, peer: Peer) -> Iterator[tuple[str, Figures]]:
-    """First load, what it left to do, unchanged, one percent changed, idle: in this order, on one database."""
+    """Run first load, follow-up, unchanged, one percent changed, idle: in this order, on one database."""
     with stage(plan, peer, inventory=plan.rows("inventory", peer)) as on:
         yield "first-inventory", _of(plan, peer, "inventory", on.step("inventory", full=True))
         on.database.settle()
@@ -112,7 +112,7 @@ def inventory(plan: BenchmarkPlan, peer: Peer) -> Iterator[tuple[str, Figures]]:
 
 
 def _idle(on: Stage, peer: Peer) -> Figures:
-    """The cost of one warm run that finds nothing and, where that means something, of one in a process of its own."""
+    """Measure one warm run without changes and, where it makes sense, one in a separate process."""
     on.wms.control("clock", ahead=AN_HOUR_OR_TWO)
     on.worker.sync("inventory", full=False, times=2)
     found = on.worker.sync("inventory", full=False, times=3 if peer.module == "singer" else IDLE_TIMES)
@@ -126,13 +126,13 @@ def _idle(on: Stage, peer: Peer) -> Figures:
 
 
 def orders(plan: BenchmarkPlan, peer: Peer) -> Iterator[tuple[str, Figures]]:
-    """The first load of orders with their lines."""
+    """Run the first load of orders with their lines."""
     with stage(plan, peer, orders=plan.rows("orders", peer)) as on:
         yield "first-orders", _of(plan, peer, "orders", on.step("orders", full=True))
 
 
 def memory(plan: BenchmarkPlan, peer: Peer) -> Iterator[tuple[str, Figures]]:
-    """The peak of a fresh process after a first load, small and large; the large one only for Packr and the floor."""
+    """Measure the peak of a fresh process after a first load, small and large; large only for Packr and the floor."""
     figures = {}
     for rows in MEMORY_ROWS if peer.module in ("packr", "floor") else MEMORY_ROWS[:1]:
         with stage(plan, peer, inventory=round(rows * plan.scale)) as on:
@@ -141,7 +141,7 @@ def memory(plan: BenchmarkPlan, peer: Peer) -> Iterator[tuple[str, Figures]]:
 
 
 def latency(plan: BenchmarkPlan, peer: Peer) -> Iterator[tuple[str, Figures]]:
-    """Twenty pages from a WMS that takes 100 ms for each answer."""
+    """Read twenty pages from a WMS that takes 100 ms per response."""
     rows = 1000 * max(2, round(PAGES * plan.scale))
     with stage(plan, peer, inventory=rows) as on:
         on.wms.control("latency", ms=LATENCY_MS)
@@ -152,7 +152,7 @@ def latency(plan: BenchmarkPlan, peer: Peer) -> Iterator[tuple[str, Figures]]:
 
 
 Journey = Callable[[BenchmarkPlan, Peer], Iterator[tuple[str, Figures]]]
-# Each journey with the scenarios it yields, and whether SQLite is asked for them as well.
+# Each sequence with its scenarios, and whether it also runs on SQLite.
 JOURNEYS: tuple[tuple[Journey, tuple[str, ...]], ...] = (
     (inventory, ("first-inventory", "follow-up", "unchanged", "changed", "idle")),
     (orders, ("first-orders",)),
@@ -164,7 +164,7 @@ ON_SQLITE = SCENARIOS[:5]
 
 
 def run(plan: BenchmarkPlan, tell: Callable[[str], Any]) -> Iterable[Result]:
-    """One round: every journey that was asked for, contestant by contestant."""
+    """Run one round: every sequence, contestant by contestant."""
     offered = ON_SQLITE if plan.database == "sqlite" else SCENARIOS
     wanted = [name for name in plan.scenarios if name in offered]
     peers = [peer for peer in plan.peers if plan.database in peer.databases]
@@ -182,5 +182,5 @@ def _travel(plan: BenchmarkPlan, peer: Peer, journey: Journey, asked: list[str])
             if scenario in left:
                 left.remove(scenario)
                 yield Result(scenario, plan.database, peer.name, figures)
-    except (Failed, Unavailable) as error:  # said in the table, and the others go on
+    except (Failed, Unavailable) as error:  # reported in the table; the others continue
         yield from (Result(scenario, plan.database, peer.name, failed=str(error)) for scenario in left)

@@ -1,7 +1,7 @@
-"""Counting what goes to the database: on PostgreSQL below Django, so that nothing can go past it; COPY included.
+"""Counts statements: on PostgreSQL below Django, so that nothing is missed; COPY included.
 
-One call of executemany counts once: it is sent as one batch. BEGIN and COMMIT, and what the message broker does in its
-own tables, don't count; savepoints do. Nor does it count when more is fetched of a cursor that is open.
+One executemany counts once, since it is sent as one batch. BEGIN, COMMIT and the message broker's own tables don't
+count; savepoints do. Fetching more from an open cursor doesn't count.
 """
 
 import contextlib
@@ -17,7 +17,7 @@ CALLS = ("execute", "executemany", "copy")
 
 @contextlib.contextmanager
 def counted() -> Iterator[list[str]]:
-    """A list that fills with the text of each statement this process sends, in whatever thread."""
+    """Yield a list that fills with the text of each statement of this process, in any thread."""
     seen: list[str] = []
     classes = (psycopg.Cursor, psycopg.ServerCursor, SQLiteCursorWrapper)
     patched = [(one, name, vars(one)[name]) for one in classes for name in CALLS if name in vars(one)]

@@ -1,4 +1,4 @@
-"""From results to tables in Markdown: medians over the rounds, and everyone's time in Packr's times."""
+"""Turns results into Markdown tables: medians over the rounds, and ratios to Packr."""
 
 from collections.abc import Callable, Iterable, Sequence
 from statistics import median
@@ -19,7 +19,7 @@ Cell = Callable[[Figures, Figures | None], str]
 
 
 def tables(results: Iterable[Result]) -> str:
-    """All tables, in the order of the scenarios."""
+    """Return all tables, in the order of the scenarios."""
     found = list(results)
     keys = sorted({(SCENARIOS.index(one.scenario), one.database) for one in found})
     return "\n\n".join(
@@ -74,12 +74,12 @@ def _cell(column: Cell, figures: Figures, packr: Figures | None) -> str:
 
 
 def whole(figures: Figures, name: str) -> float:
-    """A figure of a sample as it would be of all rows."""
+    """Return a sample's figure scaled to all rows."""
     return figures[name] / figures.get("share", 1.0)
 
 
 def _times(name: str) -> Cell:
-    """A contestant's figure in Packr's."""
+    """Return a contestant's figure as a multiple of Packr's."""
 
     def cell(figures: Figures, packr: Figures | None) -> str:
         return "–" if not packr else f"{whole(figures, name) / whole(packr, name):.2f}"

@@ -1,4 +1,4 @@
-"""A venv for each peer, made when it is missing, since their packages must not mix with Packr's."""
+"""A virtual environment per peer, created when missing, since their packages must not mix with Packr's."""
 
 import subprocess
 import sys
@@ -15,11 +15,11 @@ PACKAGES = {
 
 
 class Unavailable(Exception):
-    """A peer that can't be installed here; the text is what pip said."""
+    """A peer that can't be installed here; the text is pip's."""
 
 
 def python_of(peer: str) -> str:
-    """The Python to run a peer with: its venv's, or this one for who needs none of its own."""
+    """Return the Python to run a peer with: its environment's, or this one."""
     if peer not in PACKAGES:
         return sys.executable
     folder = VAR / "venvs" / peer

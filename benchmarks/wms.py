@@ -1,20 +1,21 @@
-"""A WMS so fast that it is no part of what is measured: ready bytes behind a plain HTTP server, a process of its own.
+"""A WMS too fast to affect the measurement: prepared bytes behind a plain HTTP server in a separate process.
 
-It speaks as much of the Trackstar API as Packr's connector reads, unchanged: seven lists with `limit`, `page_token`,
+It offers as much of the Trackstar API as Packr's unchanged connector reads: seven lists with `limit`, `page_token`,
 `ids[in]`, and `[gte]` and `[lte]` of `trackstar_updated_date` and `updated_date`; single records; `/connections/{id}`.
-Any API key will do; an access token is any name, a dash and a number (`bench-7`), and each is an account. All accounts
-hold the same goods until one of them is changed by itself.
+Any API key is accepted; an access token is any name, a dash and a number (`bench-7`), and each is an account. All
+accounts hold the same goods until one of them is changed.
 
-    python -m benchmarks.wms [--port 0] [--size inventory=200000 …] [--latency-ms 200]
+python -m benchmarks.wms [--port 0] [--size inventory=200000 …] [--latency-ms 200]
 
-prints its port as the first line. It is steered by POST, a JSON object each:
+prints its port on the first line. It is controlled by POST, a JSON object each:
 
-    /_control/change   {"kind": "inventory", "share": 0.01, "account": "bench-7"}   new revisions, stamped now
-    /_control/latency  {"ms": 100}            every answer of the API waits so long
-    /_control/clock    {"ahead": 3600}        the WMS's clock, so that what is recent becomes old
-    /_control/stats    {}                     requests by kind since the last time it was asked
+/_control/change   {"kind": "inventory", "share": 0.01, "account": "bench-7"}   new revisions, stamped now
+/_control/latency  {"ms": 100}            delay of every API response
+/_control/clock    {"ahead": 3600}        the WMS's clock, so that recent changes become old
+/_control/stats    {}                     requests by kind since the last call
 
-Facts about the API: integrations/connectors/trackstar. The pages of whole lists are prepared before the port is told.
+Facts about the API: integrations/connectors/trackstar. The pages of whole lists are prepared before the port is
+printed.
 """
 
 import argparse
@@ -44,7 +45,7 @@ CRAWLS = [kind.replace("-", "_") for kind in MAKERS]
 
 
 class HttpError(Exception):
-    """A request that gets an error: status and words."""
+    """A request that is answered with an error: status and text."""
 
     def __init__(self, status: int, words: str) -> None:
         super().__init__(words)
@@ -53,9 +54,9 @@ class HttpError(Exception):
 
 @dataclass
 class Shelf:
-    """One account's records of one kind: how many, which have changed and when, and the pages made of them.
+    """One account's records of one kind: their number, which have changed and when, and their pages.
 
-    `batches` are the changes in their order: the moment, and the numbers that changed then.
+    `batches` are the changes in order: the time, and the numbers of the changed records.
     """
 
     kind: str
@@ -66,18 +67,18 @@ class Shelf:
     pages: dict[tuple[int, int, int], bytes] = field(default_factory=dict)
 
     def copy(self) -> "Shelf":
-        """The same goods for an account of its own."""
+        """Return the same goods for another account."""
         return Shelf(self.kind, self.size, self.created, dict(self.revisions), list(self.batches), dict(self.pages))
 
     def prepare(self) -> None:
-        """Make the pages of the whole list and of the latest change, as far as they are not made."""
+        """Create the pages of the whole list and of the latest change, where missing."""
         for first in {0, len(self.batches)}:
             numbers = self._numbers(first)
             for start in range(0, max(1, len(numbers)), MOST):
                 self.page(first, start, MOST)
 
     def change(self, numbers: Sequence[int], moment: str) -> None:
-        """New revisions of these records."""
+        """Create new revisions of these records."""
         for number in numbers:
             self.revisions[number] = (self.revisions.get(number, (0, ""))[0] + 1, moment)
         self.batches.append((moment, sorted(numbers)))
@@ -88,20 +89,20 @@ class Shelf:
         self.prepare()
 
     def first_batch(self, since: str | None) -> int:
-        """From which change on a reader is interested; 0 is the goods as they were made."""
+        """Return the first change after a time; 0 is the original state."""
         if since is None or since <= self.created:
             return 0
         return 1 + sum(moment < since for moment, _ in self.batches)
 
     def page(self, first: int, start: int, limit: int) -> bytes:
-        """The body of a page, made once."""
+        """Return the body of a page, created once."""
         key = (first, start, limit)
         if key not in self.pages:
             self.pages[key] = self._page(self._numbers(first), start, limit)
         return self.pages[key]
 
     def page_until(self, first: int, until: str, start: int, limit: int) -> bytes:
-        """The same without what is stamped later; a page of its own only where something is."""
+        """Return the page without what is stamped later."""
         if until >= max([self.created, *(moment for moment, _ in self.batches)]):
             return self.page(first, start, limit)
         return self._page([one for one in self._numbers(first) if self._state(one)[1] <= until], start, limit)
@@ -111,28 +112,28 @@ class Shelf:
         return self.body(numbers[start : start + limit], token)
 
     def _numbers(self, first: int) -> Sequence[int]:
-        """The numbers of the records that changed in the batches from `first` on."""
+        """Return the numbers of the records that changed in the batches from `first` on."""
         if first == 0:
             return range(self.size)
         return sorted({number for _, batch in self.batches[first - 1 :] for number in batch})
 
     def body(self, numbers: Iterable[int], token: str | None) -> bytes:
-        """The envelope of a list."""
+        """Return the envelope of a list."""
         records = [self.record(number) for number in numbers]
         rest = json.dumps({"next_token": token, "total_count": len(records)})[1:]
         return b'{"data":[' + b",".join(records) + b"]," + rest.encode()
 
     def record(self, number: int) -> bytes:
-        """One record as it is now."""
+        """Return one record in its current state."""
         revision, stamp = self._state(number)
         return encoded(self.kind, number, revision=revision, created=self.created, stamp=stamp)
 
     def _state(self, number: int) -> tuple[int, str]:
-        """A record's revision and when that was made."""
+        """Return a record's revision and when it was made."""
         return self.revisions.get(number, (0, self.created))
 
     def number_of(self, external_id: str) -> int | None:
-        """The number of the record with this id; None when there is none."""
+        """Return the number of the record with this id; None if there is none."""
         digits = external_id.rpartition("-")[2]
         number = int(digits) if digits.isdecimal() else -1
         return number if 0 <= number < self.size and identity(self.kind, number) == external_id else None
@@ -152,11 +153,11 @@ class BenchmarkWms:
             shelf.prepare()
 
     def now(self) -> float:
-        """The WMS's clock."""
+        """Return the WMS's clock."""
         return time.time() + self.ahead
 
     def date(self) -> bytes:
-        """The Date header's value."""
+        """Return the Date header's value."""
         second = int(self.now())
         if self._dates[0] != second:
             self._dates = (second, formatdate(second, usegmt=True).encode())
@@ -178,7 +179,7 @@ class BenchmarkWms:
         return {}
 
     def _change(self, kind: str, share: float, account: object) -> dict[str, int]:
-        """Every so-many-th record changes, others each time; those of all accounts unless one is named."""
+        """Change every n-th record, others each time; of all accounts unless one is named."""
         if account is not None and str(account) not in self.own:
             self.own[str(account)] = {name: shelf.copy() for name, shelf in self.shared.items()}
         targets = [self.own[str(account)]] if account is not None else [self.shared, *self.own.values()]
@@ -193,7 +194,7 @@ class BenchmarkWms:
         return {"changed": changed}
 
     def read(self, account: str, path: str, query: dict[str, str]) -> bytes:
-        """The body that answers a GET of the API; HttpError for what it does not have."""
+        """Return the body for a GET of the API. Raises HttpError for what it does not have."""
         family, _, rest = path.removeprefix("/").partition("/")
         if family == "connections":
             return self._connection(rest)
@@ -210,7 +211,7 @@ class BenchmarkWms:
         return _list(shelf, query)
 
     def _connection(self, connection_id: str) -> bytes:
-        """A connection whose crawls have all begun a moment ago."""
+        """Return a connection whose crawls have all just begun."""
         began = iso(datetime.fromtimestamp(self.now() - 3, UTC))
         schedules = [{"function_name": f"get_{name}", "last_crawl_start": began} for name in CRAWLS]
         named = {"connection_id": connection_id, "integration_name": "bench", "integration_display_name": "Bench"}
@@ -234,7 +235,7 @@ def _list(shelf: Shelf, query: dict[str, str]) -> bytes:
 
 
 class Conversation(asyncio.Protocol):
-    """One client's connection, kept alive; one request after the other."""
+    """One client's kept-alive connection; one request after the other."""
 
     def __init__(self, world: BenchmarkWms) -> None:
         self.world = world
@@ -246,7 +247,7 @@ class Conversation(asyncio.Protocol):
         self.transport = transport
 
     def data_received(self, data: bytes) -> None:
-        """Answer every request that is complete."""
+        """Answer every complete request."""
         self.buffer += data
         while (end := self.buffer.find(b"\r\n\r\n")) >= 0:
             head = self.buffer[: end + 2]
@@ -258,7 +259,7 @@ class Conversation(asyncio.Protocol):
             self.answer(head, body)
 
     def answer(self, head: bytes, body: bytes) -> None:
-        """Send the answer to one request, an API's after the delay."""
+        """Send the response to one request, after the delay if it is the API's."""
         method, target, _ = head.split(b" ", 2)
         path, _, query = target.decode("latin-1").partition("?")
         delay = 0.0

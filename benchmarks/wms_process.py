@@ -1,4 +1,4 @@
-"""The WMS as a process, from the measuring side."""
+"""The WMS as a process, as seen by the harness."""
 
 import json
 import subprocess
@@ -11,7 +11,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 class WmsProcess:
-    """A running `benchmarks.wms`; leaving it ends it. Keyword arguments are sizes: `Wms(inventory=200_000)`.
+    """A running `benchmarks.wms`; leaving the context ends it. Keyword arguments are sizes: `inventory=200_000`.
 
     `url` is its address, `host` the host:port for PACKR_PRIVATE_WMS_HOSTS.
     """
@@ -45,5 +45,5 @@ class WmsProcess:
 
     @staticmethod
     def credentials(account: int = 1) -> dict[str, str]:
-        """What Packr's Trackstar connector needs for one of its accounts."""
+        """Return the Trackstar credentials of one of its accounts."""
         return {"api_key": "bench", "access_token": f"bench-{account}"}

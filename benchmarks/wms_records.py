@@ -1,7 +1,7 @@
-"""What the benchmarks' WMS holds: records in Trackstar's form, each made from its number and nothing else.
+"""The benchmark WMS's records in Trackstar's form, each computed from its number.
 
-A record is a pure function of (kind, number, revision, stamp), so that a million of them need no memory until a page
-is made of them. Field names are those of the Trackstar connector's samples.
+A record is a pure function of (kind, number, revision, stamp), so a million of them need no memory until a page is
+created. Field names are those of the Trackstar connector's samples.
 """
 
 import json
@@ -15,12 +15,12 @@ WAREHOUSES = ("wh_east", "wh_west")
 
 
 def iso(moment: datetime) -> str:
-    """A time as Trackstar writes it."""
+    """Return a time in Trackstar's form."""
     return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def inventory(number: int, revision: int) -> Record:
-    """One item on the shelf of one warehouse."""
+    """Return one item, stored in one warehouse."""
     onhand = (number * 7 + revision * 13) % 500
     counters = {"awaiting": 100, "onhand": onhand, "committed": 6, "unfulfillable": 1, "fulfillable": onhand + 1}
     return {
@@ -43,7 +43,7 @@ def inventory(number: int, revision: int) -> Record:
 
 
 def order(number: int, revision: int) -> Record:
-    """An order with its lines, nothing of it shipped yet."""
+    """Return an unshipped order with its lines."""
     return {
         "warehouse_customer_id": f"wc_{number % 20}",
         "warehouse_id": WAREHOUSES[number % 2],
@@ -105,7 +105,7 @@ def _line(number: int, position: int, revision: int) -> Record:
 
 
 def product(number: int, revision: int) -> Record:
-    """A product that is one inventory item."""
+    """Return a product with one inventory item."""
     return {
         "warehouse_customer_id": f"wc_{number % 20}",
         "name": f"Blue mug, size {number % 40}",
@@ -127,7 +127,7 @@ def product(number: int, revision: int) -> Record:
 
 
 def inbound_shipment(number: int, revision: int) -> Record:
-    """A purchase on its way."""
+    """Return an open inbound shipment."""
     line = {
         "inventory_item_id": f"inventory-{number}",
         "sku": f"MUG-{number:07}",
@@ -155,17 +155,17 @@ def inbound_shipment(number: int, revision: int) -> Record:
 
 
 def customer(number: int, revision: int) -> Record:
-    """A merchant at the WMS."""
+    """Return a merchant."""
     return {"name": f"Merchant {number}.{revision}", "email": f"merchant{number}@example.com"}
 
 
 def warehouse(number: int, revision: int) -> Record:
-    """A warehouse; the first two are those that stock is in."""
+    """Return a warehouse; stock is in the first two."""
     return {"name": f"Warehouse {number}.{revision}", "code": f"W{number}", "address": None, "trackstar_tags": []}
 
 
 def shipping_method(number: int, revision: int) -> Record:
-    """A way to ship."""
+    """Return a shipping method."""
     return {"name": f"Ground {number}.{revision}", "carrier_id": "ups", "carrier_name": "UPS", "scac": "UPSN"}
 
 
@@ -182,12 +182,12 @@ MAKERS: dict[str, Callable[[int, int], Record]] = {
 
 
 def identity(kind: str, number: int) -> str:
-    """The id of a record."""
+    """Return the id of a record."""
     return f"{kind}-{number}"
 
 
 def encoded(kind: str, number: int, *, revision: int, created: str, stamp: str) -> bytes:
-    """A record as it goes over the wire, less spaces; `stamp` is when it last changed, in the WMS and in the copy."""
+    """Return a record as sent over the wire; `stamp` is when it last changed, in the WMS and in the copy."""
     head = {
         "id": identity(kind, number),
         "created_date": created,

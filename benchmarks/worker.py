@@ -1,9 +1,9 @@
-"""The measured process: does one step after the other for the harness and tells what each cost.
+"""The measured process: runs the harness's steps and reports what each cost.
 
-    python -m benchmarks.worker CONTESTANT     (setup and steps as JSON lines on standard input)
+python -m benchmarks.worker CONTESTANT     (setup and steps as JSON lines on standard input)
 
-Nothing but the standard library is imported here, so that it runs in a venv that holds only a peer. What a peer prints
-goes to standard error; the answers have standard output for themselves.
+Imports only the standard library, so that it runs in an environment with nothing but a peer. A peer's output goes to
+standard error; standard output is for the answers.
 """
 
 import importlib
@@ -17,23 +17,23 @@ from typing import Any, Protocol
 
 
 class Contestant(Protocol):
-    """What a module of `benchmarks.contestants` offers."""
+    """The interface of the contestants' modules."""
 
     def __init__(self, setup: dict[str, Any]) -> None:
         """`setup`: url and token of the WMS, database (its URL), folder (to write into), options."""
 
     def sync(self, kind: str, full: bool) -> dict[str, Any]:
-        """Bring one kind up to date: everything, or what changed since the last time.
+        """Sync one kind: everything, or changes since the last time.
 
-        Returns figures of its own; `own_cpu` is the part of the CPU seconds that a worker spends, asking aside.
+        Returns figures of its own; `own_cpu` is the CPU seconds of the worker's part, without requesting the run.
         """
 
     def rest(self) -> None:
-        """Close what is open to the database, so that the server's statistics are complete."""
+        """Close open database connections, so that the server's statistics are complete."""
 
 
 def measured(contestant: Contestant, kind: str, full: bool, times: int) -> dict[str, Any]:
-    """So many syncs: their wall and CPU seconds, this process's and its children's, and the peak memory so far."""
+    """Run `times` syncs. Return wall and CPU seconds, with children, and the peak memory so far."""
     walls, cpus, own = [], [], []
     found: dict[str, Any] = {}
     for _ in range(times):
@@ -46,14 +46,14 @@ def measured(contestant: Contestant, kind: str, full: bool, times: int) -> dict[
 
 
 def cpu_seconds() -> float:
-    """What this process and its children that have ended have used."""
+    """Return the CPU seconds of this process and its ended children."""
     spent = os.times()
     return time.process_time() + spent.children_user + spent.children_system
 
 
 def peak_mb() -> float:
-    """The most memory that this process held so far, or the largest of its children."""
-    # Not getrusage of itself: that begins with what the parent held.
+    """Return the peak memory of this process so far, or of its largest child."""
+    # getrusage of this process would start with the parent's memory.
     own = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM"))
     return max(int(own.split()[1]), resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss) / 1024
 

@@ -1,1 +1,1 @@
-"""Whoever is measured: each module has a `Contestant` that `benchmarks.worker` runs in a process of its own."""
+"""The contestants: each module has a `Contestant` that `benchmarks.worker` runs in a separate process."""

@@ -30,7 +30,7 @@ class Contestant:
         )
 
     def sync(self, kind: str, full: bool) -> dict[str, Any]:
-        """One `pipeline.run` of one resource."""
+        """Run `pipeline.run` of one resource."""
         info = self.pipeline.run(self._resource(kind, full))
         info.raise_on_failed_jobs()
         counts = self.pipeline.last_trace.last_normalize_info.row_counts
@@ -51,4 +51,4 @@ class Contestant:
         return records
 
     def rest(self) -> None:
-        """dlt keeps no connection between runs."""
+        """Do nothing: dlt keeps no connection between runs."""

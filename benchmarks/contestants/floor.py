@@ -1,9 +1,9 @@
-"""The floor: the plainest loop that fills the same tables with the same information, indexes included.
+"""The floor: the simplest loop that fills the same tables with the same information, indexes included.
 
 A requests session, msgspec, COPY into a temporary table, one INSERT … ON CONFLICT, lines by COPY; the next page is
-fetched in a thread. On SQLite upserts by executemany. It has no runs, checkpoints, leases, removals or error handling:
-whatever Packr costs above it is the price of those. With the option `digests` it reads the page's digests first and
-goes on only with what differs.
+fetched in a thread. On SQLite, upserts by executemany. It has no runs, checkpoints, leases, removals or error
+handling: whatever Packr costs beyond it is the price of those. With the option `digests` it reads the page's digests
+first and writes only what differs.
 """
 
 import sqlite3
@@ -30,7 +30,7 @@ class Contestant:
         self.store: Any = None
 
     def sync(self, kind: str, full: bool) -> dict[str, Any]:
-        """One walk, a transaction per page."""
+        """Read the list once, with one transaction per page."""
         self.store = self.store or _store(self.setup["database"])
         seen = written = 0
         for raw in self.reader.pages(kind, full, taken_apart):
@@ -55,7 +55,7 @@ def _store(url: str) -> Any:
 
 
 def _merge(table: Table, source: str) -> str:
-    """Insert or overwrite; every write has a time, as in Packr."""
+    """Insert or overwrite. Every write has a time, as in Packr."""
     names = ", ".join(table.columns)
     updates = ", ".join(f"{name} = excluded.{name}" for name in table.columns[2:])
     return (
@@ -100,7 +100,7 @@ class Postgres:
 
 
 def _copy(cursor: Any, name: str, columns: Any, rows: list[Row]) -> None:
-    """COPY of a text made in one go."""
+    """Send one prepared text by COPY."""
     text = "".join(["\t".join(map(_text, row)) + "\n" for row in rows])
     with cursor.copy(f"COPY {name} ({', '.join(columns)}) FROM STDIN") as copy:
         copy.write(text)

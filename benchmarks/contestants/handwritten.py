@@ -1,7 +1,7 @@
-"""What teams write by hand with Django's ORM, into Packr's own models: the options say which way.
+"""What teams write themselves with Django's ORM, into Packr's own models. The option selects the method.
 
-`update_or_create`: one call a record, its lines deleted and made anew. `bulk_create`: a page at a time with
-`update_conflicts`, the ids read back, lines deleted and made in bulk.
+`update_or_create`: one call per record, its lines deleted and created again. `bulk_create`: a page at a time with
+`update_conflicts`, ids read back, lines deleted and created in bulk.
 """
 
 import json
@@ -23,7 +23,7 @@ class Contestant:
         self.save = _one_by_one if "update_or_create" in setup["options"] else _in_bulk
 
     def sync(self, kind: str, full: bool) -> dict[str, Any]:
-        """One walk, a transaction per page."""
+        """Read the list once, with one transaction per page."""
         from django.db import transaction
 
         seen = 0

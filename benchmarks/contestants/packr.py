@@ -1,4 +1,4 @@
-"""Packr itself: its connector, its engine, its tables, in this process as in a worker's."""
+"""Packr itself: its connector, engine and tables, in this process as in a worker's."""
 
 import time
 from typing import Any
@@ -15,7 +15,7 @@ class Contestant:
         self.connection = django_process.connection(setup)
 
     def sync(self, kind: str, full: bool) -> dict[str, Any]:
-        """One run, slice after slice, as a worker does it, up to its look that finds nothing more to do."""
+        """Do one run, slice after slice, as a worker does, up to the query that finds no further run."""
         from benchmarks.statements import counted
         from integrations.entities import Entity
         from syncs.engine import runner
@@ -30,7 +30,7 @@ class Contestant:
         with counted() as statements:
             while claimed := claim():
                 runner.work(claimed)
-                run = claimed.run  # as it was stored: to read it again would be counted as Packr's
+                run = claimed.run  # as stored: reading it again would count as Packr's work
         own_cpu = time.process_time() - cpu
         if run.state != "succeeded":
             raise RuntimeError(f"the run ended {run.state}: {run.message} {run.detail}")

@@ -1,4 +1,4 @@
-"""Reading the WMS with the standard library alone, for contestants whose venv holds nothing of ours."""
+"""Reads the WMS with the standard library only, for contestants whose environment has nothing else."""
 
 import http.client
 import json
@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 OVERLAP = timedelta(minutes=15)
-# What is one column of JSON; an order's lines are a table of their own wherever a peer can do that.
+# JSON columns; an order's lines are a separate table where a peer supports that.
 NESTED = {
     "inventory": (
         "substitute_skus inventory_by_warehouse_id lots locations measurements trackstar_tags additional_fields"
@@ -19,7 +19,7 @@ NESTED = {
 
 
 class Wms:
-    """A connection to the WMS, kept alive."""
+    """A kept-alive connection to the WMS."""
 
     def __init__(self, setup: dict[str, Any]) -> None:
         self.headers = {"x-trackstar-api-key": "bench", "x-trackstar-access-token": setup["token"]}
@@ -27,7 +27,7 @@ class Wms:
         self.clock = ""
 
     def pages(self, kind: str, since: str | None, loads: Any = json.loads) -> Iterator[list[dict[str, Any]]]:
-        """The pages of a walk; `clock` is then from when on the next one has to ask."""
+        """Yield the pages of a list. `clock` is then the time from which the next pass must ask."""
         params = {"limit": "1000"} | ({"trackstar_updated_date[gte]": since} if since else {})
         clock = ""
         while True:

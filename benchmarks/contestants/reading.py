@@ -1,4 +1,4 @@
-"""How the contestants without a framework read the WMS: one session, page after page, the next one in a thread."""
+"""Reads the WMS for contestants without a framework: one session, page by page, the next page in a thread."""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -9,7 +9,7 @@ from typing import Any
 import requests
 
 OVERLAP = timedelta(minutes=15)
-Decode = Any  # bytes to something with `data` and `next_token`
+Decode = Any  # bytes to an object with `data` and `next_token`
 
 
 class Reader:
@@ -26,9 +26,9 @@ class Reader:
         self.thread = ThreadPoolExecutor(1)
 
     def pages(self, kind: str, full: bool, next_token: Any, *, ahead: bool = True) -> Iterator[Any]:
-        """The pages of a walk, each decoded; while one is worked on the next is fetched.
+        """Yield the decoded pages of a list; the next page is fetched while one is processed.
 
-        `next_token` takes a body and gives (what to yield, the next page's token).
+        `next_token` takes a body and returns (what to yield, the next page's token).
         """
         params = {"limit": "1000"}
         if not full and kind in self.watermarks:

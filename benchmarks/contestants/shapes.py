@@ -1,4 +1,4 @@
-"""What the floor decodes of a record: the columns of Packr's list screens, everything else left as it came."""
+"""What the floor decodes of a record: the columns of Packr's lists; everything else stays raw."""
 
 from hashlib import blake2b
 from typing import Any
@@ -70,7 +70,7 @@ class Order(Struct):
 
 
 class Table:
-    """Where a kind of record goes: Packr's tables, its columns in order, and how a record's lines become rows."""
+    """Where a kind of record is stored: Packr's tables, its columns in order, and how lines become rows."""
 
     def __init__(self, item: type, name: str, columns: str, lines: str, parent: str, line_columns: str) -> None:
         self.decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder(item)
@@ -79,7 +79,7 @@ class Table:
         self.line_columns = ("connection_id", parent, *line_columns.split())
 
     def rows(self, records: list[Raw]) -> list[tuple[Row, list[Row]]]:
-        """For each record its row and its lines' rows, these without their connection's and their parent's key."""
+        """Return each record's row and its lines' rows, the latter without the keys of connection and parent."""
         return [self._row(bytes(record)) for record in records]
 
     def _row(self, raw: bytes) -> tuple[Row, list[Row]]:
@@ -142,6 +142,6 @@ ENVELOPE = msgspec.json.Decoder(Envelope)
 
 
 def taken_apart(body: bytes) -> tuple[list[Raw], str | None]:
-    """A page's records, still raw, and the token of the next page."""
+    """Return a page's raw records and the token of the next page."""
     page = ENVELOPE.decode(body)
     return page.data, page.next_token

@@ -1,6 +1,6 @@
-"""A Singer pipeline: our tap into a target for PostgreSQL, two processes a run; the option names the target.
+"""A Singer pipeline: our tap into a target for PostgreSQL, two processes per run. The option names the target.
 
-Both targets have their default settings. An order's lines stay a column of JSON, which spares them a table.
+Both targets have default settings. An order's lines stay in a JSON column, which saves a table.
 """
 
 import json
@@ -21,7 +21,7 @@ class Contestant:
         self.config.write_text(json.dumps(config(setup["database"])))
 
     def sync(self, kind: str, full: bool) -> dict[str, Any]:
-        """One run of tap and target, from their start to their end."""
+        """Run tap and target from start to end."""
         since = None if full else self.state.get(kind)
         asked = json.dumps({"url": self.setup["url"], "token": self.setup["token"], "kind": kind, "since": since})
         target = str(Path(self.setup["python"]).with_name("target-postgres"))
@@ -45,7 +45,7 @@ class Contestant:
         return {}
 
     def rest(self) -> None:
-        """Its processes have ended."""
+        """Do nothing: the processes have ended."""
 
 
 def _pipelinewise(url: str) -> dict[str, Any]:

@@ -30,7 +30,7 @@ def _write(out: Any, message: dict[str, Any]) -> None:
 
 
 def _schema(record: dict[str, Any]) -> dict[str, Any]:
-    """What a record looks like, by an example: nested parts are one column of JSON each."""
+    """Return the schema of a record like this example; nested parts are JSON columns."""
     properties: dict[str, Any] = {name: {"type": [_type(value), "null"]} for name, value in record.items()}
     for name in record:
         if name.endswith("_date"):
