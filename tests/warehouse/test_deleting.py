@@ -1,4 +1,4 @@
-"""A connection goes with all that the mirror has of it, and with nothing of anybody else."""
+"""Deleting a connection deletes all its mirrored data and no other."""
 
 import pytest
 from django.apps import apps
@@ -22,7 +22,7 @@ def other() -> Connection:
 
 
 def fill(connection: Connection, count: int) -> None:
-    """So many rows of everything that has lines, and one of some that has none."""
+    """Create `count` rows of each model with lines, and one of some without."""
     for number in range(count):
         make.order(connection, lines=(("MUG", 1, "2"), ("CUP", 1, "2")))
         make.inventory(connection, f"SKU-{number}", levels={"east": 1, "west": 2})
@@ -41,7 +41,7 @@ def rows(connection: Connection) -> dict[str, int]:
     }
 
 
-def test_all_of_it_goes_and_nothing_else(other: Connection) -> None:
+def test_deletes_everything_of_the_connection_and_nothing_else(other: Connection) -> None:
     here = make.connection(make.workspace())
     for connection in (here, other):
         fill(connection, 3)
@@ -55,7 +55,7 @@ def test_all_of_it_goes_and_nothing_else(other: Connection) -> None:
 
 
 def test_statements_do_not_grow_with_rows(other: Connection) -> None:
-    """Nor does what is held of them: no row is loaded to see what hangs on it."""
+    """No row is loaded to find its related rows, so memory does not grow either."""
     here = make.connection(make.workspace())
     fill(here, 2)
     fill(other, 150)

@@ -1,4 +1,4 @@
-"""The entities beside the usual ones: how their records lie in the mirror, and which brand sees them."""
+"""The less common entities: how their records are stored, and which brands see them."""
 
 import json
 from datetime import UTC, datetime
@@ -26,7 +26,7 @@ def kept(connection: Any, entity: Entity, *found: records.Record) -> None:
 
 
 def back(**fields: Any) -> records.Return:
-    """A return of two lines in two parcels, one of which has arrived."""
+    """Return a return of two lines in two parcels, one of which has arrived."""
     lines = [
         records.ReturnLine(sku="MUG", expected_quantity="2", received_quantity="1", return_reason="Damaged"),
         records.ReturnLine(sku="JAR", expected_quantity="1", restocked_quantity="1"),
@@ -41,8 +41,7 @@ def connection() -> Any:
     return make.connection(make.workspace())
 
 
-def test_a_return_has_lines_and_arrives_with_its_last_parcel(connection: Any) -> None:
-    """T8, L14."""
+def test_return_has_lines_and_arrives_with_its_last_parcel(connection: Any) -> None:
     kept(connection, Entity.RETURNS, back())
     row = models.Return.objects.get()
     assert (row.order_id, row.status, row.arrived_at) == ("T3JkZXI6NQ==", "receiving", None)
@@ -82,10 +81,9 @@ def test_a_return_has_lines_and_arrives_with_its_last_parcel(connection: Any) ->
         ),
     ],
 )
-def test_each_goes_into_its_columns_and_comes_out_whole(
+def test_record_fills_its_columns_and_is_exported_whole(
     connection: Any, entity: Entity, record: records.Record, columns: dict[str, Any]
 ) -> None:
-    """L8, L10, L15, L17."""
     kept(connection, entity, record)
     row = TABLES[entity].model.objects.get()
     assert {name: getattr(row, name) for name in columns} == columns
@@ -99,8 +97,8 @@ def test_every_entity_has_a_table() -> None:
     assert TABLES.keys() == set(Entity) == records.RECORDS.keys()
 
 
-def test_what_a_brand_sees_of_each_entity(connection: Any) -> None:
-    """P58: rows without a customer belong to whole-connection mappings; places and methods show to every brand."""
+def test_brand_visibility_of_each_entity(connection: Any) -> None:
+    """Rows without a customer need a whole-connection mapping; locations and methods are visible to every brand."""
     for customer in ("c-1", "c-2", None):
         own = {"warehouse_customer_id": customer}
         for entity, record in (
@@ -131,7 +129,7 @@ def test_what_a_brand_sees_of_each_entity(connection: Any) -> None:
 
 
 def seen(place: RequestContext, model: type[models.Mirrored]) -> set[str]:
-    """The ids a place sees of a table; as a list reads it and as a page of one row does."""
+    """Return the visible ids of a table, by the scopes of lists and, equally, by the condition of pages."""
     rows: Any = model._default_manager
     listed = [
         row.external_id

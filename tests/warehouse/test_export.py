@@ -1,4 +1,4 @@
-"""The exported record, to the letter."""
+"""The export format, letter for letter."""
 
 from datetime import UTC, datetime
 
@@ -50,7 +50,7 @@ def write(connection, entity, record):
 
 
 def test_an_order(connection):
-    """DESIGN, an exported record: sorted keys, all fields, nulls, decimals as text, times, extra."""
+    """Sorted keys, all fields, nulls, decimals as text, times, extra."""
     write(
         connection,
         Entity.ORDERS,
@@ -122,7 +122,7 @@ def test_removed_rows_are_left_out(connection):
 
 @pytest.mark.parametrize("entity", TABLES)
 def test_every_entity_exports_all_its_fields(connection, entity):
-    """What a WMS lacks is null; version_at is no data."""
+    """Fields that a WMS lacks are null; version_at is left out."""
     record_type = TABLES[entity].record_type
     write(connection, entity, record_type(external_id="x"))
     row = TABLES[entity].model.objects.get()

@@ -1,4 +1,4 @@
-"""M5: the history of each record: which values changed, from what to what, when and why."""
+"""The history of records: which values changed, from what to what, when and why."""
 
 import random
 from collections import defaultdict
@@ -42,7 +42,7 @@ def apply(connection: Any, entity: Entity, *found: Any, cause: Cause = LATER, no
 
 
 def told() -> list[tuple[str, list[list[Any]]]]:
-    """What each entry says, the oldest first."""
+    """Return each entry's content, oldest first."""
     return [(one.what, one.fields) for one in RecordChange.objects.order_by("pk")]
 
 
@@ -92,7 +92,7 @@ WITH_ALL = (*MAKERS, Entity.ORDER_SHIPMENTS)
 
 
 def shown(connection: Any) -> dict[tuple[Entity, int], dict[tuple[str, str], Any]]:
-    """The tracked values of every row, by entity and row."""
+    """Return the tracked values of every row, by entity and row."""
     return {
         (entity, pk): TRACKED[entity].values_of(record)
         for entity in WITH_ALL
@@ -110,7 +110,7 @@ def histories() -> dict[tuple[Entity, int], list[RecordChange]]:
 
 
 def check(connection: Any, dice: random.Random, most: int = 1_000) -> int:
-    """Compare random values that are shown and have a history with what it replays to; returns how many."""
+    """Compare the stored values that have a history with the replayed ones. Return how many."""
     found = histories()
     replayed = {row: replay(changes) for row, changes in found.items()}
     values = [
@@ -130,8 +130,8 @@ def check(connection: Any, dice: random.Random, most: int = 1_000) -> int:
 
 
 @pytest.mark.parametrize("seed", [1, 2])
-def test_replaying_a_history_gives_what_is_shown(wms: Any, connection: Any, seed: int, monkeypatch: Any) -> None:
-    """M5: for random values after random syncs, incremental and full; and still so when the oldest entries are gone."""
+def test_replayed_history_equals_stored_values(wms: Any, connection: Any, seed: int, monkeypatch: Any) -> None:
+    """For random values after random incremental and full syncs, also after the oldest entries were pruned."""
     dice = random.Random(seed)
     wms.page_size = 60 if seed == 1 else 7
     moment = datetime.now(UTC) - timedelta(hours=1)
@@ -163,8 +163,8 @@ def test_replaying_a_history_gives_what_is_shown(wms: Any, connection: Any, seed
 
 
 @pytest.mark.parametrize("others", [0, 60], ids=["handful", "page"])
-def test_each_change_says_what_it_was_and_why(connection: Any, others: int) -> None:
-    """M5: old and new, when in the WMS, when seen, by what; a shipment inside an order has a history of its own."""
+def test_entry_has_old_and_new_values_times_and_cause(connection: Any, others: int) -> None:
+    """The times are the WMS's and Packr's. A shipment inside an order has a history of its own."""
     rest = [order(f"r{n}", NOW) for n in range(others)]
     apply(connection, ORDERS, order("o", NOW), *rest, cause=Cause(CauseKind.RUN, 1, first=True))
     assert told() == []  # a first load writes no history
@@ -187,8 +187,8 @@ def test_each_change_says_what_it_was_and_why(connection: Any, others: int) -> N
     ) == ["appeared", "removed"]
 
 
-def test_nothing_tracked_changed_nothing_kept(connection: Any) -> None:
-    """A new stamp, or a value that has no history, writes no entry; and an entity without one none at all."""
+def test_untracked_changes_write_no_entry(connection: Any) -> None:
+    """A new stamp or an untracked value writes no entry, and neither does an entity without a history."""
     apply(connection, ORDERS, order("o", NOW), cause=Cause(CauseKind.RUN, 1, first=True))
     apply(connection, ORDERS, order("o", NOW + timedelta(minutes=1), created_at=NOW))
     apply(connection, ORDERS, order("o", NOW + timedelta(minutes=2), created_at=NOW, tags=["gift"]))
@@ -198,8 +198,8 @@ def test_nothing_tracked_changed_nothing_kept(connection: Any) -> None:
     assert told() == []
 
 
-def test_removed_and_back(connection: Any) -> None:
-    """A removal is an entry of that which went, once; and so is coming back, with what is different then."""
+def test_removal_and_return_are_entries(connection: Any) -> None:
+    """The removal is recorded once, the return with the values that differ."""
     apply(connection, INVENTORY, item("a", "5", NOW), item("b", "5", NOW))
     RecordChange.objects.all().delete()
     keys = list(InventoryItem.objects.order_by("external_id").values_list("pk", flat=True))
@@ -211,7 +211,7 @@ def test_removed_and_back(connection: Any) -> None:
     assert told()[1:] == [("returned", [["onhand", "", "5", "4"], ["onhand", "w1", "5", "4"]])]
 
 
-def test_an_order_that_goes_takes_its_shipments_along(connection: Any) -> None:
+def test_removed_order_records_its_shipments_as_removed(connection: Any) -> None:
     apply(connection, ORDERS, order("o", NOW, shipments=[shipment("s", "o"), shipment("t", "o")]))
     RecordChange.objects.all().delete()
     with transaction.atomic():
@@ -223,8 +223,8 @@ def test_an_order_that_goes_takes_its_shipments_along(connection: Any) -> None:
     ]
 
 
-def test_a_page_costs_the_same_however_many_rows(connection: Any) -> None:
-    """However many rows changed: what became of them is written by one statement."""
+def test_statements_do_not_grow_with_rows(connection: Any) -> None:
+    """One statement records all changes of a page."""
 
     def cost(count: int, onhand: str, minutes: int) -> int:
         moment = NOW + timedelta(minutes=minutes)
@@ -238,8 +238,8 @@ def test_a_page_costs_the_same_however_many_rows(connection: Any) -> None:
     assert cost(40, "2", 1) == cost(2, "3", 2)
 
 
-def test_a_product_keeps_its_own(connection: Any) -> None:
-    """Kits: how many of each part are in one."""
+def test_kit_quantities_are_tracked(connection: Any) -> None:
+    """The units of each part in a kit."""
     parts = [records.ProductItem(sku="CUP", unit_quantity="2")]
     apply(connection, PRODUCTS, records.Product(external_id="p", updated_at=NOW, inventory_items=parts))
     parts = [records.ProductItem(sku="CUP", unit_quantity="3")]

@@ -1,4 +1,4 @@
-"""I9, I12: what is worked out from the mirror after a run, for what changed alone."""
+"""Metrics computed from the mirror after a run, for the affected SKUs only."""
 
 import random
 from datetime import UTC, datetime, timedelta
@@ -34,7 +34,7 @@ pytestmark = pytest.mark.django_db
 
 
 def sale(external_id: str, *lines: tuple[str, str], age: float = 0, **fields: Any) -> records.Order:
-    """An order of (SKU, quantity) lines, so many days old."""
+    """Return an order of (SKU, quantity) lines, `days` old."""
     moment = now()
     created = moment - timedelta(days=age)
     found = [records.OrderLine(sku=sku, quantity=count) for sku, count in lines]
@@ -51,7 +51,7 @@ def kit(sku: str, *parts: tuple[str, str], **fields: Any) -> records.Product:
 
 
 def coming(external_id: str, *lines: tuple[str, str, str], days: int | None = 3, **fields: Any) -> Any:
-    """An inbound shipment of (SKU, expected, received) lines."""
+    """Return an inbound shipment of (SKU, expected, received) lines."""
     due = now() + timedelta(days=days) if days is not None else None
     found = [records.InboundLine(sku=sku, expected_quantity=one, received_quantity=two) for sku, one, two in lines]
     return records.InboundShipment(
@@ -67,7 +67,7 @@ def of(sku: str, customer: str = "") -> SkuMetrics:
 
 
 def table() -> dict[tuple[str, str], tuple[Any, ...]]:
-    """All metrics by customer and SKU, without the moment."""
+    """Return all metrics by customer and SKU, without the time of computation."""
     return {(one[2], one[1]): one[3:] for one in SkuMetrics.objects.values_list(*COLUMNS[:-1])}
 
 
@@ -99,8 +99,8 @@ def test_units_sold_and_days_of_cover(clock: Any, wms: Any, connection: Any) -> 
     assert of("CUP", "acme").sold_7 == 7
 
 
-def test_what_is_to_come(clock: Any, wms: Any, connection: Any) -> None:
-    """I12: the next day and the units that are outstanding; what is received or cancelled is not to come."""
+def test_next_arrival_and_outstanding_units(clock: Any, wms: Any, connection: Any) -> None:
+    """Received and cancelled units don't count."""
     wms.page_size = 50
     wms.put(
         INBOUND,
@@ -120,7 +120,7 @@ def test_what_is_to_come(clock: Any, wms: Any, connection: Any) -> None:
 
 
 def some(dice: random.Random, entity: Entity, number: int) -> Any:
-    """A random record of one of a few ids, with SKUs of its own choice."""
+    """Return a random record of one of a few ids, with random SKUs."""
     customer = dice.choice([None, "acme"])
     skus = dice.sample(SKUS, dice.randint(0, 3))
     if entity == ORDERS:
@@ -146,10 +146,10 @@ def some(dice: random.Random, entity: Entity, number: int) -> Any:
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_touched_alone_or_from_scratch(
+def test_metrics_of_affected_skus_equal_a_full_computation(
     seed: int, clock: Any, wms: Any, connection: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """I9: worked out only for what each run touched, the metrics are those that a look at everything gives."""
+    """The metrics computed run by run equal those computed at once."""
     dice = random.Random(seed)
     monkeypatch.setattr(pipeline, "PORTION_SIZE", dice.choice([1, 2, 500]))
     wms.page_size = 20
@@ -177,8 +177,8 @@ def test_touched_alone_or_from_scratch(
     assert piecemeal
 
 
-def test_only_what_was_touched_is_worked_out(clock: Any, wms: Any, connection: Any) -> None:
-    """I9: the others' rows are not even written; the run says how many SKUs there were."""
+def test_only_affected_skus_are_computed(clock: Any, wms: Any, connection: Any) -> None:
+    """Other rows are not written, and the run counts its SKUs."""
     wms.page_size = 50
     wms.put(INVENTORY, *(stock(sku, "5") for sku in SKUS))
     first = sync(connection, INVENTORY, Mode.FULL)
@@ -190,8 +190,8 @@ def test_only_what_was_touched_is_worked_out(clock: Any, wms: Any, connection: A
     assert SkuMetrics.objects.exclude(sku="CUP").filter(worked_out_at=now()).count() == 0
 
 
-def test_what_comes_out_the_same_is_not_written(clock: Any, wms: Any, connection: Any) -> None:
-    """Fractions, what is unknown and what is none of are the same the next time; what has changed is written alone."""
+def test_equal_metrics_are_not_written(clock: Any, wms: Any, connection: Any) -> None:
+    """Fractions, unknown figures and zeros compare as equal; only different rows are written."""
     wms.page_size = 50
     wms.put(PRODUCTS, kit("SET", ("CUP", "0.333333"), ("TEA", "1")), kit("ä", ("MUG", "1")))
     wms.put(INVENTORY, stock("CUP", "0.1"), stock("MUG", "7"), item("again", "1", now(), sku="CUP", fulfillable="0.2"))
@@ -210,8 +210,10 @@ def test_what_comes_out_the_same_is_not_written(clock: Any, wms: Any, connection
 # --- Never slower when idle, and never lost ---------------------------------------------------------------------------
 
 
-def test_an_idle_run_asks_nothing_more(clock: Any, wms: Any, connection: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing touched: no statement more than without any steps."""
+def test_idle_run_needs_no_further_statement(
+    clock: Any, wms: Any, connection: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run that affects no SKU takes no statement more than one without steps."""
 
     def idle() -> int:
         clock.shift(timedelta(minutes=5))
@@ -233,10 +235,10 @@ def test_an_idle_run_asks_nothing_more(clock: Any, wms: Any, connection: Any, mo
     assert without == with_steps
 
 
-def test_a_large_first_sync_shows_its_data_before_anything_is_worked_out(
+def test_large_first_sync_leaves_metrics_to_the_next_run(
     clock: Any, wms: Any, connection: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The sync after it, which finds nothing, does that."""
+    """The next sync computes them although it finds no change."""
     monkeypatch.setattr("syncs.engine.post_processing.MAX_ROWS_IN_FIRST_SYNC", 2)
     wms.put(INVENTORY, stock("CUP", "4"), stock("MUG", "2"))
     assert sync(connection, INVENTORY, Mode.FULL).processed == 0
@@ -247,10 +249,10 @@ def test_a_large_first_sync_shows_its_data_before_anything_is_worked_out(
     assert SkuMetrics.objects.count() == 2
 
 
-def test_killed_at_any_portion_it_goes_on(
+def test_killed_run_continues_after_its_last_portion(
     clock: Any, wms: Any, connection: Any, monkeypatch: pytest.MonkeyPatch, settings: Any
 ) -> None:
-    """The phase is checkpointed like the pages: after each portion another worker goes on, and nothing is missed."""
+    """Each portion is a checkpoint: another worker continues there and misses nothing."""
     monkeypatch.setattr(pipeline, "PORTION_SIZE", 2)
     settings.SLICE_SECONDS = 0
     wms.page_size = 50
@@ -280,8 +282,8 @@ def test_killed_at_any_portion_it_goes_on(
     assert set(SkuMetrics.objects.values_list("sku", flat=True)) == set(SKUS)
 
 
-def test_what_a_broken_run_left_is_worked_in_by_the_next(wms: Any, connection: Any) -> None:
-    """A run that failed after it had changed something, or an action: an idle run notices, and works it in."""
+def test_changes_of_a_failed_run_are_processed_by_the_next(wms: Any, connection: Any) -> None:
+    """So are those of an action, even if the next run itself finds nothing."""
     wms.put(INVENTORY, stock("CUP", "4"))
     sync(connection, INVENTORY, Mode.FULL)
     SkuMetrics.objects.all().delete()
@@ -293,8 +295,8 @@ def test_what_a_broken_run_left_is_worked_in_by_the_next(wms: Any, connection: A
 # --- A new day --------------------------------------------------------------------------------------------------------
 
 
-def test_windows_move_by_themselves(clock: Any, wms: Any, connection: Any) -> None:
-    """I13: nothing changes, and yet what was sold a week ago is no longer sold within the last seven days.
+def test_sales_windows_move_without_changes(clock: Any, wms: Any, connection: Any) -> None:
+    """Units sold a week ago leave the 7-day window although nothing changes.
 
     Over 30 days the metrics are 24 hours old at most on average.
     """
@@ -315,8 +317,8 @@ def test_windows_move_by_themselves(clock: Any, wms: Any, connection: Any) -> No
     assert of("TEA").sold_90 == 1
 
 
-def test_the_day_is_the_workspaces(clock: Any, wms: Any, connection: Any) -> None:
-    """An order of 23:30 in New York is of that day, though it is the next one in London."""
+def test_days_are_in_the_workspace_time_zone(clock: Any, wms: Any, connection: Any) -> None:
+    """An order of 23:30 in New York counts for that day, although it is the next day in London."""
     connection.workspace.timezone = "America/New_York"
     connection.workspace.save()
     moment = datetime(2026, 1, 29, 4, 30, tzinfo=UTC)  # 28 January, 23:30

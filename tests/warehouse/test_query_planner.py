@@ -1,4 +1,4 @@
-"""What PostgreSQL reads to answer the writer and the processing steps: no more than it is asked for."""
+"""The rows that PostgreSQL reads for the writer and the metrics: no more than the statements need."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -36,13 +36,13 @@ def other(connection: Connection, home: Any) -> Connection:
 
 @pytest.fixture(autouse=True)
 def _as_new(connection: Connection) -> None:
-    """Nobody has looked at the tables yet, whatever the tests before had in them."""
+    """Reset the tables' statistics, whatever earlier tests left."""
     with database.cursor() as cursor:
         cursor.execute("TRUNCATE warehouse_product, warehouse_order, warehouse_orderline, warehouse_kitpart")
 
 
 def fill(connection: Connection, *, per_order: int = 3) -> None:
-    """A product for each SKU, and orders with some of them each."""
+    """Create a product for each SKU, and orders with some of them."""
     products = (records.Product(external_id=sku, sku=sku, name=sku, inventory_items=[]) for sku in SKUS)
     lines = [records.OrderLine(sku=sku, quantity="1") for sku in SKUS]
     orders = (
@@ -55,21 +55,21 @@ def fill(connection: Connection, *, per_order: int = 3) -> None:
 
 
 def work_out(connection: Connection, entity: Entity = Entity.ORDERS) -> None:
-    """Work in all changes of an entity."""
+    """Process all changes of an entity."""
     place: pipeline.Progress | None = pipeline.begin(connection, entity, NOW)
     while place is not None:
         _, place = pipeline.run_portion(connection, entity, place, NOW)
 
 
 def rows_read() -> dict[str, int]:
-    """How many rows were read of each table in this transaction."""
+    """Return how many rows of each table were read in this transaction."""
     with database.cursor() as cursor:
         cursor.execute("SELECT relname, seq_tup_read + idx_tup_fetch FROM pg_stat_xact_user_tables")
         return {name: count or 0 for name, count in cursor.fetchall()}
 
 
-def test_ids_are_looked_up_one_by_one(connection: Connection, other: Connection) -> None:
-    """By a session too that looked when nothing was there and any index that begins with the connection was as good."""
+def test_ids_are_looked_up_by_index(connection: Connection, other: Connection) -> None:
+    """Even in a session whose first plans were made while the table was empty."""
     for _ in range(OFTEN):
         sql.stored(Product, other.pk, SKUS)
     fill(connection)
@@ -78,7 +78,7 @@ def test_ids_are_looked_up_one_by_one(connection: Connection, other: Connection)
     assert rows_read()["warehouse_product"] - before <= COUNT
 
 
-def test_metrics_are_worked_out_one_by_one(connection: Connection, other: Connection) -> None:
+def test_metrics_are_computed_by_index(connection: Connection, other: Connection) -> None:
     for number in range(OFTEN):
         product = records.Product(external_id="x", sku="X", name=str(number), inventory_items=[])
         writer.apply(other.pk, Entity.PRODUCTS, [product], now=NOW)
@@ -92,8 +92,8 @@ def test_metrics_are_worked_out_one_by_one(connection: Connection, other: Connec
     assert read["warehouse_orderline"] <= 3 * COUNT, read
 
 
-def test_a_connection_that_is_new_to_the_planner_is_made_known(connection: Connection, other: Connection) -> None:
-    """The table is known, and all of it was another connection's: of this one it expects a row at most."""
+def test_new_connection_is_analysed(connection: Connection, other: Connection) -> None:
+    """The table's statistics are of another connection's rows, so PostgreSQL expects at most one of this connection."""
     fill(other)
     with database.cursor() as cursor:
         cursor.execute("ANALYZE warehouse_product")
@@ -106,8 +106,8 @@ def test_a_connection_that_is_new_to_the_planner_is_made_known(connection: Conne
     assert len(asked) == 1  # what is known is not looked at again
 
 
-def test_the_lines_of_others_are_not_looked_at(connection: Connection, other: Connection) -> None:
-    """However many connections have the same SKUs."""
+def test_lines_of_other_connections_are_not_read(connection: Connection, other: Connection) -> None:
+    """Even if many connections have the same SKUs."""
     fill(other)
     fill(connection)
     before = rows_read()

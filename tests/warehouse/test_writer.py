@@ -1,4 +1,4 @@
-"""A page of records to rows: the same on SQLite and PostgreSQL, by COPY or by the handful, and only what changed."""
+"""Writing a page of records: only what changed, with the same result on both databases, with or without COPY."""
 
 import json
 from datetime import UTC, datetime, timedelta
@@ -38,7 +38,7 @@ NOW = datetime(2026, 2, 5, tzinfo=UTC)
 
 
 def apply(connection, entity, *found, policy=SYNC, now=NOW):
-    """(created, updated, unchanged, stale), in a transaction as in the engine."""
+    """Return (created, updated, unchanged, stale) of a page written in one transaction."""
     with transaction.atomic():
         done = writer.apply(connection.pk, entity, found, now=now, policy=policy)
     return done.created, done.updated, done.unchanged, done.stale
@@ -48,12 +48,12 @@ def changes(connection):
     return Connection.objects.get(pk=connection.pk).change_no
 
 
-# --- Nothing changed, nothing written -------------------------------------------------------------------------------
+# --- Unchanged records -------------------------------------------------------------------------------
 
 
 @pytest.mark.django_db(transaction=True)
-def test_nothing_changed_nothing_written(wms, connection):
-    """Point 5 of the design, B2, I4: an incremental and a full run without news write no mirrored row."""
+def test_unchanged_records_cause_no_writes(wms, connection):
+    """An incremental and a full run without changes write no mirrored row."""
     moment = datetime.now(UTC)
     wms.page_size = 60
     wms.put(ORDERS, *(order(f"o{n}", moment, shipments=[shipment(f"s{n}", f"o{n}")]) for n in range(80)))
@@ -112,8 +112,8 @@ ODD_IDS = [
 
 
 @pytest.mark.parametrize("others", [0, 60], ids=["handful", "page"])
-def test_ids_are_bytes(connection, others):
-    """R2, trap 3.12: by case, by leading zeros, by composition: each id its own row, ordered by its UTF-8 bytes."""
+def test_ids_are_compared_by_bytes(connection, others):
+    """Ids that differ in case, leading zeros or composition are different rows, ordered by their UTF-8 bytes."""
     found = [customer(one, f"name of {one}") for one in ODD_IDS] + [customer(f"zz{n:03}") for n in range(others)]
     assert apply(connection, CUSTOMERS, *found) == (len(found), 0, 0, 0)
     assert apply(connection, CUSTOMERS, *found) == (0, 0, len(found), 0)
@@ -124,8 +124,8 @@ def test_ids_are_bytes(connection, others):
 
 
 @pytest.mark.parametrize("others", [0, 60], ids=["handful", "page"])
-def test_odd_values_come_back_as_they_were(connection, others):
-    """Trap 3.23: quotes, tabs, backslashes, line ends, emoji, COPY's own marks; many digits; far-off times."""
+def test_unusual_values_are_stored_exactly(connection, others):
+    """Quotes, tabs, backslashes, line ends, emoji, COPY's own marks, many digits and distant times."""
     texts = [
         "\\N",
         "\t\r\n",
@@ -163,8 +163,8 @@ def test_odd_values_come_back_as_they_were(connection, others):
         assert [(line.sku, line.quantity, line.unit_price) for line in row.lines.all()] == [("MUG", 1, Decimal("9.5"))]
 
 
-def test_numbers_of_many_digits_are_rounded_only_for_sorting(connection):
-    """Trap 3.22: the column has six places, the record has them all."""
+def test_long_numbers_are_rounded_only_in_the_sort_column(connection):
+    """The column has six decimal places, the record has all."""
     apply(
         connection,
         INVENTORY,
@@ -182,7 +182,7 @@ def test_numbers_of_many_digits_are_rounded_only_for_sorting(connection):
 
 @pytest.mark.parametrize("number", [3, 120])
 def test_statements_do_not_grow_with_rows(connection, number):
-    """One page costs the same handful of statements, however many rows it has."""
+    """A page takes the same few statements for any number of rows."""
     counted = []
     for size in (number, number + 80):
         Order.objects.all().delete()
@@ -198,8 +198,7 @@ def test_statements_do_not_grow_with_rows(connection, number):
     assert max(counted) < 24
 
 
-def test_duplicates_in_a_page_the_last_wins(connection):
-    """Trap 3.14."""
+def test_last_duplicate_in_a_page_wins(connection):
     assert apply(connection, CUSTOMERS, customer("c", "first"), customer("c", "last")) == (1, 0, 0, 0)
     assert Customer.objects.get().name == "last"
 
@@ -207,8 +206,8 @@ def test_duplicates_in_a_page_the_last_wins(connection):
 # --- Missing, null, empty -------------------------------------------------------------------------------------------
 
 
-def test_a_field_not_sent_is_left_and_null_clears(connection):
-    """Trap 3.21: missing = leave, null = clear; the stamp is a field like any other."""
+def test_missing_field_is_kept_and_null_clears(connection):
+    """This holds for the stamp as for any field."""
     first = order("o1", THEN, order_number="1001", reference_id="R1", total_price="10")
     apply(connection, ORDERS, first)
     partial = records.Order(external_id="o1", order_number="1002", reference_id=None)
@@ -221,8 +220,8 @@ def test_a_field_not_sent_is_left_and_null_clears(connection):
     assert json.loads(mirrored(connection)[0])["updated_at"] == "2026-02-04T18:40:02Z"
 
 
-def test_a_partial_order_keeps_its_shipments(connection):
-    """An order sent without its shipments leaves them; sent with none, it has none any more."""
+def test_order_without_shipments_field_keeps_its_shipments(connection):
+    """An order sent with an empty list of shipments loses them."""
     whole = order("o1", THEN, shipments=[shipment("s1", "o1", extra={"note": "x"})])
     apply(connection, ORDERS, whole)
     before = mirrored(connection, SHIPMENTS)
@@ -233,7 +232,7 @@ def test_a_partial_order_keeps_its_shipments(connection):
     assert present(connection, SHIPMENTS) == []
 
 
-def test_a_known_copy_version_is_kept_when_none_is_sent(connection):
+def test_missing_version_keeps_the_stored_one(connection):
     apply(connection, CUSTOMERS, records.Customer(external_id="c", name="a", version_at=THEN))
     apply(connection, CUSTOMERS, records.Customer(external_id="c", name="b"))
     assert Customer.objects.get().version_at == THEN
@@ -243,7 +242,7 @@ def test_a_known_copy_version_is_kept_when_none_is_sent(connection):
 
 
 def test_lines_are_replaced_as_a_set(connection):
-    """Trap 3.24: fewer, other, reordered."""
+    """Fewer, other and reordered lines."""
     lines = [records.OrderLine(sku=sku, quantity="1") for sku in "ABC"]
     apply(connection, ORDERS, order("o1", THEN, line_items=lines), order("o2", THEN, line_items=lines))
     apply(connection, ORDERS, order("o1", THEN, line_items=[lines[2], lines[0]]))
@@ -275,8 +274,8 @@ def test_inbound_lines(connection):
     assert (row.supplier_name, row.lines.get().expected_quantity, row.lines.get().received_quantity) == ("Acme", 5, 2)
 
 
-def test_shipments_are_a_set_of_their_order(connection):
-    """DESIGN, read with: one goes, one comes, one comes back."""
+def test_shipments_are_replaced_as_a_set(connection):
+    """One is removed, one added, one restored."""
     s1, s2, s3 = (shipment(f"s{n}", "o1") for n in (1, 2, 3))
     other = order("o2", THEN, shipments=[shipment("t1", "o2")])
     for found, expected in (([s1, s2], "s1 s2 t1"), ([s2, s3], "s2 s3 t1"), ([s1], "s1 t1"), ([], "t1")):
@@ -294,8 +293,8 @@ def test_shipments_are_a_set_of_their_order(connection):
     ],
     ids=["another id", "another extra", "another stamp"],
 )
-def test_a_change_in_a_shipment_alone_is_written(connection, change):
-    """The order's digest tells of every change in what it holds, though nothing else of the order moved."""
+def test_change_inside_a_shipment_is_written(connection, change):
+    """The order's digest covers its shipments, so a change in one is found although the order itself is the same."""
     one = order("o1", THEN, shipments=[shipment("s1", "o1")])
     apply(connection, ORDERS, one)
     before = mirrored(connection, SHIPMENTS)
@@ -306,22 +305,21 @@ def test_a_change_in_a_shipment_alone_is_written(connection, change):
 # --- Versions -------------------------------------------------------------------------------------------------------
 
 
-def test_older_is_stale_and_dropped(connection):
-    """R4: nothing of it is written, lines included."""
+def test_older_version_is_dropped_as_stale(connection):
+    """Nothing of it is written, including its lines."""
     apply(connection, ORDERS, order("o1", THEN, status="shipped"))
     number = changes(connection)
     assert apply(connection, ORDERS, order("o1", THEN - timedelta(seconds=1), line_items=[])) == (0, 0, 0, 1)
     assert (Order.objects.get().status, OrderLine.objects.count(), changes(connection)) == ("shipped", 1, number)
 
 
-def test_on_a_tie_the_later_read_wins(connection):
-    """R4."""
+def test_equal_stamp_applies_the_later_read(connection):
     apply(connection, ORDERS, order("o1", THEN, status="open"))
     assert apply(connection, ORDERS, order("o1", THEN, status="packed")) == (0, 1, 0, 0)
 
 
-def test_the_copys_stamp_decides_where_both_have_one(connection):
-    """R4: trackstar_updated_date before updated_date."""
+def test_version_stamp_decides_before_update_stamp(connection):
+    """trackstar_updated_date before updated_date."""
     apply(connection, CUSTOMERS, records.Customer(external_id="c", name="a", updated_at=THEN, version_at=THEN))
     earlier, later = THEN - timedelta(hours=1), THEN + timedelta(hours=1)
     newer = records.Customer(external_id="c", name="b", updated_at=earlier, version_at=later)
@@ -330,14 +328,13 @@ def test_the_copys_stamp_decides_where_both_have_one(connection):
     assert apply(connection, CUSTOMERS, older) == (0, 0, 0, 1)
 
 
-def test_a_record_without_a_stamp_is_applied(connection):
-    """Trap 3.6."""
+def test_record_without_stamp_is_applied(connection):
     apply(connection, ORDERS, order("o1", THEN))
     assert apply(connection, ORDERS, order("o1", None, created_at=THEN, status="packed")) == (0, 1, 0, 0)
 
 
-def test_a_stamp_alone_is_stored_and_counts_as_unchanged(connection):
-    """DESIGN 5: so that what is older than that stamp is stale afterwards; no change number is taken for it."""
+def test_new_stamp_alone_is_stored_and_counts_as_unchanged(connection):
+    """Versions older than that stamp are stale afterwards. No change number is used."""
     apply(connection, ORDERS, order("o1", THEN, created_at=THEN))
     number, changed = changes(connection), Order.objects.get().changed_at
     later = THEN + timedelta(hours=1)
@@ -347,14 +344,14 @@ def test_a_stamp_alone_is_stored_and_counts_as_unchanged(connection):
     assert (row.updated_at, row.changed_at, changes(connection)) == (later, changed, number)
 
 
-def test_trust_lets_an_older_version_win(connection):
-    """R4: after the second look of a full run."""
+def test_lookup_policy_applies_an_older_version(connection):
+    """As after the recheck of a full run."""
     apply(connection, ORDERS, order("o1", THEN, status="shipped"))
     assert apply(connection, ORDERS, order("o1", THEN - timedelta(days=1)), policy=WritePolicy.lookup()) == (0, 1, 0, 0)
 
 
-def test_a_removed_row_comes_back(connection):
-    """R5: a row that comes back is un-deleted, though its record is the same."""
+def test_removed_row_is_restored_when_seen_again(connection):
+    """The row is restored even if its record is the same."""
     apply(connection, ORDERS, order("o1", THEN, shipments=[shipment("s1", "o1")]))
     with transaction.atomic():
         assert writer.remove(connection.pk, ORDERS, [Order.objects.get().pk], now=NOW) == 1
@@ -363,8 +360,8 @@ def test_a_removed_row_comes_back(connection):
     assert (present(connection), present(connection, SHIPMENTS)) == (["o1"], ["s1"])
 
 
-def test_another_door_between_reading_and_writing(connection, monkeypatch):
-    """Trap 3.15: a newer version that was committed after the digests were read wins, with its lines."""
+def test_newer_version_committed_after_reading_wins(connection, monkeypatch):
+    """It wins with its lines."""
     apply(connection, ORDERS, order("o1", THEN))
     real, newer = sql.next_change_no, THEN + timedelta(hours=2)
     lines = [records.OrderLine(sku="NEW", quantity="9")]
@@ -380,8 +377,8 @@ def test_another_door_between_reading_and_writing(connection, monkeypatch):
 
 
 @pytest.mark.parametrize("handful", [50, 1])
-def test_a_row_that_moved_since_it_was_compared_rolls_the_page_back(connection, monkeypatch, handful):
-    """Trap 3.15: compared in the statement itself, and the page is read again rather than half written."""
+def test_row_changed_since_comparison_rolls_the_page_back(connection, monkeypatch, handful):
+    """The statement itself compares the digest, and the page is read again instead of being written in part."""
     monkeypatch.setattr(sql, "COPY_THRESHOLD", handful)
     apply(connection, ORDERS, order("o1", THEN), order("o2", THEN))
     real = sql.update
@@ -397,7 +394,7 @@ def test_a_row_that_moved_since_it_was_compared_rolls_the_page_back(connection, 
     assert sorted(Order.objects.values_list("external_id", "status")) == [("o1", "open"), ("o2", "open")]
 
 
-def test_a_stamp_of_a_row_that_moved_rolls_the_page_back(connection, monkeypatch):
+def test_stamp_of_a_changed_row_rolls_the_page_back(connection, monkeypatch):
     apply(connection, ORDERS, order("o1", THEN, created_at=THEN))
     real = sql.restamp
 
@@ -412,7 +409,7 @@ def test_a_stamp_of_a_row_that_moved_rolls_the_page_back(connection, monkeypatch
 
 
 def test_connections_do_not_share_rows(connection, home):
-    """Trap 3.12: the same ids in two connections are two records."""
+    """The same id in two connections is two records."""
     other = connect(home, Account("model", "Other", {"key": "k2"}), first_sync=False)
     apply(connection, CUSTOMERS, customer("c", "mine"))
     assert apply(other, CUSTOMERS, customer("c", "theirs")) == (1, 0, 0, 0)
@@ -420,8 +417,8 @@ def test_connections_do_not_share_rows(connection, home):
 
 
 @pytest.mark.parametrize("count", [3, 80])
-def test_everything_is_asked_before_the_database_writes(connection, count):
-    """A plan holds everything that a page needs to know, so writing begins without another question."""
+def test_plan_reads_everything_before_writing(connection, count):
+    """A plan holds everything that writing needs, so the prefetcher may use the time after it."""
     found = [item(f"i{n}", "1", THEN) for n in range(count)]
 
     def write():
@@ -444,8 +441,8 @@ def test_everything_is_asked_before_the_database_writes(connection, count):
     assert not any(writing)
 
 
-def test_a_record_is_stored_as_it_is_written(connection):
-    """Decision 7: not taken apart and put together again by the database."""
+def test_record_is_stored_as_encoded(connection):
+    """The database does not parse and format it again (docs/decisions/0007)."""
     record = item("i", "1", THEN)
     apply(connection, INVENTORY, record)
     with database.cursor() as cursor:
@@ -457,7 +454,7 @@ def test_a_record_is_stored_as_it_is_written(connection):
     assert InventoryItem.objects.values_list("record__sku", flat=True).get() == record.sku
 
 
-def test_a_connection_that_is_gone_takes_no_rows(connection):
+def test_deleted_connection_accepts_no_rows(connection):
     pk = connection.pk
     connection.delete()
     with pytest.raises(Connection.DoesNotExist), transaction.atomic():
@@ -465,8 +462,8 @@ def test_a_connection_that_is_gone_takes_no_rows(connection):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_connection_deleted_while_a_page_is_written_leaves_no_row(connection):
-    """Decision 6: the mirror's rows have no foreign key that would hold whoever deletes their connection up."""
+def test_connection_deleted_during_a_write_leaves_no_row(connection):
+    """The rows have no foreign key that would delay the deletion (docs/decisions/0006)."""
 
     def delete():
         try:
@@ -487,8 +484,8 @@ def test_a_connection_deleted_while_a_page_is_written_leaves_no_row(connection):
 
 @pytest.mark.skipif(database.vendor != "postgresql", reason="SQLite's transactions wait for each other from the start")
 @pytest.mark.django_db(transaction=True)
-def test_a_deletion_that_is_in_a_worker_s_way_begins_anew(connection):
-    """A worker has a run in hands and waits for the connection; who deletes has that, and waits for the run."""
+def test_deletion_that_deadlocks_with_a_worker_is_retried(connection):
+    """A worker holds a run and waits for the connection; the deletion holds the connection and waits for the run."""
     run = make.run(connection, state=State.RUNNING)
     refused = []
 
@@ -514,6 +511,6 @@ def test_a_deletion_that_is_in_a_worker_s_way_begins_anew(connection):
     assert not Customer.objects.exists()
 
 
-def test_unset_is_falsy_and_nothing_else_is_lost():
-    """What _stamps and the columns rely on."""
+def test_unset_is_falsy():
+    """The stamps and columns rely on it."""
     assert not UNSET

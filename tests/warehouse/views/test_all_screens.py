@@ -62,7 +62,7 @@ def test_each_costs_the_same_for_one_row_as_for_a_page_of_them(
     fill(connection, range(1, 12))
     with CaptureQueriesContext(database) as many:
         admin.get(address)
-    assert len(one) == len(many) <= 10
+    assert len(one) == len(many) <= 14  # with a statement for the choices of each filter
 
 
 @pytest.mark.parametrize("screen", SCREENS, ids=lambda screen: screen.name)

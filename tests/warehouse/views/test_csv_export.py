@@ -1,4 +1,4 @@
-"""A list as a CSV file: exactly its rows, in its order, and nothing that a spreadsheet would run."""
+"""A list as a CSV file: its rows in its order, and no formulas."""
 
 import csv
 from datetime import UTC, datetime, timedelta
@@ -24,7 +24,7 @@ def exported(client: Client, address: str, **query: str) -> tuple[Any, list[list
     return response, list(csv.reader(StringIO(text[1:], newline="")))
 
 
-def test_it_has_the_lists_rows_in_the_lists_order(
+def test_file_has_the_rows_of_the_list_in_its_order(
     admin: Client, connection: Any, workspace: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(csv_export, "ROWS_PER_QUERY", 3)
@@ -41,7 +41,7 @@ def test_it_has_the_lists_rows_in_the_lists_order(
     assert rows[0][6:] == ["3", "", "", "", "p-A7", "Sandbox"]
 
 
-def test_an_order_line_by_line(admin: Client, connection: Any) -> None:
+def test_file_of_orders(admin: Client, connection: Any) -> None:
     make.warehouse(connection, "wh", "Allentown")
     make.synced(connection, Entity.ORDERS, at=datetime(2026, 2, 4, 9, tzinfo=UTC))
     make.order(
@@ -76,17 +76,17 @@ def test_an_order_line_by_line(admin: Client, connection: Any) -> None:
 
 
 @pytest.mark.parametrize("beginning", ["=", "+", "-", "@", "\t", "\r"])
-def test_no_text_works_as_a_formula(beginning: str) -> None:
+def test_no_cell_is_a_formula(beginning: str) -> None:
     assert csv_export.cell(beginning + "1", ZoneInfo("UTC")) == f"'{beginning}1"
     assert csv_export.cell("a" + beginning, ZoneInfo("UTC")) == "a" + beginning
 
 
-def test_it_says_what_it_was_narrowed_to_and_that_it_is_not_complete(admin: Client, connection: Any) -> None:
+def test_first_line_names_the_filter_and_missing_data(admin: Client, connection: Any) -> None:
     _, (head, *_) = exported(admin, "/products/export.csv", q="<Mug>")
     assert head == ["Products of Northbay that begin with “<Mug>” (not complete yet)"]
 
 
-def test_it_is_as_shut_as_the_list(
+def test_export_needs_the_permissions_of_the_list(
     member: Client, elsewhere: Client, client: Client, support: Client, workspace: Any, connection: Any
 ) -> None:
     make.order(connection, order_number="one", warehouse_customer_id="c-1", created_at=now() - timedelta(days=1))
@@ -100,7 +100,7 @@ def test_it_is_as_shut_as_the_list(
     assert [row[0] for row in exported(member, "/orders/export.csv", brand="acme")[1][2:]] == ["one"]
 
 
-def test_the_list_leads_to_it(member: Client, connection: Any) -> None:
+def test_list_links_to_the_export(member: Client, connection: Any) -> None:
     make.order(connection, order_number="#1")
     page = member.get("/orders/", {"q": "#", "status": "open", "sort": "order_number"}).content.decode()
     assert '/orders/export.csv?q=%23&amp;status=open&amp;sort=order_number"' in page

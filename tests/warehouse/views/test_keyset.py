@@ -1,4 +1,4 @@
-"""Paging by cursors: every sort, both ways, with ties and gaps; and what a cursor may be made of."""
+"""Paging by cursors: every sort, both directions, ties, missing values, and invalid cursors."""
 
 import json
 from base64 import urlsafe_b64encode
@@ -74,7 +74,7 @@ def ask(screen: Screen, **address: str) -> ListQuery:
 
 
 def walk(place: RequestContext, screen: Screen, **address: str) -> list[ListPage]:
-    """All pages forward."""
+    """Return all pages, forwards."""
     pages = [listing.get_page(place, ask(screen, **address))]
     while pages[-1].next:
         pages.append(listing.get_page(place, ask(screen, **address, after=pages[-1].next)))
@@ -82,7 +82,7 @@ def walk(place: RequestContext, screen: Screen, **address: str) -> list[ListPage
 
 
 def expected(screen: Screen, sort: str) -> list[int]:
-    """The ids in their order, worked out in Python: nothing comes last, ties go by id."""
+    """Return the ids in their order, sorted in Python: missing values last, ties by id."""
     field, down = sort.removeprefix("-"), sort.startswith("-")
     rows = list(screen.model._default_manager.filter(removed_at=None))
 
@@ -103,7 +103,7 @@ def keys(pages: list[ListPage]) -> list[int]:
 
 @pytest.mark.parametrize("connections", [1, 3])
 @pytest.mark.parametrize(("screen", "sort"), SORTS, ids=[f"{screen.name}-{sort}" for screen, sort in SORTS])
-def test_all_pages_there_and_back_are_the_whole_list(
+def test_pages_forwards_and_backwards_cover_the_list(
     workspace: Any, place: RequestContext, screen: Screen, sort: str, connections: int
 ) -> None:
     fill(screen, [make.connection(workspace, f"c{number}") for number in range(connections)], sort.removeprefix("-"))
@@ -119,7 +119,7 @@ def test_all_pages_there_and_back_are_the_whole_list(
 
 
 @pytest.mark.parametrize("words", ["", "s"])
-def test_what_comes_and_goes_meanwhile_moves_no_other_row(place: RequestContext, connection: Any, words: str) -> None:
+def test_added_and_removed_rows_move_no_other_row(place: RequestContext, connection: Any, words: str) -> None:
     old = [make.product(connection, f"S{number}", external_id=f"p{number}") for number in range(9)]
     first = listing.get_page(place, ask(PRODUCTS, q=words))
     make.product(connection, "S0-before")
@@ -146,7 +146,7 @@ def test_what_comes_and_goes_meanwhile_moves_no_other_row(place: RequestContext,
     assert (back.start, back.previous) == (1, "")
 
 
-def test_a_page_whose_rows_have_gone_is_the_first_one(place: RequestContext, connection: Any) -> None:
+def test_page_without_rows_shows_the_first_page(place: RequestContext, connection: Any) -> None:
     old = [make.product(connection, f"S{number}") for number in range(4)]
     first = listing.get_page(place, ask(PRODUCTS))
     old[3].delete()
@@ -156,7 +156,7 @@ def test_a_page_whose_rows_have_gone_is_the_first_one(place: RequestContext, con
 
 
 @pytest.mark.parametrize("words", ["", "s"])
-def test_a_brand_pages_through_its_customers(workspace: Any, connection: Any, words: str) -> None:
+def test_brand_pages_through_its_customers(workspace: Any, connection: Any, words: str) -> None:
     other = make.connection(workspace, "Other")
     for number in range(12):
         make.product(connection, f"S{number:02}", warehouse_customer_id=f"c-{number % 3}")
@@ -170,7 +170,7 @@ def test_a_brand_pages_through_its_customers(workspace: Any, connection: Any, wo
     assert pages[0].total == 20
 
 
-def test_a_brand_with_many_customers(workspace: Any, connection: Any) -> None:
+def test_brand_with_many_customers(workspace: Any, connection: Any) -> None:
     names = [f"c-{number}" for number in range(30)]
     for name in names:
         make.product(connection, name, warehouse_customer_id=name)
@@ -179,7 +179,7 @@ def test_a_brand_with_many_customers(workspace: Any, connection: Any) -> None:
     assert [one.sku for page in walk(at, PRODUCTS) for one in page.rows] == sorted(names[:20])
 
 
-def test_filters_narrow_the_list_its_count_and_its_search(place: RequestContext, connection: Any) -> None:
+def test_filters_apply_to_list_count_and_search(place: RequestContext, connection: Any) -> None:
     for number in range(8):
         make.order(connection, order_number=f"#{number}", status="open" if number % 2 else "fulfilled")
     for words in ("", "#"):
@@ -189,7 +189,9 @@ def test_filters_narrow_the_list_its_count_and_its_search(place: RequestContext,
     assert listing.get_page(place, ask(ORDERS, status="no such")).total == 8
 
 
-def test_more_rows_than_are_counted(place: RequestContext, connection: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_total_is_unknown_above_the_limit(
+    place: RequestContext, connection: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for number in range(5):
         make.product(connection, f"S{number}")
     monkeypatch.setattr(listing, "MAX_COUNT", 5)
@@ -200,7 +202,7 @@ def test_more_rows_than_are_counted(place: RequestContext, connection: Any, monk
 
 
 @pytest.mark.parametrize("text", ["é", "AAAA", "=", "[" * 10_000])
-def test_what_is_no_cursor_leads_to_the_first_page(admin: Client, connection: Any, text: str) -> None:
+def test_invalid_cursor_shows_the_first_page(admin: Client, connection: Any, text: str) -> None:
     make.order(connection, order_number="#1")
     for name in ("after", "before"):
         assert ">#1<" in admin.get("/orders/", {name: text}).content.decode()
@@ -235,8 +237,8 @@ def test_what_is_no_cursor_leads_to_the_first_page(admin: Client, connection: An
     ],
     ids=repr,
 )
-def test_no_cursor_is_an_error(admin: Client, connection: Any, sort: str, place_in_list: tuple[Any, ...]) -> None:
-    """Whatever people write into the address."""
+def test_any_cursor_text_is_accepted(admin: Client, connection: Any, sort: str, place_in_list: tuple[Any, ...]) -> None:
+    """Whatever the address contains."""
     make.order(connection, order_number="#1")
     text = json.dumps([sort, *place_in_list])
     for name in ("after", "before"):
@@ -244,7 +246,7 @@ def test_no_cursor_is_an_error(admin: Client, connection: Any, sort: str, place_
         assert admin.get("/orders/", {"sort": sort, name: cursor}).status_code == 200
 
 
-def test_a_cursor_belongs_to_its_sort(place: RequestContext, connection: Any) -> None:
+def test_cursor_of_another_sort_is_ignored(place: RequestContext, connection: Any) -> None:
     for number in range(5):
         make.product(connection, f"S{number}")
     cursor = listing.get_page(place, ask(PRODUCTS, sort="name")).next

@@ -1,4 +1,4 @@
-"""The data screens: search, sort, pages, their states when empty, and what they cost."""
+"""The data screens: search, sort, pages, empty states and statement counts."""
 
 import re
 from datetime import timedelta
@@ -26,12 +26,12 @@ def text(response: Any) -> str:
 
 
 def flat(page: str) -> str:
-    """The page with its lines joined: text runs on over them."""
+    """Return the page with its lines joined, as text continues over line ends."""
     return " ".join(page.split())
 
 
 def follow(client: Client, address: str, rel: str) -> Any:
-    """The page that a page's Next or Previous leads to."""
+    """Return the page behind a page's Next or Previous link."""
     link = re.search(rf'rel="{rel}"\s+href="([^"]*)"', text(client.get(address)))
     assert link, f"{address} has no link {rel}"
     return client.get(address.split("?")[0] + unescape(link[1]))
@@ -47,7 +47,7 @@ def fill(connection: Any, numbers: range) -> None:
 
 @pytest.mark.parametrize("query", ["", "?q=s", "?q=m", "?q=po", "?brand=acme", "?brand=acme&q=s", "?sort=-sku"])
 @pytest.mark.parametrize("address", ["/orders/", "/inventory/", "/inbound-shipments/", "/products/"])
-def test_a_screen_costs_the_same_for_one_row_as_for_a_page_of_them(
+def test_statements_do_not_grow_with_rows(
     admin: Client, workspace: Any, connection: Any, address: str, query: str
 ) -> None:
     make.brand(workspace, "Acme", (connection, ""))
@@ -80,7 +80,7 @@ def test_orders_are_found_by_number_reference_sku_and_name(admin: Client, connec
     assert page.count(">#NB-2<") == 1
 
 
-def test_a_search_that_finds_too_much_says_among_what_it_looked(
+def test_search_with_too_many_hits_says_what_it_searched(
     admin: Client, connection: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for number in range(7):
@@ -96,10 +96,10 @@ def test_a_search_that_finds_too_much_says_among_what_it_looked(
     assert "Showing 1 to 2 of the matches among the newest" in flat(page)
 
 
-def test_what_others_have_does_not_narrow_a_search(
+def test_hits_in_other_workspaces_do_not_limit_a_search(
     admin: Client, connection: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Lines of other workspaces with the same SKU are not among the most that are looked at."""
+    """Their lines with the same SKU don't count towards the maximum."""
     make.order(connection, order_number="#OURS", created_at=now() - timedelta(days=9), lines=(("MUG", 1, "2"),))
     make.order(connection, order_number="#NEWER")
     other = make.connection(make.workspace("another"))
@@ -112,12 +112,12 @@ def test_what_others_have_does_not_narrow_a_search(
     assert "Showing 1 to 1 of 1" in flat(page)
 
 
-def test_a_character_that_no_text_has_finds_nothing(admin: Client, connection: Any) -> None:
+def test_null_character_finds_nothing(admin: Client, connection: Any) -> None:
     make.product(connection, "MUG")
     assert "MUG" in text(admin.get("/products/", {"q": "m\0"}))
 
 
-def test_search_does_not_read_wildcards(admin: Client, connection: Any) -> None:
+def test_search_has_no_wildcards(admin: Client, connection: Any) -> None:
     make.product(connection, "MUG")
     assert "No products match “%”" in text(admin.get("/products/", {"q": "%"}))
 
@@ -130,7 +130,7 @@ def test_search_does_not_read_wildcards(admin: Client, connection: Any) -> None:
         ("/inbound-shipments/", "po-22", "PO-2291"),
     ],
 )
-def test_the_other_screens_search_too(admin: Client, connection: Any, address: str, words: str, found: str) -> None:
+def test_every_screen_can_be_searched(admin: Client, connection: Any, address: str, words: str, found: str) -> None:
     make.inventory(connection, "MUG-BLU", name="Blue mug")
     make.product(connection, "MUG-BLU", gtin="0850000000017")
     make.inbound_shipment(connection, purchase_order_number="PO-2291")
@@ -138,7 +138,7 @@ def test_the_other_screens_search_too(admin: Client, connection: Any, address: s
     assert "Clear search" in text(admin.get(address, {"q": "nothing like it"}))
 
 
-def test_sorting_by_a_column_goes_both_ways_and_marks_only_its_head(admin: Client, connection: Any) -> None:
+def test_sort_works_both_ways_and_marks_only_its_header(admin: Client, connection: Any) -> None:
     for number, price in (("#1", 3), ("#2", 1), ("#3", None), ("#4", 2)):
         make.order(connection, order_number=number, total_price=price and Decimal(price))
     up = text(admin.get("/orders/?sort=total_price"))
@@ -162,16 +162,16 @@ def test_pages_keep_search_and_sort(admin: Client, connection: Any) -> None:
     assert "q=mug&amp;sort=-sku&amp;before=" in page
 
 
-def test_what_is_no_longer_in_the_wms_is_hidden(admin: Client, connection: Any) -> None:
+def test_removed_rows_are_hidden(admin: Client, connection: Any) -> None:
     order = make.order(connection, order_number="#GONE", removed_at=now())
     assert "#GONE" not in text(admin.get("/orders/"))
     assert admin.get(f"/orders/{order.pk}/").status_code == 404
 
 
-def test_an_order_shows_its_lines_shipments_address_and_source(
+def test_order_shows_lines_shipments_address_and_source(
     admin: Client, connection: Any, django_assert_max_num_queries: DjangoAssertNumQueries
 ) -> None:
-    """P15: the order's page and the list show what the mirror holds, with its as-of time."""
+    """The order's page and the list show the stored data with its as-of time."""
     make.synced(connection, at=now() - timedelta(minutes=4))
     make.product(connection, "MUG", name="Blue mug")
     make.warehouse(connection, "wh-1", "Allentown")
@@ -201,15 +201,13 @@ def test_an_order_shows_its_lines_shipments_address_and_source(
     assert shipment.connection == connection
 
 
-def test_an_inbound_shipment_shows_what_is_still_to_come(admin: Client, connection: Any) -> None:
-    """P17"""
+def test_inbound_shipment_shows_outstanding_units(admin: Client, connection: Any) -> None:
     inbound = make.inbound_shipment(connection, purchase_order_number="PO-7", lines=(("MUG", 100, 40),))
     page = text(admin.get(f"/inbound-shipments/{inbound.pk}/"))
     assert 'data-label="Still to come" class="number">60<' in page
 
 
-def test_inventory_shows_levels_per_warehouse_and_says_what_its_columns_mean(admin: Client, connection: Any) -> None:
-    """L5."""
+def test_inventory_shows_levels_per_warehouse_and_explains_its_columns(admin: Client, connection: Any) -> None:
     make.warehouse(connection, "wh-1", "Allentown")
     make.warehouse(connection, "wh-2", "Reno")
     make.inventory(connection, "MUG", levels={"wh-1": 1200, "wh-2": 30})
@@ -222,7 +220,7 @@ def test_inventory_shows_levels_per_warehouse_and_says_what_its_columns_mean(adm
 # --- States when there is nothing to show -----------------------------------------------------------
 
 
-def test_empty_and_healthy(admin: Client, connection: Any) -> None:
+def test_empty_list_of_a_healthy_connection(admin: Client, connection: Any) -> None:
     make.synced(connection, Entity.INBOUND_SHIPMENTS, at=now() - timedelta(minutes=4))
     page = text(admin.get("/inbound-shipments/"))
     assert "No inbound shipments" in page
@@ -230,7 +228,7 @@ def test_empty_and_healthy(admin: Client, connection: Any) -> None:
     assert "4 min ago" in page
 
 
-def test_never_synced_says_what_is_coming(admin: Client, connection: Any) -> None:
+def test_list_before_the_first_sync_says_what_will_appear(admin: Client, connection: Any) -> None:
     assert "The first sync is due." in text(admin.get("/orders/"))
     run = make.run(connection, state=State.RUNNING, started_at=now() - timedelta(seconds=30))
     assert "It started 30 s ago." in text(admin.get("/orders/"))
@@ -238,7 +236,7 @@ def test_never_synced_says_what_is_coming(admin: Client, connection: Any) -> Non
     assert "The first sync has not succeeded yet" in text(admin.get("/orders/"))
 
 
-def test_not_connected_and_disconnected(admin: Client, workspace: Any) -> None:
+def test_list_without_a_live_connection(admin: Client, workspace: Any) -> None:
     assert "No WMS is connected yet" in text(admin.get("/orders/"))
     connection = make.connection(workspace, status=Status.DISCONNECTED, disconnected_at=now() - timedelta(days=2))
     assert "The WMS is disconnected" in text(admin.get("/orders/"))
@@ -257,8 +255,8 @@ def test_entity_not_offered_is_refused(admin: Client, connection: Any) -> None:
     assert "This account may not read products." in page
 
 
-def test_an_unmapped_brand_says_so(admin: Client, workspace: Any, connection: Any) -> None:
-    """P54: an empty screen explains itself and leads to the mapping."""
+def test_list_of_an_unmapped_brand_leads_to_the_mapping(admin: Client, workspace: Any, connection: Any) -> None:
+    """The empty list explains itself."""
     brand = make.brand(workspace, "Acme")
     make.order(connection, order_number="#NB-1")
     page = text(admin.get("/orders/?brand=acme"))
@@ -270,8 +268,8 @@ def test_an_unmapped_brand_says_so(admin: Client, workspace: Any, connection: An
 # --- Freshness -------------------------------------------------------------------------------------
 
 
-def test_a_screen_says_itself_that_it_is_behind(admin: Client, member: Client, connection: Any) -> None:
-    """P51, D1, D2: late and stale are told to everybody; the way out fits who reads it."""
+def test_list_says_that_its_data_is_late(admin: Client, member: Client, connection: Any) -> None:
+    """Everyone sees late and stale; the suggested remedy depends on the person."""
     make.order(connection)
     for minutes, word in ((4, "Fresh"), (8, "Late"), (20, "Stale")):
         make.synced(connection, at=now() - timedelta(minutes=minutes))
@@ -283,7 +281,7 @@ def test_a_screen_says_itself_that_it_is_behind(admin: Client, member: Client, c
     assert "Ask an admin" in page
 
 
-def test_a_refused_login_is_told_on_the_screens(member: Client, connection: Any) -> None:
+def test_list_says_that_the_login_was_rejected(member: Client, connection: Any) -> None:
     type(connection).objects.update(status=Status.NEEDS_ATTENTION, status_message="Trackstar refused the login.")
     assert "Trackstar rejected the login." in text(member.get("/orders/"))
 
@@ -291,8 +289,8 @@ def test_a_refused_login_is_told_on_the_screens(member: Client, connection: Any)
 @pytest.mark.parametrize(
     "address", ["/orders/", "/inventory/", "/inbound-shipments/", "/products/", "/settings/integrations/", "/orders/9/"]
 )
-def test_every_page_carries_the_same_sync_widget(member: Client, connection: Any, address: str) -> None:
-    """I15, I16: the time since the last update on every page, opening to its exact date and time."""
+def test_every_page_has_the_sync_widget(member: Client, connection: Any, address: str) -> None:
+    """It shows the time since the last update and opens to the exact date and time."""
     moment = now() - timedelta(minutes=2)
     for entity in connection.connector.entities():
         make.synced(connection, entity, at=moment)
@@ -304,7 +302,7 @@ def test_every_page_carries_the_same_sync_widget(member: Client, connection: Any
     assert "UTC)" in widget
 
 
-def test_the_widget_names_what_is_behind(member: Client, connection: Any) -> None:
+def test_widget_names_late_data(member: Client, connection: Any) -> None:
     for entity in connection.connector.entities():
         make.synced(connection, entity, at=now() - timedelta(minutes=2))
     make.synced(connection, Entity.INVENTORY, at=now() - timedelta(minutes=30))
@@ -315,8 +313,8 @@ def test_the_widget_names_what_is_behind(member: Client, connection: Any) -> Non
     assert "Needs attention (1)" in part
 
 
-def test_pages_hold_no_inline_script_or_style(admin: Client, connection: Any) -> None:
-    """The content security policy allows neither, on any page."""
+def test_pages_have_no_inline_script_or_style(admin: Client, connection: Any) -> None:
+    """The content security policy allows neither."""
     order = make.order(connection, lines=(("MUG", 1, "2"),))
     make.run(connection, state=State.RUNNING)
     addresses = ["/orders/", f"/orders/{order.pk}/", "/settings/integrations/", "/accounts/login/", "/orders/9/"]

@@ -1,4 +1,4 @@
-"""Metrics on the pages: what is low on stock by the workspace's own word."""
+"""Metrics on the pages, and the workspace's low-stock threshold."""
 
 from datetime import timedelta
 from decimal import Decimal
@@ -19,7 +19,7 @@ from ...kit.html import main
 
 
 def metrics(connection: Any, sku: str, cover: str | None = None, **fields: Any) -> SkuMetrics:
-    """What was worked out for a SKU."""
+    """Create the metrics of a SKU."""
     zeros = {"sold_7": 0, "sold_30": 0, "sold_90": 0, "outstanding": 0}
     return SkuMetrics.objects.create(
         connection=connection,
@@ -31,8 +31,10 @@ def metrics(connection: Any, sku: str, cover: str | None = None, **fields: Any) 
     )
 
 
-def test_the_threshold_is_the_workspaces(admin: Client, member: Client, workspace: Any, admin_user: User) -> None:
-    """An admin sets it; a member reads it; what makes no sense is refused beside the field."""
+def test_low_stock_threshold_belongs_to_the_workspace(
+    admin: Client, member: Client, workspace: Any, admin_user: User
+) -> None:
+    """An admin sets it, a member sees it, and an invalid value is rejected at its field."""
     assert "below 14 days of cover" in main(member, "/settings/stock/")
     assert member.post("/settings/stock/", {"low_stock_days": "20"}).status_code == 403
     refused = admin.post("/settings/stock/", {"low_stock_days": "0"})
@@ -44,8 +46,8 @@ def test_the_threshold_is_the_workspaces(admin: Client, member: Client, workspac
     assert "below 20 days of cover" in main(member, "/settings/stock/")
 
 
-def test_two_days_without_a_new_day_are_an_incident(workspace: Any, connection: Any) -> None:
-    """I14: metrics that are older than 48 hours open an incident by themselves; newer ones do not."""
+def test_metrics_older_than_two_days_open_an_incident(workspace: Any, connection: Any) -> None:
+    """Newer ones open none."""
     moment = now()
     make.synced(connection, at=moment)
     mark = ProcessingMark.objects.create(
@@ -63,8 +65,8 @@ def test_two_days_without_a_new_day_are_an_incident(workspace: Any, connection: 
     assert open_now(timedelta(hours=2)) == []
 
 
-def test_lists_and_pages_show_them(member: Client, workspace: Any, connection: Any) -> None:
-    """I9: Inventory and Products have what was sold, how long stock lasts and what comes; low stock is a filter."""
+def test_lists_and_pages_show_metrics(member: Client, workspace: Any, connection: Any) -> None:
+    """Inventory and Products show sales, days of cover and arrivals; low stock is a filter."""
     make.inventory(connection, "MUG")
     make.product(connection, "MUG")
     cup = make.inventory(connection, "CUP", warehouse_customer_id="acme")

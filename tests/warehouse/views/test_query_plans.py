@@ -1,6 +1,6 @@
-"""How PostgreSQL reads what the pages ask for: by the indexes that are meant, in stretches no longer than the page.
+"""The query plans of pages on PostgreSQL: they use the intended indexes and read no more rows than they show.
 
-Plans, not times: of 20,000 orders, without what would pay at this size only, which is to read a table whole.
+Tests plans, not times, with 20,000 orders. Plans that pay off only at this size are disabled, such as table scans.
 """
 
 import json
@@ -33,7 +33,7 @@ SEARCHED = 5_001
 
 @pytest.fixture(scope="module")
 def _filled(django_db_setup: None, django_db_blocker: Any) -> Iterator[large.Large]:
-    """Filled once, and gone again when these tests are done."""
+    """Fill the tables once for the module, and roll back at its end."""
     with django_db_blocker.unblock(), transaction.atomic():
         made = large.fill(orders=20_000, inventory=10_000, products=5_000, inbound=5_000)
         database.check_constraints()  # now, and not at the end of each test
@@ -55,7 +55,7 @@ Plans = Callable[[str], list[Node]]
 
 @pytest.fixture
 def plans(full: large.Large) -> Plans:
-    """The plans of the statements by which a page reads the mirror."""
+    """Return a function for the plans of the statements by which a page reads the mirror."""
     from django.contrib.auth import get_user_model
 
     client = signed_in(get_user_model().objects.get(username="dana"))
@@ -97,12 +97,12 @@ def indexes(plan: Node) -> set[str]:
 
 
 def read(node: Node) -> float:
-    """Rows that a node looked at, whether it gave them or not."""
+    """Return how many rows a node read, including those it filtered out."""
     return float(node["Actual Loops"] * (node["Actual Rows"] + node.get("Rows Removed by Filter", 0)))
 
 
 def check(plan: Node, most: int) -> None:
-    """Nothing is read from end to end, and no node has looked at more rows than it may."""
+    """Fail if a table is scanned or a node read more than `most` rows."""
     for node in nodes(plan):
         assert node["Node Type"] != "Seq Scan", plan
         if "Scan" in node["Node Type"] and node["Node Type"] != "Subquery Scan":
@@ -110,7 +110,7 @@ def check(plan: Node, most: int) -> None:
 
 
 def rows_of(found: list[Node]) -> Node:
-    """The plan of the statement that reads the page's rows."""
+    """Return the plan of the statement that reads the page's rows."""
     (plan,) = [plan for plan in found if '"sort_key"' in plan["sql"]]
     return plan
 
@@ -149,7 +149,7 @@ def rows_of(found: list[Node]) -> Node:
         ("/inbound-shipments/?supplier=Supplier+1", "inbound_of_supplier"),
     ],
 )
-def test_a_list_enters_the_index_of_its_sort(plans: Plans, address: str, index: str) -> None:
+def test_list_uses_the_index_of_its_sort(plans: Plans, address: str, index: str) -> None:
     plan = rows_of(plans(address))
     check(plan, PAGE)
     assert index in indexes(plan)
@@ -158,14 +158,14 @@ def test_a_list_enters_the_index_of_its_sort(plans: Plans, address: str, index: 
     assert index in indexes(deep)
 
 
-def test_a_filter_that_nothing_matches_reads_nothing(plans: Plans) -> None:
+def test_filter_without_matches_reads_no_rows(plans: Plans) -> None:
     plan = rows_of(plans("/orders/?status=exception"))
     check(plan, 0)
     assert "orders_of_status" in indexes(plan)
 
 
 def deeper(address: str) -> str:
-    """A page in the middle of the same list."""
+    """Return the address of a page in the middle of the same list."""
     from django.http import QueryDict
 
     from packr.warehouse.lists import keyset, listing
@@ -180,7 +180,7 @@ def deeper(address: str) -> str:
     return f"{path}?{query}&after={keyset.encode_cursor(asked.sort, cursor)}"
 
 
-def test_a_brand_reads_its_customers_rows(full: large.Large, plans: Plans) -> None:
+def test_brand_reads_only_its_customers_rows(full: large.Large, plans: Plans) -> None:
     plan = rows_of(plans("/orders/?brand=acme"))
     check(plan, PAGE)
     assert "orders_of_customer" in indexes(plan)
@@ -196,14 +196,14 @@ def test_a_brand_reads_its_customers_rows(full: large.Large, plans: Plans) -> No
         ("/inbound-shipments/?q=PO-1", {"inbound_by_number", "inbound_by_supplier", "inbound_lines_by_sku"}),
     ],
 )
-def test_a_search_reads_what_begins_so(plans: Plans, address: str, used: set[str]) -> None:
+def test_search_reads_only_matching_index_entries(plans: Plans, address: str, used: set[str]) -> None:
     found = plans(address)
     for plan in found:
         check(plan, SEARCHED)
     assert used <= indexes(rows_of(found))
 
 
-def test_a_search_that_finds_too_much_stays_bounded(plans: Plans, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_search_with_too_many_hits_is_bounded(plans: Plans, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("packr.warehouse.lists.search.MAX_HITS", 1_000)
     monkeypatch.setattr("packr.warehouse.lists.search.FIRST_HITS", 1_000)
     found = plans("/orders/?q=SKU")
@@ -212,14 +212,14 @@ def test_a_search_that_finds_too_much_stays_bounded(plans: Plans, monkeypatch: p
     assert "orders_newest_present" in indexes(rows_of(found))
 
 
-def test_the_count_stops_where_it_is_not_cheap(plans: Plans, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_count_stops_at_its_limit(plans: Plans, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("packr.warehouse.lists.listing.MAX_COUNT", 100)
     for plan in plans("/orders/"):
         check(plan, 2 * 101)
 
 
 @pytest.mark.parametrize("model", [Order, InboundShipment])
-def test_one_record_with_its_lines(full: large.Large, plans: Plans, model: Any) -> None:
+def test_record_page_reads_few_rows(full: large.Large, plans: Plans, model: Any) -> None:
     row = model.objects.present().filter(connection=full.connections[0])[7]
     path = "orders" if model is Order else "inbound-shipments"
     for brand in ("", full.brand.slug if row.warehouse_customer_id == "c-1" else ""):
@@ -228,7 +228,7 @@ def test_one_record_with_its_lines(full: large.Large, plans: Plans, model: Any) 
 
 
 @pytest.mark.parametrize("address", ["/orders/export.csv?status=open", "/inventory/export.csv?sort=-onhand"])
-def test_an_export_reads_a_chunk_at_a_time(plans: Plans, monkeypatch: pytest.MonkeyPatch, address: str) -> None:
+def test_export_reads_a_page_at_a_time(plans: Plans, monkeypatch: pytest.MonkeyPatch, address: str) -> None:
     monkeypatch.setattr("packr.warehouse.lists.csv_export.ROWS_PER_QUERY", 500)
     found = plans(address)
     assert len(found) > 3
@@ -236,7 +236,7 @@ def test_an_export_reads_a_chunk_at_a_time(plans: Plans, monkeypatch: pytest.Mon
         check(plan, 2 * 2 * 501)
 
 
-def test_the_command_export_reads_in_the_order_of_the_ids(full: large.Large) -> None:
+def test_command_export_reads_by_the_id_index(full: large.Large) -> None:
     with CaptureQueriesContext(database) as asked:
         assert next(export.export_lines(full.connections[0], Entity.ORDERS))
     (sql,) = [query["sql"] for query in asked.captured_queries if '"warehouse_order"' in query["sql"]]
@@ -246,8 +246,8 @@ def test_the_command_export_reads_in_the_order_of_the_ids(full: large.Large) -> 
     assert indexes(plan) == {"one_order"}
 
 
-def test_a_list_is_planned_for_what_is_asked(full: large.Large) -> None:
-    """With "SKU" every line begins, with other words few or none: one plan for all was many times slower for some."""
+def test_search_is_planned_for_its_own_words(full: large.Large) -> None:
+    """Every line begins with "SKU", few or none with other words, so one plan for all would be slow for some."""
     from django.contrib.auth import get_user_model
 
     client = signed_in(get_user_model().objects.get(username="dana"))
@@ -261,8 +261,8 @@ def test_a_list_is_planned_for_what_is_asked(full: large.Large) -> None:
     assert [statement for statement in kept if "piece_" in statement] == []
 
 
-def test_what_a_full_sync_recognises_is_looked_up_by_id(full: large.Large) -> None:
-    """A page's thousand ids by their index, and not among all of the connection's rows."""
+def test_unchanged_records_are_recognised_by_id_index(full: large.Large) -> None:
+    """A page's thousand ids are looked up by index, without reading all rows of the connection."""
     connection = full.connections[0]
     ids = [str(one) for one in InventoryItem.objects.filter(connection=connection).values_list("external_id")[:1000]]
     with CaptureQueriesContext(database) as asked:
@@ -276,8 +276,8 @@ def test_what_a_full_sync_recognises_is_looked_up_by_id(full: large.Large) -> No
 
 @pytest.mark.usefixtures("_filled", "db")
 @pytest.mark.parametrize("entity", [Entity.ORDERS, Entity.INVENTORY])
-def test_a_run_that_finds_nothing_reads_no_table(entity: Entity) -> None:
-    """Whether anything is to be worked out is asked by every run: of one row, with nothing forbidden to the planner."""
+def test_idle_run_reads_one_row(entity: Entity) -> None:
+    """Every run checks for unprocessed changes by reading one row, with all plans allowed."""
     newest: Any = TABLES[entity].model._default_manager.order_by("-change_no")[0]
     connection = newest.connection
     mark = ProcessingMark.objects.create(connection=connection, entity=entity.value, change_no=newest.change_no)

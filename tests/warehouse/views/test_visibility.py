@@ -1,4 +1,4 @@
-"""A brand sees what it is mapped to, and nothing else."""
+"""A brand sees the rows it is mapped to and no others."""
 
 from typing import Any
 
@@ -26,7 +26,7 @@ def other(workspace: Any) -> Any:
 
 @pytest.fixture
 def orders(connection: Any, other: Any) -> None:
-    """The same customer id at two connections, another customer, none at all, and another workspace's."""
+    """Create orders of one customer id at two connections, of another customer, of none, and of another workspace."""
     elsewhere = make.connection(make.workspace("fernhill"), "Theirs")
     make.order(connection, order_number="one", warehouse_customer_id="c-1")
     make.order(connection, order_number="two", warehouse_customer_id="c-2")
@@ -71,7 +71,7 @@ def test_a_brand_sees_its_own_products_customers_and_shipments_and_every_warehou
 
 
 @pytest.mark.usefixtures("orders")
-def test_no_page_leaks_another_brands_rows(member: Client, workspace: Any, connection: Any) -> None:
+def test_no_page_shows_rows_of_another_brand(member: Client, workspace: Any, connection: Any) -> None:
     make.brand(workspace, "Acme", (connection, "c-1"))
     page = member.get("/orders/?brand=acme").content.decode()
     assert ">one<" in page
