@@ -95,6 +95,7 @@ TEMPLATES = [
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
                 "packr.workspaces.context_processors.current",
+                "syncs.context_processors.sync_widget",
             ],
         },
     }

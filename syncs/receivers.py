@@ -1,23 +1,28 @@
 """Reactions to new and ended connections and to a changed time zone."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any
 
 from django.db import transaction
+from django.db.models import Q
 from django.db.models.signals import post_save, pre_save
 from django.dispatch import receiver
+from django.urls import reverse
 from django.utils.timezone import now
 
 from integrations.entities import Entity
 from integrations.models import Connection
 from integrations.services import OffReason
 from integrations.signals import connection_ended, connection_made, connection_resumed, lookback_raised
-from packr.warehouse.signals import age_requested
+from packr.warehouse.history.run_links import RunLink
+from packr.warehouse.models import Mirrored, RecordChange
+from packr.warehouse.record_urls import entity_of
+from packr.warehouse.signals import age_requested, run_urls_requested, writing_run_requested
 from packr.warehouse.stock.data_age import Age
 from packr.workspaces.models import Workspace
 
-from .models import EntitySchedule, Mode, Trigger
+from .models import EntitySchedule, Mode, SyncRun, Trigger
 from .runs.enqueue import backfill, request_runs
 from .runs.lifecycle import end_active_runs
 from .runs.planner import make_schedules, reschedule, runnable_entities
@@ -89,3 +94,21 @@ def answer_age(sender: type[Connection], connection: Connection, entity: Entity,
     """Return the age of an entity's mirror and its limit."""
     schedule = EntitySchedule.objects.filter(connection=connection, entity=entity).first()
     return Age(schedule.as_of, schedule.watermark, fresh_for(schedule.cadence)) if schedule else None
+
+
+@receiver(run_urls_requested)
+def answer_run_urls(sender: type[RecordChange], run_ids: Collection[int], **kwargs: Any) -> dict[int, str]:
+    """Return the addresses of the pages of the runs that are still kept."""
+    found = SyncRun.objects.filter(pk__in=run_ids).values_list("pk", "connection_id")
+    return {pk: reverse("run", args=[connection_id, pk]) for pk, connection_id in found}
+
+
+@receiver(writing_run_requested)
+def answer_writing_run(sender: type[Mirrored], row: Mirrored, moment: datetime, **kwargs: Any) -> RunLink | None:
+    """Return the run that was reading the record's entity at the moment, if it is still kept."""
+    entity = entity_of(row)
+    parent = row.connection.connector.read_with.get(entity, entity)
+    ended = Q(completed_at=None) | Q(completed_at__gte=moment)
+    runs = SyncRun.objects.filter(ended, connection=row.connection_id, entity=parent, started_at__lte=moment)
+    run = runs.order_by("-pk").first()
+    return RunLink(run.pk, reverse("run", args=[run.connection_id, run.pk])) if run else None

@@ -1,6 +1,6 @@
-"""How fresh the data is, for every page: the chip, the widget, the banner, the words for cadences and run states.
+"""Tags for the sync status on every page: chip, widget, banner, badges, cadences.
 
-What a page needs of the sync state is read once per request, however many of these tags it uses.
+The tags run no query: `syncs.context_processors` loads the status before a page is rendered.
 """
 
 from dataclasses import dataclass
@@ -22,13 +22,13 @@ from packr.workspaces.request_context import RequestContext
 from syncs.diagnosis.causes import CallToAction, Finding, StaleCause
 from syncs.diagnosis.diagnose import Diagnosis, diagnose
 from syncs.forms import GROUP_LABELS
-from syncs.models import EntitySchedule, SyncRequest, SyncRun, Trigger
+from syncs.models import EntitySchedule, SyncRun, Trigger
 from syncs.status.entity_state import EntityState, sync_state, worst
 from syncs.status.freshness import BEHIND, Freshness
 from syncs.status.page_status import PageStatus, page_status
 from syncs.status.recent_runs import EntityRow, state_rows
 from syncs.status.run_states import displayed_state
-from syncs.sync_requests import recent_requests, requests_to_decide
+from syncs.sync_requests import recent_requests
 
 register = template.Library()
 
@@ -54,12 +54,11 @@ FRESHNESS = {
     Freshness.NOT_OFFERED: ("minus-circle", "neutral"),
 }
 CRITICAL_CAUSES = (StaleCause.CREDENTIALS, StaleCause.NO_WORKER)
-UPCOMING = 3
 
 
 @dataclass(frozen=True, slots=True)
 class ScreenState:
-    """What a data screen says about its data: how fresh it is, as of when, and what stands in its way."""
+    """The state of the data on a screen: freshness, as-of time, and why it is not newer."""
 
     place: RequestContext
     here: PageStatus
@@ -71,7 +70,7 @@ class ScreenState:
 
     @property
     def first_run(self) -> SyncRun | None:
-        """The latest run of an entity that never had a success: what people wait for, or what went wrong."""
+        """The latest run of an entity that has never been synced: the first sync, running or failed."""
         return next((state.run for state in self.states if state.freshness == Freshness.NEVER and state.run), None)
 
     @property
@@ -84,7 +83,7 @@ class ScreenState:
 
     @property
     def diagnosis(self) -> Diagnosis | None:
-        """Why it is not newer, only where people should know: late, stale, a connection in trouble, no worker."""
+        """Why the data is not newer; None unless it is late or stale, or a connection or Packr has a problem."""
         if not self.here.live:
             return None
         troubled = any(self.connection_id in (None, one.pk) for one in self.here.troubled)
@@ -93,39 +92,11 @@ class ScreenState:
         return None
 
 
-@dataclass(frozen=True, slots=True)
-class Widget:
-    """The sync widget: the worst state of everything here, and how long ago the last update was."""
-
-    here: PageStatus
-    freshness: Freshness
-    about: str
-    at: datetime | None
-    last_update: datetime | None
-    stopped: datetime | None
-    running: list[EntityState]
-    behind: list[EntityState]
-    upcoming: list[EntityState]
-    held: list[SyncRun]
-    requests: list[SyncRequest]
-
-    @property
-    def runnable(self) -> list[Connection]:
-        """The connections that a sync can be started of: not those whose login was refused."""
-        return [one for one in self.here.live if one.status != Status.NEEDS_ATTENTION]
-
-    @property
-    def attention(self) -> int:
-        """How many things need somebody's attention."""
-        found = (self.behind, self.here.troubled, self.held, self.requests)
-        return sum(len(each) for each in found) + bool(self.stopped)
-
-
 @register.simple_tag(takes_context=True)
 def screen_state(context: Context, *entities: str, connection_id: int | None = None) -> ScreenState:
-    """The sync state behind a data screen: the worst of what it uses, and the oldest as-of time.
+    """Return the state of a screen's data: the worst freshness and the oldest as-of time of its entities.
 
-    For one record's page only the connection counts that the record is from.
+    `connection_id` limits it to one connection, for the page of a record.
     """
     place = context["place"]
     states = page_status(place).of(*entities, connection_id=connection_id)
@@ -139,43 +110,6 @@ def screen_state(context: Context, *entities: str, connection_id: int | None = N
         as_of=min(moments) if len(moments) == len(states) and moments else None,
         connection_id=connection_id,
     )
-
-
-@register.simple_tag(takes_context=True)
-def sync_widget(context: Context) -> Widget:
-    """What the sync widget of every page shows."""
-    place = context["place"]
-    around = page_status(place)
-    states = around.all_states
-    moments = [state.as_of for state in states if state.as_of]
-    last = max(moments) if moments else None
-    freshness = worst(states) if states else Freshness.NEVER
-    behind = [state for state in states if state.freshness in BEHIND and state.read_with is None]
-    lagging = min(
-        (state for state in behind if state.freshness == freshness and state.as_of),
-        key=lambda state: state.as_of or timezone.now(),
-        default=None,
-    )
-    return Widget(
-        here=around,
-        freshness=freshness,
-        about=lagging.entity.label if lagging else "Updated",
-        at=lagging.as_of if lagging else last,
-        last_update=last,
-        stopped=around.signs_of_life.no_worker_since(timezone.now()) if around.live else None,
-        running=[state for state in states if state.run and state.run.is_active and state.read_with is None],
-        behind=behind,
-        upcoming=_upcoming(states),
-        held=[state.run_to_review for state in states if state.run_to_review and state.read_with is None],
-        requests=requests_to_decide(place),
-    )
-
-
-def _upcoming(states: list[EntityState]) -> list[EntityState]:
-    """What is due next, each kind of data once, of connections that can be read."""
-    moment = timezone.now()
-    due = [state for state in states if state.read_with is None and state.expected_run and state.expected_run > moment]
-    return sorted(due, key=lambda state: state.expected_run or moment)[:UPCOMING]
 
 
 @register.filter
@@ -208,9 +142,9 @@ def return_path(request: HttpRequest) -> str:
 
 @register.inclusion_tag("syncs/_ask_admin.html", takes_context=True)
 def ask_admin(context: Context, connection: Connection, entity: str = "") -> dict[str, Any]:
-    """The button “Ask an admin” for people who may not sync: for one entity, or with a choice of them and a note."""
+    """Show “Ask an admin” to people who may not sync: for one entity, or with a choice and a note."""
     place: RequestContext = context["place"]
-    asked = recent_requests(place)
+    asked = [] if place.may_sync else recent_requests(place)
     target = connection.connector.read_with.get(Entity(entity), entity) if entity else ""
     mine = [one for one in asked if one.connection_id == connection.pk and (not target or one.entity == target)]
     return {
@@ -227,10 +161,10 @@ def ask_admin(context: Context, connection: Connection, entity: str = "") -> dic
 
 @register.inclusion_tag("syncs/_requests.html", takes_context=True)
 def sync_requests(context: Context) -> dict[str, Any]:
-    """What people ask the admins for, with a button to grant it; nothing for those who may not."""
+    """Show the open sync requests to people who may decide them."""
     place: RequestContext = context["place"]
     return {
-        "requests": requests_to_decide(place),
+        "requests": context["widget"].requests,
         "place": place,
         "request": context["request"],
         "csrf_token": context.get("csrf_token"),
@@ -239,7 +173,7 @@ def sync_requests(context: Context) -> dict[str, Any]:
 
 @register.inclusion_tag("syncs/_state_table.html", takes_context=True)
 def sync_state_table(context: Context, connection: Connection) -> dict[str, Any]:
-    """The table “Workspace sync state — latest run per table” of a connection, as on the Integrations page."""
+    """Show the table “Workspace sync state — latest run per table” of a connection on the Integrations page."""
     place = context.get("place")
     return {
         "connection": connection,
@@ -252,7 +186,7 @@ def sync_state_table(context: Context, connection: Connection) -> dict[str, Any]
 
 
 def _rows(place: RequestContext, connection: Connection) -> list[EntityRow]:
-    """Its rows, read with those of all that the place sees; those of another one by themselves."""
+    """Return the rows of a connection: preloaded, unless it belongs to another workspace of the person."""
     rows = page_status(place).rows
     if connection.pk in rows:
         return rows[connection.pk]

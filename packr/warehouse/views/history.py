@@ -13,6 +13,7 @@ from packr.workspaces.views import signed_in
 
 from ..history import queries
 from ..history.queries import Difference
+from ..history.run_links import run_urls, writing_run
 from ..mirror.schema import TABLES
 from ..models.history import CAUSES
 from ..record_urls import list_url, record_url
@@ -31,6 +32,7 @@ def history(request: HttpRequest, pk: int, entity: Entity) -> HttpResponse:
     page = queries.get_page(row, entity, context, query)
     differences = chain(page.values, *(entry.differences for entry in page.entries))
     warehouses = queries.warehouses_in(row, differences, context)
+    first_run = None if page.entries else writing_run(row, row.changed_at)
     shown = {
         "row": row,
         "row_url": record_url(row) if row.removed_at is None else "",
@@ -39,6 +41,8 @@ def history(request: HttpRequest, pk: int, entity: Entity) -> HttpResponse:
         "page": page,
         "warehouses": warehouses,
         "values": [(one.key, _option(one, warehouses)) for one in page.values],
+        "runs": run_urls(entry.change for entry in page.entries),
+        "first_run": first_run,
         "list_url": list_url(entity),
         "causes": CAUSES,
     }

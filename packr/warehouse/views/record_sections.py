@@ -10,6 +10,7 @@ from packr.workspaces.request_context import RequestContext
 from .. import overrides
 from ..history import queries
 from ..history.queries import Entry
+from ..history.run_links import RunLink, run_urls, writing_run
 from ..metrics import annotations
 from ..models import InventoryItem, Mirrored, Product, SkuMetrics
 from ..overrides import OverrideEntry
@@ -21,10 +22,15 @@ LATEST_CHANGES = 5
 
 @dataclass(frozen=True, slots=True)
 class HistorySection:
-    """The latest changes of a record, with the names of the warehouses in them."""
+    """The latest changes of a record, with the names of the warehouses in them and the addresses of their runs.
+
+    `first_run` is the run that read a record without changes.
+    """
 
     entries: Sequence[Entry]
     warehouses: dict[str, str]
+    runs: dict[int, str]
+    first_run: RunLink | None
     has_more: bool
     url: str
 
@@ -95,6 +101,8 @@ def _history(context: RequestContext, row: Mirrored) -> HistorySection:
     return HistorySection(
         entries=entries[:LATEST_CHANGES],
         warehouses=queries.warehouses_in(row, differences, context),
+        runs=run_urls(entry.change for entry in entries[:LATEST_CHANGES]),
+        first_run=None if entries else writing_run(row, row.changed_at),
         has_more=len(entries) > LATEST_CHANGES,
         url=history_url(row),
     )
