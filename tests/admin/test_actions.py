@@ -1,4 +1,4 @@
-"""What support does from the lists: each row's outcome is said, and who did it is kept."""
+"""Actions of support in the admin lists: outcomes per row, and the log."""
 
 from datetime import timedelta
 from typing import Any
@@ -23,7 +23,7 @@ CONNECTIONS = "/admin/integrations/connection/"
 
 
 def act(browser: Client, url: str, action: str, *rows: Any, **more: Any) -> list[str]:
-    """Choose the rows, do it, and read what the page says."""
+    """Run an action on the rows. Return the messages of the page."""
     sent = {"action": action, "_selected_action": [row.pk for row in rows], **more}
     answer = browser.post(url, sent, follow=True)
     assert answer.status_code == 200
@@ -42,14 +42,14 @@ def test_run_now_queues_a_run_for_support(desk: Client, support: User, orders: E
     assert SyncRun.objects.filter(state=State.QUEUED).count() == 1
 
 
-def test_run_now_says_for_each_row_how_it_went(desk: Client, orders: EntitySchedule) -> None:
+def test_run_now_reports_the_outcome_per_row(desk: Client, orders: EntitySchedule) -> None:
     factories.run(orders.connection, state=State.RUNNING)
     gone = factories.connection(factories.workspace("southbay"), status=Status.DISCONNECTED)
     said = act(desk, SCHEDULES, "run_now", orders, gone.schedules.get(entity=Entity.ORDERS))
     assert len(said) == 2
     assert "was already running" in said[0]
     assert "disconnected" in said[1]
-    assert SyncRun.objects.count() == 2  # the one that succeeded and the one under way
+    assert SyncRun.objects.count() == 2  # the succeeded and the active one
 
 
 def test_pause_for_a_day_and_resume(desk: Client, orders: EntitySchedule) -> None:
@@ -66,7 +66,7 @@ def test_pause_for_a_day_and_resume(desk: Client, orders: EntitySchedule) -> Non
     assert [entry.get_change_message()[:6] for entry in LogEntry.objects.order_by("pk")] == ["Paused", "Resume"]
 
 
-def test_what_arrives_with_another_is_paused_with_that(desk: Client, connection: Connection) -> None:
+def test_entity_read_with_another_is_paused_with_that_one(desk: Client, connection: Connection) -> None:
     shipments = connection.schedules.get(entity=Entity.ORDER_SHIPMENTS)
     (said,) = act(desk, SCHEDULES, "pause", shipments)
     assert "arrives with orders" in said
@@ -74,7 +74,7 @@ def test_what_arrives_with_another_is_paused_with_that(desk: Client, connection:
     assert shipments.paused_until is None
 
 
-def test_cancel_says_for_each_row_how_it_went(desk: Client, support: User, connection: Connection) -> None:
+def test_cancel_reports_the_outcome_per_row(desk: Client, support: User, connection: Connection) -> None:
     waiting = factories.run(connection, state=State.QUEUED)
     working = factories.run(connection, Entity.INVENTORY, state=State.RUNNING)
     ended = factories.run(connection, Entity.PRODUCTS)
@@ -89,7 +89,7 @@ def test_cancel_says_for_each_row_how_it_went(desk: Client, support: User, conne
     assert {entry.object_id for entry in LogEntry.objects.all()} == {str(waiting.pk), str(working.pk)}
 
 
-def test_check_now_asks_the_wms_and_says_what_came_of_it(
+def test_check_now_reports_the_answer_of_the_wms(
     desk: Client, connection: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(*args: Any, **kwargs: Any) -> ConnectionHealth:
@@ -106,7 +106,7 @@ def test_check_now_asks_the_wms_and_says_what_came_of_it(
     assert not SyncRun.objects.exists()
 
 
-def test_no_more_are_checked_than_a_request_has_time_for(
+def test_check_now_limits_the_number_of_connections(
     desk: Client, connection: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Trackstar, "check", lambda *args, **kwargs: pytest.fail("asked the WMS"))
@@ -131,7 +131,7 @@ def test_disconnect_asks_first_and_keeps_the_data(desk: Client, connection: Conn
     ]
 
 
-def test_who_may_only_look_can_do_nothing(client: Client, orders: EntitySchedule) -> None:
+def test_viewers_have_no_actions(client: Client, orders: EntitySchedule) -> None:
     viewer = factories.person("vic", is_staff=True)
     viewer.user_permissions.add(*Permission.objects.filter(codename__startswith="view_"))
     client.force_login(viewer)

@@ -1,4 +1,4 @@
-"""The panel “Now” on the front page: what is wrong comes first."""
+"""The panel “Now” on the front page of the admin."""
 
 from datetime import timedelta
 from typing import Any
@@ -18,12 +18,12 @@ def panel(desk: Client) -> dict[str, tuple[str, str]]:
 
 
 def listed(desk: Client, label: str) -> list[Any]:
-    """The rows of the list that a line of the panel leads to."""
+    """Return the rows of the list that a line of the panel links to."""
     (fact,) = [one for one in desk.get("/admin/").context["now"] if one.label == label]
     return list(desk.get(fact.url).context["cl"].result_list)
 
 
-def test_all_is_calm(desk: Client, connection: Connection) -> None:
+def test_panel_without_problems(desk: Client, connection: Connection) -> None:
     assert panel(desk) == {
         "Connections": ("No connection needs attention", "positive"),
         "Incidents": ("None open", "positive"),
@@ -37,7 +37,7 @@ def test_all_is_calm(desk: Client, connection: Connection) -> None:
     }
 
 
-def test_late_and_stale_data_leads_to_the_list(desk: Client, connection: Connection) -> None:
+def test_late_and_stale_data_links_to_the_list(desk: Client, connection: Connection) -> None:
     factories.synced(connection, at=now() - timedelta(minutes=8))
     assert panel(desk)["Freshness"] == ("1 entity is late, 0 of them stale", "warning")
     factories.synced(connection, Entity.INVENTORY, at=now() - timedelta(minutes=30))
@@ -45,7 +45,7 @@ def test_late_and_stale_data_leads_to_the_list(desk: Client, connection: Connect
     assert {one.entity for one in listed(desk, "Freshness")} == {"orders", "inventory"}
 
 
-def test_connections_that_do_not_work(desk: Client, connection: Connection) -> None:
+def test_connections_with_problems_are_counted(desk: Client, connection: Connection) -> None:
     Connection.objects.update(status="unreachable")
     assert panel(desk)["Connections"] == ("1 unreachable", "warning")
     factories.connection(connection.workspace, name="Two", status="needs_attention")
@@ -56,7 +56,7 @@ def test_connections_that_do_not_work(desk: Client, connection: Connection) -> N
     ("mode", "state", "still_waits"),
     [(Mode.FULL, State.FAILED, True), (Mode.INCREMENTAL, State.SUCCEEDED, True), (Mode.FULL, State.PARTIAL, False)],
 )
-def test_a_review_is_over_once_the_data_was_read_again_in_full(
+def test_review_is_closed_by_a_newer_full_run(
     desk: Client, connection: Connection, mode: Mode, state: State, still_waits: bool
 ) -> None:
     run = factories.run(connection, state=State.NEEDS_REVIEW, mode=Mode.FULL)
@@ -70,7 +70,7 @@ def test_a_review_is_over_once_the_data_was_read_again_in_full(
         assert listed(desk, "Reviews") == []
 
 
-def test_a_review_is_over_once_it_was_decided(desk: Client, connection: Connection) -> None:
+def test_review_is_closed_by_a_decision(desk: Client, connection: Connection) -> None:
     factories.run(connection, state=State.NEEDS_REVIEW, mode=Mode.FULL, review=Review.REJECTED)
     assert panel(desk)["Reviews"] == ("No run needs a review", "positive")
     assert listed(desk, "Reviews") == []
@@ -81,7 +81,7 @@ def incident(problem: Problem, minutes: int, connection: Connection | None = Non
     return Incident.objects.create(problem=problem, connection=connection, opened_at=opened, message="So.", **fields)
 
 
-def test_open_incidents_are_told_by_kind_and_lead_to_the_list(desk: Client, connection: Connection) -> None:
+def test_open_incidents_are_counted_by_problem(desk: Client, connection: Connection) -> None:
     incident(Problem.NO_WORKER, 900, closed_at=now())
     assert panel(desk)["Incidents"] == ("None open", "positive")
     review = incident(Problem.REVIEW, 30, connection, entity=Entity.PRODUCTS)
@@ -96,7 +96,7 @@ def test_open_incidents_are_told_by_kind_and_lead_to_the_list(desk: Client, conn
     assert set(listed(desk, "Incidents")) == {review, *stale}
 
 
-def test_a_worker_that_only_waits_is_alive_too(desk: Client, orders: EntitySchedule) -> None:
+def test_idle_worker_counts_as_alive(desk: Client, orders: EntitySchedule) -> None:
     SyncRun.objects.update(beat_at=now() - timedelta(hours=3))
     Beat.objects.create(name="worker host:1", at=now() - timedelta(minutes=4))
     Beat.objects.create(name="watchdog", at=now())
@@ -105,7 +105,7 @@ def test_a_worker_that_only_waits_is_alive_too(desk: Client, orders: EntitySched
     assert tone == "positive"
 
 
-def test_runs_under_way_count_without_those_that_are_only_planned(desk: Client, connection: Connection) -> None:
+def test_planned_runs_are_not_counted_as_active(desk: Client, connection: Connection) -> None:
     factories.run(connection, state=State.RUNNING)
     factories.run(connection, Entity.PRODUCTS, state=State.QUEUED)
     planned = factories.run(connection, Entity.INVENTORY, state=State.QUEUED)
@@ -113,7 +113,7 @@ def test_runs_under_way_count_without_those_that_are_only_planned(desk: Client, 
     assert panel(desk)["Active runs"] == ("1 queued, 1 running", "info")
 
 
-def test_a_run_nobody_takes_makes_the_workers_a_problem(desk: Client, orders: EntitySchedule) -> None:
+def test_unclaimed_due_run_is_a_worker_problem(desk: Client, orders: EntitySchedule) -> None:
     beat = now() - timedelta(minutes=10)
     SyncRun.objects.update(beat_at=beat)
     value, tone = panel(desk)["Workers"]

@@ -1,4 +1,4 @@
-"""What the watchdog found, and how well the schedules were kept."""
+"""Incidents and daily totals in the admin."""
 
 from datetime import timedelta
 from importlib import import_module
@@ -24,7 +24,7 @@ def listed(desk: Client, url: str, **filters: Any) -> list[Any]:
     return list(desk.get(url, filters).context["cl"].result_list)
 
 
-def test_incidents_are_found_by_state_kind_and_whom_they_concern(desk: Client, connection: Connection) -> None:
+def test_incidents_are_filtered_by_state_problem_and_connection(desk: Client, connection: Connection) -> None:
     began = now() - timedelta(hours=2)
     ours = Incident.objects.create(problem=Problem.NO_WORKER, message="No worker.", opened_at=began)
     theirs = Incident.objects.create(
@@ -52,7 +52,7 @@ def test_incidents_are_found_by_state_kind_and_whom_they_concern(desk: Client, c
     assert runs not in desk.get(f"{LIST}{ours.pk}/change/").content.decode()
 
 
-def test_a_day_is_whole_only_if_every_run_succeeded(desk: Client, connection: Connection) -> None:
+def test_daily_share_is_full_only_if_every_run_succeeded(desk: Client, connection: Connection) -> None:
     for entity, runs, succeeded in ((Entity.ORDERS, 288, 288), (Entity.INVENTORY, 288, 287), (Entity.BILLS, 0, 0)):
         DailyTally.objects.create(
             connection=connection, entity=entity, day="2026-03-02", runs=runs, succeeded=succeeded
@@ -65,7 +65,7 @@ def test_a_day_is_whole_only_if_every_run_succeeded(desk: Client, connection: Co
     assert listed(desk, TALLIES, day__year=2026, day__month=3, day__day=3) == [tally]
 
 
-def test_the_groups_new_rights_come_and_go_with_their_migration(support_group: Group) -> None:
+def test_migration_adds_and_removes_group_permissions(support_group: Group) -> None:
     name = "0004_support_group_incidents"
     migration = import_module(f"syncs.migrations.{name}")
     apps = MigrationLoader(database).project_state([("syncs", name)]).apps
@@ -79,6 +79,6 @@ def test_the_groups_new_rights_come_and_go_with_their_migration(support_group: G
     assert before > new
     migration.reduce_group(apps, editor)
     assert held() == before - new
-    Permission.objects.filter(codename__in=new).delete()  # as in a database that is made anew
+    Permission.objects.filter(codename__in=new).delete()  # as in a new database
     migration.extend_group(apps, editor)
     assert held() == before

@@ -1,4 +1,4 @@
-"""Removals that a run held back: the list comes first, and each run's outcome is said."""
+"""Pending removals in the admin: the list, the decision and its outcome per run."""
 
 from array import array
 from datetime import timedelta
@@ -21,7 +21,7 @@ from .test_actions import RUNS, act
 
 
 def held_back(connection: Connection, entity: Entity = Entity.PRODUCTS, **fields: Any) -> SyncRun:
-    """A full run that saw nothing of what Packr knows."""
+    """Return a full run that saw none of the records in Packr."""
     run = factories.run(connection, entity, state=State.NEEDS_REVIEW, mode=Mode.FULL, **fields)
     SeenPage.objects.create(run=run, number=1, keys=array("q").tobytes(), cursor_digest="")
     return run
@@ -29,7 +29,7 @@ def held_back(connection: Connection, entity: Entity = Entity.PRODUCTS, **fields
 
 @pytest.fixture
 def products(connection: Connection) -> list[Product]:
-    """Three products that Packr has known for a day."""
+    """Create three products that are a day old."""
     made = [factories.product(connection, f"SKU-{number}") for number in range(3)]
     Product.objects.update(changed_at=now() - timedelta(days=1))
     return made
@@ -47,7 +47,7 @@ def ask(desk: Client, action: str, *runs: SyncRun) -> str:
 
 
 @pytest.mark.parametrize("action", ["release", "reject"])
-def test_the_list_is_shown_before_anything_happens(
+def test_pending_removals_are_listed_before_a_decision(
     desk: Client, run: SyncRun, products: list[Product], action: str
 ) -> None:
     words = ask(desk, action, run)
@@ -60,14 +60,14 @@ def test_the_list_is_shown_before_anything_happens(
     assert not LogEntry.objects.exists()
 
 
-def test_a_long_list_says_how_many_more_there_are(desk: Client, run: SyncRun, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_long_list_shows_how_many_more_there_are(desk: Client, run: SyncRun, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(removal_reviews, "MAX_LISTED", 2)
     words = ask(desk, "release", run)
     assert words.count("<td>p-SKU-") == 2
     assert "And 1 more." in words
 
 
-def test_releasing_starts_a_full_read_that_may_remove_them(desk: Client, support: User, run: SyncRun) -> None:
+def test_release_starts_a_full_run_that_may_remove_them(desk: Client, support: User, run: SyncRun) -> None:
     (said,) = act(desk, RUNS, "release", run, confirmed="yes")
     run.refresh_from_db()
     assert (run.review, run.reviewed_by) == (Review.RELEASED, support)
@@ -90,7 +90,7 @@ def test_rejecting_keeps_the_records(desk: Client, support: User, run: SyncRun) 
     assert LogEntry.objects.get().get_change_message() == "Removals rejected (3)."
 
 
-def test_each_run_is_told_how_it_went(desk: Client, run: SyncRun, connection: Connection) -> None:
+def test_decisions_report_the_outcome_per_run(desk: Client, run: SyncRun, connection: Connection) -> None:
     plain = factories.run(connection, Entity.CUSTOMERS)
     gone = factories.connection(factories.workspace("southbay"), status=Status.DISCONNECTED)
     cut_off = held_back(gone, held=9)
@@ -104,14 +104,14 @@ def test_each_run_is_told_how_it_went(desk: Client, run: SyncRun, connection: Co
     assert {entry.object_id for entry in LogEntry.objects.all()} == {str(run.pk)}
 
 
-def test_what_somebody_else_decided_meanwhile_is_said(desk: Client, run: SyncRun) -> None:
+def test_decision_made_meanwhile_is_reported(desk: Client, run: SyncRun) -> None:
     SyncRun.objects.filter(pk=run.pk).update(review=Review.REJECTED)
-    # The list is filtered by what is undecided, so it holds the run no more.
+    # The list is filtered by undecided runs, so it no longer contains this run.
     (said,) = act(desk, f"{RUNS}?decision=undecided", "release", run, confirmed="yes")
     assert said == f"{run}: These removals were already rejected."
 
 
-def test_what_needs_no_decision_is_left_alone_and_lists_nothing(
+def test_runs_without_open_decision_are_not_changed(
     desk: Client, run: SyncRun, connection: Connection, products: list[Product]
 ) -> None:
     act(desk, RUNS, "reject", run, confirmed="yes")
@@ -121,16 +121,16 @@ def test_what_needs_no_decision_is_left_alone_and_lists_nothing(
     assert f"{run}: rejected. It is not changed." in words
     assert f"{plain}: no pending removals. It is not changed." in words
     assert 'name="confirmed"' not in words
-    # What the run saw is forgotten, so every record would seem to be missing.
+    # The seen keys are deleted, so every record would seem to be missing.
     assert products[0].external_id not in words
 
 
-def test_no_more_runs_are_asked_about_than_a_request_has_time_for(desk: Client, connection: Connection) -> None:
+def test_number_of_runs_per_decision_is_limited(desk: Client, connection: Connection) -> None:
     many = [held_back(connection, held=1) for _ in range(removal_reviews.MAX_RUNS + 1)]
     assert act(desk, RUNS, "release", *many) == ["Choose at most 5 runs."]
 
 
-def test_runs_are_found_by_what_was_decided(desk: Client, connection: Connection) -> None:
+def test_runs_are_filtered_by_decision(desk: Client, connection: Connection) -> None:
     old = held_back(connection, held=30)
     waiting = held_back(connection, held=40)
     released = held_back(connection, Entity.CUSTOMERS, held=50, review=Review.RELEASED)

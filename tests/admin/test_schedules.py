@@ -1,4 +1,4 @@
-"""Changing a cadence: it counts at once, stays within bounds and leaves a trail."""
+"""Schedules in the admin: changing a cadence, and the list."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -35,7 +35,7 @@ def page_of(schedule: EntitySchedule) -> str:
 
 
 def form(schedule: EntitySchedule, **fields: Any) -> dict[str, Any]:
-    """The change form as a browser sends it, with these fields changed."""
+    """Return the data of the change form with these fields changed."""
     sent = {
         "every_seconds": schedule.every_seconds or "",
         "daily_at": schedule.daily_at or "",
@@ -57,7 +57,7 @@ def errors(answer: Any) -> str:
     return " ".join(str(one) for one in answer.context["errors"])
 
 
-def test_a_new_interval_counts_at_once_from_the_previous_due(desk: Client, orders: EntitySchedule) -> None:
+def test_new_interval_applies_immediately_from_the_previous_due_time(desk: Client, orders: EntitySchedule) -> None:
     due = orders.next_due_at
     assert due is not None
     answer = desk.post(page_of(orders), form(orders, every_seconds=600))
@@ -68,7 +68,7 @@ def test_a_new_interval_counts_at_once_from_the_previous_due(desk: Client, order
     assert orders.next_due_at == due - timedelta(minutes=5) + timedelta(minutes=10)
 
 
-def test_a_shorter_interval_never_waits_longer_than_itself(desk: Client, orders: EntitySchedule) -> None:
+def test_shorter_interval_never_waits_longer_than_itself(desk: Client, orders: EntitySchedule) -> None:
     orders.every_seconds, orders.next_due_at = 86_400, now() + timedelta(hours=20)
     orders.save()
     desk.post(page_of(orders), form(orders, every_seconds=120))
@@ -77,7 +77,7 @@ def test_a_shorter_interval_never_waits_longer_than_itself(desk: Client, orders:
     assert now() < orders.next_due_at <= now() + timedelta(seconds=120)
 
 
-def test_a_time_of_day_is_on_the_workspaces_clock(noon: None, desk: Client, orders: EntitySchedule) -> None:
+def test_time_of_day_is_in_the_workspace_zone(noon: None, desk: Client, orders: EntitySchedule) -> None:
     answer = desk.post(page_of(orders), form(orders, every_seconds="", daily_at="14:30"))
     assert answer.status_code == 302
     orders.refresh_from_db()
@@ -85,7 +85,7 @@ def test_a_time_of_day_is_on_the_workspaces_clock(noon: None, desk: Client, orde
     assert orders.next_due_at == datetime(2026, 3, 2, 13, 30, tzinfo=UTC)  # 14:30 in Berlin
 
 
-def test_who_changed_what_and_why_is_kept(desk: Client, support: User, orders: EntitySchedule) -> None:
+def test_change_is_logged_with_person_and_reason(desk: Client, support: User, orders: EntitySchedule) -> None:
     desk.post(page_of(orders), form(orders, every_seconds=600, mode=Mode.FULL))
     entry = LogEntry.objects.get()
     assert entry.user == support
@@ -107,7 +107,7 @@ def test_a_change_needs_a_reason(desk: Client, orders: EntitySchedule) -> None:
     assert not LogEntry.objects.exists()
 
 
-def test_the_brake_is_set_for_each_entity(desk: Client, orders: EntitySchedule) -> None:
+def test_removal_limit_is_set_per_entity(desk: Client, orders: EntitySchedule) -> None:
     assert "nothing is removed until a person has reviewed" in desk.get(page_of(orders)).content.decode()
     assert desk.post(page_of(orders), form(orders, brake_percent=25, brake_rows=0)).status_code == 302
     orders.refresh_from_db()
@@ -131,7 +131,7 @@ def test_the_brake_is_set_for_each_entity(desk: Client, orders: EntitySchedule) 
         ({"brake_rows": -1}, "greater than or equal to 0"),
     ],
 )
-def test_what_makes_no_sense_is_refused_with_a_sentence(
+def test_invalid_settings_are_refused_with_a_reason(
     desk: Client, orders: EntitySchedule, fields: dict[str, Any], message: str
 ) -> None:
     answer = desk.post(page_of(orders), form(orders, **fields))
@@ -141,7 +141,7 @@ def test_what_makes_no_sense_is_refused_with_a_sentence(
     assert (orders.every_seconds, orders.daily_at) == (300, None)
 
 
-def test_the_floor_is_a_minute_and_developers_have_none(desk: Client, orders: EntitySchedule, settings: Any) -> None:
+def test_minimum_interval_is_a_minute_except_in_debug(desk: Client, orders: EntitySchedule, settings: Any) -> None:
     assert desk.post(page_of(orders), form(orders, every_seconds=60)).status_code == 302
     settings.DEBUG = True
     assert desk.post(page_of(orders), form(orders, every_seconds=5)).status_code == 302
@@ -149,9 +149,7 @@ def test_the_floor_is_a_minute_and_developers_have_none(desk: Client, orders: En
     assert orders.every_seconds == 5
 
 
-def test_the_next_five_runs_are_shown_before_anything_is_stored(
-    noon: None, desk: Client, orders: EntitySchedule
-) -> None:
+def test_preview_shows_the_next_five_runs_without_saving(noon: None, desk: Client, orders: EntitySchedule) -> None:
     stored = EntitySchedule.objects.filter(pk=orders.pk).values().get()
     sent = form(orders, every_seconds=3600, reason="", _preview="yes")
     answer = desk.post(page_of(orders), sent)
@@ -168,19 +166,19 @@ def test_the_next_five_runs_are_shown_before_anything_is_stored(
     assert not LogEntry.objects.exists()
 
 
-def test_what_the_preview_promises_is_what_is_stored(noon: None, desk: Client, orders: EntitySchedule) -> None:
+def test_saved_schedule_matches_its_preview(noon: None, desk: Client, orders: EntitySchedule) -> None:
     desk.post(page_of(orders), form(orders, every_seconds=3600))
     orders.refresh_from_db()
     assert orders.next_due_at == datetime(2026, 3, 2, 12, 58, tzinfo=UTC)
     assert "13:58:00 CET (12:58 UTC)" in desk.get(page_of(orders)).content.decode()
 
 
-def test_a_preview_of_a_mistake_says_so(desk: Client, orders: EntitySchedule) -> None:
+def test_preview_of_invalid_settings_shows_the_error(desk: Client, orders: EntitySchedule) -> None:
     answer = desk.post(page_of(orders), form(orders, every_seconds=10, reason="", _preview="yes"))
     assert ">At least 60 seconds.<" in errors(answer)
 
 
-def test_reading_everything_often_comes_with_a_warning_and_its_cost(desk: Client, orders: EntitySchedule) -> None:
+def test_frequent_full_mode_shows_a_warning_and_its_cost(desk: Client, orders: EntitySchedule) -> None:
     for pages in (4, 6):
         factories.run(orders.connection, mode=Mode.FULL, pages=pages)
     words = " ".join(desk.post(page_of(orders), form(orders, mode=Mode.FULL, _preview="yes")).content.decode().split())
@@ -188,7 +186,7 @@ def test_reading_everything_often_comes_with_a_warning_and_its_cost(desk: Client
     assert "reads everything" in words
 
 
-def test_the_planned_run_follows_the_new_cadence(desk: Client, orders: EntitySchedule) -> None:
+def test_planned_run_follows_the_new_cadence(desk: Client, orders: EntitySchedule) -> None:
     orders.next_due_at = now() + timedelta(seconds=60)
     orders.save()
     queue_due(now(), only=Q(pk=orders.pk))
@@ -199,7 +197,7 @@ def test_the_planned_run_follows_the_new_cadence(desk: Client, orders: EntitySch
     assert not SyncRun.objects.filter(state=State.QUEUED).exists()
 
 
-def test_a_planned_run_takes_the_new_mode_and_keeps_its_moment(desk: Client, orders: EntitySchedule) -> None:
+def test_planned_run_takes_the_new_mode_and_keeps_its_time(desk: Client, orders: EntitySchedule) -> None:
     orders.next_due_at = now() + timedelta(seconds=60)
     orders.save()
     queue_due(now(), only=Q(pk=orders.pk))
@@ -210,15 +208,13 @@ def test_a_planned_run_takes_the_new_mode_and_keeps_its_moment(desk: Client, ord
     assert (again.mode, again.due_at) == (Mode.FULL, planned.due_at)
 
 
-def test_what_is_switched_off_without_a_reason_of_its_own_says_why_it_was_changed(
-    desk: Client, orders: EntitySchedule
-) -> None:
+def test_off_reason_defaults_to_the_reason_of_the_change(desk: Client, orders: EntitySchedule) -> None:
     desk.post(page_of(orders), form(orders, enabled=None, off_reason="", reason="Asked by Dana"))
     orders.refresh_from_db()
     assert (orders.enabled, orders.off_reason) == (False, "Asked by Dana")
 
 
-def test_what_is_switched_off_leaves_the_queue_and_says_why(desk: Client, orders: EntitySchedule) -> None:
+def test_switched_off_entity_leaves_the_queue(desk: Client, orders: EntitySchedule) -> None:
     orders.next_due_at = now() + timedelta(seconds=60)
     orders.save()
     queue_due(now(), only=Q(pk=orders.pk))
@@ -231,14 +227,14 @@ def test_what_is_switched_off_leaves_the_queue_and_says_why(desk: Client, orders
     assert (orders.enabled, orders.off_reason) == (True, "")
 
 
-def test_a_run_that_people_wait_for_is_left_alone(desk: Client, orders: EntitySchedule) -> None:
+def test_manual_run_is_left_alone(desk: Client, orders: EntitySchedule) -> None:
     asked = factories.run(orders.connection, state=State.QUEUED, trigger=Trigger.MANUAL)
     desk.post(page_of(orders), form(orders, every_seconds=3600))
     asked.refresh_from_db()
     assert asked.state == State.QUEUED
 
 
-def test_saving_leaves_what_the_engine_wrote_meanwhile(desk: Client, orders: EntitySchedule, monkeypatch: Any) -> None:
+def test_saving_keeps_concurrent_engine_updates(desk: Client, orders: EntitySchedule, monkeypatch: Any) -> None:
     newer = now() + timedelta(seconds=1)
 
     def meanwhile(*args: Any, **kwargs: Any) -> None:
@@ -250,14 +246,14 @@ def test_saving_leaves_what_the_engine_wrote_meanwhile(desk: Client, orders: Ent
     assert (orders.every_seconds, orders.watermark, orders.as_of) == (600, newer, newer)
 
 
-def test_no_re_read_is_planned_once_it_is_set_to_never(desk: Client, orders: EntitySchedule) -> None:
+def test_full_refresh_set_to_never_is_not_planned(desk: Client, orders: EntitySchedule) -> None:
     assert orders.next_reread_at is not None
     desk.post(page_of(orders), form(orders, reread=Reread.NONE))
     orders.refresh_from_db()
     assert orders.next_reread_at is None
 
 
-def test_an_entity_that_arrives_with_another_has_no_cadence_to_change(desk: Client, connection: Connection) -> None:
+def test_entity_read_with_another_has_no_editable_cadence(desk: Client, connection: Connection) -> None:
     shipments = connection.schedules.get(entity=Entity.ORDER_SHIPMENTS)
     page = desk.get(page_of(shipments)).content.decode()
     assert "Arrives with orders" in page
@@ -272,7 +268,7 @@ def listed(desk: Client, **filters: Any) -> list[EntitySchedule]:
     return list(desk.get(LIST, filters).context["cl"].result_list)
 
 
-def test_the_list_says_what_the_pages_say(desk: Client, orders: EntitySchedule) -> None:
+def test_list_and_pages_show_the_same_state(desk: Client, orders: EntitySchedule) -> None:
     factories.run(orders.connection, state=State.FAILED)
     planned = factories.run(orders.connection, Entity.INVENTORY, state=State.QUEUED)
     SyncRun.objects.filter(pk=planned.pk).update(due_at=now() + timedelta(seconds=50))
@@ -290,9 +286,7 @@ def test_the_list_says_what_the_pages_say(desk: Client, orders: EntitySchedule) 
         )
 
 
-def test_a_row_says_where_its_cadence_comes_from_and_how_its_last_run_went(
-    desk: Client, orders: EntitySchedule
-) -> None:
+def test_row_shows_cadence_source_and_last_run(desk: Client, orders: EntitySchedule) -> None:
     run = factories.run(orders.connection, state=State.FAILED)
     words = desk.get(LIST, {"entity": "orders"}).content.decode()
     assert "every 5 min" in words
@@ -316,14 +310,12 @@ def test_overridden_cadences_are_found(desk: Client, connection: Connection) -> 
     assert len(listed(desk, cadence="default")) == every - 3
 
 
-def test_the_list_opens_without_the_schedule_that_another_entity_is_read_with(
-    desk: Client, connection: Connection
-) -> None:
+def test_list_opens_without_the_parent_schedule(desk: Client, connection: Connection) -> None:
     connection.schedules.filter(entity=Entity.ORDERS).delete()
     assert Entity.ORDER_SHIPMENTS in {one.entity for one in listed(desk)}
 
 
-def test_configuration_data_is_a_group_of_its_own(desk: Client, connection: Connection) -> None:
+def test_configuration_data_has_its_own_filter(desk: Client, connection: Connection) -> None:
     assert {"orders", "inventory"} <= {one.entity for one in listed(desk, kind="moving")}
     assert {one.entity for one in listed(desk, kind="configuration")} == {
         "products",
@@ -337,7 +329,7 @@ def test_configuration_data_is_a_group_of_its_own(desk: Client, connection: Conn
 
 
 @pytest.mark.parametrize("every", [60, 300, 3600, None])
-def test_the_freshness_filter_and_the_pages_agree(connection: Connection, every: int | None) -> None:
+def test_freshness_filter_agrees_with_the_pages(connection: Connection, every: int | None) -> None:
     moment = now()
     schedule = connection.schedules.get(entity=Entity.INVENTORY)
     schedule.every_seconds, schedule.daily_at = every, None if every else "02:00"
@@ -367,7 +359,7 @@ def test_the_freshness_filter_and_the_pages_agree(connection: Connection, every:
         {"paused_until": NOON, "as_of": NOON},
     ],
 )
-def test_the_freshness_filter_knows_what_is_off_or_paused(connection: Connection, fields: dict[str, Any]) -> None:
+def test_freshness_filter_covers_off_and_paused(connection: Connection, fields: dict[str, Any]) -> None:
     moment = NOON + timedelta(minutes=1)
     one = EntitySchedule.objects.filter(connection=connection, entity=Entity.INVENTORY)
     one.update(**fields)

@@ -1,4 +1,4 @@
-"""Starting and following syncs by program."""
+"""The API of syncs: starting, following and cancelling runs, and schedules."""
 
 import json
 from collections.abc import Callable
@@ -25,8 +25,8 @@ def start(client: Client, connection: Any, **asked: Any) -> Any:
     return send(client, "post", f"connections/{connection.pk}/sync/", asked)
 
 
-def test_a_sync_starts_and_a_repeat_is_the_same_run(program: Program, connection: Any) -> None:
-    """T19, P52: 202 with the run; while it is under way the same run again."""
+def test_repeated_request_returns_the_active_run(program: Program, connection: Any) -> None:
+    """202 with the run; while it is under way the same run again."""
     admin = program()
     first = start(admin, connection, entity="orders")
     assert first.status_code == 202
@@ -49,14 +49,13 @@ def test_a_sync_starts_and_a_repeat_is_the_same_run(program: Program, connection
     assert admin.get(first.json()["runs"][0]["url"]).json()["state"] == "running"
 
 
-def test_a_group_starts_a_run_each(program: Program, connection: Any) -> None:
+def test_group_starts_one_run_per_entity(program: Program, connection: Any) -> None:
     make.synced(connection, Entity.INVENTORY)
     runs = start(program(), connection, group="variants", mode="incremental").json()["runs"]
     assert [(one["entity"], one["mode"]) for one in runs] == [("products", "full"), ("inventory", "incremental")]
 
 
-def test_the_schedule_is_not_disturbed_and_the_answer_says_so(program: Program, connection: Any) -> None:
-    """T20"""
+def test_response_confirms_an_unchanged_schedule(program: Program, connection: Any) -> None:
     due = now() + timedelta(minutes=20)
     schedules = EntitySchedule.objects.filter(connection=connection, entity="orders")
     schedules.update(next_due_at=due)
@@ -67,8 +66,8 @@ def test_the_schedule_is_not_disturbed_and_the_answer_says_so(program: Program, 
     assert schedules.get().next_due_at == due
 
 
-def test_a_run_that_stood_planned_begins_now_and_the_answer_says_so(program: Program, connection: Any) -> None:
-    """T20: re-based, and stated."""
+def test_response_reports_a_planned_run_started_early(program: Program, connection: Any) -> None:
+    """Re-based, and stated."""
     soon, later = now() + timedelta(seconds=50), now() + timedelta(seconds=350)
     EntitySchedule.objects.filter(connection=connection, entity="orders").update(next_due_at=later)
     planned = make.run(connection, state=State.QUEUED, started_at=None)
@@ -93,7 +92,7 @@ def test_a_run_that_stood_planned_begins_now_and_the_answer_says_so(program: Pro
         ({"entity": None}, "entity"),
     ],
 )
-def test_what_makes_no_sense_is_told_by_field(
+def test_invalid_request_is_reported_by_field(
     program: Program, connection: Any, asked: Any, field: str, no_suppliers: None
 ) -> None:
     answer = start(program(), connection, **asked)
@@ -161,12 +160,12 @@ def test_request_body_that_is_no_object_is_refused(program: Program, connection:
     assert (answer.status_code, error(answer)["message"]) == (400, "Send a JSON object.")
 
 
-def test_a_wrong_entity_is_told_which_there_are(program: Program, connection: Any) -> None:
+def test_unknown_entity_lists_the_known_ones(program: Program, connection: Any) -> None:
     message = error(start(program(), connection, entity="ordres"))["message"]
     assert message.startswith("There is no entity “ordres”. Choose one of orders, order-shipments, ")
 
 
-def test_a_disconnected_wms_syncs_nothing(program: Program, connection: Any) -> None:
+def test_disconnected_wms_cannot_sync(program: Program, connection: Any) -> None:
     connection.status = Status.DISCONNECTED
     connection.save()
     answer = start(program(), connection, entity="orders")
@@ -174,8 +173,8 @@ def test_a_disconnected_wms_syncs_nothing(program: Program, connection: Any) -> 
     assert "is disconnected" in error(answer)["message"]
 
 
-def test_only_admins_start_and_cancel(program: Program, connection: Any) -> None:
-    """P39, T19: 403 for who may not, 404 for who may not know."""
+def test_only_admins_may_start_and_cancel(program: Program, connection: Any) -> None:
+    """403 for who may not, 404 for who may not know."""
     run = make.run(connection, state=State.RUNNING)
     for who, expected in (("member", 403), ("elsewhere", 404), ("support", 404)):
         client = program(who)
@@ -189,7 +188,7 @@ def test_only_admins_start_and_cancel(program: Program, connection: Any) -> None
     assert (SyncRun.objects.count(), run.cancel_asked) == (1, False)
 
 
-def test_a_run_is_cancelled_once(program: Program, connection: Any) -> None:
+def test_second_cancel_is_a_conflict(program: Program, connection: Any) -> None:
     run = make.run(connection, state=State.QUEUED, started_at=None)
     admin = program()
     answer = send(admin, "post", f"runs/{run.pk}/cancel/")
@@ -199,8 +198,8 @@ def test_a_run_is_cancelled_once(program: Program, connection: Any) -> None:
     assert (again.status_code, error(again)["code"]) == (409, "conflict")
 
 
-def test_the_sync_state_is_what_the_command_tells(program: Program, connection: Any) -> None:
-    """T19: the same fields and values as `sync_state --json`."""
+def test_sync_state_matches_the_command(program: Program, connection: Any) -> None:
+    """The same fields and values as `sync_state --json`."""
     make.synced(connection, seen=1240, created=3)
     told = StringIO()
     call_command("sync_state", str(connection.pk), "--json", stdout=told)
@@ -208,13 +207,13 @@ def test_the_sync_state_is_what_the_command_tells(program: Program, connection: 
     assert answer.status_code == 200
     assert answer.json() == json.loads(told.getvalue())
     theirs = send(program("member"), "get", f"connections/{connection.pk}/sync-state/").json()
-    assert theirs == [row for row in answer.json() if row["entity"] != "bills"], "L15"
+    assert theirs == [row for row in answer.json() if row["entity"] != "bills"]
     assert answer.json()[0]["run"]["seen"] == 1240
     for who in ("elsewhere", "support"):
         assert send(program(who), "get", f"connections/{connection.pk}/sync-state/").status_code == 404
 
 
-def test_runs_come_in_pages_that_neither_repeat_nor_miss_one(program: Program, connection: Any) -> None:
+def test_runs_are_paginated_without_gaps_or_repeats(program: Program, connection: Any) -> None:
     made = [make.run(connection, entity).pk for entity in (Entity.ORDERS, Entity.PRODUCTS, Entity.INVENTORY) * 2]
     client = program("member")
     first = send(client, "get", "runs/?limit=4").json()
@@ -226,7 +225,7 @@ def test_runs_come_in_pages_that_neither_repeat_nor_miss_one(program: Program, c
     assert [row["id"] for row in client.get(second["previous"]).json()["results"]] == made[:1:-1]
 
 
-def test_runs_are_found_by_connection_entity_and_state(program: Program, connection: Any) -> None:
+def test_runs_are_filtered_by_connection_entity_and_state(program: Program, connection: Any) -> None:
     failed = make.run(connection, Entity.PRODUCTS, state=State.FAILED, message="It did not answer.")
     make.run(connection, Entity.PRODUCTS)
     make.run(make.connection(connection.workspace, "Other"), Entity.PRODUCTS, state=State.FAILED)
@@ -239,7 +238,7 @@ def test_runs_are_found_by_connection_entity_and_state(program: Program, connect
     assert send(client, "get", "runs/?cursor=nonsense").status_code == 404
 
 
-def test_another_workspaces_runs_are_not_there(program: Program, connection: Any) -> None:
+def test_runs_of_another_workspace_are_hidden(program: Program, connection: Any) -> None:
     run = make.run(connection)
     for who in ("elsewhere", "support"):
         client = program(who)
@@ -249,7 +248,7 @@ def test_another_workspaces_runs_are_not_there(program: Program, connection: Any
 
 
 def test_an_admin_switches_an_entity_off_and_on(program: Program, connection: Any) -> None:
-    """D13: users switch; the reason is shown to who misses the data."""
+    """Users switch; the reason is shown to who misses the data."""
     admin, address = program(), f"connections/{connection.pk}/schedules/products/"
     off = send(admin, "patch", address, {"enabled": False})
     assert (off.status_code, off.json()["enabled"], off.json()["off_reason"]) == (200, False, "dana switched it off.")
@@ -264,8 +263,7 @@ def test_an_admin_switches_an_entity_off_and_on(program: Program, connection: An
     assert send(program("member"), "patch", address, {"enabled": False}).status_code == 403
 
 
-def test_the_interval_is_supports(program: Program, connection: Any) -> None:
-    """P13, D13"""
+def test_only_support_changes_the_interval(program: Program, connection: Any) -> None:
     address = f"connections/{connection.pk}/schedules/orders/"
     for change in ({"every_seconds": 60}, {"enabled": True, "daily_at": "02:00"}, {"mode": "full"}):
         answer = send(program(), "patch", address, change)
@@ -274,7 +272,7 @@ def test_the_interval_is_supports(program: Program, connection: Any) -> None:
     assert EntitySchedule.objects.get(connection=connection, entity="orders").every_seconds == 300
 
 
-def test_what_arrives_with_another_is_switched_there(program: Program, connection: Any) -> None:
+def test_entity_read_with_another_is_switched_with_that_one(program: Program, connection: Any) -> None:
     answer = send(program(), "patch", f"connections/{connection.pk}/schedules/order-shipments/", {"enabled": False})
     assert answer.status_code == 400
     assert "arrive with orders" in error(answer)["message"]

@@ -1,4 +1,4 @@
-"""A connection's page and its tabs: the state of each type of data, its runs, and for admins the ways to sync it."""
+"""The page of a connection and its tabs: entity states, runs, and for admins the actions."""
 
 from datetime import timedelta
 from typing import Any
@@ -20,8 +20,8 @@ def here(connection: Any) -> str:
     return f"/settings/integrations/{connection.pk}/"
 
 
-def test_a_sync_button_per_data_type(admin: Client, member: Client, connection: Any, here: str) -> None:
-    """T18, P39: a connection, a button for each type of data; none for members."""
+def test_admins_see_a_sync_button_per_data_type(admin: Client, member: Client, connection: Any, here: str) -> None:
+    """A connection, a button for each type of data; none for members."""
     text = main(admin, here)
     for entity in connection.connector.resources:
         assert f"Run {entity.label.lower()} sync" in text
@@ -35,8 +35,8 @@ def test_a_sync_button_per_data_type(admin: Client, member: Client, connection: 
     assert "Workspace sync state — latest run per table" in theirs
 
 
-def test_a_tab_for_every_type_of_data(admin: Client, member: Client, connection: Any, here: str) -> None:
-    """B8, B9, L15: plain links, the present one marked."""
+def test_connection_page_has_a_tab_per_entity(admin: Client, member: Client, connection: Any, here: str) -> None:
+    """Plain links, the present one marked."""
     tabs = page(member, f"{here}data/inventory/").split('class="tabs"')[1].split("</nav>")[0]
     assert "bills" not in tabs
     tabs = page(admin, f"{here}data/inventory/").split('class="tabs"')[1].split("</nav>")[0]
@@ -46,8 +46,8 @@ def test_a_tab_for_every_type_of_data(admin: Client, member: Client, connection:
     assert tabs.count("aria-current") == 1
 
 
-def test_the_actions_of_inventory(admin: Client, member: Client, here: str) -> None:
-    """B1, B7, B8, B9, D3: Full reads everything, behind a confirmation; Update reads what changed, at once."""
+def test_inventory_offers_update_and_confirmed_full_update(admin: Client, member: Client, here: str) -> None:
+    """Full reads everything, behind a confirmation; Update reads what changed, at once."""
     html = page(admin, f"{here}data/inventory/")
     panel = html.split('id="control-panel"')[1].split("</section>")[0]
     assert "Actions" in panel
@@ -58,7 +58,7 @@ def test_the_actions_of_inventory(admin: Client, member: Client, here: str) -> N
     assert ">Update orders</button>" in page(admin, f"{here}data/orders/")
 
 
-def test_daily_data_is_always_read_in_full(admin: Client, here: str) -> None:
+def test_daily_data_is_always_synced_in_full(admin: Client, here: str) -> None:
     assert "Every update reads all records" in main(admin, f"{here}data/warehouses/")
     assert "Every update reads all records" not in main(admin, f"{here}data/inventory/")
 
@@ -69,8 +69,8 @@ def test_a_disconnected_wms_offers_no_actions(admin: Client, connection: Any, he
     assert "Run products sync" not in main(admin, here)
 
 
-def test_its_runs_page_by_page(member: Client, connection: Any, here: str) -> None:
-    """Each page begins where the one before ended, whatever came meanwhile."""
+def test_runs_are_paginated_without_gaps_or_repeats(member: Client, connection: Any, here: str) -> None:
+    """Each page starts where the previous one ended, even if rows were added meanwhile."""
     for number in range(45):
         make.run(connection, seen=1000 + number, unchanged=1000 + number)
     make.run(connection, Entity.PRODUCTS, seen=77)
@@ -86,14 +86,14 @@ def test_its_runs_page_by_page(member: Client, connection: Any, here: str) -> No
     assert ">77</td>" not in first
 
 
-def test_what_is_read_with_another_shows_that_ones_runs(member: Client, connection: Any, here: str) -> None:
+def test_entity_read_with_another_shows_the_runs_of_that_one(member: Client, connection: Any, here: str) -> None:
     run = make.synced(connection)
     text = main(member, f"{here}data/order-shipments/")
     assert "Order shipments arrive with orders" in text
     assert f"Run {run.pk}" in text
 
 
-def test_rejected_records_of_the_entity(member: Client, connection: Any, here: str) -> None:
+def test_entity_page_lists_its_rejected_records(member: Client, connection: Any, here: str) -> None:
     made = [
         RejectedRecord(
             connection=connection,
@@ -114,20 +114,20 @@ def test_rejected_records_of_the_entity(member: Client, connection: Any, here: s
 
 
 @pytest.mark.parametrize("entity", ["suppliers", "unicorns"])
-def test_what_the_wms_does_not_offer_is_not_there(admin: Client, here: str, entity: str, no_suppliers: None) -> None:
+def test_entity_not_offered_is_not_found(admin: Client, here: str, entity: str, no_suppliers: None) -> None:
     assert admin.get(f"{here}data/{entity}/").status_code == 404
 
 
 @pytest.mark.parametrize("query", ["before=x", "before=99999999999999999999", "rejected_before=-1"])
-def test_odd_addresses_show_the_tab(member: Client, here: str, query: str) -> None:
+def test_invalid_page_parameters_show_the_first_page(member: Client, here: str, query: str) -> None:
     assert member.get(f"{here}data/orders/?{query}").status_code == 200
 
 
-# --- The picture of the last twenty runs ----------------------------------------------------------------------------
+# --- The chart of the last twenty runs ------------------------------------------------------------------------------
 
 
-def test_the_last_twenty_runs_as_a_picture_with_a_text(member: Client, connection: Any, here: str) -> None:
-    """Failures hang below the line, so that not the tone alone tells them; readers hear the same."""
+def test_run_chart_has_an_equivalent_text(member: Client, connection: Any, here: str) -> None:
+    """Failures hang below the line, so that colour is not the only sign."""
     began = now() - timedelta(hours=1)
     for number in range(25):
         make.run(connection, started_at=began, state=State.FAILED if number in (3, 20) else State.SUCCEEDED)
@@ -140,7 +140,7 @@ def test_the_last_twenty_runs_as_a_picture_with_a_text(member: Client, connectio
     assert 'class="critical"' in below[0]
 
 
-def test_the_table_costs_the_same_however_many_runs_there_are(
+def test_state_table_queries_do_not_grow_with_runs(
     member: Client, connection: Any, here: str, django_assert_num_queries: Any
 ) -> None:
     from django.db import connection as database
@@ -157,13 +157,13 @@ def test_the_table_costs_the_same_however_many_runs_there_are(
         page(member, here)
 
 
-def test_a_planned_run_is_no_bar(member: Client, connection: Any, here: str) -> None:
+def test_planned_run_is_not_in_the_chart(member: Client, connection: Any, here: str) -> None:
     make.run(connection, state=State.QUEUED, started_at=None)
     SyncRun.objects.update(due_at=now() + timedelta(minutes=1))
     assert '<svg class="picture"' not in page(member, here)
 
 
-def test_removals_held_back_are_told_and_led_to(admin: Client, member: Client, connection: Any, here: str) -> None:
+def test_pending_removals_are_shown_with_a_link(admin: Client, member: Client, connection: Any, here: str) -> None:
     run = make.run(connection, Entity.CUSTOMERS, state=State.NEEDS_REVIEW, held=30)
     make.run(connection, Entity.CUSTOMERS)
     link = f'href="{here}runs/{run.pk}/held/"'
@@ -173,7 +173,7 @@ def test_removals_held_back_are_told_and_led_to(admin: Client, member: Client, c
         assert "pending removals" in main(member, address), address
 
 
-def test_the_way_to_the_page_and_back(member: Client, connection: Any, here: str) -> None:
+def test_connection_page_links_to_integrations_and_back(member: Client, connection: Any, here: str) -> None:
     make.synced(connection)
     html = page(member, here)
     assert f'href="{here}data/orders/"' in html

@@ -1,4 +1,4 @@
-"""The history of a connection and of a workspace: what is listed, how it is narrowed, and its pages."""
+"""The history of a connection and of a workspace: events, filters and pages."""
 
 import re
 from datetime import timedelta
@@ -27,7 +27,7 @@ def here(connection: Any) -> str:
 
 @pytest.fixture
 def eventful(connection: Any, admin_user: Any) -> dict[str, Any]:
-    """A run of each sort, a change by a person, and an incident."""
+    """Create one run of each type, a change by a person, and an incident."""
     found = {
         "failed": make.run(connection, state=State.FAILED, message="The WMS did not answer."),
         "changed": make.run(connection, Entity.PRODUCTS, created=3, seen=3),
@@ -42,11 +42,11 @@ def eventful(connection: Any, admin_user: Any) -> dict[str, Any]:
 
 
 def listed(html: str) -> set[str]:
-    """The anchors of the entries of a page."""
+    """Return the anchors of the entries of a page."""
     return set(re.findall(r'<tr id="(\w+-\d+)"', html))
 
 
-def test_it_mixes_runs_changes_and_incidents(member: Client, eventful: dict[str, SyncRun], here: str) -> None:
+def test_history_lists_runs_events_and_incidents(member: Client, eventful: dict[str, SyncRun], here: str) -> None:
     html = page(member, here)
     wanted = {f"run-{eventful[name].pk}" for name in ("failed", "changed", "by_hand")}
     assert listed(html) == wanted | {f"event-{Event.objects.get().pk}", f"incident-{Incident.objects.get().pk}"}
@@ -71,13 +71,13 @@ def test_it_mixes_runs_changes_and_incidents(member: Client, eventful: dict[str,
         ("kind=run&from=nonsense&to=0001-01-01&state=odd&entity=x&at=1.2", {"failed", "changed", "by_hand"}),
     ],
 )
-def test_the_filters_are_in_the_address(
+def test_history_filters_are_in_the_address(
     member: Client, eventful: dict[str, SyncRun], here: str, query: str, expected: set[str]
 ) -> None:
     assert listed(page(member, f"{here}?{query}")) == {f"run-{eventful[name].pk}" for name in expected}
 
 
-def test_the_days_of_the_filter_are_the_workspaces(member: Client, connection: Any, here: str) -> None:
+def test_date_filter_uses_the_workspace_zone(member: Client, connection: Any, here: str) -> None:
     """Berlin's 5 March begins at 23:00 UTC of the 4th."""
     run = make.run(connection, created=1, seen=1)
     SyncRun.objects.update(created_at="2026-03-04T23:30:00Z")
@@ -85,8 +85,8 @@ def test_the_days_of_the_filter_are_the_workspaces(member: Client, connection: A
     assert listed(page(member, f"{here}?from=2026-03-04&to=2026-03-04")) == set()
 
 
-def test_every_entry_is_on_exactly_one_page(member: Client, connection: Any, here: str) -> None:
-    """Each page begins where the one before ended, in all three kinds, whatever came meanwhile."""
+def test_history_is_paginated_without_gaps_or_repeats(member: Client, connection: Any, here: str) -> None:
+    """Each page starts where the previous one ended, for all types, even if rows were added meanwhile."""
     for number in range(120):
         make.run(connection, Entity.PRODUCTS if number % 3 else Entity.ORDERS, created=1, seen=1)
         if number % 4 == 0:
@@ -106,10 +106,10 @@ def test_every_entry_is_on_exactly_one_page(member: Client, connection: Any, her
     assert set(found) == expected
 
 
-def test_each_entry_has_a_permanent_link(
+def test_each_event_has_a_permanent_link(
     member: Client, eventful: dict[str, SyncRun], connection: Any, here: str
 ) -> None:
-    """A run's is its page; the others' is a page of the history that begins with it, whatever came since."""
+    """A run links to its page, any other event to the history page that starts with it."""
     html = page(member, here)
     assert f'href="/settings/integrations/{connection.pk}/runs/{eventful["failed"].pk}/"' in html
     anchor = f"event-{Event.objects.get().pk}"
@@ -120,7 +120,7 @@ def test_each_entry_has_a_permanent_link(
     assert rows[0] == anchor
 
 
-def test_what_packr_itself_did_is_told_without_instructions(member: Client, connection: Any, here: str) -> None:
+def test_internal_incident_shows_no_operator_instructions(member: Client, connection: Any, here: str) -> None:
     Incident.objects.create(
         problem=Problem.NO_WORKER,
         message="Start manage.py qcluster.",
@@ -133,7 +133,9 @@ def test_what_packr_itself_did_is_told_without_instructions(member: Client, conn
     assert "Resolved automatically after 1 h." in text
 
 
-def test_the_whole_workspaces_history(member: Client, elsewhere: Client, connection: Any, workspace: Any) -> None:
+def test_workspace_history_lists_all_connections(
+    member: Client, elsewhere: Client, connection: Any, workspace: Any
+) -> None:
     other = make.connection(workspace, "Other")
     runs = [make.run(one, created=1, seen=1) for one in (connection, other)]
     address = "/settings/integrations/history/"
@@ -143,7 +145,7 @@ def test_the_whole_workspaces_history(member: Client, elsewhere: Client, connect
     assert elsewhere.get(f"/settings/integrations/{other.pk}/history/").status_code == 404
 
 
-def test_an_empty_history_and_one_that_nothing_matches_differ(member: Client, here: str) -> None:
+def test_empty_and_filtered_empty_history_differ(member: Client, here: str) -> None:
     assert "No events yet" in main(member, here)
     assert "No events match these filters" in main(member, f"{here}?state=failed")
 
@@ -153,7 +155,7 @@ def test_foreign_text_is_escaped(member: Client, connection: Any, here: str) -> 
     assert "<script>alert(1)" not in page(member, here)
 
 
-def test_it_costs_the_same_however_much_there_is(
+def test_history_queries_do_not_grow_with_data(
     member: Client, connection: Any, here: str, django_assert_num_queries: Any
 ) -> None:
     make.run(connection, created=1, seen=1)
@@ -167,10 +169,10 @@ def test_it_costs_the_same_however_much_there_is(
         page(member, here)
 
 
-def test_bills_are_told_of_only_to_who_may_see_them(
+def test_history_of_bills_needs_their_permission(
     admin: Client, member: Client, connection: Any, here: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """L15: neither their runs nor what went wrong with them, nor that there are any."""
+    """Neither their runs nor what went wrong with them, nor that there are any."""
     offers = {**Trackstar.resources, Entity.BILLS: Trackstar.resources[Entity.PRODUCTS]}
     monkeypatch.setattr(Trackstar, "resources", offers)
     run = make.run(connection, Entity.BILLS, state=State.FAILED, message="No bills today.")

@@ -1,4 +1,4 @@
-"""The manual sync window: what it offers, what Run answers, and the run one watches."""
+"""The manual sync window: its form, the response to Run, and the live run."""
 
 import re
 from datetime import timedelta
@@ -29,8 +29,8 @@ def page(client: Client, address: str, **extra: Any) -> str:
     return str(response.content.decode())
 
 
-def test_the_window_has_its_labels(admin: Client, connection: Any, window: str) -> None:
-    """P41, P42, P48: the labels of the promise, and every entity the connector offers."""
+def test_window_has_its_labels_and_every_entity(admin: Client, connection: Any, window: str) -> None:
+    """The labels of the promise, and every entity the connector offers."""
     html = page(admin, window)
     assert "<legend>Trigger incremental</legend>" in html
     assert ">Target entity</label>" in html
@@ -41,7 +41,7 @@ def test_the_window_has_its_labels(admin: Client, connection: Any, window: str) 
     assert "(read with orders)" in html
 
 
-def test_it_opens_in_a_page_of_its_own_and_in_the_dialog(admin: Client, window: str) -> None:
+def test_window_opens_as_a_page_and_in_a_dialog(admin: Client, window: str) -> None:
     assert "<h1>Manual sync</h1>" in page(admin, window)
     alone = page(admin, window, headers={**PART, "HX-Current-URL": f"http://testserver{window}?run=1"})
     assert "<h1>Manual sync</h1>" in alone
@@ -50,8 +50,7 @@ def test_it_opens_in_a_page_of_its_own_and_in_the_dialog(admin: Client, window: 
     assert 'id="window-title"' in part
 
 
-def test_before_run_it_says_what_one_entity_and_everything_cost(admin: Client, connection: Any, window: str) -> None:
-    """P47"""
+def test_window_estimates_one_entity_and_everything(admin: Client, connection: Any, window: str) -> None:
     for entity in connection.connector.entities():
         if entity not in connection.connector.read_with:
             make.synced(
@@ -67,8 +66,7 @@ def test_before_run_it_says_what_one_entity_and_everything_cost(admin: Client, c
     assert f"{4 * count} s and {5 * count} requests." in html
 
 
-def test_run_starts_it_and_leads_to_the_run(admin: Client, admin_user: Any, connection: Any, window: str) -> None:
-    """P43, P44, T18"""
+def test_run_starts_a_sync_and_shows_it(admin: Client, admin_user: Any, connection: Any, window: str) -> None:
     response = admin.post(window, {"entity": "orders"})
     run = SyncRun.objects.get()
     assert (response.status_code, response.headers["Location"]) == (303, f"{window}?run={run.pk}")
@@ -80,8 +78,8 @@ def test_run_starts_it_and_leads_to_the_run(admin: Client, admin_user: Any, conn
     assert f'href="{window}?run={run.pk}">Reload</a>' in without_scripts
 
 
-def test_the_live_row_moves_and_stops_asking_when_done(admin: Client, connection: Any, window: str) -> None:
-    """P44, P45: queued, running with counts, done; each state from the same address."""
+def test_live_row_polls_until_the_run_ends(admin: Client, connection: Any, window: str) -> None:
+    """Queued, running with counts, done; each state from the same address."""
     run = make.run(connection, state=State.RUNNING, seen=1240, created=12, started_at=now() - timedelta(seconds=80))
     address = f"/settings/integrations/{connection.pk}/runs/{run.pk}/"
     html = page(admin, address, headers=PART)
@@ -103,8 +101,8 @@ def test_the_live_row_moves_and_stops_asking_when_done(admin: Client, connection
     assert 'data-announce="Orders: succeeded, 1,240 records read"' in html
 
 
-def test_a_second_trigger_watches_the_same_run(admin: Client, admin_user: Any, connection: Any, window: str) -> None:
-    """P52, D8: no second run; the answer says who began it and when."""
+def test_second_trigger_attaches_to_the_run(admin: Client, admin_user: Any, connection: Any, window: str) -> None:
+    """No second run; the answer says who began it and when."""
     make.run(connection, state=State.RUNNING, requested_by=admin_user, trigger=Trigger.MANUAL)
     SyncRun.objects.update(started_at=now() - timedelta(seconds=20))
     response = admin.post(window, {"entity": "orders"}, follow=True)
@@ -115,7 +113,7 @@ def test_a_second_trigger_watches_the_same_run(admin: Client, admin_user: Any, c
     assert [one["attached"] for one in answer["runs"]] == [True]
 
 
-def test_scripts_get_json(admin: Client, window: str) -> None:
+def test_json_clients_get_the_runs_as_json(admin: Client, window: str) -> None:
     response = admin.post(window, {"entity": "orders", "mode": "full"}, headers=JSON)
     run = SyncRun.objects.get()
     assert response.status_code == 202
@@ -133,7 +131,7 @@ def test_scripts_get_json(admin: Client, window: str) -> None:
     }
 
 
-def test_a_group_runs_each_of_its_entities_once(admin: Client, connection: Any, window: str) -> None:
+def test_group_runs_each_of_its_entities_once(admin: Client, connection: Any, window: str) -> None:
     answer = admin.post(window, {"group": "everything"}, headers=JSON).json()
     ran = {one["entity"] for one in answer["runs"]}
     assert ran == set(connection.connector.entities()) - set(connection.connector.read_with)
@@ -142,7 +140,7 @@ def test_a_group_runs_each_of_its_entities_once(admin: Client, connection: Any, 
     assert html.count('<article class="run"') == len(GROUPS["variants"])
 
 
-def test_what_is_read_with_another_runs_that_one(admin: Client, window: str) -> None:
+def test_entity_read_with_another_runs_that_one(admin: Client, window: str) -> None:
     admin.post(window, {"entity": "order-shipments"})
     assert SyncRun.objects.get().entity == "orders"
 
@@ -159,7 +157,7 @@ def test_what_is_read_with_another_runs_that_one(admin: Client, window: str) -> 
         ({"entity": "<script>"}, "entity", "There is no entity “<script>”."),
     ],
 )
-def test_what_makes_no_sense_is_told_and_starts_nothing(
+def test_invalid_form_is_explained_and_starts_nothing(
     admin: Client, connection: Any, window: str, form: dict[str, str], field: str, message: str, no_suppliers: None
 ) -> None:
     response = admin.post(window, form)
@@ -174,7 +172,7 @@ def test_what_makes_no_sense_is_told_and_starts_nothing(
     assert SyncRun.objects.count() == 0
 
 
-def test_a_disconnected_connection_syncs_nothing(admin: Client, connection: Any, window: str) -> None:
+def test_disconnected_connection_cannot_sync(admin: Client, connection: Any, window: str) -> None:
     type(connection).objects.update(status=Status.DISCONNECTED)
     assert "Target entity" not in page(admin, window)
     response = admin.post(window, {"entity": "orders"})
@@ -183,7 +181,7 @@ def test_a_disconnected_connection_syncs_nothing(admin: Client, connection: Any,
     assert SyncRun.objects.count() == 0
 
 
-def test_a_run_can_be_cancelled_and_says_by_whom(admin: Client, connection: Any, window: str) -> None:
+def test_cancelled_run_shows_who_cancelled_it(admin: Client, connection: Any, window: str) -> None:
     run = make.run(connection, state=State.QUEUED, started_at=None)
     response = admin.post(f"/settings/integrations/{connection.pk}/runs/{run.pk}/cancel/", follow=True)
     run.refresh_from_db()
@@ -191,7 +189,7 @@ def test_a_run_can_be_cancelled_and_says_by_whom(admin: Client, connection: Any,
     assert "Cancelled by Dana." in response.content.decode()
 
 
-def test_a_full_read_that_follows_is_announced(admin: Client, connection: Any, window: str) -> None:
+def test_full_update_that_follows_is_announced(admin: Client, connection: Any, window: str) -> None:
     run = make.run(connection, state=State.RUNNING)
     admin.post(window, {"entity": "orders", "mode": Mode.FULL})
     html = page(admin, f"{window}?run={run.pk}")
@@ -199,10 +197,10 @@ def test_a_full_read_that_follows_is_announced(admin: Client, connection: Any, w
 
 
 @pytest.mark.parametrize("query", ["?run=x", "?run=99999999999999999999999", "?run=-1", "?run=", "?run=4&run=4"])
-def test_odd_addresses_show_the_window(admin: Client, window: str, query: str) -> None:
+def test_invalid_run_parameters_show_the_window(admin: Client, window: str, query: str) -> None:
     assert "Target entity" in page(admin, window + query)
 
 
-def test_the_window_watches_only_its_own_connections_runs(admin: Client, workspace: Any, window: str) -> None:
+def test_window_shows_only_runs_of_its_connection(admin: Client, workspace: Any, window: str) -> None:
     other = make.run(make.connection(workspace, "Other"), seen=4242)
     assert "4,242 records" not in page(admin, f"{window}?run={other.pk}")

@@ -1,4 +1,4 @@
-"""The rest of the manual sync window: groups, full re-reads and date windows, each behind what it costs."""
+"""Groups, full updates and date windows of the manual sync window, with their estimates."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -25,7 +25,7 @@ def window(connection: Any) -> str:
 
 @pytest.fixture
 def synced(connection: Any) -> Any:
-    """A connection on which everything was synced once."""
+    """Return a connection whose entities were all synced once."""
     EntitySchedule.objects.filter(connection=connection).update(watermark=now(), as_of=now())
     return connection
 
@@ -34,8 +34,8 @@ def section(html: str, legend: str) -> str:
     return html.split(f"<legend>{legend}</legend>")[1].split("</fieldset>")[0]
 
 
-def test_the_three_buttons_say_what_they_cover(admin: Client, synced: Any, window: str) -> None:
-    """I1, I3, I7, I10, I19: a label per type, and what it reads."""
+def test_group_buttons_describe_their_scope(admin: Client, synced: Any, window: str) -> None:
+    """A label per type, and what it reads."""
     groups = section(page(admin, window), "Sync a group")
     for label in ("Run full sync", "Run variants sync", "Run purchase orders sync"):
         assert f">{label}<" in groups
@@ -47,16 +47,15 @@ def test_the_three_buttons_say_what_they_cover(admin: Client, synced: Any, windo
 
 
 @pytest.mark.parametrize("group", ["variants", "purchase-orders"])
-def test_a_group_reads_incrementally_and_nothing_else(admin: Client, synced: Any, window: str, group: str) -> None:
-    """I7, I10"""
+def test_group_syncs_incrementally_and_only_its_members(admin: Client, synced: Any, window: str, group: str) -> None:
     admin.post(window, {"group": group})
-    # What is read daily is always read whole.
+    # Daily data is always read in full.
     modes = {one: Mode.FULL if one == Entity.SUPPLIERS else Mode.INCREMENTAL for one in GROUPS[group]}
     assert {(run.entity, run.mode) for run in SyncRun.objects.all()} == set(modes.items())
 
 
-def test_a_full_sync_is_everything_incrementally(admin: Client, synced: Any, window: str) -> None:
-    """D3, I4, I6: I's Full is broad, not deep; it tells its cost and asks before it starts."""
+def test_full_sync_covers_everything_incrementally_after_confirmation(admin: Client, synced: Any, window: str) -> None:
+    """I's Full is broad, not deep; it tells its cost and asks before it starts."""
     for entity in synced.connector.resources:
         mode = Mode(synced.schedules.get(entity=entity).mode)
         make.run(synced, entity, mode=mode, requests=3)
@@ -79,8 +78,8 @@ def test_a_full_sync_is_everything_incrementally(admin: Client, synced: Any, win
     }
 
 
-def test_a_full_re_read_is_confirmed_with_what_full_ones_cost(admin: Client, synced: Any, window: str) -> None:
-    """B1, B2, D6: the estimate is of the same mode, and an unknown one is said to be unknown."""
+def test_full_update_is_estimated_from_full_runs(admin: Client, synced: Any, window: str) -> None:
+    """The estimate is of the same mode, and an unknown one is said to be unknown."""
     make.run(synced, Entity.INVENTORY, requests=2)
     address = f"{window}confirm/?entity=inventory&mode=full"
     assert "No full run yet, so no estimate." in main(admin, address)
@@ -95,8 +94,8 @@ def test_a_full_re_read_is_confirmed_with_what_full_ones_cost(admin: Client, syn
     assert SyncRun.objects.latest("pk").mode == Mode.FULL
 
 
-def test_a_date_window_by_the_workspaces_days(admin: Client, synced: Any, window: str) -> None:
-    """D6: the last day is included, and the days are Berlin's."""
+def test_date_window_uses_days_of_the_workspace_zone(admin: Client, synced: Any, window: str) -> None:
+    """The last day is included, and the days are Berlin's."""
     asked = {"entity": "orders", "mode": "window", "from": "2026-03-01", "to": "2026-03-02"}
     text = main(admin, f"{window}confirm/?entity=orders&mode=window&from=2026-03-01&to=2026-03-02")
     assert (
@@ -120,10 +119,9 @@ def test_a_date_window_by_the_workspaces_days(admin: Client, synced: Any, window
         ({"from": "2900-01-01", "to": "2900-01-02"}, "The start date is in the future."),
     ],
 )
-def test_days_that_make_no_sense_are_told(
+def test_invalid_dates_keep_the_input_and_show_the_error(
     admin: Client, synced: Any, window: str, days: dict[str, str], message: str
 ) -> None:
-    """The error stands in the section of the dates, and what was entered is still there."""
     asked = {"entity": "orders", "mode": "window", **days}
     for response in (admin.get(f"{window}confirm/", asked), admin.post(window, asked)):
         assert response.status_code == 400
@@ -134,7 +132,7 @@ def test_days_that_make_no_sense_are_told(
     assert SyncRun.objects.count() == 0
 
 
-def test_what_has_no_dates_is_not_offered_in_the_date_window(admin: Client, synced: Any, window: str) -> None:
+def test_date_window_offers_history_entities_only(admin: Client, synced: Any, window: str) -> None:
     part = section(page(admin, window), "Date window")
     assert 'value="orders"' in part
     assert 'value="inventory"' not in part
@@ -144,20 +142,19 @@ def test_what_has_no_dates_is_not_offered_in_the_date_window(admin: Client, sync
     assert "Inventory can&#x27;t be read by date." in response.content.decode()
 
 
-def test_before_it_starts_one_learns_what_is_under_way(
+def test_confirmation_and_window_mention_the_active_run(
     admin: Client, admin_user: Any, synced: Any, window: str
 ) -> None:
-    """P52, D8"""
     run = make.run(synced, Entity.INVENTORY, state=State.RUNNING, requested_by=admin_user, trigger=Trigger.MANUAL)
     assert "Dana started a sync 1 min" in main(admin, f"{window}confirm/?entity=inventory&mode=full")
     assert "The full update starts when it ends." in main(admin, f"{window}confirm/?entity=inventory&mode=full")
     assert "Already running: Dana started it at" in page(admin, f"{window}?entity=inventory")
-    # Who watches it in the same window sees how it goes; a note beside it would soon be wrong.
+    # The window that shows the run needs no note about it.
     assert "Already running" not in page(admin, f"{window}?entity=inventory&run={run.pk}")
 
 
-def test_the_target_is_chosen_beforehand_and_starts_nothing(admin: Client, synced: Any, window: str) -> None:
-    """P55: with `?entity=` the screen one came from; the sentence below is about that one."""
+def test_target_in_the_address_is_preselected_and_not_started(admin: Client, synced: Any, window: str) -> None:
+    """With `?entity=` the screen one came from; the sentence below is about that one."""
     make.run(synced, Entity.PRODUCTS, requests=9)
     html = page(admin, f"{window}?entity=products")
     part = section(html, "Trigger incremental")
@@ -167,13 +164,11 @@ def test_the_target_is_chosen_beforehand_and_starts_nothing(admin: Client, synce
     assert SyncRun.objects.count() == 1
 
 
-def test_what_was_never_synced_is_said_to_be_read_whole(admin: Client, window: str) -> None:
-    """B3"""
+def test_never_synced_entity_is_announced_as_full(admin: Client, window: str) -> None:
     assert "Never synced, so all records are read." in section(page(admin, window), "Trigger incremental")
 
 
-def test_it_says_when_it_last_ran_and_next_will(admin: Client, synced: Any, window: str) -> None:
-    """UX 3, T20, in the workspace's clock."""
+def test_window_shows_last_and_next_run_times(admin: Client, synced: Any, window: str) -> None:
     ended = now() - timedelta(minutes=3)
     make.run(synced, started_at=ended - timedelta(seconds=5), completed_at=ended)
     EntitySchedule.objects.filter(entity="orders").update(next_due_at=now() + timedelta(minutes=2))
@@ -183,7 +178,7 @@ def test_it_says_when_it_last_ran_and_next_will(admin: Client, synced: Any, wind
     assert "Next scheduled run: about " in part
 
 
-def test_the_confirmation_opens_in_the_dialog_too(admin: Client, synced: Any, window: str) -> None:
+def test_confirmation_opens_in_the_dialog_too(admin: Client, synced: Any, window: str) -> None:
     part = page(admin, f"{window}confirm/?entity=orders&mode=full", headers=PART)
     assert part.lstrip().startswith('<div class="sync-window">')
     assert 'id="window-title"' in part
@@ -191,20 +186,17 @@ def test_the_confirmation_opens_in_the_dialog_too(admin: Client, synced: Any, wi
     assert "<h1>Run a full update of orders?</h1>" in alone
 
 
-def test_data_that_the_wms_does_not_offer_has_no_estimate(
-    admin: Client, synced: Any, window: str, no_suppliers: None
-) -> None:
+def test_entity_not_offered_has_no_estimate(admin: Client, synced: Any, window: str, no_suppliers: None) -> None:
     response = admin.get(f"{window}confirm/?entity=suppliers&mode=full")
     assert response.status_code == 400
     assert "Trackstar does not offer suppliers." in response.content.decode()
 
 
-def test_a_member_sees_no_estimate(member: Client, window: str) -> None:
-    """P39"""
+def test_members_may_not_see_estimates(member: Client, window: str) -> None:
     assert member.get(f"{window}confirm/?entity=orders&mode=full").status_code == 403
 
 
-def test_the_window_costs_the_same_however_many_runs_there_are(
+def test_window_queries_do_not_grow_with_runs(
     admin: Client, synced: Any, window: str, django_assert_num_queries: Any
 ) -> None:
     make.run(synced)

@@ -1,4 +1,4 @@
-"""What admins decide on pages: removals that were held back, rejected records read once more."""
+"""Pages on which admins decide: pending removals and retries of rejected records."""
 
 from array import array
 from typing import Any
@@ -19,7 +19,7 @@ from ...kit.html import main, page
 
 @pytest.fixture
 def held(connection: Any) -> SyncRun:
-    """A full run that missed 130 customers of 150."""
+    """Return a full run that missed 130 of 150 customers."""
     rows = [make.customer(connection, f"c-{number:03}", f"Customer {number:03}") for number in range(150)]
     run = make.run(
         connection, Entity.CUSTOMERS, mode=Mode.FULL, state=State.NEEDS_REVIEW, held=130, started_at=now(), seen=20
@@ -33,7 +33,7 @@ def address(run: SyncRun) -> str:
     return f"/settings/integrations/{run.connection_id}/runs/{run.pk}/held/"
 
 
-def test_the_list_page_by_page(admin: Client, held: SyncRun) -> None:
+def test_pending_removals_are_paginated(admin: Client, held: SyncRun) -> None:
     html = page(admin, address(held))
     assert "c-099" in html
     assert "c-100" not in html
@@ -45,10 +45,7 @@ def test_the_list_page_by_page(admin: Client, held: SyncRun) -> None:
     assert "c-130" not in rest
 
 
-def test_a_release_is_confirmed_and_leads_to_the_run_that_looks_again(
-    admin: Client, admin_user: Any, held: SyncRun
-) -> None:
-    """Nothing happens before the second press."""
+def test_release_needs_confirmation_and_shows_the_new_run(admin: Client, admin_user: Any, held: SyncRun) -> None:
     sure = main(admin, f"{address(held)}?decision=release")
     assert "Release 130 removals?" in sure
     held.refresh_from_db()
@@ -65,7 +62,7 @@ def test_a_release_is_confirmed_and_leads_to_the_run_that_looks_again(
     assert "Released by Dana" in main(admin, address(held).removesuffix("held/"))
 
 
-def test_a_reject_keeps_the_records(admin: Client, held: SyncRun) -> None:
+def test_reject_keeps_the_records(admin: Client, held: SyncRun) -> None:
     assert "Keep these 130 records?" in main(admin, f"{address(held)}?decision=reject")
     response = admin.post(address(held), {"decision": "reject"}, follow=True)
     assert "Rejected. The records stay. The next full run checks again." in response.content.decode()
@@ -74,14 +71,14 @@ def test_a_reject_keeps_the_records(admin: Client, held: SyncRun) -> None:
     assert Customer.objects.filter(removed_at=None).count() == 150
 
 
-def test_a_second_decision_is_refused_with_the_first(admin: Client, held: SyncRun) -> None:
+def test_second_decision_is_refused(admin: Client, held: SyncRun) -> None:
     admin.post(address(held), {"decision": "reject"})
     response = admin.post(address(held), {"decision": "release"}, follow=True)
     assert "These removals were already rejected." in response.content.decode()
     assert not SyncRun.objects.filter(releases=held).exists()
 
 
-def test_a_newer_full_read_leaves_nothing_to_decide(admin: Client, connection: Any, held: SyncRun) -> None:
+def test_newer_full_run_supersedes_the_decision(admin: Client, connection: Any, held: SyncRun) -> None:
     make.run(connection, Entity.CUSTOMERS, mode=Mode.FULL)
     text = main(admin, address(held))
     assert "A newer full run has checked this data since" in text
@@ -89,13 +86,13 @@ def test_a_newer_full_read_leaves_nothing_to_decide(admin: Client, connection: A
 
 
 @pytest.mark.parametrize("form", [{}, {"decision": "delete"}])
-def test_what_is_no_decision_changes_nothing(admin: Client, held: SyncRun, form: dict[str, str]) -> None:
+def test_invalid_decision_changes_nothing(admin: Client, held: SyncRun, form: dict[str, str]) -> None:
     assert admin.post(address(held), form).status_code == 303
     held.refresh_from_db()
     assert held.review == ""
 
 
-def test_members_and_strangers_decide_nothing(member: Client, elsewhere: Client, held: SyncRun) -> None:
+def test_members_and_strangers_may_not_decide(member: Client, elsewhere: Client, held: SyncRun) -> None:
     assert member.get(address(held)).status_code == 403
     assert member.post(address(held), {"decision": "release"}).status_code == 403
     assert elsewhere.get(address(held)).status_code == 404
@@ -104,7 +101,7 @@ def test_members_and_strangers_decide_nothing(member: Client, elsewhere: Client,
     assert held.review == ""
 
 
-def test_a_run_that_holds_nothing_has_no_such_page(admin: Client, connection: Any) -> None:
+def test_run_without_pending_removals_has_no_review_page(admin: Client, connection: Any) -> None:
     assert admin.get(address(make.run(connection))).status_code == 404
 
 
@@ -130,7 +127,7 @@ def two(connection: Any) -> list[RejectedRecord]:
 
 @pytest.fixture
 def retried(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
-    """The ids that were asked for, each time; the WMS stores the first and not the rest."""
+    """Return the ids of each retry; only the first record is accepted."""
     asked: list[list[str]] = []
 
     def retry(records: Any) -> rejected_records.RetryResult:
@@ -142,7 +139,7 @@ def retried(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
     return asked
 
 
-def test_one_record_or_all_of_a_run_are_read_again(
+def test_one_rejected_record_or_all_of_a_run_are_retried(
     admin: Client, connection: Any, two: list[RejectedRecord], retried: list[list[str]]
 ) -> None:
     doing = f"/settings/integrations/{connection.pk}/data/inventory/rejected/"
@@ -155,7 +152,7 @@ def test_one_record_or_all_of_a_run_are_read_again(
     assert retried == [["i-2"], ["i-1", "i-2"], ["i-1", "i-2"], []]
 
 
-def test_members_and_strangers_ask_the_wms_nothing(
+def test_members_and_strangers_may_not_retry(
     member: Client, elsewhere: Client, connection: Any, two: list[RejectedRecord], retried: list[list[str]]
 ) -> None:
     doing = f"/settings/integrations/{connection.pk}/data/inventory/rejected/"
@@ -164,7 +161,7 @@ def test_members_and_strangers_ask_the_wms_nothing(
     assert retried == []
 
 
-def test_another_connections_record_is_not_asked_for(
+def test_retry_leaves_out_records_of_another_connection(
     admin: Client, connection: Any, workspace: Any, two: list[RejectedRecord], retried: list[list[str]]
 ) -> None:
     other = make.connection(workspace, "Other")
@@ -172,7 +169,7 @@ def test_another_connections_record_is_not_asked_for(
     assert retried == [[]]
 
 
-def test_a_disconnected_wms_is_not_asked(admin: Client, connection: Any, two: list[RejectedRecord]) -> None:
+def test_disconnected_wms_is_not_asked(admin: Client, connection: Any, two: list[RejectedRecord]) -> None:
     type(connection).objects.update(status=Status.DISCONNECTED)
     doing = f"/settings/integrations/{connection.pk}/data/inventory/rejected/"
     assert "2 rejected again." in admin.post(doing, follow=True).content.decode()

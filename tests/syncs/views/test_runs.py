@@ -1,4 +1,4 @@
-"""A run's page: what it did in plain words, counts that add up, and what a person may do about it."""
+"""The page of a run: summary, counts, steps and actions."""
 
 from datetime import timedelta
 from typing import Any
@@ -51,21 +51,18 @@ def rejected(run: SyncRun, external_id: str = "o-7", **fields: Any) -> RejectedR
         ({"state": State.RUNNING, "seen": 1240}, "is running: 1,240 records read so far."),
     ],
 )
-def test_it_begins_with_a_plain_sentence(
-    member: Client, connection: Any, fields: dict[str, Any], sentence: str
-) -> None:
-    """Everybody in the workspace reads it, under an address that stays."""
+def test_run_page_starts_with_a_summary(member: Client, connection: Any, fields: dict[str, Any], sentence: str) -> None:
     run = make.run(connection, **fields)
     assert f"This sync of orders {sentence}" in main(member, address(run))
 
 
-def test_an_interrupted_run_says_where_it_goes_on(member: Client, connection: Any) -> None:
+def test_interrupted_run_shows_where_it_resumes(member: Client, connection: Any) -> None:
     run = make.run(connection, state=State.RUNNING, pages=3)
     type(run.lane).objects.update(leased_until=now() - timedelta(seconds=1))
     assert "was interrupted: its worker stopped. It resumes automatically at page 4." in main(member, address(run))
 
 
-def test_its_counts_add_up_or_it_says_that_they_do_not(member: Client, connection: Any) -> None:
+def test_counts_that_do_not_add_up_are_reported(member: Client, connection: Any) -> None:
     run = make.run(connection, seen=10, created=1, updated=2, unchanged=3, stale=3, rejected=1, removed=4)
     text = main(member, address(run))
     assert "Seen 10 Created 1 Updated 2 Unchanged 3 Older version 3 Rejected 1 Removed 4" in text
@@ -74,7 +71,7 @@ def test_its_counts_add_up_or_it_says_that_they_do_not(member: Client, connectio
     assert f"These counts do not add up. Contact support and mention run {run.pk}." in main(member, address(run))
 
 
-def test_it_tells_what_was_asked_for_and_what_it_took(member: Client, admin_user: Any, connection: Any) -> None:
+def test_run_page_shows_trigger_scope_and_cost(member: Client, admin_user: Any, connection: Any) -> None:
     since = now() - timedelta(hours=1)
     run = make.run(
         connection,
@@ -96,7 +93,7 @@ def test_it_tells_what_was_asked_for_and_what_it_took(member: Client, admin_user
     assert "Check for removed records" not in text, "only a full run does"
 
 
-def test_a_full_run_shows_its_steps(member: Client, connection: Any) -> None:
+def test_full_run_shows_its_steps(member: Client, connection: Any) -> None:
     run = make.run(
         connection, mode=Mode.FULL, state=State.RUNNING, pages=3, seen=2500, border=now() - timedelta(days=30)
     )
@@ -109,13 +106,13 @@ def test_a_full_run_shows_its_steps(member: Client, connection: Any) -> None:
     assert "Current step Checking for removed records" in text
 
 
-def test_a_date_window_says_its_days(member: Client, connection: Any) -> None:
+def test_date_window_run_shows_its_period(member: Client, connection: Any) -> None:
     run = make.run(connection, mode=Mode.WINDOW, border=now() - timedelta(days=9), until=now() - timedelta(days=2))
     assert "Records changed from" in main(member, address(run))
 
 
-def test_a_rate_and_the_time_left_only_where_they_are_honest(member: Client, connection: Any) -> None:
-    """UX 4: no rate of a few seconds, no time left unless earlier runs took about the same, never past the end."""
+def test_rate_and_time_left_only_when_reliable(member: Client, connection: Any) -> None:
+    """No rate of a few seconds, no time left unless earlier runs took about the same, never past the end."""
     began = now() - timedelta(minutes=9)
     for _ in range(3):
         make.run(connection, started_at=began, completed_at=began + timedelta(seconds=40))
@@ -132,8 +129,8 @@ def test_a_rate_and_the_time_left_only_where_they_are_honest(member: Client, con
     assert "left" not in main(member, address(run)), "they took anything from 40 s to half an hour"
 
 
-def test_it_asks_again_only_while_it_is_active(member: Client, connection: Any) -> None:
-    """P44: by scripts every two seconds, without them by a link."""
+def test_run_page_polls_only_while_active(member: Client, connection: Any) -> None:
+    """By scripts every two seconds, without them by a link."""
     run = make.run(connection, state=State.RUNNING)
     html = page(member, address(run))
     assert f'hx-get="{address(run)}?in=page"' in html
@@ -144,7 +141,7 @@ def test_it_asks_again_only_while_it_is_active(member: Client, connection: Any) 
     assert "every 2s" not in page(member, address(run))
 
 
-def test_only_admins_cancel(admin: Client, member: Client, connection: Any) -> None:
+def test_only_admins_may_cancel(admin: Client, member: Client, connection: Any) -> None:
     run = make.run(connection, state=State.QUEUED, started_at=None)
     assert "Cancel this sync" in page(admin, address(run))
     assert "Cancel this sync" not in page(member, address(run))
@@ -154,7 +151,7 @@ def test_only_admins_cancel(admin: Client, member: Client, connection: Any) -> N
     assert "Cancelled by Dana." in main(admin, address(run))
 
 
-def test_rejected_records_with_reason_and_excerpt(admin: Client, member: Client, connection: Any) -> None:
+def test_rejected_records_show_reason_and_escaped_excerpt(admin: Client, member: Client, connection: Any) -> None:
     run = make.run(connection, state=State.PARTIAL, seen=1, rejected=1)
     rejected(run, "<b>7</b>", excerpt="<script>alert(1)</script>")
     html = page(member, address(run))
@@ -165,10 +162,9 @@ def test_rejected_records_with_reason_and_excerpt(admin: Client, member: Client,
     assert "Retry all" in page(admin, address(run))
 
 
-def test_a_run_of_bills_is_for_those_who_may_see_bills(
+def test_run_of_bills_needs_their_permission(
     admin: Client, member: Client, connection: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """L15"""
     offered = {**Trackstar.resources, Entity.BILLS: Trackstar.resources[Entity.PRODUCTS]}
     monkeypatch.setattr(Trackstar, "resources", offered)
     run = make.run(connection, Entity.BILLS, state=State.PARTIAL, seen=1, rejected=1)
@@ -177,7 +173,7 @@ def test_a_run_of_bills_is_for_those_who_may_see_bills(
     assert "99.10" in page(admin, address(run))
 
 
-def test_a_run_is_found_only_under_its_connection(
+def test_run_is_found_only_under_its_connection(
     admin: Client, elsewhere: Client, connection: Any, workspace: Any
 ) -> None:
     run = make.run(connection)
@@ -186,7 +182,7 @@ def test_a_run_is_found_only_under_its_connection(
     assert elsewhere.get(address(run)).status_code == 404
 
 
-def test_the_row_of_the_window_shows_a_member_no_cancel(member: Client, connection: Any) -> None:
+def test_members_see_no_cancel_in_the_live_row(member: Client, connection: Any) -> None:
     run = make.run(connection, state=State.RUNNING)
     part = page(member, address(run), headers=PART)
     assert part.lstrip().startswith('<article class="run"')

@@ -25,7 +25,7 @@ def address(connection: Any) -> str:
 
 
 def on(connection: Any, *without: str) -> list[str]:
-    """The entities that can be switched, less some."""
+    """Return the entities that can be switched, without some."""
     return [entity.value for entity in connection.connector.resources if entity not in without]
 
 
@@ -38,7 +38,7 @@ def schedule(entity: str) -> EntitySchedule:
 
 
 def test_everybody_sees_every_cadence(admin: Client, member: Client, connection: Any, address: str) -> None:
-    """D13, P12, T16: a member reads what an admin changes."""
+    """A member reads what an admin changes."""
     for client in (admin, member):
         html = words(page(client, address))
         for text in ("every 5 min", "every 15 min", "every hour", "daily at", "With orders"):
@@ -50,10 +50,9 @@ def test_everybody_sees_every_cadence(admin: Client, member: Client, connection:
     assert f'href="{address}">Sync Settings</a>' in page(member)
 
 
-def test_only_admins_of_the_workspace_change_them(
+def test_only_workspace_admins_change_settings(
     member: Client, elsewhere: Client, client: Client, connection: Any, address: str
 ) -> None:
-    """D13"""
     given = {"entities": [], "lookback_days": 90}
     assert member.post(address, given).status_code == 403
     assert elsewhere.get(address).status_code == elsewhere.post(address, given).status_code == 404
@@ -62,8 +61,8 @@ def test_only_admins_of_the_workspace_change_them(
     assert Connection.objects.get().lookback_days == 30
 
 
-def test_switching_off_keeps_the_data_and_says_who(admin: Client, connection: Any, address: str) -> None:
-    """D13: no run falls due any more, and the people who miss the data read why."""
+def test_switching_off_keeps_the_data_and_names_the_person(admin: Client, connection: Any, address: str) -> None:
+    """No run falls due any more, and the people who miss the data read why."""
     make.synced(connection, Entity.PRODUCTS)
     response = admin.post(address, {"entities": on(connection, "products"), "lookback_days": 30})
     assert (response.status_code, response.headers["Location"]) == (303, address)
@@ -78,14 +77,14 @@ def test_switching_off_keeps_the_data_and_says_who(admin: Client, connection: An
     assert not SyncRun.objects.filter(state=State.QUEUED).exists()
 
 
-def test_what_was_never_synced_is_off_and_not_called_not_offered(admin: Client, connection: Any, address: str) -> None:
+def test_never_synced_entity_is_off_when_switched_off(admin: Client, connection: Any, address: str) -> None:
     admin.post(address, {"entities": on(connection, "products"), "lookback_days": 30})
     state = state_of(connection, Entity.PRODUCTS)
     assert state.freshness == Freshness.OFF
 
 
-def test_switching_on_syncs_at_once(admin: Client, admin_user: Any, connection: Any, address: str) -> None:
-    """B11, D13: also what the WMS once said it does not offer, should it offer it by now."""
+def test_switching_on_syncs_immediately(admin: Client, admin_user: Any, connection: Any, address: str) -> None:
+    """Also what the WMS once said it does not offer, should it offer it by now."""
     EntitySchedule.objects.filter(entity="products").update(enabled=False, off_reason="No such thing.", offered=False)
     admin.post(address, {"entities": on(connection), "lookback_days": 30})
     products = schedule("products")
@@ -97,8 +96,8 @@ def test_switching_on_syncs_at_once(admin: Client, admin_user: Any, connection: 
     assert "On, syncing now: products." in words(page(admin, address))
 
 
-def test_what_is_not_changed_is_left_alone(admin: Client, connection: Any, address: str) -> None:
-    """An interval that support set, a pause and the reason of another stay as they are."""
+def test_unchanged_settings_are_left_alone(admin: Client, connection: Any, address: str) -> None:
+    """An interval set by support, a pause and the off reason of another entity stay."""
     EntitySchedule.objects.filter(entity="orders").update(every_seconds=600, paused_until=now() + timedelta(hours=1))
     EntitySchedule.objects.filter(entity="inventory").update(enabled=False, off_reason="Too many calls.")
     before = list(EntitySchedule.objects.order_by("pk").values())
@@ -107,7 +106,7 @@ def test_what_is_not_changed_is_left_alone(admin: Client, connection: Any, addre
     assert "No changes." in page(admin, address)
 
 
-def test_a_disconnected_connection_can_be_set_up_for_later(admin: Client, connection: Any, address: str) -> None:
+def test_disconnected_connection_can_be_configured(admin: Client, connection: Any, address: str) -> None:
     Connection.objects.update(status=Status.DISCONNECTED, disconnected_at=now())
     EntitySchedule.objects.filter(entity="orders").update(enabled=False, off_reason="Not now.")
     assert admin.post(address, {"entities": on(connection), "lookback_days": 30}).status_code == 303
@@ -116,8 +115,7 @@ def test_a_disconnected_connection_can_be_set_up_for_later(admin: Client, connec
 
 
 @pytest.mark.parametrize("days", ["0", "3651", "", "many"])
-def test_a_lookback_that_makes_no_sense(admin: Client, connection: Any, address: str, days: str) -> None:
-    """T16"""
+def test_invalid_lookback_is_refused(admin: Client, connection: Any, address: str, days: str) -> None:
     response = admin.post(address, {"entities": on(connection, "products"), "lookback_days": days})
     assert response.status_code == 400
     html = response.content.decode()
@@ -126,10 +124,10 @@ def test_a_lookback_that_makes_no_sense(admin: Client, connection: Any, address:
     assert " checked" not in html.split('value="products"')[1].split(">")[0], "what was ticked stays as it was sent"
 
 
-def test_a_longer_lookback_reads_the_missing_part(
+def test_longer_lookback_reads_the_missing_history(
     admin: Client, admin_user: Any, connection: Any, address: str
 ) -> None:
-    """T16: noted for the history; other settings stay."""
+    """Noted for the history; other settings stay."""
     make.synced(connection, Entity.ORDERS)
     SyncRun.objects.all().delete()
     border = connection.border
@@ -144,8 +142,8 @@ def test_a_longer_lookback_reads_the_missing_part(
     assert 'min="90"' in page(admin, address)
 
 
-def test_a_shorter_lookback_is_refused_in_words(admin: Client, connection: Any, address: str) -> None:
-    """T16: and nothing else of the form is followed."""
+def test_shorter_lookback_is_refused_with_a_reason(admin: Client, connection: Any, address: str) -> None:
+    """And nothing else of the form is followed."""
     response = admin.post(address, {"entities": on(connection, "products"), "lookback_days": 7})
     html = response.content.decode()
     assert response.status_code == 400
@@ -154,8 +152,8 @@ def test_a_shorter_lookback_is_refused_in_words(admin: Client, connection: Any, 
     assert schedule("products").enabled
 
 
-def test_what_the_person_was_not_shown_is_left_alone(admin: Client, connection: Any, address: str) -> None:
-    """L15: bills, for somebody who may not see them, are not switched off by a form that does not have them."""
+def test_hidden_entities_are_not_switched_off(admin: Client, connection: Any, address: str) -> None:
+    """Bills, for somebody who may not see them, are not switched off by a form that does not have them."""
     remove_perm(VIEW_BILLS, connection.workspace.admins, connection.workspace)
     hidden = schedule("bills")
     assert "Bills" not in page(admin, address)
@@ -165,7 +163,7 @@ def test_what_the_person_was_not_shown_is_left_alone(admin: Client, connection: 
     assert not schedule("products").enabled
 
 
-def test_what_was_switched_is_noted(admin: Client, admin_user: Any, connection: Any, address: str) -> None:
+def test_switching_is_recorded_as_an_event(admin: Client, admin_user: Any, connection: Any, address: str) -> None:
     EntitySchedule.objects.filter(entity="orders").update(enabled=False, off_reason="Not now.")
     admin.post(address, {"entities": on(connection, "products", "customers"), "lookback_days": 30})
     noted = [(event.text, event.kind, event.person) for event in Event.objects.order_by("pk")]
@@ -175,7 +173,7 @@ def test_what_was_switched_is_noted(admin: Client, admin_user: Any, connection: 
     ]
 
 
-def test_an_entity_that_is_read_with_another_is_not_switched(admin: Client, connection: Any, address: str) -> None:
+def test_entity_read_with_another_is_not_switched(admin: Client, connection: Any, address: str) -> None:
     response = admin.post(address, {"entities": [*on(connection), "order-shipments"], "lookback_days": 30})
     assert response.status_code == 400
     assert schedule("order-shipments").enabled

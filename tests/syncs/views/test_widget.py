@@ -1,4 +1,4 @@
-"""The sync widget, lower left on every page: the same everywhere, and what it opens to."""
+"""The sync widget at the lower left of every page, and its panel."""
 
 import re
 from datetime import timedelta
@@ -22,7 +22,7 @@ PARTS = ("sync-widget/", "actions/marks/", "actions/skus/")
 
 
 def addresses(patterns: Any, before: str = "") -> list[str]:
-    """Every address of the URL table, with something in the place of what varies."""
+    """Return every address pattern of the URL table."""
     found = []
     for one in patterns:
         path = before + str(one.pattern)
@@ -58,8 +58,8 @@ def panel(client: Client) -> str:
     return words(page.split('id="widget-panel"')[1].split(">", 1)[1])
 
 
-def test_every_page_has_it_and_says_the_same(admin: Client, synced: Any) -> None:
-    """I15: crawled over the URL table; pages of errors too."""
+def test_every_page_has_the_same_widget(admin: Client, synced: Any) -> None:
+    """Crawled over the URL table; pages of errors too."""
     paths = [path for path in addresses(get_resolver().url_patterns) if not path.startswith((*WITHOUT, *PARTS))]
     seen = {}
     for path in [*paths, "nothing/like/this/"]:
@@ -73,8 +73,8 @@ def test_every_page_has_it_and_says_the_same(admin: Client, synced: Any) -> None
     assert {path: said for path, said in seen.items() if said != "Sync state: Fresh Updated 2 min ago"} == {}
 
 
-def test_pages_of_errors_have_it_too(member: Client, synced: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """I15: not allowed, a form that is too old, and a fault of Packr's own."""
+def test_error_pages_have_the_widget(member: Client, synced: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not allowed, a form that is too old, and a fault of Packr's own."""
     forbidden = member.get(f"/settings/integrations/{synced.pk}/sync/")
     strict = Client(enforce_csrf_checks=True, raise_request_exception=False)
     strict.cookies = member.cookies
@@ -86,7 +86,7 @@ def test_pages_of_errors_have_it_too(member: Client, synced: Any, monkeypatch: p
         assert summary(response.content.decode()) == "Sync state: Fresh Updated 2 min ago"
 
 
-def test_a_fault_is_told_even_when_the_page_of_it_breaks(member: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_error_page_that_fails_falls_back_to_plain_text(member: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("packr.warehouse.lists.listing.get_page", lambda *args: 1 / 0)
     monkeypatch.setattr("packr.workspaces.context_processors.request_context", lambda *args: 1 / 0)
     member.raise_request_exception = False
@@ -95,13 +95,13 @@ def test_a_fault_is_told_even_when_the_page_of_it_breaks(member: Client, monkeyp
     assert "Something went wrong on our side" in response.content.decode()
 
 
-def test_strangers_have_none(client: Client, db: None) -> None:
+def test_anonymous_pages_have_no_widget(client: Client, db: None) -> None:
     assert "widget" not in client.get("/accounts/login/").content.decode()
     assert "widget" not in client.get("/nothing/like/this/").content.decode()
 
 
-def test_it_opens_to_running_upcoming_and_what_needs_attention(member: Client, workspace: Any, synced: Any) -> None:
-    """I15, I16, I17: exact date and time with its zone; the next ones are only ever about a time."""
+def test_widget_lists_running_upcoming_and_needs_attention(member: Client, workspace: Any, synced: Any) -> None:
+    """Exact date and time with its zone; the next ones are only ever about a time."""
     EntitySchedule.objects.update(next_due_at=now() + timedelta(hours=3))
     EntitySchedule.objects.filter(entity="products").update(next_due_at=now() + timedelta(minutes=4))
     found = panel(member)
@@ -120,13 +120,13 @@ def test_it_opens_to_running_upcoming_and_what_needs_attention(member: Client, w
     assert other.name in found
 
 
-def test_what_is_behind_leads_to_the_reason(member: Client, synced: Any) -> None:
+def test_late_data_links_to_its_diagnosis(member: Client, synced: Any) -> None:
     make.synced(synced, Entity.INVENTORY, at=now() - timedelta(minutes=30))
     assert 'href="/settings/integrations/why/inventory/"' in member.get("/orders/").content.decode()
 
 
-def test_admins_run_the_three_kinds_of_sync_from_it(admin: Client, member: Client, synced: Any) -> None:
-    """I1, I19: each button starts what it says."""
+def test_admins_start_group_syncs_from_the_widget(admin: Client, member: Client, synced: Any) -> None:
+    """Each button starts what it says."""
     found = panel(admin)
     for label in ("Run full sync", "Run variants sync", "Run purchase orders sync"):
         assert label in found
@@ -138,14 +138,13 @@ def test_admins_run_the_three_kinds_of_sync_from_it(admin: Client, member: Clien
     assert set(SyncRun.objects.filter(trigger="manual").values_list("entity", flat=True)) == {"products", "inventory"}
 
 
-def test_it_asks_more_often_while_something_runs(member: Client, synced: Any) -> None:
+def test_widget_polls_faster_while_a_sync_runs(member: Client, synced: Any) -> None:
     assert 'hx-trigger="every 60s"' in member.get("/sync-widget/", headers=PART).content.decode()
     make.run(synced, state=State.RUNNING)
     assert 'hx-trigger="every 5s"' in member.get("/sync-widget/", headers=PART).content.decode()
 
 
-def test_it_says_when_nothing_is_connected_or_linked(member: Client, workspace: Any) -> None:
-    """P32, D9"""
+def test_widget_shows_missing_connection_or_mapping(member: Client, workspace: Any) -> None:
     assert "Not connected" in summary(member.get("/orders/").content.decode())
     make.connection(workspace)
     make.brand(workspace, "Acme")
@@ -153,7 +152,7 @@ def test_it_says_when_nothing_is_connected_or_linked(member: Client, workspace: 
     assert "Open mapping" in panel(member)
 
 
-def test_it_costs_the_same_however_much_there_is(admin: Client, workspace: Any, synced: Any) -> None:
+def test_widget_queries_do_not_grow_with_data(admin: Client, workspace: Any, synced: Any) -> None:
     def cost() -> int:
         with CaptureQueriesContext(database) as asked:
             admin.get("/sync-widget/", headers=PART)
