@@ -134,5 +134,5 @@ def _value_at(envelope: Mapping[str, Any], path: str) -> Any:
 
 def broken_paging(detail: str) -> ConnectorError:
     """Return the error for a response that does not say how its list continues."""
-    fact = "The WMS's response does not say how the list continues."
+    fact = "The WMS's response does not have the documented form."
     return ConnectorError(Kind.CONTRACT, fact, CONTACT_SUPPORT, detail=detail)

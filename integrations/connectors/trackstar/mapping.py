@@ -21,7 +21,7 @@ from msgspec import convert
 
 from ... import records
 from ..decoding import ItemMapping
-from ..parsing import TOO_LARGE, identifier, instant, number, parse_decimal, plain
+from ..parsing import MAX_WHOLE_DIGITS, identifier, instant, number, parse_decimal, plain
 
 RawItem = dict[str, Any]
 R = TypeVar("R", bound=records.Record)
@@ -105,23 +105,25 @@ def change_form(values: Any, form: Form) -> None:
     for raw in values if type(values) is list else (values,):
         if type(raw) is not dict:
             continue
+        get = raw.get
         for name in form.ids:
-            if type(raw.get(name)) is int:
+            if type(get(name)) is int:
                 raw[name] = str(raw[name])
         for name in form.numbers:
-            value = raw.get(name)
+            value = get(name)
             if type(value) is int:
-                raw[name] = str(value) if -TOO_LARGE < value < TOO_LARGE else number(value)
+                text = str(value)
+                raw[name] = text if len(text) <= MAX_WHOLE_DIGITS else number(value)
             elif type(value) is Decimal:
                 raw[name] = number(value)
             elif type(value) is str:
                 raw[name] = number(parse_decimal(value))
         for name in form.times:
-            value = raw.get(name)
+            value = get(name)
             if type(value) is str or type(value) is int:
                 raw[name] = instant(value)
         for name, inside in form.inside:
-            value = raw.get(name)
+            value = get(name)
             if value is not None:
                 change_form(value, inside)
             elif not form.is_record:
