@@ -1,4 +1,4 @@
-"""Connecting, reconnecting and disconnecting as a person walks it, with scripts and without."""
+"""Connecting, reconnecting and disconnecting in the browser, with and without scripts."""
 
 import re
 from collections.abc import Callable
@@ -25,8 +25,8 @@ def enter(page: Page, key: str, token: str = "token") -> None:
 
 
 @pytest.mark.parametrize("scripts", [True, False])
-def test_from_not_connected_to_the_first_syncs(visit: Visit, built: SimpleNamespace, scripts: bool) -> None:
-    """P33, T14: catalogue, login, verdict, word, progress; nothing is stored before the word."""
+def test_connecting_up_to_the_first_syncs(visit: Visit, built: SimpleNamespace, scripts: bool) -> None:
+    """Catalogue, login, confirmation, progress; nothing is stored before the confirmation."""
     page = visit("newcomer", java_script_enabled=scripts)
     page.goto("/settings/integrations/")
     page.get_by_role("link", name="Connect your WMS").click()
@@ -61,8 +61,8 @@ def test_from_not_connected_to_the_first_syncs(visit: Visit, built: SimpleNamesp
 
 
 @pytest.mark.parametrize("scripts", [True, False])
-def test_a_refused_login_is_cured_in_place(visit: Visit, built: SimpleNamespace, scripts: bool) -> None:
-    """P28, P33: from the red card to the green one, on the same connection."""
+def test_rejected_login_is_fixed_in_place(visit: Visit, built: SimpleNamespace, scripts: bool) -> None:
+    """The card changes from Needs attention to Connected, on the same connection."""
     Connection.objects.filter(pk=built.troubled.pk).update(
         account_key=built.troubled.connector.account_key("", {"access_token": "token"})
     )
@@ -83,7 +83,7 @@ def test_a_refused_login_is_cured_in_place(visit: Visit, built: SimpleNamespace,
     assert SyncRun.objects.filter(connection=built.troubled, state=State.QUEUED).exists()
 
 
-def test_another_account_is_asked_about(visit: Visit, built: SimpleNamespace) -> None:
+def test_other_account_asks_for_confirmation(visit: Visit, built: SimpleNamespace) -> None:
     page = visit()
     page.goto(f"/settings/integrations/{built.busy.pk}/reconnect/")
     enter(page, "good-key", "quite-another")
@@ -96,7 +96,7 @@ def test_another_account_is_asked_about(visit: Visit, built: SimpleNamespace) ->
 
 @pytest.mark.parametrize("scripts", [True, False])
 def test_disconnecting_both_ways(visit: Visit, built: SimpleNamespace, scripts: bool) -> None:
-    """P32, P33: keep first; then delete what was kept of it, by its name."""
+    """The data is kept first and then deleted, which requires the name."""
     make.order(built.troubled)
     page = visit(java_script_enabled=scripts)
     page.goto("/settings/integrations/")
@@ -122,8 +122,8 @@ def test_disconnecting_both_ways(visit: Visit, built: SimpleNamespace, scripts: 
     assert not Order.objects.filter(connection_id=built.troubled.pk).exists()
 
 
-def test_a_member_looks_and_changes_nothing(visit: Visit, built: SimpleNamespace) -> None:
-    """P33, P38, D13: the catalogue and the cadences are to be seen; what changes them is refused by the server."""
+def test_member_can_look_but_not_change(visit: Visit, built: SimpleNamespace) -> None:
+    """A member sees the catalogue and the cadences; the server refuses changes."""
     page = visit("member")
     page.goto("/settings/integrations/")
     for name in ("Reconnect", "Change credentials", "Disconnect", "Connect again", "Delete its data"):
@@ -145,7 +145,6 @@ def test_a_member_looks_and_changes_nothing(visit: Visit, built: SimpleNamespace
 
 @pytest.mark.parametrize("scripts", [True, False])
 def test_switching_entities_on_and_off(visit: Visit, built: SimpleNamespace, scripts: bool) -> None:
-    """D13"""
     page = visit(java_script_enabled=scripts)
     page.goto("/settings/integrations/")
     card(page, "Sandbox").get_by_role("link", name="Sync Settings").click()
@@ -180,8 +179,8 @@ def test_connecting_by_keyboard_alone(visit: Visit, built: SimpleNamespace) -> N
     expect(page.get_by_text("The first syncs have started")).to_be_visible()
 
 
-def test_the_back_button_brings_back_a_form_that_can_be_sent(visit: Visit, built: SimpleNamespace) -> None:
-    """While the WMS is asked the button says so and can't be pressed twice; coming back undoes that."""
+def test_back_button_restores_a_usable_form(visit: Visit, built: SimpleNamespace) -> None:
+    """During the check the button is disabled; going back enables it."""
     page = visit("newcomer")
     page.goto("/settings/integrations/connect/trackstar/")
     enter(page, "good-key")

@@ -1,4 +1,4 @@
-"""The commands as a script sees them: exit codes, one clear sentence, JSON, and no secret in sight."""
+"""The commands as a script uses them: exit codes, one clear sentence, JSON, and no secrets."""
 
 import io
 import json
@@ -21,14 +21,14 @@ SECRET = "marked-secret-4711"
 
 
 class Ended:
-    """How a command ended."""
+    """The outcome of a command."""
 
     def __init__(self, code, out, err):
         self.code, self.out, self.err = code, out, err
 
     @property
     def sentence(self):
-        """What it said in one line on standard error."""
+        """The one line on standard error."""
         assert "Traceback" not in self.err
         (line,) = self.err.strip().splitlines()
         return line.removeprefix("CommandError: ")
@@ -36,7 +36,7 @@ class Ended:
 
 @pytest.fixture
 def manage(db, monkeypatch, capsys):
-    """`manage.py` in this process."""
+    """Run `manage.py` in this process."""
 
     # Django closes its connections after a command, and with them the test's transaction.
     monkeypatch.setattr("django.core.management.base.connections.close_all", lambda: None)
@@ -111,15 +111,15 @@ def test_connect(manage, wms, home):
     ],
 )
 def test_connect_with_bad_input(manage, wms, home, arguments, stdin, words):
-    """Issue 2, bad input: one clear sentence, exit 1, no traceback, nothing half-made left behind."""
+    """One clear sentence, exit code 1, no traceback, and nothing is stored."""
     ended = manage("connect", *arguments, "--name", "Shop", stdin=stdin)
     assert ended.code == 1
     assert words in ended.sentence
-    assert "by itself" not in ended.sentence
+    assert "automatically" not in ended.sentence
     assert not Connection.objects.exists()
 
 
-def test_connect_twice_by_one_name(manage, wms, connection):
+def test_connect_with_a_taken_name(manage, wms, connection):
     ended = manage("connect", "northbay", "model", "--name", "Main", stdin={"key": SECRET})
     assert (ended.code, Connection.objects.count()) == (1, 1)
     assert "already has a connection called “Main”" in ended.sentence
@@ -131,7 +131,7 @@ def test_connect_without_a_name_is_usage(manage, home):
 
 @pytest.fixture
 def allowed(settings):
-    """Lets the tests' own servers be private and plain http."""
+    """Allow the tests' servers to be private and use plain http."""
 
     def allow(url):
         settings.PRIVATE_WMS_HOSTS = frozenset({url.removeprefix("http://")})
@@ -157,7 +157,7 @@ def trackstar(manage, url, credentials=LOGIN):
         (Reply(b'{"data": [', status=200), "complete JSON"),
     ],
 )
-def test_connect_to_a_host_that_answers_otherwise(manage, home, allowed, reply, words):
+def test_connect_to_a_host_with_an_unexpected_response(manage, home, allowed, reply, words):
     with Server(lambda call: reply) as server:
         ended = trackstar(manage, allowed(server.url))
     assert ended.code == 1
@@ -166,13 +166,13 @@ def test_connect_to_a_host_that_answers_otherwise(manage, home, allowed, reply, 
     assert not Connection.objects.exists()
 
 
-def test_connect_to_nobody(manage, home, allowed):
+def test_connect_to_an_unreachable_host(manage, home, allowed):
     ended = trackstar(manage, allowed("http://127.0.0.1:9"))
     assert (ended.code, Connection.objects.count()) == (1, 0)
     assert "can't be reached" in ended.sentence
 
 
-def test_a_private_address_is_refused_unless_allowed(manage, home):
+def test_private_address_is_refused_unless_allowed(manage, home):
     with Server() as server:
         ended = trackstar(manage, server.url)
         assert server.calls == []
@@ -190,7 +190,7 @@ def sandbox():
 
 
 def test_from_the_sandbox_to_the_export(manage, home, allowed, sandbox):
-    """P1, P44, L: connect, sync, look, export, with the production connector and an unmodified WMS."""
+    """Connect, sync, look and export, with the production connector and an unmodified WMS."""
     made = trackstar(manage, allowed(sandbox.url), {"api_key": "sandbox", "access_token": "sandbox-1"})
     assert made.code == 0, made.err
     synced = manage("sync", "northbay/T", "--group", "everything", "--wait")
@@ -211,8 +211,8 @@ def test_from_the_sandbox_to_the_export(manage, home, allowed, sandbox):
     assert rows["order-shipments"]["run"]["id"] == rows["orders"]["run"]["id"]
 
 
-def test_b10_over_the_sandbox(manage, home, allowed, sandbox):
-    """B10: the printed rows as the sandbox tells them: A 7 to 5, B and C unchanged; only A is synchronised."""
+def test_only_the_changed_item_is_synced(manage, home, allowed, sandbox):
+    """The example of the product page: A changes from 7 to 5, B and C don't; only A is synced."""
     from packr.demo.sandbox.control import change
 
     def tell(**body):
@@ -260,8 +260,8 @@ def test_sync_wait_succeeded(manage, wms, connection):
     assert (ended.code, ended.out) == (0, "Orders: succeeded, 4 read, 4 created, 0 updated, 0 removed.\n")
 
 
-def test_sync_wait_follows_what_follows(manage, wms, connection):
-    """DESIGN 9: a full that was asked for while an incremental ran is waited for."""
+def test_sync_wait_includes_the_full_run_that_follows(manage, wms, connection):
+    """A full run requested during an incremental run is waited for."""
     from syncs.models import Mode, Trigger
     from syncs.runs.enqueue import request_runs
 
@@ -280,7 +280,7 @@ def test_sync_wait_follows_what_follows(manage, wms, connection):
         (lambda wms: wms.faults.append(ConnectorError(Kind.CREDENTIALS, "Refused.")), 1),
     ],
 )
-def test_sync_wait_that_did_not_go_well(manage, wms, connection, prepare, code):
+def test_sync_wait_exit_code_after_failures(manage, wms, connection, prepare, code):
     wms.put(Entity.ORDERS, order("o1", now()))
     prepare(wms)
     assert manage("sync", connection.pk, "orders", "--wait").code == code
@@ -307,8 +307,7 @@ def test_sync_wait_times_out(manage, wms, connection):
     assert "orders" in ended.sentence
 
 
-def test_sync_wait_of_a_connection_that_is_deleted_meanwhile(manage, wms, connection):
-    """What is gone did not succeed."""
+def test_sync_wait_fails_if_the_connection_is_deleted(manage, wms, connection):
     from integrations.services import disconnect
 
     wms.faults = [lambda call: disconnect(connection, delete_data=True)]
@@ -338,7 +337,7 @@ def test_sync_with_bad_input(manage, connection, arguments, code, words):
 
 
 def test_sync_as_an_admin(manage, connection):
-    """P39: the command enforces the rights too, and the run says who began it."""
+    """The command enforces permissions, and the run records who started it."""
     assert manage("sync", connection.pk, "orders", "--as", "ada").code == 0
     assert SyncRun.objects.get().requested_by.username == "ada"
 
@@ -352,7 +351,7 @@ def test_sync_usage(manage, connection, argument):
 
 
 def test_sync_state_of_entities_that_never_ran(manage, connection):
-    """P48: one row per entity, also for those that never ran."""
+    """There is one row per entity, also for those that never ran."""
     rows = json.loads(manage("sync_state", connection.pk, "--json").out)
     assert [row["entity"] for row in rows] == [entity.value for entity in connection.connector.entities()]
     assert {(row["as_of"], row["run"]) for row in rows} == {(None, None)}
@@ -372,7 +371,7 @@ def test_unknown_connections(manage, command):
     assert (ended.code, "There is no connection" in ended.sentence) == (1, True)
 
 
-def test_export_of_what_is_not_offered(manage, connection):
+def test_export_of_an_entity_that_is_not_offered(manage, connection):
     assert "does not offer bills" in manage("export", connection.pk, "bills").sentence
     assert "There is no entity" in manage("export", connection.pk, "nonsense").sentence
     assert manage("export", connection.pk, "orders").out == ""
@@ -397,6 +396,6 @@ def test_capabilities(manage):
 
 
 def test_call_command_raises_for_scripts(connection):
-    """From Python a refusal is an exception, not an exit."""
+    """From Python a failure is an exception, not an exit."""
     with pytest.raises(CommandError):
         call_command("sync", "nowhere", "orders")

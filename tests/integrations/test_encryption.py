@@ -1,4 +1,4 @@
-"""Credentials at rest: sealed, rotated, never guessed."""
+"""Encryption of stored credentials and rotation of keys."""
 
 import io
 
@@ -24,14 +24,14 @@ def keys(settings):
     return use
 
 
-def test_there_and_back(keys):
+def test_encrypted_credentials_decrypt_to_the_same(keys):
     sealed = encrypt(GIVEN)
     assert decrypt(sealed) == GIVEN
     assert "marked" not in sealed
     assert encrypt(GIVEN) != sealed
 
 
-def test_a_new_key_in_front_still_opens_the_old(keys):
+def test_credentials_of_an_older_key_still_decrypt(keys):
     sealed = encrypt(GIVEN)
     keys(NEW, OLD)
     assert decrypt(sealed) == GIVEN
@@ -42,7 +42,7 @@ def test_a_new_key_in_front_still_opens_the_old(keys):
         decrypt(sealed)
 
 
-def test_a_wrong_key_is_an_error_and_not_garbage(keys):
+def test_wrong_key_raises_unreadable(keys):
     sealed = encrypt(GIVEN)
     keys(OTHER)
     for open_ in (decrypt, rotate):
@@ -51,7 +51,7 @@ def test_a_wrong_key_is_an_error_and_not_garbage(keys):
 
 
 @pytest.mark.parametrize("key", ["", "short", "not base64 at all!"])
-def test_a_broken_key_is_told_apart(keys, key):
+def test_malformed_key_is_a_configuration_error(keys, key):
     keys(key)
     with pytest.raises(ImproperlyConfigured, match="Fernet keys"):
         encrypt(GIVEN)
@@ -62,8 +62,8 @@ def stored(keys, wms, home):
     return [connect(home, Account("model", f"C{n}", {"key": f"marked-{n}"}), first_sync=False) for n in range(3)]
 
 
-def test_rotating_all(keys, stored):
-    """RELIABILITY 4: afterwards the old key may go, and nothing is unreadable."""
+def test_rotate_encrypts_all_with_the_first_key(keys, stored):
+    """Afterwards the old key can be removed and everything can still be decrypted."""
     keys(NEW, OLD)
     out = io.StringIO()
     call_command("rotate_credentials", stdout=out)
@@ -76,8 +76,8 @@ def test_rotating_all(keys, stored):
     ]
 
 
-def test_rotating_with_a_key_missing_changes_nothing(keys, stored):
-    """All or none: a half rotated table would need both keys for ever."""
+def test_rotate_with_a_missing_key_changes_nothing(keys, stored):
+    """A half-rotated table would need both keys forever."""
     keys(NEW)
     Connection.objects.filter(pk=stored[0].pk).update(sealed_credentials=encrypt({"key": "fresh"}))
     before = list(Connection.objects.order_by("pk").values_list("sealed_credentials", flat=True))
@@ -86,8 +86,8 @@ def test_rotating_with_a_key_missing_changes_nothing(keys, stored):
     assert list(Connection.objects.order_by("pk").values_list("sealed_credentials", flat=True)) == before
 
 
-def test_a_run_with_unreadable_credentials_says_what_to_do(keys, stored):
-    """No crash and no empty login at the WMS: the connection needs attention."""
+def test_unreadable_credentials_fail_the_run_with_advice(keys, stored):
+    """The connection needs attention; no empty login is sent to the WMS."""
     from syncs.models import State
     from tests.kit.running import sync
 

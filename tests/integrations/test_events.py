@@ -1,4 +1,4 @@
-"""What is kept of a connection's life beside its runs."""
+"""The events of a connection."""
 
 import pytest
 
@@ -13,14 +13,14 @@ def texts(connection):
     return [event.text for event in Event.objects.filter(connection=connection).order_by("pk")]
 
 
-def test_connecting_and_disconnecting_are_kept(connection, django_user_model):
+def test_connecting_and_disconnecting_are_recorded(connection, django_user_model):
     person = django_user_model.objects.get(username="ada")
     disconnect(connection, person=person)
     assert texts(connection) == ["Connected to Model WMS.", "Disconnected. Its data was kept."]
     assert Event.objects.filter(connection=connection)[0].person == person
 
 
-def test_a_refused_login_is_kept_once_and_so_is_its_end(connection):
+def test_rejected_login_and_its_end_are_recorded_once(connection):
     set_status(connection, Status.NEEDS_ATTENTION, "Refused.")
     set_status(connection, Status.NEEDS_ATTENTION, "Refused again.")
     set_status(connection, Status.CONNECTED)
@@ -29,7 +29,7 @@ def test_a_refused_login_is_kept_once_and_so_is_its_end(connection):
     assert {event.kind for event in Event.objects.filter(connection=connection)[:2]} == {EventKind.CREDENTIALS}
 
 
-def test_a_disconnected_one_gets_no_status(connection):
+def test_disconnected_connection_keeps_its_status(connection):
     disconnect(connection)
     set_status(connection, Status.NEEDS_ATTENTION, "Refused.")
     assert texts(connection)[-1] == "Disconnected. Its data was kept."

@@ -1,4 +1,4 @@
-"""The one door to the network: where it leads, where it refuses to, and that it ends in time."""
+"""HTTP requests: which addresses are allowed, what is sent, size limits and deadlines."""
 
 import contextlib
 import gzip
@@ -97,7 +97,7 @@ def connect(server: Server) -> Iterator[Callable[..., Client]]:
 
 @pytest.fixture
 def names(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[str]]:
-    """Host names and the addresses they lead to, in place of a resolver; an address is its own name."""
+    """Host names and their addresses, in place of a resolver."""
     known: dict[str, list[str]] = {}
     asked: list[str] = []
 
@@ -116,7 +116,7 @@ def names(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[str]]:
 
 
 @pytest.mark.parametrize("host", LOOPBACK + PRIVATE)
-def test_an_address_inside_is_refused_in_any_spelling(host: str) -> None:
+def test_private_address_is_refused_in_any_spelling(host: str) -> None:
     with pytest.raises(PrivateAddress) as caught:
         check_address(f"https://{host}/api", NONE)
     assert caught.value.kind is Kind.CONTRACT
@@ -125,7 +125,7 @@ def test_an_address_inside_is_refused_in_any_spelling(host: str) -> None:
 
 # A resolver gives addresses in their usual form.
 @pytest.mark.parametrize("host", [host for host in LOOPBACK + PRIVATE if ":" in host or host in USUAL])
-def test_a_name_that_leads_inside_is_refused(names: dict[str, list[str]], host: str) -> None:
+def test_host_name_of_a_private_address_is_refused(names: dict[str, list[str]], host: str) -> None:
     address = host.strip("[]")
     names["wms.example"] = ["93.184.216.34", address]
     with pytest.raises(PrivateAddress):
@@ -151,7 +151,7 @@ def test_only_the_listed_host_and_port_may_be_private(names: dict[str, list[str]
         check_address("http://wms.internal:8001", listed)
 
 
-def test_a_name_is_looked_up_once_and_that_address_is_connected_to(
+def test_host_is_resolved_once_and_that_address_is_used(
     names: dict[str, list[str]], connect: Callable[..., Client], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     connected = []
@@ -194,7 +194,7 @@ def test_a_name_is_looked_up_once_and_that_address_is_connected_to(
         "javascript:alert(1)",
     ],
 )
-def test_addresses_that_are_none_are_refused(url: str) -> None:
+def test_invalid_addresses_are_refused(url: str) -> None:
     with pytest.raises(ConnectorError) as caught:
         Client(url)
     assert caught.value.kind is Kind.CONTRACT
@@ -202,14 +202,12 @@ def test_addresses_that_are_none_are_refused(url: str) -> None:
 
 
 @pytest.mark.parametrize("url", ["https://wms.example.com", "https://wms.example.com:8443/base/", "https://8.8.8.8"])
-def test_good_addresses_are_accepted(url: str) -> None:
+def test_valid_addresses_are_accepted(url: str) -> None:
     check_address(url, NONE)
 
 
 @pytest.mark.parametrize("host", ["a" * 64 + ".example", "no-such-name.invalid", "a..b"])
-def test_a_name_that_cannot_be_looked_up_is_unreachable(
-    connect: Callable[..., Client], host: str, request: Any
-) -> None:
+def test_unknown_host_name_is_unreachable(connect: Callable[..., Client], host: str, request: Any) -> None:
     if host.endswith(".invalid"):
         request.getfixturevalue("names")
     with pytest.raises(ConnectorError) as caught:
@@ -221,7 +219,7 @@ def test_a_name_that_cannot_be_looked_up_is_unreachable(
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
-def test_headers_go_nowhere_else(server: Server, connect: Callable[..., Client], status: int) -> None:
+def test_redirects_receive_no_headers(server: Server, connect: Callable[..., Client], status: int) -> None:
     with Server() as elsewhere:
         server.answer = lambda call: Reply(b"", status, {"Location": f"{elsewhere.url}/", "Refresh": "0"})
         client = connect(
@@ -234,7 +232,7 @@ def test_headers_go_nowhere_else(server: Server, connect: Callable[..., Client],
     assert [call.headers["x-trackstar-api-key"] for call in server.calls] == ["key-1", "key-1"]
 
 
-def test_proxies_and_logins_of_the_machine_are_not_used(
+def test_proxies_and_netrc_of_the_machine_are_ignored(
     server: Server, connect: Callable[..., Client], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     netrc = tmp_path / "netrc"
@@ -248,7 +246,7 @@ def test_proxies_and_logins_of_the_machine_are_not_used(
     assert "authorization" not in server.calls[0].headers
 
 
-def test_a_request_is_sent_as_asked_and_counted(server: Server, connect: Callable[..., Client]) -> None:
+def test_request_is_sent_as_given_and_counted(server: Server, connect: Callable[..., Client]) -> None:
     server.answer = lambda call: Reply(b'{"a": 1}', 201, {"Date": "Wed, 04 Feb 2026 18:40:02 GMT"})
     client = connect(f"{server.url}/base/")
     answer = client.request("POST", "/x", params={"a[gte]": "1+1 Z"}, payload={"n": 1}, headers={"Extra": "e"})
@@ -259,7 +257,7 @@ def test_a_request_is_sent_as_asked_and_counted(server: Server, connect: Callabl
     assert answer.clock == datetime(2026, 2, 4, 18, 40, 2, tzinfo=UTC)
 
 
-def test_a_status_that_is_expected_is_no_error(server: Server, connect: Callable[..., Client]) -> None:
+def test_accepted_status_is_no_error(server: Server, connect: Callable[..., Client]) -> None:
     server.answer = lambda call: Reply(b"{}", 422)
     assert connect().get("/", ok=(422,)).status == 422
     with pytest.raises(ConnectorError):
@@ -274,7 +272,7 @@ def test_reads_are_paced(connect: Callable[..., Client]) -> None:
     assert 0.2 <= time.monotonic() - begun < 1
 
 
-def test_a_client_shows_no_secret(connect: Callable[..., Client]) -> None:
+def test_client_repr_shows_no_secret(connect: Callable[..., Client]) -> None:
     client = connect(headers={"h": "s3cret"}, credentials={"c": "s3cret"}, state={"token": "s3cret"})
     assert "s3cret" not in repr(client)
 
@@ -282,7 +280,7 @@ def test_a_client_shows_no_secret(connect: Callable[..., Client]) -> None:
 # Answers that are too large, too slow or broken.
 
 
-def test_a_body_over_the_limit_is_not_read(
+def test_body_over_the_limit_is_rejected(
     server: Server, connect: Callable[..., Client], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("integrations.http.transport.MAX_BODY_BYTES", 200_000)
@@ -295,21 +293,20 @@ def test_a_body_over_the_limit_is_not_read(
         assert caught.value.kind is Kind.CONTRACT
 
 
-def test_a_body_that_cannot_be_unpacked_is_said_to_be(server: Server, connect: Callable[..., Client]) -> None:
+def test_undecodable_body_is_reported(server: Server, connect: Callable[..., Client]) -> None:
     server.answer = lambda call: Reply(b"not packed", headers={"Content-Encoding": "gzip"})
     with pytest.raises(ConnectorError, match="unpacked"):
         connect().get("/")
 
 
-def test_the_deadline_begins_anew_with_each_request(server: Server, connect: Callable[..., Client]) -> None:
+def test_timeout_restarts_with_each_request(server: Server, connect: Callable[..., Client]) -> None:
     server.answer = lambda call: Reply(b" " * 10, drip=0.02)
     client = connect(timeout=timedelta(seconds=0.5))
     for _ in range(4):
         assert client.get("/").body == b" " * 10
 
 
-def test_it_is_told_when_a_question_has_left(server: Server, connect: Callable[..., Client]) -> None:
-    """And not only when it is answered."""
+def test_on_sent_is_called_before_the_response(server: Server, connect: Callable[..., Client]) -> None:
     sent = threading.Event()
     server.answer = lambda call: Reply(b"told" if sent.wait(20) else b"not told")
     client = connect()
@@ -319,7 +316,7 @@ def test_it_is_told_when_a_question_has_left(server: Server, connect: Callable[.
 
 @pytest.fixture
 def believed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """The file of the only certificate that is believed, that of `_DrippingTls`."""
+    """The file of the only trusted certificate, that of `_DrippingTls`."""
     monkeypatch.setattr(certs, "where", lambda: str(tmp_path / "cert.pem"))
     monkeypatch.setattr(adapters, "DEFAULT_CA_BUNDLE_PATH", str(tmp_path / "cert.pem"))
     transport.tls_context.cache_clear()
@@ -327,7 +324,7 @@ def believed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     transport.tls_context.cache_clear()
 
 
-def test_the_deadline_holds_over_tls(connect: Callable[..., Client], believed: Path) -> None:
+def test_timeout_applies_over_tls(connect: Callable[..., Client], believed: Path) -> None:
     with _DrippingTls(believed.parent) as port:
         host = f"127.0.0.1:{port}"
         client = connect(f"https://{host}", private_hosts=frozenset({host}), timeout=timedelta(seconds=0.4))
@@ -338,7 +335,7 @@ def test_the_deadline_holds_over_tls(connect: Callable[..., Client], believed: P
         assert caught.value.sent
 
 
-def test_the_certificates_that_are_believed_are_read_once(connect: Callable[..., Client], believed: Path) -> None:
+def test_trusted_certificates_are_read_once(connect: Callable[..., Client], believed: Path) -> None:
     with _DrippingTls(believed.parent, length=3) as port:
         host = f"127.0.0.1:{port}"
         for _ in range(2):
@@ -346,7 +343,7 @@ def test_the_certificates_that_are_believed_are_read_once(connect: Callable[...,
             believed.unlink(missing_ok=True)
 
 
-def test_a_certificate_that_is_not_believed_is_refused(connect: Callable[..., Client], tmp_path: Path) -> None:
+def test_untrusted_certificate_is_refused(connect: Callable[..., Client], tmp_path: Path) -> None:
     with _DrippingTls(tmp_path, length=3) as port:
         host = f"127.0.0.1:{port}"
         with pytest.raises(ConnectorError, match="can't be reached") as caught:
@@ -354,8 +351,8 @@ def test_a_certificate_that_is_not_believed_is_refused(connect: Callable[..., Cl
         assert not caught.value.sent
 
 
-def test_what_fails_before_anything_was_sent_says_so(connect: Callable[..., Client], server: Server) -> None:
-    """RELIABILITY 2: a change that surely never left may be sent again; of any other nobody knows."""
+def test_error_says_whether_the_request_was_sent(connect: Callable[..., Client], server: Server) -> None:
+    """A change that was certainly not sent may be sent again; the outcome of any other is unknown."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         closed = f"127.0.0.1:{listener.getsockname()[1]}"
     for url, private in (
@@ -373,8 +370,8 @@ def test_what_fails_before_anything_was_sent_says_so(connect: Callable[..., Clie
         assert caught.value.sent
 
 
-def test_a_moment_that_all_requests_have_to_end_by(server: Server, connect: Callable[..., Client]) -> None:
-    """However long a single one may take, and what comes after it is not even sent."""
+def test_deadline_ends_all_requests(server: Server, connect: Callable[..., Client]) -> None:
+    """A request after the deadline is not sent at all."""
     server.answer = lambda call: Reply(b" " * 100, drip=0.02)
     client = connect()
     client.transport.deadline = time.monotonic() + 0.3
@@ -386,8 +383,8 @@ def test_a_moment_that_all_requests_have_to_end_by(server: Server, connect: Call
     assert time.monotonic() - client.transport.deadline < 1
 
 
-def test_exchanges_are_noted_without_headers(server: Server, connect: Callable[..., Client]) -> None:
-    """T23; the answer to a private one, and what was asked in it, is left out."""
+def test_exchanges_are_recorded_without_headers(server: Server, connect: Callable[..., Client]) -> None:
+    """The payload and the response of a private request are left out."""
     server.answer = lambda call: Reply(b'{"token": "t"}')
     client = connect()
     recording = ExchangeRecording()
@@ -401,7 +398,7 @@ def test_exchanges_are_noted_without_headers(server: Server, connect: Callable[.
 
 
 class _DrippingTls:
-    """A TLS server with its own certificate that sends one byte of a body of so many every 20 ms."""
+    """A TLS server with its own certificate that sends one byte of its body every 20 ms."""
 
     def __init__(self, folder: Path, length: int = 1_000_000) -> None:
         self.length = length
@@ -471,14 +468,14 @@ class _DrippingTls:
     ],
     ids=lambda value: str(value)[:50],
 )
-def test_how_long_to_wait(headers: dict[str, str], seconds: int) -> None:
+def test_retry_after_is_parsed(headers: dict[str, str], seconds: int) -> None:
     until = retry_after(headers)
     assert until is not None
     assert abs(until - datetime.now(UTC) - timedelta(seconds=seconds)) < timedelta(seconds=5)
 
 
 @pytest.mark.parametrize("value", ["", "soon", "-7", "7.5", "²", "Wed, 99 Feb 2026 18:41:02 GMT"])
-def test_a_wait_that_cannot_be_read_is_none(value: str) -> None:
+def test_invalid_retry_after_is_none(value: str) -> None:
     assert retry_after({"Retry-After": value}) is None
 
 
@@ -486,12 +483,12 @@ def test_a_wait_that_cannot_be_read_is_none(value: str) -> None:
     "date",
     ["", "today", "Fri, 31 Dec 9999 23:59:59 -1400", "Wed, 99 Feb 2026 1:1:1 GMT"],
 )
-def test_a_clock_that_cannot_be_read_is_none(server: Server, connect: Callable[..., Client], date: str) -> None:
+def test_invalid_date_header_is_none(server: Server, connect: Callable[..., Client], date: str) -> None:
     server.answer = lambda call: Reply(b"{}", headers={"Date": date})
     assert connect().get("/").clock is None
 
 
-def test_a_clock_without_a_zone_is_utc(
+def test_date_header_without_a_zone_is_utc(
     server: Server, connect: Callable[..., Client], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     server.answer = lambda call: Reply(b"{}", headers={"Date": "Wed, 04 Feb 2026 18:40:02 -0000"})
@@ -513,7 +510,7 @@ def test_errors_name_the_wms(server: Server, connect: Callable[..., Client]) -> 
         client.get("/")
 
 
-def test_every_status_of_300_and_above_has_a_sentence() -> None:
+def test_every_error_status_has_a_message() -> None:
     for status in range(300, 600):
         error = explain(Answer(status, {}, b"<b>secret</b>", None))
         assert error.fact.endswith(".")
@@ -521,6 +518,6 @@ def test_every_status_of_300_and_above_has_a_sentence() -> None:
         assert "secret" not in error.message + error.detail
 
 
-def test_calls_are_seen_as_sent(server: Server, connect: Callable[..., Client]) -> None:
+def test_escaped_path_is_sent_unchanged(server: Server, connect: Callable[..., Client]) -> None:
     connect().get("/a%2Cb")
     assert server.calls[0] == Call("GET", "/a%2Cb", {}, server.calls[0].headers, b"")

@@ -41,7 +41,7 @@ def account(**fields):
         ({"name": "Main"}, "Northbay already has a connection called “Main”"),
     ],
 )
-def test_what_is_refused_before_the_wms_is_asked(wms, connection, home, fields, words):
+def test_wrong_values_are_refused_before_any_request(wms, connection, home, fields, words):
     with pytest.raises(Refused) as refused:
         connect(home, account(**fields))
     assert words in str(refused.value)
@@ -49,8 +49,7 @@ def test_what_is_refused_before_the_wms_is_asked(wms, connection, home, fields, 
 
 
 @pytest.mark.parametrize("kind", list(Kind))
-def test_a_check_that_fails_leaves_nothing(wms, home, kind):
-    """Issue 2: nothing half-made left behind."""
+def test_failed_check_stores_nothing(wms, home, kind):
     wms.faults = [ConnectorError(kind, "No.")]
     with pytest.raises(Refused, match=r"No\. Nothing was stored\."):
         connect(home, account())
@@ -59,7 +58,7 @@ def test_a_check_that_fails_leaves_nothing(wms, home, kind):
     assert not Lane.objects.exists()
 
 
-def test_a_fault_while_planning_leaves_nothing(monkeypatch, wms, home):
+def test_failure_while_planning_stores_nothing(monkeypatch, wms, home):
     from syncs import receivers
 
     def broken(*args, **kwargs):
@@ -72,14 +71,14 @@ def test_a_fault_while_planning_leaves_nothing(monkeypatch, wms, home):
     assert not EntitySchedule.objects.exists()
 
 
-def test_the_same_name_in_another_workspace_is_fine(wms, connection, home):
+def test_two_workspaces_may_use_the_same_name(wms, connection, home):
     from packr.workspaces.services import save_workspace
 
     assert connect(save_workspace("other"), account(name="Main"), first_sync=False).pk
 
 
-def test_the_name_is_taken_by_somebody_faster(monkeypatch, wms, connection, home):
-    """Two people at once: the constraint decides, in words."""
+def test_name_taken_at_the_same_moment_is_refused(monkeypatch, wms, connection, home):
+    """Two people connect at the same moment: the database constraint decides."""
     from integrations import services
 
     monkeypatch.setattr(services, "_validate", lambda connection: None)
@@ -88,7 +87,7 @@ def test_the_name_is_taken_by_somebody_faster(monkeypatch, wms, connection, home
     assert Connection.objects.count() == 1
 
 
-def test_secrets_are_sealed_and_not_shown(wms, home):
+def test_secrets_are_encrypted_and_not_shown(wms, home):
     key = "long-enough-not-to-turn-up-by-chance"
     made = connect(home, Account("model", "Main", {"key": key}), first_sync=False)
     assert made.credentials() == {"key": key}
@@ -97,8 +96,8 @@ def test_secrets_are_sealed_and_not_shown(wms, home):
     assert "secret" not in repr(Client("https://x.test", credentials={"key": "secret"}, headers={"a": "secret"}))
 
 
-def test_refresh_asks_once_and_starts_nothing(clock, wms, connection):
-    """P17, P18: one check, no run; the time of it is kept."""
+def test_refresh_sends_one_request_and_starts_no_run(clock, wms, connection):
+    """The time of the check is stored."""
     clock.shift(60)
     refresh(connection)
     assert [call.what for call in wms.calls] == ["check"]
@@ -115,7 +114,7 @@ def test_refresh_asks_once_and_starts_nothing(clock, wms, connection):
         (Kind.RATE_LIMITED, Status.CONNECTED),
     ],
 )
-def test_refresh_notes_what_came_of_it_and_heals(clock, wms, connection, kind, status):
+def test_refresh_stores_the_status_and_recovers(clock, wms, connection, kind, status):
     error = ConnectorError(kind, "Because.")
     wms.faults = [error]
     refresh(connection)
@@ -126,7 +125,7 @@ def test_refresh_notes_what_came_of_it_and_heals(clock, wms, connection, kind, s
     assert (stored.status, stored.status_message) == (Status.CONNECTED, "")
 
 
-def test_a_disconnected_connection_is_not_asked_and_not_woken(wms, connection):
+def test_disconnected_connection_is_not_refreshed(wms, connection):
     disconnect(connection)
     refresh(connection)
     set_status(Connection.objects.get(), Status.CONNECTED)
@@ -134,7 +133,7 @@ def test_a_disconnected_connection_is_not_asked_and_not_woken(wms, connection):
     assert Connection.objects.get().status == Status.DISCONNECTED
 
 
-def test_disconnecting_keeps_the_data_unless_told(clock, wms, connection):
+def test_disconnect_keeps_the_data_by_default(clock, wms, connection):
     wms.put(Entity.CUSTOMERS, customer("c1"))
     sync(connection, Entity.CUSTOMERS)
     disconnect(connection)
@@ -146,11 +145,11 @@ def test_disconnecting_keeps_the_data_unless_told(clock, wms, connection):
     assert not EntitySchedule.objects.exists()
 
 
-def test_a_longer_lookback_moves_the_border_back(clock, wms, home):
+def test_longer_lookback_moves_the_border_back(clock, wms, home):
     made = connect(home, account(lookback_days=90), first_sync=False)
     assert made.border == now() - timedelta(days=90)
 
 
-def test_without_the_first_sync_nothing_runs_by_itself_at_once(clock, wms, home):
+def test_without_first_sync_nothing_runs_immediately(clock, wms, home):
     connect(home, account(), first_sync=False)
     assert drain() == 0

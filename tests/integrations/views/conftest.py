@@ -1,4 +1,4 @@
-"""The pages of integrations: a workspace's people, and what its WMS answers."""
+"""Fixtures of the integrations pages."""
 
 from tests.kit.page_fixtures import *  # noqa: F403
 from tests.kit.page_fixtures import _plain_settings  # noqa: F401

@@ -1,4 +1,4 @@
-"""Connecting a WMS: the catalogue, the login, what the check found, and what follows a person's word."""
+"""Connecting a WMS: the catalogue, the login, the check and the confirmation."""
 
 import json
 import re
@@ -39,14 +39,14 @@ EVERYTHING = [entity.value for entity in ENTITIES]
 
 
 def checked(client: Client, **fields: str) -> str:
-    """The page on which the check's outcome stands."""
+    """Return the confirmation page after a successful check."""
     response = client.post(LOGIN, {**GIVEN, **fields})
     assert (response.status_code, response.headers.get("Location")) == (303, CHECK)
     return page(client, CHECK)
 
 
 def refused(client: Client, status: int = 400, **fields: str) -> str:
-    """The form as it comes back."""
+    """Return the login form after a refusal."""
     response = client.post(LOGIN, {**GIVEN, **fields})
     assert response.status_code == status
     return str(response.content.decode())
@@ -55,8 +55,8 @@ def refused(client: Client, status: int = 400, **fields: str) -> str:
 # --- The catalogue -------------------------------------------------------------------------------------------------
 
 
-def test_the_catalogue_says_what_each_wms_offers(member: Client, workspace: Any) -> None:
-    """L4, L18: entity by connector, read from the connectors; what is missing is not offered, never failed."""
+def test_catalogue_shows_what_each_wms_offers(member: Client, workspace: Any) -> None:
+    """The table is derived from the connectors; what is missing is not offered, never failed."""
     html = page(member, f"{HERE}connect/")
     table = html.split("capabilities")[1].split("</table>")[0]
     rows = {words(row.split("</th>")[0]).strip(" >"): words(row) for row in table.split('<th scope="row"')[1:]}
@@ -73,15 +73,15 @@ def test_the_catalogue_says_what_each_wms_offers(member: Client, workspace: Any)
     assert "Read with orders" in table
 
 
-def test_a_new_connector_appears_by_itself(admin: Client, workspace: Any, model: ModelWms) -> None:
-    """L18: generated from code."""
+def test_new_connector_appears_automatically(admin: Client, workspace: Any, model: ModelWms) -> None:
+    """The catalogue is derived from the registry."""
     html = page(admin, f"{HERE}connect/")
     assert f'href="{LOGIN}"' in html
     assert "You need: Key." in words(html)
     assert "You need: server address, Database, Login and Password." in words(html)
 
 
-def test_members_see_the_catalogue_and_no_way_to_connect(
+def test_members_see_the_catalogue_without_connect_links(
     member: Client, admin_user: Any, workspace: Any, model: ModelWms
 ) -> None:
     html = page(member, f"{HERE}connect/")
@@ -90,7 +90,7 @@ def test_members_see_the_catalogue_and_no_way_to_connect(
 
 
 def test_connecting_is_for_admins(member: Client, client: Client, workspace: Any, model: ModelWms) -> None:
-    """P33: the server says so, whatever the page shows."""
+    """The server enforces it, whatever the page shows."""
     for address in (LOGIN, CHECK):
         assert member.get(address).status_code == member.post(address, GIVEN).status_code == 403
         assert client.get(address).headers["Location"].startswith("/accounts/login/")
@@ -98,7 +98,7 @@ def test_connecting_is_for_admins(member: Client, client: Client, workspace: Any
     assert not Connection.objects.exists()
 
 
-def test_an_unknown_wms_is_not_there(admin: Client, workspace: Any) -> None:
+def test_unknown_wms_is_not_found(admin: Client, workspace: Any) -> None:
     assert admin.get(f"{HERE}connect/nowhere/").status_code == 404
     assert admin.post(f"{HERE}connect/nowhere/check/").status_code == 404
 
@@ -106,8 +106,8 @@ def test_an_unknown_wms_is_not_there(admin: Client, workspace: Any) -> None:
 # --- The login -----------------------------------------------------------------------------------------------------
 
 
-def test_the_form_is_made_from_the_connectors_credentials(admin: Client, workspace: Any) -> None:
-    """P33: labels, help texts, and fields that password managers and pasting know."""
+def test_form_shows_the_connectors_credentials(admin: Client, workspace: Any) -> None:
+    """Labels, help texts, and fields that work with password managers."""
     html = page(admin, f"{HERE}connect/trackstar/")
     for credential in Trackstar.credentials:
         assert credential.label in html
@@ -120,7 +120,7 @@ def test_the_form_is_made_from_the_connectors_credentials(admin: Client, workspa
     assert 'autocomplete="username"' in tryton
 
 
-def test_the_proposed_name_is_free(admin: Client, connection: Any) -> None:
+def test_proposed_name_is_not_taken(admin: Client, connection: Any) -> None:
     make.connection(connection.workspace, "Trackstar")
     assert 'value="Trackstar 2"' in page(admin, f"{HERE}connect/trackstar/")
 
@@ -134,7 +134,7 @@ def test_the_proposed_name_is_free(admin: Client, connection: Any) -> None:
         ({"key": "a\x07b"}, "key must be a line of text."),
     ],
 )
-def test_what_is_refused_before_the_wms_is_asked(
+def test_wrong_values_are_refused_before_any_request(
     admin: Client, workspace: Any, model: ModelWms, fields: dict[str, str], said: str
 ) -> None:
     make.connection(workspace, "Taken")
@@ -143,8 +143,8 @@ def test_what_is_refused_before_the_wms_is_asked(
 
 
 @pytest.mark.parametrize("address", ["http://wms.example.com", "https://127.0.0.1", "https://10.0.0.7:80", "nonsense"])
-def test_addresses_that_packr_does_not_call(admin: Client, workspace: Any, address: str) -> None:
-    """The guard's rules hold for the form: nobody reaches inside through it."""
+def test_refused_addresses_are_form_errors(admin: Client, workspace: Any, address: str) -> None:
+    """The form can't be used to reach private addresses."""
     given = {"name": "T", "base_url": address, "database": "d", "login": "l", "password": SECRET}
     response = admin.post(f"{HERE}connect/tryton/", given)
     html = response.content.decode()
@@ -155,8 +155,8 @@ def test_addresses_that_packr_does_not_call(admin: Client, workspace: Any, addre
     assert SECRET not in html
 
 
-def test_a_refused_login_says_why_and_shows_no_secret_again(admin: Client, workspace: Any, model: ModelWms) -> None:
-    """P33: a refusal leaves nothing, and what is not secret stays in the form."""
+def test_rejected_login_shows_the_reason_and_no_secret(admin: Client, workspace: Any, model: ModelWms) -> None:
+    """Nothing is stored, and what is not secret stays in the form."""
     model.faults = [ConnectorError(Kind.CREDENTIALS, "The key is no longer valid.")]
     html = refused(admin)
     assert "Not connected. The key is no longer valid." in words(html)
@@ -167,16 +167,16 @@ def test_a_refused_login_says_why_and_shows_no_secret_again(admin: Client, works
     assert admin.get(CHECK).headers["Location"] == LOGIN
 
 
-def test_what_is_true_of_a_connection_is_not_said_of_a_login(admin: Client, workspace: Any, model: ModelWms) -> None:
+def test_failed_check_says_that_nothing_was_stored(admin: Client, workspace: Any, model: ModelWms) -> None:
     model.faults = [ConnectorError(Kind.UNREACHABLE, "The WMS can't be reached.", "Check it.")]
     html = words(refused(admin))
     assert "reached. Nothing was stored. Try again after fixing this. Check it." in html
 
 
-def test_the_login_is_nowhere_in_clear_between_check_and_word(
+def test_login_is_encrypted_between_check_and_confirmation(
     admin: Client, workspace: Any, model: ModelWms, caplog: Any
 ) -> None:
-    """The session holds it sealed; no page, cookie or log has it."""
+    """Only the session holds it, encrypted; no page, cookie or log shows it."""
     html = checked(admin)
     assert SECRET not in html
     (session,) = Session.objects.all()
@@ -188,8 +188,8 @@ def test_the_login_is_nowhere_in_clear_between_check_and_word(
     assert "checked_login" not in Session.objects.get().get_decoded()
 
 
-def test_logins_can_not_be_tried_without_end(admin: Client, workspace: Any, model: ModelWms, connection: Any) -> None:
-    """Ten checks in ten minutes for each workspace; the next window starts anew, another workspace is free."""
+def test_login_checks_are_limited(admin: Client, workspace: Any, model: ModelWms, connection: Any) -> None:
+    """Ten checks in ten minutes per workspace; another workspace is not affected."""
     with time_machine.travel(now(), tick=False) as clock:
         for _ in range(credential_check.MAX_CHECKS):
             model.faults = [ConnectorError(Kind.CREDENTIALS, "No.")]
@@ -208,8 +208,8 @@ def test_logins_can_not_be_tried_without_end(admin: Client, workspace: Any, mode
 # --- What the check found ------------------------------------------------------------------------------------------
 
 
-def test_the_check_tells_what_the_account_may_read(admin: Client, workspace: Any, model: ModelWms) -> None:
-    """P33, L4: each entity is asked for by one small question; what is closed is off and says why."""
+def test_check_shows_what_the_account_may_read(admin: Client, workspace: Any, model: ModelWms) -> None:
+    """Each entity is checked with one small request; what can't be read is off and says why."""
     model.faults = [
         None,
         None,
@@ -232,7 +232,7 @@ def test_the_check_tells_what_the_account_may_read(admin: Client, workspace: Any
 
 
 def readings(html: str) -> list[tuple[str, tuple[str, str]]]:
-    """Each entity with whether it is ticked and what its badge says."""
+    """Return each entity with whether it is ticked and the text of its badge."""
     found = []
     for item in html.split('class="entity-access"')[1].split("</ul>")[0].split("<li>")[1:]:
         box = item.split("<input")[1].split(">")[0]
@@ -243,8 +243,8 @@ def readings(html: str) -> list[tuple[str, tuple[str, str]]]:
     return found
 
 
-def test_trouble_ends_the_asking_and_is_no_refusal(admin: Client, workspace: Any, model: ModelWms) -> None:
-    """A WMS that limits or does not answer is not asked on; the rest is left to the first sync."""
+def test_failure_ends_the_check_without_refusing(admin: Client, workspace: Any, model: ModelWms) -> None:
+    """After a rate limit no more is requested; the rest is left to the first sync."""
     model.faults = [None, None, ConnectorError(Kind.RATE_LIMITED, "The WMS is limiting requests.")]
     html = checked(admin)
     assert len(model.asked("fetch")) == 2
@@ -254,7 +254,7 @@ def test_trouble_ends_the_asking_and_is_no_refusal(admin: Client, workspace: Any
     assert credential_check.NOT_CHECKED in words(html)
 
 
-def test_the_asking_takes_no_longer_than_a_person_waits(
+def test_check_stops_after_its_timeout(
     admin: Client, workspace: Any, model: ModelWms, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(credential_check, "PROBE_TIMEOUT", timedelta(seconds=-1))
@@ -262,7 +262,7 @@ def test_the_asking_takes_no_longer_than_a_person_waits(
     assert model.asked("fetch") == []
 
 
-def test_a_login_refused_in_the_middle_is_refused(admin: Client, workspace: Any, model: ModelWms) -> None:
+def test_login_rejected_during_the_check_is_refused(admin: Client, workspace: Any, model: ModelWms) -> None:
     model.faults = [None, ConnectorError(Kind.CREDENTIALS, "Revoked just now.")]
     assert "Revoked just now." in refused(admin)
     assert admin.get(CHECK).status_code == 303
@@ -271,10 +271,10 @@ def test_a_login_refused_in_the_middle_is_refused(admin: Client, workspace: Any,
 # --- The word ------------------------------------------------------------------------------------------------------
 
 
-def test_the_word_connects_and_the_first_syncs_run(
+def test_confirmation_connects_and_starts_the_first_syncs(
     admin: Client, admin_user: Any, workspace: Any, model: ModelWms
 ) -> None:
-    """P33, T14, T16: 30 days unless changed; it lands where the progress can be seen."""
+    """The person is taken to where the progress is shown."""
     assert not model.asked("check")
     checked(admin)
     response = admin.post(CHECK, {"entities": EVERYTHING, "lookback_days": 90})
@@ -294,10 +294,10 @@ def test_the_word_connects_and_the_first_syncs_run(
     assert admin.get(CHECK).headers["Location"] == LOGIN, "the login was used up"
 
 
-def test_what_is_left_out_is_off_with_the_reason(
+def test_left_out_entities_are_off_with_a_reason(
     admin: Client, admin_user: Any, workspace: Any, model: ModelWms
 ) -> None:
-    """D13, L4: what the account may not read says so, what nobody wanted names who left it out."""
+    """The reason is the WMS's, or names who left the entity out."""
     model.faults = [
         None,
         None,
@@ -320,7 +320,7 @@ def test_what_is_left_out_is_off_with_the_reason(
     assert EntitySchedule.objects.filter(connection=made, enabled=False).count() == 5
 
 
-def test_what_may_not_be_read_can_be_wanted_all_the_same(admin: Client, workspace: Any, model: ModelWms) -> None:
+def test_unreadable_entity_can_be_chosen(admin: Client, workspace: Any, model: ModelWms) -> None:
     model.faults = [None, ConnectorError(Kind.FORBIDDEN, "Not yet.")]
     checked(admin)
     admin.post(CHECK, {"entities": ["orders"], "lookback_days": 30})
@@ -338,10 +338,9 @@ def test_what_may_not_be_read_can_be_wanted_all_the_same(admin: Client, workspac
         ({"lookback_days": ""}, "Enter 1 to 3,650 days."),
     ],
 )
-def test_a_form_that_can_not_be_followed_comes_back(
+def test_invalid_confirmation_is_shown_again(
     admin: Client, workspace: Any, model: ModelWms, fields: dict[str, Any], said: str
 ) -> None:
-    """T16"""
     checked(admin)
     response = admin.post(CHECK, {"entities": EVERYTHING, "lookback_days": "30", **fields})
     assert response.status_code == 400
@@ -350,7 +349,7 @@ def test_a_form_that_can_not_be_followed_comes_back(
     assert admin.post(CHECK, {"entities": EVERYTHING, "lookback_days": "30"}).status_code == 303
 
 
-def test_a_login_waits_a_quarter_of_an_hour_and_no_longer(admin: Client, workspace: Any, model: ModelWms) -> None:
+def test_checked_login_expires_after_15_minutes(admin: Client, workspace: Any, model: ModelWms) -> None:
     with time_machine.travel(now(), tick=False) as clock:
         checked(admin)
         clock.shift(timedelta(minutes=16))
@@ -360,8 +359,8 @@ def test_a_login_waits_a_quarter_of_an_hour_and_no_longer(admin: Client, workspa
     assert not Connection.objects.exists()
 
 
-def test_a_login_is_of_one_workspace_and_one_wms(admin_user: Any, workspace: Any, model: ModelWms) -> None:
-    """A login checked here connects nothing elsewhere."""
+def test_checked_login_is_for_one_workspace_and_wms(admin_user: Any, workspace: Any, model: ModelWms) -> None:
+    """A login checked in one place connects nothing elsewhere."""
     from packr.workspaces.services import set_role
 
     set_role(make.workspace("fernhill"), admin_user, Role.ADMIN)
@@ -374,7 +373,7 @@ def test_a_login_is_of_one_workspace_and_one_wms(admin_user: Any, workspace: Any
     assert not Connection.objects.exists()
 
 
-def test_a_login_that_was_revoked_meanwhile_connects_nothing(admin: Client, workspace: Any, model: ModelWms) -> None:
+def test_login_revoked_before_confirmation_is_refused(admin: Client, workspace: Any, model: ModelWms) -> None:
     checked(admin)
     model.faults = [ConnectorError(Kind.CREDENTIALS, "Revoked.")]
     response = admin.post(CHECK, {"entities": EVERYTHING, "lookback_days": 30})
@@ -383,10 +382,10 @@ def test_a_login_that_was_revoked_meanwhile_connects_nothing(admin: Client, work
     assert not Connection.objects.exists()
 
 
-def test_an_account_that_is_connected_already_is_told(
+def test_already_connected_account_is_pointed_out(
     admin: Client, workspace: Any, model: ModelWms, connection: Any
 ) -> None:
-    """Once more is allowed, but not unknowingly; for one that ended the better way is shown."""
+    """A second connection is allowed; for a disconnected one the page suggests reconnecting."""
     assert "already connected" not in checked(admin)
     first = connect(workspace, Account("model", "First", {"key": SECRET}), first_sync=False)
     html = words(checked(admin, name="Second"))
@@ -400,8 +399,8 @@ def test_an_account_that_is_connected_already_is_told(
     assert "First" not in words(checked(admin, name="Second").split("<main")[1])
 
 
-def test_several_connections_have_a_card_each(admin: Client, workspace: Any, model: ModelWms) -> None:
-    """P27: each with its own Refresh, Manual sync and age; another WMS can always be connected."""
+def test_each_connection_has_a_card(admin: Client, workspace: Any, model: ModelWms) -> None:
+    """Each card has its own Refresh, Manual sync and age; another WMS can be connected."""
     for name in ("First", "Second"):
         make.connection(workspace, name)
     html = page(admin)
@@ -411,10 +410,10 @@ def test_several_connections_have_a_card_each(admin: Client, workspace: Any, mod
     assert len(ids) == len(set(ids))
 
 
-def test_more_connections_ask_the_database_no_more(
+def test_query_count_does_not_grow_with_connections(
     admin: Client, workspace: Any, django_assert_num_queries: Any
 ) -> None:
-    """How fresh they are, and their last runs, are read for all at once."""
+    """Freshness and last runs are read for all connections together."""
     make.connection(workspace, "First")
     page(admin)
     with CaptureQueriesContext(database) as few:

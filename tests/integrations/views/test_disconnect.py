@@ -21,7 +21,7 @@ HERE = "/settings/integrations/"
 
 @pytest.fixture
 def address(connection: Any) -> str:
-    """The page that ends a connection with two orders and an inventory item."""
+    """The disconnect page of a connection with two orders and an inventory item."""
     for number in ("#NB-1", "#NB-2"):
         make.order(connection, order_number=number)
     make.inventory(connection, "MUG")
@@ -31,7 +31,7 @@ def address(connection: Any) -> str:
 def test_disconnecting_is_for_admins_of_the_workspace(
     member: Client, elsewhere: Client, client: Client, address: str
 ) -> None:
-    """P33: others see nothing of it, and the server refuses them."""
+    """Others don't see the link, and the server refuses them."""
     assert "/disconnect/" not in page(member)
     given = {"outcome": "delete", "name": "Sandbox"}
     assert member.get(address).status_code == member.post(address, given).status_code == 403
@@ -41,8 +41,8 @@ def test_disconnecting_is_for_admins_of_the_workspace(
     assert Order.objects.count() == 2
 
 
-def test_nothing_is_chosen_beforehand_and_each_choice_says_what_it_means(admin: Client, address: str) -> None:
-    """P33: with the counts."""
+def test_no_choice_is_preselected_and_each_is_explained(admin: Client, address: str) -> None:
+    """Each choice shows the number of records."""
     html = page(admin, address)
     assert html.count('type="radio"') == 2
     assert "checked" not in html.split("<form")[2]
@@ -61,7 +61,7 @@ def test_nothing_is_chosen_beforehand_and_each_choice_says_what_it_means(admin: 
         ),
     ],
 )
-def test_without_a_clear_choice_nothing_happens(admin: Client, address: str, given: dict[str, str], said: str) -> None:
+def test_unclear_choice_changes_nothing(admin: Client, address: str, given: dict[str, str], said: str) -> None:
     response = admin.post(address, given)
     assert response.status_code == 400
     assert said in words(response.content.decode())
@@ -69,8 +69,8 @@ def test_without_a_clear_choice_nothing_happens(admin: Client, address: str, giv
     assert Order.objects.count() == 2
 
 
-def test_keeping_the_data(admin: Client, connection: Any, address: str) -> None:
-    """P32, P33: schedules stop, the card goes, the data stays."""
+def test_disconnect_keeps_the_data(admin: Client, connection: Any, address: str) -> None:
+    """Schedules stop, the card disappears, the data stays."""
     run = make.run(connection, Entity.ORDERS, state=State.QUEUED, started_at=None)
     response = admin.post(address, {"outcome": "keep"})
     assert (response.status_code, response.headers["Location"]) == (303, HERE)
@@ -85,8 +85,8 @@ def test_keeping_the_data(admin: Client, connection: Any, address: str) -> None:
     assert "Connect again" in html
 
 
-def test_deleting_the_data(admin: Client, workspace: Any, connection: Any, address: str) -> None:
-    """P33: of this connection, and of no other."""
+def test_disconnect_deletes_the_data(admin: Client, workspace: Any, connection: Any, address: str) -> None:
+    """Only this connection's data is deleted."""
     other = make.connection(workspace, "Other")
     make.order(other)
     make.brand(workspace, "Acme", (connection, ""))
@@ -101,7 +101,7 @@ def test_deleting_the_data(admin: Client, workspace: Any, connection: Any, addre
     assert "Sandbox and its data are deleted." in page(admin)
 
 
-def test_what_was_kept_can_be_deleted_later(admin: Client, connection: Any, address: str) -> None:
+def test_kept_data_can_be_deleted_later(admin: Client, connection: Any, address: str) -> None:
     disconnect(connection)
     Connection.objects.update(disconnected_at=now() - timedelta(days=3))
     html = page(admin, address)
@@ -114,7 +114,7 @@ def test_what_was_kept_can_be_deleted_later(admin: Client, connection: Any, addr
     assert not Order.objects.exists()
 
 
-def test_a_second_disconnect_is_harmless(admin: Client, connection: Any, address: str) -> None:
+def test_second_disconnect_changes_nothing(admin: Client, connection: Any, address: str) -> None:
     admin.post(address, {"outcome": "keep"})
     before = Connection.objects.get().disconnected_at
     assert admin.post(address, {"outcome": "keep"}).status_code == 303

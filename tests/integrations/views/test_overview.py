@@ -1,4 +1,4 @@
-"""Settings → Integrations: the WMS Connected card, Refresh, and what stands there when nothing is connected."""
+"""Settings → Integrations: the WMS Connected card, Refresh, and the page without a connection."""
 
 import re
 from datetime import UTC, datetime, timedelta
@@ -26,13 +26,13 @@ def page(client: Client, address: str = ADDRESS) -> str:
 
 
 def words(html: str) -> str:
-    """What a person reads of a piece of HTML: without tags, popovers and the words for screen readers."""
+    """Return the visible text of HTML: without tags, popovers and screen-reader text."""
     html = re.sub(r'<span class="(exact|visually-hidden)".*?</span>', "", html, flags=re.S)
     return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", "", html))
 
 
-def test_the_card_says_when_the_connection_was_made(member: Client, workspace: Any) -> None:
-    """P27, P29, P30: the words of the promise, letter for letter, and the exact time in the workspace's zone."""
+def test_card_shows_when_the_connection_was_made(member: Client, workspace: Any) -> None:
+    """The label is the product page's, and the popover shows the exact time in the workspace's zone."""
     made = datetime(2026, 2, 3, 13, 5, 9, tzinfo=UTC)
     make.connection(workspace, connected_at=made)
     with time_machine.travel(made + timedelta(days=2, hours=3), tick=False):
@@ -55,16 +55,15 @@ def test_the_card_says_when_the_connection_was_made(member: Client, workspace: A
         (timedelta(days=45), "Connected: 3 Feb 2026"),
     ],
 )
-def test_the_connections_age_in_words(member: Client, workspace: Any, age: timedelta, expected: str) -> None:
-    """P29"""
+def test_connection_age_in_words(member: Client, workspace: Any, age: timedelta, expected: str) -> None:
     made = datetime(2026, 2, 3, 13, 5, 9, tzinfo=UTC)
     make.connection(workspace, connected_at=made)
     with time_machine.travel(made + age, tick=False):
         assert expected in words(page(member))
 
 
-def test_a_sync_does_not_change_the_connections_age(admin: Client, connection: Any) -> None:
-    """P31: the age is the connection's, and the page says so."""
+def test_sync_does_not_change_the_connection_age(admin: Client, connection: Any) -> None:
+    """The page says that the age is the connection's."""
     type(connection).objects.update(connected_at=now() - timedelta(days=2))
     make.synced(connection, at=now())
     html = words(page(admin))
@@ -80,10 +79,7 @@ def test_a_sync_does_not_change_the_connections_age(admin: Client, connection: A
         (Status.UNREACHABLE, "Unreachable"),
     ],
 )
-def test_the_card_shows_the_status_its_reason_and_the_last_check(
-    member: Client, connection: Any, status: Status, word: str
-) -> None:
-    """P28, P35"""
+def test_card_shows_status_reason_and_last_check(member: Client, connection: Any, status: Status, word: str) -> None:
     type(connection).objects.update(
         status=status, status_message="The reason.", checked_at=now() - timedelta(minutes=3)
     )
@@ -94,8 +90,8 @@ def test_the_card_shows_the_status_its_reason_and_the_last_check(
     assert "Checked: 3 min ago" in words(card)
 
 
-def test_refresh_asks_once_and_makes_no_run(member: Client, connection: Any, wms: Any) -> None:
-    """P34, P37, P38: any member may refresh; the WMS is asked one thing and no run appears."""
+def test_refresh_button_checks_once_and_starts_no_run(member: Client, connection: Any, wms: Any) -> None:
+    """Any member may refresh; the WMS gets one request and no run appears."""
     asked = wms(ConnectionHealth(clock=None))
     response = member.post(f"{ADDRESS}{connection.pk}/refresh/")
     assert (response.status_code, response.headers["Location"]) == (302, ADDRESS)
@@ -105,8 +101,8 @@ def test_refresh_asks_once_and_makes_no_run(member: Client, connection: Any, wms
     assert member.get(f"{ADDRESS}{connection.pk}/refresh/").status_code == 405
 
 
-def test_refresh_shows_a_refused_login_and_its_return(member: Client, connection: Any, wms: Any) -> None:
-    """P28, P34: the card flips and flips back; the page itself stays whole."""
+def test_refresh_shows_a_rejected_login_and_its_recovery(member: Client, connection: Any, wms: Any) -> None:
+    """Only the card is replaced, not the page."""
     wms(ConnectorError(Kind.CREDENTIALS, "Trackstar refused the key. Reconnect with a new one."))
     part = {"HX-Request": "true"}
     response = member.post(f"{ADDRESS}{connection.pk}/refresh/", headers=part)
@@ -120,8 +116,8 @@ def test_refresh_shows_a_refused_login_and_its_return(member: Client, connection
     assert "Needs attention" not in member.post(f"{ADDRESS}{connection.pk}/refresh/", headers=part).content.decode()
 
 
-def test_refresh_and_manual_sync_stand_side_by_side(admin: Client, member: Client, connection: Any) -> None:
-    """P39, P40, D7: first Refresh, then Manual sync; a member reads who can sync instead."""
+def test_refresh_and_manual_sync_are_side_by_side(admin: Client, member: Client, connection: Any) -> None:
+    """Refresh comes first, then Manual sync; a member sees who can sync instead."""
     actions = page(admin).split('class="actions"')[1].split("</section>")[0]
     assert actions.index("Refresh") < actions.index("Manual sync")
     assert "Refresh checks the connection only; it doesn’t pull data." in words(actions)
@@ -131,8 +127,7 @@ def test_refresh_and_manual_sync_stand_side_by_side(admin: Client, member: Clien
     assert "Admins can sync manually: Dana." in words(theirs)
 
 
-def test_without_a_connection_there_is_no_card_but_a_next_step(admin: Client, member: Client, workspace: Any) -> None:
-    """P32, D9"""
+def test_without_a_connection_the_page_shows_the_next_step(admin: Client, member: Client, workspace: Any) -> None:
     for client, step in ((admin, "Connect your WMS"), (member, "ask an admin of this workspace")):
         html = page(client)
         assert "WMS Connected" not in html
@@ -140,8 +135,7 @@ def test_without_a_connection_there_is_no_card_but_a_next_step(admin: Client, me
         assert step in html
 
 
-def test_a_disconnected_connection_is_no_card_either(member: Client, connection: Any) -> None:
-    """P32"""
+def test_disconnected_connection_has_no_card(member: Client, connection: Any) -> None:
     type(connection).objects.update(status=Status.DISCONNECTED, disconnected_at=now() - timedelta(days=3))
     html = page(member)
     assert "WMS Connected" not in html
@@ -154,7 +148,7 @@ def test_a_disconnected_connection_is_no_card_either(member: Client, connection:
 
 
 def rows(html: str) -> dict[str, str]:
-    """The rows of the sync state table, by what is in their first column."""
+    """Return the rows of the sync state table by the text of their first column."""
     table = html.split('class="rows states"')[1].split("</table>")[0]
     found = {}
     for row in table.split("<tbody>")[1].split("<tr")[1:]:
@@ -168,8 +162,8 @@ def cell(row: str, label: str) -> str:
     return words(re.search(rf'data-label="{label}".*?>(.*?)</t[hd]>', row, re.S).group(1)).strip()  # type: ignore[union-attr]
 
 
-def test_the_table_has_a_row_for_every_entity_also_without_a_run(member: Client, connection: Any) -> None:
-    """P48, D1: everybody who opens the page reads it."""
+def test_table_has_a_row_for_every_entity(member: Client, connection: Any) -> None:
+    """Every member sees the table."""
     html = page(member)
     assert "Workspace sync state — latest run per table" in html
     found = rows(html)
@@ -183,8 +177,8 @@ def test_the_table_has_a_row_for_every_entity_also_without_a_run(member: Client,
     assert cell(found["Order shipments"], "Cadence") == "with orders"
 
 
-def test_started_and_completed_are_of_one_run(member: Client, connection: Any) -> None:
-    """P49: a running row shows Started and elapsed, no Completed, whatever the run before it did."""
+def test_started_and_completed_belong_to_one_run(member: Client, connection: Any) -> None:
+    """A running row shows Started and the elapsed time, not when an earlier run completed."""
     make.synced(connection, at=now() - timedelta(minutes=10), seen=7, created=2, updated=3, removed=1)
     row = rows(page(member))["Orders"]
     assert cell(row, "Started") == "10 min ago"
@@ -197,14 +191,13 @@ def test_started_and_completed_are_of_one_run(member: Client, connection: Any) -
     assert cell(row, "Completed") == "1 min 20 s so far"
 
 
-def test_rows_turn_late_and_stale(member: Client, connection: Any) -> None:
-    """P51"""
+def test_rows_become_late_and_stale(member: Client, connection: Any) -> None:
     for minutes, word in ((5, "Fresh"), (8, "Late"), (11, "Stale")):
         make.synced(connection, at=now() - timedelta(minutes=minutes))
         assert cell(rows(page(member))["Orders"], "Freshness") == word
 
 
-def test_a_paused_entity_and_one_that_is_off_say_so(member: Client, connection: Any) -> None:
+def test_paused_and_disabled_entities_are_marked(member: Client, connection: Any) -> None:
     schedules = EntitySchedule.objects.filter(connection=connection)
     schedules.filter(entity="orders").update(paused_until=now() + timedelta(hours=2, minutes=1))
     schedules.filter(entity="products").update(enabled=False, off_reason="Not needed.", as_of=now())
@@ -214,8 +207,8 @@ def test_a_paused_entity_and_one_that_is_off_say_so(member: Client, connection: 
     assert cell(found["Products"], "Freshness") == "Off Not needed."
 
 
-def test_the_table_refreshes_by_itself_alone(member: Client, connection: Any, wms: Any) -> None:
-    """P50: its own Refresh gives the table and nothing else, and starts nothing."""
+def test_table_refreshes_separately(member: Client, connection: Any, wms: Any) -> None:
+    """Its own Refresh returns only the table and starts nothing."""
     asked = wms(ConnectionHealth(clock=None))
     address = f"{ADDRESS}{connection.pk}/sync-state/"
     part = member.get(address, headers={"HX-Request": "true"}).content.decode()
@@ -226,14 +219,14 @@ def test_the_table_refreshes_by_itself_alone(member: Client, connection: Any, wm
     assert SyncRun.objects.count() == 0
 
 
-def test_it_polls_only_while_something_is_under_way(member: Client, connection: Any) -> None:
+def test_table_polls_only_while_a_run_is_active(member: Client, connection: Any) -> None:
     make.synced(connection)
     assert "every 5s" not in page(member)
     make.run(connection, Entity.INVENTORY, state=State.WAITING)
     assert "every 5s" in page(member)
 
 
-def test_an_interrupted_run_is_shown_as_such(member: Client, connection: Any) -> None:
+def test_interrupted_run_is_shown(member: Client, connection: Any) -> None:
     run = make.run(connection, state=State.RUNNING)
     type(run.lane).objects.update(leased_until=now() - timedelta(seconds=1))
     assert cell(rows(page(member))["Orders"], "Latest run") == "Interrupted"

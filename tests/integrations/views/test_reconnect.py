@@ -1,4 +1,4 @@
-"""New credentials for a connection that exists: after a refused login, at any time, and after it was disconnected."""
+"""New credentials for an existing connection: after a rejected login, to rotate them, or after disconnecting."""
 
 from datetime import timedelta
 from typing import Any
@@ -25,7 +25,7 @@ OLD, NEW = "first-key", "marked-secret-4711"
 
 @pytest.fixture
 def made(model: ModelWms, workspace: Any, admin_user: Any) -> Connection:
-    """A connection that has synced once, and whose login was then refused."""
+    """A connection that has synced once and whose login was then rejected."""
     connection = connect(workspace, Account("model", "Main", {"key": OLD, "shop": "north"}), person=admin_user)
     model.put(Entity.CUSTOMERS, customer("c1"))
     drain()
@@ -41,8 +41,8 @@ def address(connection: Connection) -> str:
     return f"{HERE}{connection.pk}/reconnect/"
 
 
-def test_the_card_leads_to_reconnecting(admin: Client, member: Client, made: Connection) -> None:
-    """P28: with a refused login the cure stands where the trouble is told; for others, who can."""
+def test_card_links_to_reconnect(admin: Client, member: Client, made: Connection) -> None:
+    """After a rejected login admins see Reconnect; members see who can do it."""
     notice = page(admin).split("notice critical")[1].split("</div>")[0]
     assert f'href="{address(made)}">Reconnect</a>' in notice
     theirs = page(member).split("notice critical")[1].split("</div>")[0]
@@ -53,7 +53,6 @@ def test_the_card_leads_to_reconnecting(admin: Client, member: Client, made: Con
 def test_reconnecting_is_for_admins_of_the_workspace(
     member: Client, elsewhere: Client, client: Client, made: Connection, model: ModelWms
 ) -> None:
-    """P33"""
     for where in (address(made), f"{address(made)}check/"):
         assert member.get(where).status_code == member.post(where, {"key": NEW}).status_code == 403
         assert elsewhere.get(where).status_code == elsewhere.post(where, {"key": NEW}).status_code == 404
@@ -61,7 +60,7 @@ def test_reconnecting_is_for_admins_of_the_workspace(
     assert model.calls == []
 
 
-def test_the_form_knows_what_is_no_secret(admin: Client, made: Connection) -> None:
+def test_form_is_prefilled_with_what_is_not_secret(admin: Client, made: Connection) -> None:
     html = page(admin, address(made))
     assert 'value="north"' in html
     assert OLD not in html
@@ -69,7 +68,7 @@ def test_the_form_knows_what_is_no_secret(admin: Client, made: Connection) -> No
 
 
 @pytest.mark.parametrize("kind", [Kind.CREDENTIALS, Kind.UNREACHABLE])
-def test_a_refusal_changes_nothing(admin: Client, made: Connection, model: ModelWms, kind: Kind) -> None:
+def test_refused_reconnect_changes_nothing(admin: Client, made: Connection, model: ModelWms, kind: Kind) -> None:
     """The old credentials stay until new ones work, and no new secret is in the page."""
     before = Connection.objects.values().get()
     model.faults = [ConnectorError(kind, "No luck.", "Ask Dana.")]
@@ -83,8 +82,8 @@ def test_a_refusal_changes_nothing(admin: Client, made: Connection, model: Model
     assert not SyncRun.objects.exists()
 
 
-def test_the_same_account_goes_on_at_once(admin: Client, admin_user: Any, made: Connection, model: ModelWms) -> None:
-    """Re-authentication in place: same connection, no data lost, no red left, from the watermark."""
+def test_same_account_resumes_immediately(admin: Client, admin_user: Any, made: Connection, model: ModelWms) -> None:
+    """The same connection continues from its watermark, and no data is lost."""
     watermarks = dict(EntitySchedule.objects.values_list("entity", "watermark"))
     response = admin.post(address(made), {"key": OLD, "shop": "south"})
     stored = Connection.objects.get()
@@ -109,7 +108,7 @@ def test_the_same_account_goes_on_at_once(admin: Client, admin_user: Any, made: 
     assert Customer.objects.get().external_id == "c1"
 
 
-def test_what_is_off_or_paused_stays_so(admin: Client, made: Connection) -> None:
+def test_disabled_and_paused_entities_stay_so(admin: Client, made: Connection) -> None:
     schedules = EntitySchedule.objects.filter(connection=made)
     schedules.filter(entity="orders").update(enabled=False, off_reason="Not needed.")
     schedules.filter(entity="products").update(paused_until=now() + timedelta(hours=1))
@@ -118,7 +117,7 @@ def test_what_is_off_or_paused_stays_so(admin: Client, made: Connection) -> None
     assert SyncRun.objects.filter(entity="inventory").exists()
 
 
-def test_the_incident_of_the_refused_login_closes(admin: Client, made: Connection) -> None:
+def test_incident_of_the_rejected_login_closes(admin: Client, made: Connection) -> None:
     from syncs.monitoring import watchdog
 
     watchdog.check()
@@ -129,8 +128,8 @@ def test_the_incident_of_the_refused_login_closes(admin: Client, made: Connectio
     assert not open_ones.exists()
 
 
-def test_another_account_is_asked_about_first(admin: Client, made: Connection, model: ModelWms) -> None:
-    """Nothing is mixed unasked: what it means is said, and nothing is changed until then."""
+def test_other_account_needs_confirmation(admin: Client, made: Connection, model: ModelWms) -> None:
+    """The page explains the consequences, and nothing changes before the confirmation."""
     before = Connection.objects.values().get()
     response = admin.post(address(made), {"key": NEW})
     assert response.headers["Location"] == f"{address(made)}check/"
@@ -142,8 +141,8 @@ def test_another_account_is_asked_about_first(admin: Client, made: Connection, m
     assert not SyncRun.objects.exists()
 
 
-def test_another_account_is_read_from_the_start(admin: Client, made: Connection, model: ModelWms) -> None:
-    """Its watermark proves nothing there; a run that stood in the queue belongs to the new account too."""
+def test_other_account_is_read_from_the_start(admin: Client, made: Connection, model: ModelWms) -> None:
+    """The old watermark does not apply, and queued runs belong to the new account."""
     sync(made)
     SyncRun.objects.all().delete()
     admin.post(address(made), {"key": NEW})
@@ -161,9 +160,7 @@ def test_another_account_is_read_from_the_start(admin: Client, made: Connection,
     assert set(SyncRun.objects.values_list("state", flat=True)) == {State.SUCCEEDED}
 
 
-def test_a_run_of_the_old_account_does_not_go_on_with_the_new_one(
-    admin: Client, made: Connection, model: ModelWms
-) -> None:
+def test_run_of_the_old_account_is_cancelled(admin: Client, made: Connection, model: ModelWms) -> None:
     set_status(made, Status.CONNECTED)
     from syncs.runs.enqueue import request_runs
 
@@ -176,9 +173,7 @@ def test_a_run_of_the_old_account_does_not_go_on_with_the_new_one(
     assert fresh.lane.account_key == Connection.objects.get().account_key
 
 
-def test_a_check_of_one_connection_is_not_of_another(
-    admin: Client, made: Connection, model: ModelWms, workspace: Any
-) -> None:
+def test_checked_login_is_for_one_connection(admin: Client, made: Connection, model: ModelWms, workspace: Any) -> None:
     other = connect(workspace, Account("model", "Other", {"key": "k2"}))
     admin.post(address(made), {"key": NEW})
     response = admin.post(f"{address(other)}check/")
@@ -186,10 +181,10 @@ def test_a_check_of_one_connection_is_not_of_another(
     assert Connection.objects.get(pk=other.pk).credentials() == {"key": "k2"}
 
 
-def test_a_disconnected_connection_is_connected_again_in_place(
+def test_disconnected_connection_can_be_reconnected(
     admin: Client, admin_user: Any, made: Connection, model: ModelWms
 ) -> None:
-    """P33: the data it kept is brought up to date; its age is that of the new connection."""
+    """Its kept data is brought up to date, and its age starts again."""
     disconnect(made)
     html = page(admin)
     assert f'href="{address(made)}">Connect again</a>' in html
@@ -206,8 +201,8 @@ def test_a_disconnected_connection_is_connected_again_in_place(
     assert Customer.objects.get().removed_at is None
 
 
-def test_the_address_of_a_server_can_be_put_right(admin: Client, workspace: Any) -> None:
-    """A connection that has an address of its own asks for it, with the guard's rules."""
+def test_server_address_can_be_changed(admin: Client, workspace: Any) -> None:
+    """A connection with its own address shows it in the form; private addresses are refused."""
     from tests.kit import factories as make
 
     moved = make.connection(workspace, "Moved", base_url="https://old.example.com")
