@@ -53,6 +53,16 @@ def when_exactly(moment: datetime | None) -> str:
     return f"{exact(moment, UTC)}, {near}" if near else exact(moment, UTC)
 
 
+def time_column(field: str, description: str, *, exactly: bool = False) -> Callable[[ModelAdmin, Any], str]:
+    """Return a method of an admin that shows a time: relative in lists, which sort by it, or exact in forms."""
+
+    @admin.display(description=description, ordering=None if exactly else field)
+    def column(self: ModelAdmin, row: Any) -> str:
+        return when_exactly(getattr(row, field)) if exactly else when(getattr(row, field))
+
+    return column
+
+
 class ReadOnly:
     """Forbids adding, changing and deleting, even for superusers. Actions have permissions of their own."""
 

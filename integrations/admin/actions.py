@@ -11,7 +11,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.timezone import now
 
-from packr.admin import Fact, ReadOnlyAdmin, Tone, mark, now_panel, when, when_exactly
+from packr.admin import Fact, ReadOnlyAdmin, Tone, mark, now_panel, time_column
 
 from ..models import Action, ActionState
 
@@ -100,33 +100,17 @@ class ActionAdmin(ReadOnlyAdmin):
     def state_mark(self, action: Action) -> SafeString:
         return mark(TONES[action.state], action.get_state_display())
 
-    @admin.display(description="requested", ordering="asked_at")
-    def asked(self, action: Action) -> str:
-        return when(action.asked_at)
+    asked = time_column("asked_at", "requested")
 
     @admin.display(description="latency", ordering="latency_ms")
     def latency(self, action: Action) -> str:
         return "–" if action.latency_ms is None else f"{action.latency_ms} ms"
 
-    @admin.display(description="requested")
-    def asked_exactly(self, action: Action) -> str:
-        return when_exactly(action.asked_at)
-
-    @admin.display(description="answered")
-    def answered_exactly(self, action: Action) -> str:
-        return when_exactly(action.answered_at)
-
-    @admin.display(description="confirmed")
-    def confirmed_exactly(self, action: Action) -> str:
-        return when_exactly(action.confirmed_at)
-
-    @admin.display(description="protected from older data until")
-    def shielded_exactly(self, action: Action) -> str:
-        return when_exactly(action.shielded_until)
-
-    @admin.display(description="next reconciliation")
-    def settle_exactly(self, action: Action) -> str:
-        return when_exactly(action.settle_at)
+    asked_exactly = time_column("asked_at", "requested", exactly=True)
+    answered_exactly = time_column("answered_at", "answered", exactly=True)
+    confirmed_exactly = time_column("confirmed_at", "confirmed", exactly=True)
+    shielded_exactly = time_column("shielded_until", "protected from older data until", exactly=True)
+    settle_exactly = time_column("settle_at", "next reconciliation", exactly=True)
 
     @admin.display(description="requests")
     def trace(self, action: Action) -> SafeString:

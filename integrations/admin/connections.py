@@ -10,7 +10,7 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from packr.admin import Fact, ModelAdmin, ReadOnlyAdmin, mark, now_panel, when, when_exactly
+from packr.admin import Fact, ModelAdmin, ReadOnlyAdmin, mark, now_panel, time_column
 from packr.workspaces.models import MANAGE_CONNECTIONS
 
 from .. import services
@@ -73,25 +73,11 @@ class ConnectionAdmin(ReadOnlyAdmin):
         _, tone = STATUSES[Status(connection.status)]
         return mark(tone, connection.get_status_display())
 
-    @admin.display(description="last check", ordering="checked_at")
-    def checked(self, connection: Connection) -> str:
-        return when(connection.checked_at)
-
-    @admin.display(description="connected", ordering="connected_at")
-    def connected(self, connection: Connection) -> str:
-        return when(connection.connected_at)
-
-    @admin.display(description="last check")
-    def checked_exactly(self, connection: Connection) -> str:
-        return when_exactly(connection.checked_at)
-
-    @admin.display(description="connected")
-    def connected_exactly(self, connection: Connection) -> str:
-        return when_exactly(connection.connected_at)
-
-    @admin.display(description="disconnected")
-    def disconnected_exactly(self, connection: Connection) -> str:
-        return when_exactly(connection.disconnected_at)
+    checked = time_column("checked_at", "last check")
+    connected = time_column("connected_at", "connected")
+    checked_exactly = time_column("checked_at", "last check", exactly=True)
+    connected_exactly = time_column("connected_at", "connected", exactly=True)
+    disconnected_exactly = time_column("disconnected_at", "disconnected", exactly=True)
 
     @admin.display(description="credentials")
     def credentials(self, connection: Connection) -> str:

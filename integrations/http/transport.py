@@ -135,27 +135,20 @@ def _failure(error: Exception, *, is_late: bool) -> str:
 class _DeadlineSocket(socket.socket):
     """A socket whose reads get only the time that is left, so that a slow response ends at the deadline."""
 
-    def recv_into(self, buffer: Any, nbytes: int = 0, flags: int = 0) -> int:
+    def recv_into(self, *args: Any, **kwargs: Any) -> int:
         self.settimeout(_seconds_left())
-        return super().recv_into(buffer, nbytes, flags)
+        return super().recv_into(*args, **kwargs)
 
-    def sendall(self, data: Any, flags: int = 0) -> None:
-        _before_sending()
-        super().sendall(data, flags)
-        _after_sending()
+    def sendall(self, *args: Any, **kwargs: Any) -> None:
+        _seconds_left()
+        _current.has_left = True
+        super().sendall(*args, **kwargs)
+        if _current.on_sent:
+            _current.on_sent()
 
 
-class _DeadlineTLSSocket(ssl.SSLSocket):
+class _DeadlineTLSSocket(_DeadlineSocket, ssl.SSLSocket):
     """The same over TLS."""
-
-    def recv_into(self, buffer: Any, nbytes: int | None = None, flags: int = 0) -> int:
-        self.settimeout(_seconds_left())
-        return super().recv_into(buffer, nbytes, flags)
-
-    def sendall(self, data: Any, flags: int = 0) -> None:
-        _before_sending()
-        super().sendall(data, flags)
-        _after_sending()
 
 
 def _seconds_left() -> float:
@@ -166,31 +159,12 @@ def _seconds_left() -> float:
     return left
 
 
-def _before_sending() -> None:
-    _seconds_left()
-    _current.has_left = True
-
-
-def _after_sending() -> None:
-    if _current.on_sent:
-        _current.on_sent()
-
-
 # --- Connections to checked addresses ---------------------------------------------------------------------------------
 
 
-class _GuardedHTTPConnection(HTTPConnection):
-    private_hosts: frozenset[str] = frozenset()
-
-    def _new_conn(self) -> socket.socket:
-        return _connect(self, self.private_hosts)
-
-
-class _GuardedHTTPSConnection(HTTPSConnection):
-    private_hosts: frozenset[str] = frozenset()
-
-    def _new_conn(self) -> socket.socket:
-        return _connect(self, self.private_hosts)
+def _guarded(connection_class: type[HTTPConnection], private_hosts: frozenset[str]) -> type[HTTPConnection]:
+    """Return a class of connections that connect only to checked addresses."""
+    return type("Guarded", (connection_class,), {"_new_conn": lambda self: _connect(self, private_hosts)})
 
 
 def _connect(connection: HTTPConnection, private_hosts: frozenset[str]) -> socket.socket:
@@ -211,9 +185,7 @@ class _GuardedAdapter(HTTPAdapter):
         super().__init__(max_retries=0)
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        guard = {"private_hosts": self.private_hosts}
-        http = type("GuardedHTTP", (_GuardedHTTPConnection,), guard)
-        https = type("GuardedHTTPS", (_GuardedHTTPSConnection,), guard)
+        http, https = (_guarded(base, self.private_hosts) for base in (HTTPConnection, HTTPSConnection))
         self.poolmanager = PoolManager(*args, ssl_context=tls_context(), **kwargs)
         self.poolmanager.pool_classes_by_scheme = {
             "http": type("HTTPPool", (HTTPConnectionPool,), {"ConnectionCls": http}),

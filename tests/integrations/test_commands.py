@@ -96,7 +96,7 @@ def test_connect(manage, wms, home):
     ("arguments", "stdin", "words"),
     [
         (["nowhere", "model"], {"key": SECRET}, "There is no workspace “nowhere”"),
-        (["northbay", "magic"], {"key": SECRET}, "does not speak to a WMS called “magic”"),
+        (["northbay", "magic"], {"key": SECRET}, "does not support a WMS called “magic”"),
         (["northbay", "model"], {}, "needs key"),
         (["northbay", "model"], {"key": SECRET, "pin": "1"}, "no credential called pin"),
         (["northbay", "model"], "", "as a JSON object"),
@@ -378,7 +378,7 @@ def test_export_of_an_entity_that_is_not_offered(manage, connection):
 
 
 def test_disconnect(manage, wms, connection):
-    assert "Its data is kept" in manage("disconnect", connection.pk).out
+    assert "Its data was kept" in manage("disconnect", connection.pk).out
     ended = manage("sync", connection.pk, "orders")
     assert (ended.code, "is disconnected" in ended.sentence) == (1, True)
     assert "Its data was deleted" in manage("disconnect", connection.pk, "--delete-data").out

@@ -149,7 +149,7 @@ def test_disconnected_connection_has_no_card(member: Client, connection: Any) ->
 
 def rows(html: str) -> dict[str, str]:
     """Return the rows of the sync state table by the text of their first column."""
-    table = html.split('class="rows states"')[1].split("</table>")[0]
+    table = html.split('class="rows wide states"')[1].split("</table>")[0]
     found = {}
     for row in table.split("<tbody>")[1].split("<tr")[1:]:
         cells = re.findall(r'data-label="([^"]+)".*?>(.*?)</t[hd]>', row, re.S)
