@@ -127,28 +127,25 @@ def account_map(workspace: Workspace) -> AccountMap:
     """Return the accounts and links of a workspace."""
     connections = {one.pk: one for one in workspace.connections.order_by("name")}
     names = _customer_names(list(connections))
-    mappings = list(
-        BrandMapping.objects.filter(brand__workspace=workspace, connection__in=connections)
-        .select_related("brand")
-        .order_by("connection__name", "customer_id", "pk")
-    )
-    accounts = {
-        mapping.pk: Account(
-            connections[mapping.connection_id],
-            mapping.customer_id,
-            names.get((mapping.connection_id, mapping.customer_id)) or mapping.customer_id,
-        )
-        for mapping in mappings
-    }
+    mappings = BrandMapping.objects.filter(brand__workspace=workspace, connection__in=connections)
+    linked = [
+        (mapping, _linked_account(mapping, connections[mapping.connection_id], names))
+        for mapping in mappings.select_related("brand").order_by("connection__name", "customer_id", "pk")
+    ]
     links = defaultdict(list)
-    for mapping in mappings:
+    for mapping, account in linked:
         others = {
             other.brand.name
-            for other in mappings
-            if other.brand_id != mapping.brand_id and _overlap(accounts[other.pk], accounts[mapping.pk])
+            for other, other_account in linked
+            if other.brand_id != mapping.brand_id and _overlap(other_account, account)
         }
-        links[mapping.brand_id].append(Link(mapping, accounts[mapping.pk], sorted(others)))
+        links[mapping.brand_id].append(Link(mapping, account, sorted(others)))
     return AccountMap(list(_accounts(connections, names)), dict(links))
+
+
+def _linked_account(mapping: BrandMapping, connection: Connection, names: dict[tuple[int, str], str]) -> Account:
+    name = names.get((connection.pk, mapping.customer_id)) or mapping.customer_id
+    return Account(connection, mapping.customer_id, name)
 
 
 def _customer_names(connections: list[int]) -> dict[tuple[int, str], str]:
@@ -211,19 +208,19 @@ def search_accounts(accounts: Sequence[Account], words: str) -> list[Account]:
     return found[:MAX_ACCOUNTS]
 
 
-def suggest(brand: Brand, known: AccountMap) -> list[Suggestion]:
+def suggest(brand: Brand, accounts: AccountMap) -> list[Suggestion]:
     """Return the accounts that match the brand best by name and by its present SKUs; none if no match is good."""
-    linked = [link.account for link in known.of(brand)]
-    sku_shares = _sku_shares(brand, known)
+    linked = [link.account for link in accounts.of(brand)]
+    sku_shares = _sku_shares(brand, accounts)
     scored = []
-    for account in known.accounts:
+    for account in accounts.accounts:
         if any(_overlap(account, one) for one in linked):
             continue
         name, share = name_similarity(brand.name, account.name), sku_shares.get(account.key, 0.0)
         if name < NAME_THRESHOLD:
             name = 0.0
         if name or share >= SKU_THRESHOLD:
-            taken = known.taken_by(account, but=brand)
+            taken = accounts.taken_by(account, but=brand)
             scored.append(
                 (name + share - (SHARED_PENALTY if taken else 0), Suggestion(account, _why(name, share), taken))
             )
@@ -250,9 +247,9 @@ def _words(name: str) -> list[str]:
     return [word for word in words if word not in COMMON_WORDS] or words
 
 
-def _sku_shares(brand: Brand, known: AccountMap) -> dict[str, float]:
+def _sku_shares(brand: Brand, accounts: AccountMap) -> dict[str, float]:
     """Return the share of the brand's present SKUs that each account has, by its key."""
-    links = known.of(brand)
+    links = accounts.of(brand)
     if not links:
         return {}
     own = Q(pk__in=())
@@ -263,7 +260,7 @@ def _sku_shares(brand: Brand, known: AccountMap) -> dict[str, float]:
     skus = set(present.filter(own).order_by("pk").values_list("sku", flat=True)[:MAX_COMPARED_SKUS])
     if not skus:
         return {}
-    live = [one.connection.pk for one in known.accounts if one.is_whole]
+    live = [one.connection.pk for one in accounts.accounts if one.is_whole]
     rows = present.filter(connection__in=live, sku__in=skus).order_by().values_list("connection", CUSTOMER)
     shares: dict[str, float] = defaultdict(float)
     for connection, customer, count in rows.annotate(count=Count("sku", distinct=True)):
@@ -279,9 +276,9 @@ def _why(name: float, share: float) -> str:
     return "; ".join(filter(None, (names, skus)))
 
 
-def find(known: AccountMap, key: str) -> Account:
+def find(accounts: AccountMap, key: str) -> Account:
     """Return the account with a key. Raises Refused if there is none."""
-    for one in known.accounts:
+    for one in accounts.accounts:
         if one.key == key:
             return one
     raise Refused("This account no longer exists. Choose one from the list.")
@@ -300,9 +297,7 @@ def link(brand: Brand, account: Account, *, person: Any) -> BrandMapping:
 
 def unlink(mapping: BrandMapping, *, person: Any) -> None:
     """Remove a link; the records stay."""
-    names = _customer_names([mapping.connection_id])
-    name = names.get((mapping.connection_id, mapping.customer_id), mapping.customer_id)
-    account = Account(mapping.connection, mapping.customer_id, name)
+    account = _linked_account(mapping, mapping.connection, _customer_names([mapping.connection_id]))
     with transaction.atomic():
         mapping.delete()
         text = f"{mapping.brand} is no longer linked to {account}."

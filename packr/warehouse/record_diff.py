@@ -59,7 +59,7 @@ def _flat(name: str, value: Any) -> Iterator[tuple[str, Any]]:
     """Yield the single values inside a value with their labels, such as `Line 2: quantity`."""
     label = LABELS.get(name, name.replace("_", " ").capitalize())
     if isinstance(value, list) and any(isinstance(item, dict | list) for item in value):
-        items: Iterator[tuple[str, Any]] = ((str(place), item) for place, item in enumerate(value, 1))
+        items: Iterator[tuple[str, Any]] = ((str(number), item) for number, item in enumerate(value, 1))
         label = label if name in LABELS else label.removesuffix("s")
     elif isinstance(value, dict):
         items = ((key, item) for key, item in value.items())
