@@ -75,7 +75,7 @@ class Screen:
 
     `about` is the text of the empty list. `searched` are the fields whose beginnings are searched, `searches` the same
     in words; `first_rows` names the rows that a search with too many hits is limited to. `levels`: each row shows its
-    units per warehouse. `currency` is the field of an amount's currency. `bills`: only for people who may see bills.
+    units per warehouse. `currency` is the field of an amount's currency.
     """
 
     entity: Entity
