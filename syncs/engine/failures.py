@@ -23,6 +23,15 @@ MIN_WAIT_LIMIT, RATE_LIMIT_WAIT_LIMIT = timedelta(minutes=15), timedelta(hours=2
 FIRST_BACKOFF_SECONDS, MAX_BACKOFF_SECONDS = 5.0, 300.0
 MIN_BACKOFF = timedelta(seconds=1)
 
+STUCK_MESSAGE = (
+    "Packr started this sync five times without reading another page, so it was stopped. Earlier data stays. If the "
+    "next run fails too, contact support."
+)
+INTERNAL_ERROR_MESSAGE = (
+    "Packr had an internal error during this sync. Earlier data stays, and the next run tries again. If this keeps "
+    "happening, contact support."
+)
+
 
 def handle(claimed: Claim, error: ConnectorError) -> None:
     """Store the consequences of an error. Raises LeaseLost and writes nothing if another worker holds the lane."""
@@ -118,25 +127,8 @@ def _message_after_waiting(run: SyncRun, error: ConnectorError, until: datetime)
     return error.message_with(f"{reason} Earlier data stays. The next run tries again.")
 
 
-def fail_stuck(claimed: Claim) -> None:
-    """Fail a run that was claimed again and again without writing a page."""
-    _fail(
-        claimed,
-        "Packr started this sync five times without reading another page, so it was stopped. Earlier data stays. "
-        "If the next run fails too, contact support.",
-    )
-
-
-def fail_internal_error(claimed: Claim) -> None:
-    """Fail a run because of an error in Packr."""
-    _fail(
-        claimed,
-        "Packr had an internal error during this sync. Earlier data stays, and the next run tries again. "
-        "If this keeps happening, contact support.",
-    )
-
-
-def _fail(claimed: Claim, message: str) -> None:
+def fail(claimed: Claim, message: str) -> None:
+    """Fail a run because of Packr itself."""
     with transaction.atomic():
         fence(claimed)
         run = SyncRun.objects.select_related("connection", "lane").get(pk=claimed.run.pk)

@@ -46,7 +46,7 @@ def work(claimed: Claim) -> None:
 
 def _work(claimed: Claim) -> None:
     if claimed.run.claims > MAX_CLAIMS:
-        return failures.fail_stuck(claimed)
+        return failures.fail(claimed, failures.STUCK_MESSAGE)
     try:
         if claimed.run.cancel_asked:
             raise RunCancelled
@@ -64,7 +64,7 @@ def _work(claimed: Claim) -> None:
         log.exception("Run %s: the database failed; the run resumes at its last page.", claimed.run.pk)
     except Exception:  # the edge of a run: an error in Packr must not leave the run active forever
         log.exception("Run %s ended with an internal error.", claimed.run.pk)
-        failures.fail_internal_error(claimed)
+        failures.fail(claimed, failures.INTERNAL_ERROR_MESSAGE)
     return None
 
 

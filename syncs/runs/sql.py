@@ -114,7 +114,7 @@ def get_claimed_run(run_id: int) -> tuple[SyncRun, Checkpoint | None]:
 
 def get_schedule_state(connection_id: int, entity: Entity) -> ScheduleState:
     """Return the schedule of an entity and its state. Raises EntitySchedule.DoesNotExist."""
-    row = _fetch_one(SCHEDULE_STATE[entity], connection_id, entity.value)
+    row = _fetch_one(SCHEDULE_STATE[entity], connection_id, entity)
     if row is None:
         raise EntitySchedule.DoesNotExist(f"Connection {connection_id} has no schedule for {entity.value}.")
     has_rejected, newest_change, timezone, *row = row
@@ -131,8 +131,7 @@ def next_ready(moment: datetime, connection_id: int | None = None) -> tuple[int,
     Runs that have had a slice, such as first syncs, continue only when no other run is due. Lanes that another worker
     is taking at this moment are skipped, so that no worker waits for one that froze while taking a lane.
     """
-    at = _time(moment)
-    values = [at, at, at, at, _time(moment - YIELD_PERIOD)]
+    values = [moment, moment, moment, moment, moment - YIELD_PERIOD]
     return _most_urgent(READY_AFTER_YIELDING, values, connection_id) or _most_urgent(READY, values[:4], connection_id)
 
 
@@ -145,35 +144,34 @@ def _most_urgent(ready: str, values: list[Any], connection_id: int | None) -> tu
 
 def is_any_ready(moment: datetime) -> bool:
     """Return whether there is a run that a worker may take."""
-    return _fetch_one(f"{READY} LIMIT 1", *[_time(moment)] * 4) is not None
+    return _fetch_one(f"{READY} LIMIT 1", *[moment] * 4) is not None
 
 
 def does_another_wait(run_id: int, lane_id: int, moment: datetime) -> bool:
     """Return whether another run could start if this one gave back its worker and its lane."""
-    at = _time(moment)
-    return _fetch_one(ANOTHER, at, at, at, run_id, lane_id, at) is not None
+    return _fetch_one(ANOTHER, moment, moment, moment, run_id, lane_id, moment) is not None
 
 
 def count_ready_runs(moment: datetime) -> int:
     """Return how many runs a worker could have taken at a moment."""
-    row = _fetch_one(f"SELECT COUNT(*) FROM ({READY}) AS ready", *[_time(moment)] * 4)
+    row = _fetch_one(f"SELECT COUNT(*) FROM ({READY}) AS ready", *[moment] * 4)
     assert row
     return int(row[0])
 
 
 def take_lease(lane_id: int, token: UUID, until: datetime, worker: str, moment: datetime) -> bool:
     """Lease a lane. Return False while another worker holds it."""
-    return _execute(TAKE_LEASE, _token(token), _time(until), worker, lane_id, _time(moment)) == 1
+    return _execute(TAKE_LEASE, token, until, worker, lane_id, moment) == 1
 
 
 def mark_running(run_id: int, moment: datetime) -> bool:
     """Set a run to running. Return False if it is no longer ready."""
-    return _execute(START, _time(moment), _time(moment), run_id, _time(moment)) == 1
+    return _execute(START, moment, moment, run_id, moment) == 1
 
 
 def set_lease_end(lane_id: int, token: UUID, until: datetime | None) -> bool:
     """Set the end of a lease; None gives the lane back. Return False if the lane is another worker's."""
-    return _execute(SET_LEASE_END, _time(until), lane_id, _token(token)) == 1
+    return _execute(SET_LEASE_END, until, lane_id, token) == 1
 
 
 def update_claimed_run(run_id: int, values: Mapping[str, Any], *, unless_full: bool = False) -> bool:
@@ -184,7 +182,7 @@ def update_claimed_run(run_id: int, values: Mapping[str, Any], *, unless_full: b
     columns = ", ".join(f"{name} = %s" for name in values)
     alone = " AND NOT then_full" if unless_full else ""
     statement = f"UPDATE {RUN} SET {columns} WHERE {IS_CLAIMED}{alone}"
-    return _execute(statement, *map(_value, values.values()), run_id) == 1
+    return _execute(statement, *values.values(), run_id) == 1
 
 
 def seen_before(run_id: int, cursor_digest: str, key: bytes, numbers: tuple[int, int]) -> tuple[bool, bool]:
@@ -201,22 +199,20 @@ def seen_before(run_id: int, cursor_digest: str, key: bytes, numbers: tuple[int,
 def move_watermark(connection_id: int, entities: Sequence[Entity], watermark: datetime, as_of: datetime) -> None:
     """Set the watermark and the as-of time of these entities of a connection."""
     marks = ", ".join(["%s"] * len(entities))
-    _execute(
-        f"UPDATE {SCHEDULE} SET watermark = %s, as_of = %s WHERE connection_id = %s AND entity IN ({marks})",
-        *(_time(watermark), _time(as_of), connection_id, *map(_value, entities)),
-    )
+    statement = f"UPDATE {SCHEDULE} SET watermark = %s, as_of = %s WHERE connection_id = %s AND entity IN ({marks})"
+    _execute(statement, watermark, as_of, connection_id, *entities)
 
 
 def _execute(statement: str, *values: Any) -> int:
     with database.cursor() as cursor:
-        cursor.execute(statement, values)
+        cursor.execute(statement, [_value(value) for value in values])
         count: int = cursor.rowcount
     return count
 
 
 def _fetch_one(statement: str, *values: Any) -> Sequence[Any] | None:
     with database.cursor() as cursor:
-        cursor.execute(statement, values)
+        cursor.execute(statement, [_value(value) for value in values])
         row: Sequence[Any] | None = cursor.fetchone()
     return row
 
@@ -244,16 +240,9 @@ def _fields(model: type[Model]) -> tuple[list[str], list[tuple[int, Any, Any]]]:
 
 
 def _value(value: Any) -> Any:
-    """Convert a Python value to one that a plain statement accepts."""
+    """Convert a Python value to one that a plain statement accepts; SQLite has no UUID type."""
     if isinstance(value, datetime):
-        return _time(value)
+        return database.ops.adapt_datetimefield_value(value)
+    if isinstance(value, UUID):
+        return value if database.features.has_native_uuid_field else value.hex
     return value.value if isinstance(value, Enum) else value
-
-
-def _time(moment: datetime | None) -> Any:
-    return database.ops.adapt_datetimefield_value(moment)
-
-
-def _token(token: UUID) -> Any:
-    """Convert a token for its column; SQLite has no UUID type."""
-    return token if database.features.has_native_uuid_field else token.hex
