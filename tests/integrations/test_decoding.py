@@ -1,4 +1,4 @@
-"""Pages taken apart: nothing but the bad record is lost, whichever way it has to be read."""
+"""Decoding of pages: an invalid record costs only itself, however the page is decoded."""
 
 import json
 from dataclasses import replace
@@ -32,7 +32,7 @@ def answer(body: str | bytes) -> Answer:
     return Answer(200, {}, body if isinstance(body, bytes) else body.encode(), None)
 
 
-def test_a_page_is_records_and_the_rest_of_its_envelope() -> None:
+def test_page_has_records_and_the_rest_of_the_envelope() -> None:
     body = '{"next": {"a": [1]}, "items": [{"id": 1, "amount": 58.40}], "count": 1}'
     page, envelope = MAPPING.decode_page(answer(body), "items")
     assert page.records == [Customer(external_id="1", name=None, email="58.4")]
@@ -40,7 +40,7 @@ def test_a_page_is_records_and_the_rest_of_its_envelope() -> None:
     assert envelope == {"next": {"a": [1]}, "count": 1}
 
 
-def test_a_page_left_unopened_reads_the_same_at_once_as_item_by_item() -> None:
+def test_lazy_page_parses_to_the_same_records() -> None:
     """And the same as one that was not left so."""
     items = [
         '{"id": "a", "name": "first"}',
@@ -72,7 +72,7 @@ def test_a_page_left_unopened_reads_the_same_at_once_as_item_by_item() -> None:
 
 # The second item's name makes the fast reader give the whole page up; both ways have to find the same.
 @pytest.mark.parametrize("name", ['"plain"', r'"\ud800"', r'"\u0000"'])
-def test_both_ways_find_the_same(name: str) -> None:
+def test_fast_and_slow_decoding_agree(name: str) -> None:
     items = [
         '{"id": "a", "amount": 12345678901234567.123456789}',
         f'{{"id": "b", "name": {name}}}',
@@ -92,13 +92,13 @@ def test_both_ways_find_the_same(name: str) -> None:
     assert envelope == {"next_token": "n"}
 
 
-def test_a_byte_order_mark_is_no_fault() -> None:
+def test_byte_order_mark_is_accepted() -> None:
     page, _ = MAPPING.decode_page(answer(b'\xef\xbb\xbf{"items": [{"id": 1}]}'), "items")
     assert len(page.records) == 1
 
 
 @pytest.mark.parametrize("body", ["{}", '{"items": null}', '{"items": {}}', '{"items": "x"}', "[]", "7"])
-def test_json_without_a_list_is_a_broken_contract(body: str) -> None:
+def test_json_without_a_list_breaks_the_contract(body: str) -> None:
     with pytest.raises(ConnectorError) as caught:
         MAPPING.decode_page(answer(body), "items")
     assert caught.value.kind is Kind.CONTRACT
@@ -106,7 +106,7 @@ def test_json_without_a_list_is_a_broken_contract(body: str) -> None:
 
 
 @pytest.mark.parametrize("body", ["", "<html>", '{"items": [', '{"items": []} more', "'items'"])
-def test_what_is_no_json_is_a_broken_contract(body: str) -> None:
+def test_invalid_json_breaks_the_contract(body: str) -> None:
     with pytest.raises(ConnectorError) as caught:
         MAPPING.decode_page(answer(body), "items")
     assert caught.value.kind is Kind.CONTRACT
@@ -114,7 +114,7 @@ def test_what_is_no_json_is_a_broken_contract(body: str) -> None:
 
 
 @pytest.mark.parametrize("field", ["name", "unread"])
-def test_one_record_without_bottom_costs_no_other(field: str) -> None:
+def test_endlessly_nested_record_rejects_no_other(field: str) -> None:
     """However deep; only what nobody reads may be so. Brackets inside of texts are none."""
     deep = "[" * 100_000 + "]" * 100_000
     items = ['{"id": "a", "name": "[[{\\"[\\\\"}', f'{{"id": "b", "{field}": [{deep}, 1, {deep}]}}', '{"id": "c"}']
@@ -127,39 +127,39 @@ def test_one_record_without_bottom_costs_no_other(field: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["[" * 300, "[" * 300 + "]" * 299, "[" * 300 + "1}" * 300, '["' + "[" * 300])
-def test_depth_does_not_hide_that_something_is_no_json(text: str) -> None:
+def test_pruned_depth_keeps_invalid_json_invalid(text: str) -> None:
     with pytest.raises(ValueError, match=r"."):
         json.loads(prune_depth(text))
 
 
 @pytest.mark.parametrize("id_", [r'"a\u0000"', r'"a\ud800"', '"a\ufffd"'])
-def test_an_id_that_is_no_text_is_refused(id_: str) -> None:
+def test_id_with_invalid_characters_is_rejected(id_: str) -> None:
     """Replaced, two of them could be one."""
     page, _ = MAPPING.decode_page(answer(f'{{"items": [{{"id": {id_}}}, {{"id": "b"}}]}}'), "items")
     assert [record.external_id for record in page.records] == ["b"]
     assert [one.reason for one in page.rejected] == ["the record's id has invalid characters"]
 
 
-def test_one_record_alone() -> None:
+def test_single_record_is_decoded() -> None:
     page = MAPPING.decode_record(answer('{"data": {"id": 1, "amount": 0.10}, "id": "1"}'), "data")
     assert page.records == [Customer(external_id="1", name=None, email="0.1")]
 
 
 @pytest.mark.parametrize("body", ["{}", '{"data": []}', '{"data": null}', "[]", "", "<html>"])
-def test_no_record_alone(body: str) -> None:
+def test_missing_single_record_breaks_the_contract(body: str) -> None:
     with pytest.raises(ConnectorError) as caught:
         MAPPING.decode_record(answer(body), "data")
     assert caught.value.kind is Kind.CONTRACT
 
 
-def test_plain_values_are_converted_the_same_way() -> None:
+def test_plain_values_are_converted_like_bytes() -> None:
     values: list[Any] = [{"id": 1, "amount": Decimal("0.10"), "name": "a\x00"}, {"id": None}, 5]
     page = MAPPING.convert(values)
     assert page.records == [Customer(external_id="1", name="a\ufffd", email="0.1")]
     assert len(page.rejected) == 2
 
 
-def test_an_excerpt_is_bounded_and_printable() -> None:
+def test_excerpt_is_bounded_and_printable() -> None:
     body = f'{{"items": [{{"id": "x", "name": ["\\u0000{"y" * 9000}"]}}]}}'
     (rejected,) = MAPPING.decode_page(answer(body), "items")[0].rejected
     assert (rejected.external_id, len(rejected.excerpt)) == ("x", 500)

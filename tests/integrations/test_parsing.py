@@ -32,7 +32,7 @@ MOMENT = datetime(2026, 2, 4, 18, 40, 2, tzinfo=UTC)
         Decimal("1770230402"),
     ],
 )
-def test_a_moment_in_any_spelling(written: Any) -> None:
+def test_time_is_parsed_in_any_spelling(written: Any) -> None:
     found = instant(written)
     assert found == MOMENT
     assert found.tzinfo is UTC
@@ -46,12 +46,12 @@ def test_fractions_are_kept_to_the_microsecond(written: Any, fraction: int) -> N
     assert instant(written) == MOMENT.replace(microsecond=fraction)
 
 
-def test_a_date_alone_is_its_beginning() -> None:
+def test_date_without_time_is_midnight() -> None:
     assert instant("2026-02-04") == datetime(2026, 2, 4, tzinfo=UTC)
 
 
 @pytest.mark.parametrize("written", [None, ""])
-def test_no_moment(written: Any) -> None:
+def test_empty_time_is_none(written: Any) -> None:
     assert instant(written) is None
 
 
@@ -74,7 +74,7 @@ def test_no_moment(written: Any) -> None:
     ],
     ids=lambda value: str(value)[:20] if not isinstance(value, int) else "int",
 )
-def test_what_is_no_moment_says_so_shortly(written: Any) -> None:
+def test_invalid_time_has_a_short_reason(written: Any) -> None:
     with pytest.raises(ValueError, match="time") as caught:
         instant(written)
     assert len(str(caught.value)) < 100
@@ -106,7 +106,7 @@ def test_numbers_are_exact_and_have_no_exponent(written: str, exact: str) -> Non
     assert number(Decimal(written)) == exact
 
 
-def test_no_number() -> None:
+def test_missing_number_is_none() -> None:
     assert number(None) is None
 
 
@@ -128,7 +128,7 @@ def test_no_number() -> None:
     ],
     ids=lambda text: text[:12],
 )
-def test_numbers_that_are_none_are_refused_shortly(written: str) -> None:
+def test_invalid_number_has_a_short_reason(written: str) -> None:
     with pytest.raises(ValueError, match=r"not a number|too large|too many") as caught:
         number(Decimal(written))
     assert len(str(caught.value)) < 120
@@ -138,28 +138,28 @@ def test_numbers_that_are_none_are_refused_shortly(written: str) -> None:
     ("written", "text"),
     [("7", "7"), (7, "7"), ("007", "007"), (" a ", " a "), ("É", "É"), (0, "0"), (Decimal("7"), "7"), ("x" * 500,) * 2],
 )
-def test_ids_stay_as_they_are(written: Any, text: str) -> None:
+def test_ids_keep_every_byte(written: Any, text: str) -> None:
     assert identifier(written) == text
 
 
 @pytest.mark.parametrize("written", [None, "", "x" * 501, 10**5000], ids=["null", "empty", "long", "digits"])
-def test_what_can_be_no_id(written: Any) -> None:
+def test_invalid_id_is_rejected(written: Any) -> None:
     with pytest.raises(ValueError):  # noqa: PT011 - the reason differs; that it is refused is what counts
         identifier(written)
 
 
-def test_clean_replaces_only_what_no_database_takes() -> None:
+def test_clean_replaces_only_characters_databases_refuse() -> None:
     dirty = {"a\x00": ["b\ud800", "c\udfff", {"d": "\x00"}], "e": "f\n\u2028\x01😀", "g": 1.5, "h": None, "i": True}
     tidy = {"a\ufffd": ["b\ufffd", "c\ufffd", {"d": "\ufffd"}], "e": "f\n\u2028\x01😀", "g": 1.5, "h": None, "i": True}
     assert clean(dirty) == tidy
 
 
-def test_plain_is_json_that_keeps_every_digit() -> None:
+def test_plain_keeps_every_digit() -> None:
     given = [Decimal("1.5"), Decimal("58.40"), Decimal("1e400"), Decimal("0.12345678901234567890"), 2**70, 7, True]
     assert plain(given) == [1.5, 58.4, "1E+400", "0.12345678901234567890", str(2**70), 7, True]
 
 
-def test_plain_refuses_depth() -> None:
+def test_plain_rejects_deep_nesting() -> None:
     deep: Any = 1
     for _ in range(50):
         deep = [deep]
@@ -180,5 +180,5 @@ def test_plain_refuses_depth() -> None:
         (timedelta(days=2), "2 days"),
     ],
 )
-def test_spans_in_words(span: timedelta, words: str) -> None:
+def test_durations_are_put_into_words(span: timedelta, words: str) -> None:
     assert in_words(span) == words

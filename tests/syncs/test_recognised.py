@@ -112,7 +112,7 @@ def test_unparsable_item_is_rejected(monkeypatch, stocked):
     assert not RejectedRecord.objects.exists()
 
 
-def test_a_deploy_that_changes_only_comments_writes_no_row(monkeypatch, stocked, parsed):
+def test_deploy_that_changes_only_comments_writes_no_row(monkeypatch, stocked, parsed):
     """The mapping's version is set by hand; docstrings and comments are no part of a row's source."""
     digests = dict(InventoryItem.objects.values_list("pk", "digest"))
     deployed = copy_with_other_comments(mapping).INVENTORY

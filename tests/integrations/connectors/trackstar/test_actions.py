@@ -101,7 +101,7 @@ def values_of_sample():
     return values | {"line_items": [{"sku": "MUG-BLU", "quantity": 1, "unit_price": "24"}], "packing_note": ""}
 
 
-def test_an_order_is_created_as_in_the_sample(server, client):
+def test_order_is_created_as_in_the_sample(server, client):
     """Numbers as numbers, nothing empty, our reference, the key of the wish."""
     answers(server, CREATED)
     done = send(client, wish("create-order", reference="5550123456790", **values_of_sample()))
@@ -112,13 +112,13 @@ def test_an_order_is_created_as_in_the_sample(server, client):
     assert not done.version_known  # the sample's data has no date
 
 
-def test_an_answer_without_id_and_unused_fields_is_read_all_the_same(server, client):
+def test_reply_without_id_and_unused_fields_is_accepted(server, client):
     answers(server, {"data": {"id": "T3", "updated_date": "2026-02-04T18:40:02Z"}})
     done = send(client, wish("create-order", **values_of_sample()))
     assert (done.external_id, done.version_known, done.unused) == ("T3", True, ())
 
 
-def test_an_inbound_shipment_is_created_as_in_the_sample(server, client):
+def test_inbound_shipment_is_created_as_in_the_sample(server, client):
     answers(server, {"data": {"id": "inb_1"}, "id": "inb_1"})
     values = CREATE_INBOUND | {"expected_arrival_date": "2026-03-01", "shipping_price": "0", "supplier_id": "sup_3"}
     values["line_items"] = [{**values["line_items"][0], "expected_weight": "0.9", "unit_cost": "5.1"}]
@@ -127,7 +127,7 @@ def test_an_inbound_shipment_is_created_as_in_the_sample(server, client):
     assert body == CREATE_INBOUND | {"supplier_object": {"supplier_id": "sup_3"}}
 
 
-def test_an_order_is_cancelled_as_in_the_sample(server, client):
+def test_order_is_cancelled_as_in_the_sample(server, client):
     answers(server, CANCELLED)
     done = send(client, wish("cancel-order", "T3JkZXI6NzcwMTI="))
     (call,) = server.calls
@@ -143,7 +143,7 @@ def test_inventory_is_adjusted_as_in_the_sample(server, client):
     assert done.record.onhand == "45"
 
 
-def test_a_hold_goes_by_passthrough_as_in_the_sample(server, client):
+def test_hold_uses_the_passthrough_as_in_the_sample(server, client):
     answers(
         server, {"status_code": 200, "headers": {}, "body": {"data": {"order_update_holds": {"order": {"id": "T3"}}}}}
     )
@@ -163,7 +163,7 @@ def test_a_hold_goes_by_passthrough_as_in_the_sample(server, client):
         ({"status_code": 403, "body": {"message": "No."}}, "No."),
     ],
 )
-def test_a_passthrough_that_answers_200_may_be_a_refusal(server, client, said, words):
+def test_passthrough_with_status_200_can_be_a_refusal(server, client, said, words):
     answers(server, said)
     with pytest.raises(ActionRejected) as declined:
         send(client, wish("hold-order", "T3"))
@@ -171,7 +171,7 @@ def test_a_passthrough_that_answers_200_may_be_a_refusal(server, client, said, w
 
 
 @pytest.mark.parametrize("said", [{"status_code": 502, "body": {}}, {"status_code": 200, "body": "<html>"}, [], {}])
-def test_a_passthrough_that_says_nothing_of_use_is_unknown(server, client, said):
+def test_unusable_passthrough_reply_is_unknown(server, client, said):
     answers(server, said)
     with pytest.raises(ConnectorError) as error:
         send(client, wish("hold-order", "T3"))
@@ -249,7 +249,7 @@ def test_reply_that_does_not_tell_the_outcome_is_an_error(server, client, reply)
     assert len(server.calls) == 1
 
 
-def test_an_order_that_is_cancelled_already_is_as_good_as_cancelled(server, client):
+def test_order_that_is_already_cancelled_counts_as_cancelled(server, client):
     """RELIABILITY 2: whatever a WMS answers to the second time."""
     order = {"data": {"id": "o", "status": "cancelled", "updated_date": "2026-02-04T18:40:02Z"}}
     server.answer = lambda call: (
@@ -268,7 +268,7 @@ def find(client, one):
     return Trackstar.actions[one.kind].find(client, one)
 
 
-def test_a_created_order_is_found_by_reference_then_by_number(server, client):
+def test_created_order_is_found_by_reference_then_by_number(server, client):
     """An older order of the same number is not taken for it."""
     held = [{"id": "o", "reference_id": "else", "order_number": "NB-1043", "created_date": "2026-02-04T18:00:03Z"}]
     server.answer = lambda call: Reply(
@@ -282,7 +282,7 @@ def test_a_created_order_is_found_by_reference_then_by_number(server, client):
 
 
 @pytest.mark.parametrize(("now", "expected"), [(45, "done"), (42, None), (44, "unclear")])
-def test_an_adjustment_is_told_by_the_count(server, client, now, expected):
+def test_adjustment_is_found_by_the_count(server, client, now, expected):
     levels = {"wh_east": {"onhand": now}}
     answers(server, {"data": {"id": "inv_88", "inventory_by_warehouse_id": levels}})
     one = wish("adjust-inventory", "inv_88", before={"onhand": "42.000000"}, **ADJUST)
@@ -293,7 +293,7 @@ def test_an_adjustment_is_told_by_the_count(server, client, now, expected):
         assert (find(client, one) is not None) == (expected == "done")
 
 
-def test_what_is_learned_decides_what_is_offered(server, client):
+def test_learned_facts_decide_which_actions_are_available(server, client):
     holds, orders = Trackstar.actions[ActionKind.HOLD_ORDER], Trackstar.actions[ActionKind.CREATE_ORDER]
     adjust = Trackstar.actions[ActionKind.ADJUST_INVENTORY]
     shiphero = {"integration_name": "shiphero", "available_actions": ["get_orders", "create_order"]}

@@ -1,4 +1,4 @@
-"""What is Trackstar's alone: stamps, lookups, connections, and the many ways its records may look."""
+"""What only Trackstar has: its stamps, lookups and connections, and the forms its records can have."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -61,7 +61,7 @@ def filters(call: Call) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("entity", LISTS)
-def test_what_each_entity_asks_for(server: Server, connect: Connect, entity: Entity) -> None:
+def test_each_list_requests_its_filters(server: Server, connect: Connect, entity: Entity) -> None:
     client = connect()
     for ask in (FetchRequest(), FetchRequest(history_start=SINCE), FetchRequest(since=SINCE)):
         fetch(client, ask, entity)
@@ -80,7 +80,7 @@ def test_what_each_entity_asks_for(server: Server, connect: Connect, entity: Ent
     assert incremental == (entity not in small)
 
 
-def test_a_time_elsewhere_is_asked_for_in_utc(server: Server, connect: Connect) -> None:
+def test_times_are_requested_in_utc(server: Server, connect: Connect) -> None:
     fetch(connect(), FetchRequest(since=datetime.fromisoformat("2026-02-04T20:40:02+02:00")))
     assert filters(server.calls[0]) == {"trackstar_updated_date[gte]": "2026-02-04T18:40:02Z"}
 
@@ -95,7 +95,7 @@ def older_trackstar(call: Call) -> Reply:
     return Reply(json.dumps({"data": [item], "next_token": token, "total_count": 1}).encode())
 
 
-def test_without_trackstars_stamp_the_wms_stamp_reaches_back_two_hours(server: Server, connect: Connect) -> None:
+def test_without_trackstars_stamp_two_hours_of_wms_time_overlap(server: Server, connect: Connect) -> None:
     server.answer = older_trackstar
     watermark = SINCE + timedelta(minutes=15)
     pages = walk(Trackstar, connect(), Entity.INVENTORY, FetchRequest(since=SINCE))
@@ -109,7 +109,7 @@ def test_without_trackstars_stamp_the_wms_stamp_reaches_back_two_hours(server: S
     assert [filters(call) for call in server.calls] == [two_hours, two_hours]
 
 
-def test_another_422_is_not_taken_for_a_missing_stamp(server: Server, connect: Connect) -> None:
+def test_other_422_is_not_a_missing_stamp(server: Server, connect: Connect) -> None:
     server.answer = lambda call: Reply(b'{"error": "Validation error", "detail": {"query": {"limit": ["No."]}}}', 422)
     with pytest.raises(ConnectorError) as caught:
         fetch(connect(), FetchRequest(since=SINCE))
@@ -118,14 +118,14 @@ def test_another_422_is_not_taken_for_a_missing_stamp(server: Server, connect: C
 
 
 @pytest.mark.parametrize("status", [400, 404, 410, 422])
-def test_a_token_that_has_died_starts_the_window_again(server: Server, connect: Connect, status: int) -> None:
+def test_unknown_page_token_expires_the_cursor(server: Server, connect: Connect, status: int) -> None:
     server.answer = lambda call: Reply(b'{"error": "Invalid page token"}', status)
     with pytest.raises(CursorExpired):
         fetch(connect(), FetchRequest(), cursor="old")
 
 
 @pytest.mark.parametrize("token", ["", '"next_token": "",', '"next_token": 5,', r'"next_token": "\u0000",'])
-def test_a_page_that_does_not_say_how_it_goes_on_is_refused(server: Server, connect: Connect, token: str) -> None:
+def test_page_without_usable_token_is_rejected(server: Server, connect: Connect, token: str) -> None:
     server.answer = lambda call: Reply(f'{{{token} "data": []}}'.encode())
     with pytest.raises(ConnectorError) as caught:
         fetch(connect(), FetchRequest())
@@ -135,7 +135,7 @@ def test_a_page_that_does_not_say_how_it_goes_on_is_refused(server: Server, conn
 # Looking records up.
 
 
-def test_lookup_leaves_out_what_is_gone_and_what_was_not_asked_for(server: Server, connect: Connect) -> None:
+def test_lookup_returns_only_requested_records(server: Server, connect: Connect) -> None:
     items = [sample("inventory") | {"id": one} for one in ("a", "other")]
     server.answer = lambda call: Reply(json.dumps({"data": items, "next_token": None}).encode())
     page = Trackstar.resources[Entity.INVENTORY].lookup(connect(), ["a", "gone"])
@@ -143,7 +143,7 @@ def test_lookup_leaves_out_what_is_gone_and_what_was_not_asked_for(server: Serve
     assert server.calls[0].query == {"ids[in]": "a,gone"}
 
 
-def test_an_id_with_a_comma_is_looked_up_by_itself(server: Server, connect: Connect) -> None:
+def test_id_with_a_comma_is_requested_alone(server: Server, connect: Connect) -> None:
     def answer(call: Call) -> Reply:
         if call.path == "/wms/inventory":
             return Reply(EMPTY)
@@ -163,7 +163,7 @@ def test_an_id_with_a_comma_is_looked_up_by_itself(server: Server, connect: Conn
     assert server.calls[0].query == {"ids[in]": "plain"}
 
 
-def test_a_lookup_cut_into_pages_proves_nothing_gone(server: Server, connect: Connect) -> None:
+def test_lookup_in_pages_is_rejected(server: Server, connect: Connect) -> None:
     body = json.dumps({"data": [sample("inventory") | {"id": "a"}], "next_token": "more"}).encode()
     server.answer = lambda call: Reply(body)
     with pytest.raises(ConnectorError):
@@ -190,7 +190,7 @@ def two_warehouses(call: Call) -> Reply:
 
 
 def test_locations_are_read_warehouse_by_warehouse(server: Server, connect: Connect) -> None:
-    """L17: each warehouse's listing to its end, resumed from any page by another worker."""
+    """Each warehouse's listing to its end, resumed from any page by another worker."""
     server.answer = two_warehouses
     pages = walk(Trackstar, connect(), Entity.WAREHOUSE_LOCATIONS, FetchRequest())
     ids = [[record.external_id for record in page.records] for page in pages]
@@ -202,8 +202,8 @@ def test_locations_are_read_warehouse_by_warehouse(server: Server, connect: Conn
         assert [[record.external_id for record in one.records] for one in rest] == ids[done:]
 
 
-def test_a_warehouse_that_makes_no_sense_still_has_its_locations_read(server: Server, connect: Connect) -> None:
-    """Else they would look as if they were gone."""
+def test_locations_of_a_rejected_warehouse_are_read(server: Server, connect: Connect) -> None:
+    """Otherwise they would count as removed."""
 
     def answer(call: Call) -> Reply:
         whole = {"data": [{"id": "w2", "name": 5}], "next_token": None}
@@ -220,7 +220,7 @@ def test_a_warehouse_that_makes_no_sense_still_has_its_locations_read(server: Se
     assert caught.value.kind is Kind.CONTRACT
 
 
-def test_a_dead_token_of_a_warehouse_starts_again_and_a_refusal_ends_it(server: Server, connect: Connect) -> None:
+def test_locations_report_expired_tokens_and_refusals(server: Server, connect: Connect) -> None:
     cursor = {"left": ["w2"], "token": "old", "more": None}
     server.answer = lambda call: Reply(b'{"error": "Invalid page token"}', 422)
     with pytest.raises(CursorExpired):
@@ -231,7 +231,7 @@ def test_a_dead_token_of_a_warehouse_starts_again_and_a_refusal_ends_it(server: 
     assert caught.value.kind is Kind.NOT_OFFERED
 
 
-def test_connecting_tries_the_locations_of_one_warehouse(server: Server, connect: Connect) -> None:
+def test_probe_requests_locations_of_one_warehouse(server: Server, connect: Connect) -> None:
     server.answer = lambda call: two_warehouses(call) if call.path == "/wms/warehouses" else Reply(b"{}", 403)
     with pytest.raises(ConnectorError) as caught:
         Trackstar.probe(connect(), Entity.WAREHOUSE_LOCATIONS, SINCE)
@@ -285,13 +285,13 @@ def test_nested_objects_may_lack_everything() -> None:
     assert shipment.status is UNSET
 
 
-def test_the_same_shipment_twice_in_an_order_is_one() -> None:
+def test_repeated_shipment_of_an_order_counts_once() -> None:
     twice = [sample("order-shipment") | {"status": status} for status in ("open", "shipped")]
     (record,) = read(Entity.ORDERS, sample("order") | {"shipments": twice})
     assert [shipment.status for shipment in record.shipments] == ["shipped"]
 
 
-def test_values_outside_the_documentation_are_kept() -> None:
+def test_undocumented_values_are_kept() -> None:
     (record,) = read(
         Entity.ORDERS,
         sample("order") | {"status": "teleported", "type": "b2x", "total_price": "58.40", "unheard_of": {"a": 1}},
@@ -301,7 +301,7 @@ def test_values_outside_the_documentation_are_kept() -> None:
     assert (item.onhand, item.committed, item.sellable) == ("-3", "12", "12")
 
 
-def test_a_warehouse_without_counters_has_none() -> None:
+def test_null_counters_of_a_warehouse_are_none() -> None:
     places = {"wh_west": None, "wh_north": {"onhand": 1}}
     (item,) = read(Entity.INVENTORY, sample("inventory") | {"inventory_by_warehouse_id": places})
     assert item.inventory_by_warehouse_id["wh_west"].onhand is None
@@ -377,12 +377,12 @@ def test_money_is_exact() -> None:
         ({"type": ["purchase"]}, "other"),
     ],
 )
-def test_the_kind_of_an_inbound_shipment(fields: dict[str, Any], kind: str) -> None:
+def test_kind_of_inbound_shipment_comes_from_additional_fields(fields: dict[str, Any], kind: str) -> None:
     (record,) = read(Entity.INBOUND_SHIPMENTS, sample("inbound-shipment") | {"additional_fields": fields})
     assert record.kind == kind
 
 
-def test_additional_fields_can_always_be_stored() -> None:
+def test_additional_fields_are_stored_as_json() -> None:
     odd = '{"id": "x", "additional_fields": {"a": 1e400, "b": NaN, "c": 1.5, "d": [{"e": 10000000000000000000000}]}}'
     body = f'{{"data": [{odd}], "next_token": null}}'.encode()
     with Server(lambda call: Reply(body)) as server:
@@ -435,7 +435,7 @@ def serve_connection(server: Server, as_list: bool, **fields: Any) -> None:
 
 
 @pytest.mark.parametrize("as_list", [True, False])
-def test_refresh_asks_one_question(server: Server, connect: Connect, as_list: bool) -> None:
+def test_check_sends_one_request(server: Server, connect: Connect, as_list: bool) -> None:
     serve_connection(server, as_list)
     health = Trackstar.check(connect("3f0c1c52"))
     assert [call.path for call in server.calls] == ["/connections/3f0c1c52"]
@@ -443,26 +443,26 @@ def test_refresh_asks_one_question(server: Server, connect: Connect, as_list: bo
     assert health.clock is not None
 
 
-def test_refresh_without_a_connection_id_asks_for_one_warehouse(server: Server, connect: Connect) -> None:
+def test_check_without_connection_id_requests_one_warehouse(server: Server, connect: Connect) -> None:
     assert Trackstar.check(connect()).warning == ""
     assert [(call.path, call.query) for call in server.calls] == [("/wms/warehouses", {"limit": "1"})]
 
 
-def test_connecting_proves_key_token_and_connection(server: Server, connect: Connect) -> None:
+def test_connecting_checks_key_token_and_connection(server: Server, connect: Connect) -> None:
     serve_connection(server, True)
     Trackstar.check(connect("3f0c1c52"), connecting=True)
     assert sorted(call.path for call in server.calls) == ["/connections/3f0c1c52", "/wms/warehouses"]
 
 
 @pytest.mark.parametrize("status", [403, 501])
-def test_a_wms_without_warehouses_is_still_connected(server: Server, connect: Connect, status: int) -> None:
+def test_wms_without_warehouses_can_be_connected(server: Server, connect: Connect, status: int) -> None:
     server.answer = lambda call: Reply(b'{"error": "no"}', status)
     assert Trackstar.check(connect()).clock is not None
 
 
 @pytest.mark.parametrize("as_list", [True, False])
 @pytest.mark.parametrize("error", [NO_RETURNS, NO_RETURNS_2, NO_ORDERS])
-def test_an_error_of_one_resource_is_a_warning(server: Server, connect: Connect, as_list: bool, error: Any) -> None:
+def test_error_of_one_list_is_a_warning(server: Server, connect: Connect, as_list: bool, error: Any) -> None:
     serve_connection(server, as_list, errors=[error])
     warning = Trackstar.check(connect("3f0c1c52")).warning
     words = error.get("message") or error["error_message"]
@@ -470,7 +470,7 @@ def test_an_error_of_one_resource_is_a_warning(server: Server, connect: Connect,
 
 
 @pytest.mark.parametrize("error", [NO_LOGIN, NOTHING])
-def test_an_error_that_stops_everything_needs_a_person(server: Server, connect: Connect, error: Any) -> None:
+def test_error_that_stops_every_list_rejects_the_credentials(server: Server, connect: Connect, error: Any) -> None:
     serve_connection(server, True, errors=[NO_RETURNS, error])
     with pytest.raises(ConnectorError) as caught:
         Trackstar.check(connect("3f0c1c52"))
@@ -486,7 +486,7 @@ def test_an_error_that_stops_everything_needs_a_person(server: Server, connect: 
         Reply(b'{"data": [{"connection_id": "y"}]}'),
     ],
 )
-def test_an_unknown_connection_is_said_clearly(server: Server, connect: Connect, reply: Reply) -> None:
+def test_unknown_connection_is_reported(server: Server, connect: Connect, reply: Reply) -> None:
     server.answer = lambda call: reply if call.path.startswith("/connections") else Reply(EMPTY)
     with pytest.raises(ConnectorError) as caught:
         Trackstar.check(connect("x"), connecting=True)
@@ -495,7 +495,7 @@ def test_an_unknown_connection_is_said_clearly(server: Server, connect: Connect,
 
 
 @pytest.mark.parametrize("name", ["api_key", "access_token"])
-def test_a_missing_credential_is_named(server: Server, name: str) -> None:
+def test_missing_credential_is_named(server: Server, name: str) -> None:
     credentials = {"api_key": "a", "access_token": "b"} | {name: " "}
     client = Client(server.url, credentials=credentials, private_hosts=frozenset({server.host}))
     with pytest.raises(ConnectorError, match=name.replace("_", " ")):
@@ -536,7 +536,7 @@ def test_no_crawl_times_without_a_connection_id(server: Server, connect: Connect
         ({"error": "x" * 5000}, f"Trackstar says: “{'x' * 200}…”"),
     ],
 )
-def test_trackstars_words_are_quoted_short_and_clean(server: Server, connect: Connect, body: Any, words: str) -> None:
+def test_quotes_of_trackstar_are_short_and_printable(server: Server, connect: Connect, body: Any, words: str) -> None:
     server.answer = lambda call: Reply(json.dumps(body).encode(), 422, {"X-Request-Id": "req-9"})
     with pytest.raises(ConnectorError) as caught:
         fetch(connect(), FetchRequest())
@@ -545,7 +545,7 @@ def test_trackstars_words_are_quoted_short_and_clean(server: Server, connect: Co
 
 
 @pytest.mark.parametrize("body", [b"[]", b'{"error": 5}', b'{"error": ""}', b"<html>", b'{"error": {"a": "b"}}'])
-def test_an_error_without_words_quotes_nothing(server: Server, connect: Connect, body: bytes) -> None:
+def test_error_without_text_quotes_nothing(server: Server, connect: Connect, body: bytes) -> None:
     server.answer = lambda call: Reply(body, 501)
     with pytest.raises(ConnectorError, match=r"does not offer this type of data\..* switch it on again\.$"):
         fetch(connect(), FetchRequest())
@@ -571,7 +571,7 @@ def account(sandbox: Any) -> Iterator[Client]:
 
 
 @pytest.mark.parametrize("entity", LISTS)
-def test_the_sandbox_is_read_whole_and_twice_the_same(account: Client, entity: Entity) -> None:
+def test_sandbox_list_is_read_whole_and_looked_up(account: Client, entity: Entity) -> None:
     pages = walk(Trackstar, account, entity, FetchRequest())
     records = [record for page in pages for record in page.records]
     assert not [one for page in pages for one in page.rejected]
@@ -590,7 +590,7 @@ def test_the_sandbox_is_read_whole_and_twice_the_same(account: Client, entity: E
     assert {record.external_id for record in found.records} == set(some[:99])
 
 
-def test_the_sandbox_lists_the_locations_of_every_warehouse(account: Client) -> None:
+def test_sandbox_locations_cover_every_warehouse(account: Client) -> None:
     records = [
         record
         for page in walk(Trackstar, account, Entity.WAREHOUSE_LOCATIONS, FetchRequest())
@@ -600,7 +600,7 @@ def test_the_sandbox_lists_the_locations_of_every_warehouse(account: Client) -> 
     assert {record.warehouse_id for record in records} == {"wh_east", "wh_mid", "wh_west"}
 
 
-def test_the_sandbox_answers_an_incremental(account: Client) -> None:
+def test_sandbox_incremental_returns_only_changes(account: Client) -> None:
     everything = walk(Trackstar, account, Entity.ORDERS, FetchRequest())
     stamps = sorted(record.version_at for page in everything for record in page.records)
     middle = stamps[len(stamps) // 2]

@@ -1,4 +1,4 @@
-"""Each sample of Trackstar's documentation against the record it has to become, in the form of `manage.py export`."""
+"""Each sample of Trackstar's documentation becomes its record, in the form of `manage.py export`."""
 
 import json
 from datetime import UTC, datetime
@@ -397,14 +397,14 @@ def exported(record: Record) -> dict[str, Any]:
         (Entity.BILLS, "bill", BILL),
     ],
 )
-def test_a_sample_becomes_its_record(entity: Entity, name: str, expected: dict[str, Any]) -> None:
-    """T2: one vocabulary, whatever the WMS."""
+def test_sample_becomes_its_record(entity: Entity, name: str, expected: dict[str, Any]) -> None:
+    """One vocabulary, whatever the WMS."""
     (record,) = read(entity, sample(name))
     assert exported(record) == expected
     assert list(exported(record)) == sorted(expected)
 
 
-def test_a_sample_shipment_arrives_inside_its_order() -> None:
+def test_shipment_is_parsed_inside_its_order() -> None:
     (record,) = read(Entity.ORDERS, sample("order") | {"shipments": [sample("order-shipment")]})
     assert exported(record) == ORDER | {"shipments": [SHIPMENT]}
     assert record.shipments[0].version_at == record.version_at
@@ -417,7 +417,7 @@ def test_every_sample_is_used() -> None:
     assert all(f'"{name}"' in text for name in names)
 
 
-def test_trackstars_own_stamp_is_the_version() -> None:
+def test_trackstars_stamp_is_the_version() -> None:
     (with_stamp,) = read(Entity.ORDERS, sample("order"))
     (without,) = read(Entity.INVENTORY, sample("inventory"))
     assert with_stamp.version_at == datetime(2026, 2, 4, 19, 0, 37, tzinfo=UTC)
