@@ -90,7 +90,7 @@ def test_each_says_what_would_be_there(admin: Client, connection: Any, screen: S
 def test_the_rail_leads_everywhere_and_to_bills_only_who_may_see_them(
     admin: Client, member: Client, member_user: Any, connection: Any
 ) -> None:
-    """L15."""
+    """Every screen but bills is in the left rail."""
     for screen in SCREENS:
         if screen.entity == Entity.BILLS:
             assert member.get(reverse(screen.name)).status_code == 403
@@ -190,7 +190,7 @@ def test_inventory_by_warehouse(admin: Client, connection: Any) -> None:
 
 
 def test_small_screens_lead_to_what_belongs_to_a_row(admin: Client, connection: Any) -> None:
-    """P19, P21: a customer, a warehouse, a supplier and a channel open as a filtered list."""
+    """A customer, a warehouse, a supplier and a channel open as a filtered list."""
     make.customer(connection, "c 1", "Northbay")
     make.mirrored(models.Supplier, connection, external_id="s", name="Kiln & Co")
     make.order(connection, order_number="one", warehouse_customer_id="c 1")
@@ -218,7 +218,6 @@ def test_a_held_order_is_marked_and_a_kit_shows_its_parts(admin: Client, connect
 
 
 def test_a_return_shows_its_lines_parcels_and_order(admin: Client, connection: Any) -> None:
-    """T8, L14."""
     order = make.order(connection, order_number="#NB-1")
     detail = {"quantity": "1", "condition": "damaged", "disposition": "discarded"}
     line = {"sku": "MUG", "quantity": "1", "inventory_item_id": "i", "receiving_details": [detail]}
