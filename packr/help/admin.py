@@ -9,7 +9,7 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from packr.admin import Fact, ReadOnlyAdmin, mark, now_panel, when, when_exactly
+from packr.admin import Fact, ReadOnlyAdmin, mark, now_panel, time_column, when_exactly
 
 from . import services
 from .models import SupportRequest, SupportRequestStatus
@@ -65,25 +65,14 @@ class SupportRequestAdmin(ReadOnlyAdmin):
             "positive" if sent.status == SupportRequestStatus.ANSWERED else "warning", sent.get_status_display()
         )
 
-    @admin.display(description="sent", ordering="created_at")
-    def sent(self, sent: SupportRequest) -> str:
-        return when(sent.created_at)
-
-    @admin.display(description="mailed", ordering="mailed_at")
-    def mailed(self, sent: SupportRequest) -> str:
-        return when(sent.mailed_at)
-
-    @admin.display(description="sent")
-    def sent_exactly(self, sent: SupportRequest) -> str:
-        return when_exactly(sent.created_at)
+    sent = time_column("created_at", "sent")
+    mailed = time_column("mailed_at", "mailed")
+    sent_exactly = time_column("created_at", "sent", exactly=True)
+    answered_exactly = time_column("answered_at", "answered", exactly=True)
 
     @admin.display(description="mailed")
     def mailed_exactly(self, sent: SupportRequest) -> str:
         return when_exactly(sent.mailed_at) if sent.mailed_at else "Not mailed; it is only in this list"
-
-    @admin.display(description="answered")
-    def answered_exactly(self, sent: SupportRequest) -> str:
-        return when_exactly(sent.answered_at)
 
     @admin.display(description="diagnosis")
     def report(self, sent: SupportRequest) -> SafeString:

@@ -11,7 +11,7 @@ from django.contrib.auth.admin import UserAdmin
 from django.db.models import Count, Model, QuerySet
 from django.http import HttpRequest
 
-from packr.admin import ModelAdmin, ModelForm, ReadOnlyAdmin, TabularInline, when, when_exactly
+from packr.admin import ModelAdmin, ModelForm, ReadOnlyAdmin, TabularInline, time_column
 
 from . import services, tokens
 from .models import Brand, Membership, Role, Token, Workspace
@@ -173,29 +173,12 @@ class TokenAdmin(ReadOnlyAdmin):
     def scope_words(self, token: Token) -> str:
         return ", ".join(token.scopes)
 
-    @admin.display(description="created", ordering="created_at")
-    def created(self, token: Token) -> str:
-        return when(token.created_at)
-
-    @admin.display(description="last used", ordering="last_used_at")
-    def used(self, token: Token) -> str:
-        return when(token.last_used_at)
-
-    @admin.display(description="revoked", ordering="revoked_at")
-    def revoked(self, token: Token) -> str:
-        return when(token.revoked_at)
-
-    @admin.display(description="created")
-    def created_exactly(self, token: Token) -> str:
-        return when_exactly(token.created_at)
-
-    @admin.display(description="last used")
-    def used_exactly(self, token: Token) -> str:
-        return when_exactly(token.last_used_at)
-
-    @admin.display(description="revoked")
-    def revoked_exactly(self, token: Token) -> str:
-        return when_exactly(token.revoked_at)
+    created = time_column("created_at", "created")
+    used = time_column("last_used_at", "last used")
+    revoked = time_column("revoked_at", "revoked")
+    created_exactly = time_column("created_at", "created", exactly=True)
+    used_exactly = time_column("last_used_at", "last used", exactly=True)
+    revoked_exactly = time_column("revoked_at", "revoked", exactly=True)
 
     @admin.action(description="Revoke selected tokens", permissions=["revoke"])
     def revoke(self, request: HttpRequest, queryset: QuerySet[Token]) -> None:

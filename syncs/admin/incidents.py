@@ -10,7 +10,7 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from packr.admin import ReadOnlyAdmin, mark, when
+from packr.admin import ReadOnlyAdmin, mark, time_column
 from packr.workspaces.formatting import span
 
 from ..models import DailyTally, Incident, Problem
@@ -63,9 +63,7 @@ class IncidentAdmin(ReadOnlyAdmin):
     def about(self, incident: Incident) -> str:
         return incident.connection.name if incident.connection else "Packr"
 
-    @admin.display(description="opened", ordering="opened_at")
-    def opened(self, incident: Incident) -> str:
-        return when(incident.opened_at)
+    opened = time_column("opened_at", "opened")
 
     @admin.display(description="lasted")
     def lasted(self, incident: Incident) -> str:

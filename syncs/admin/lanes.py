@@ -2,7 +2,7 @@
 
 from django.contrib import admin
 
-from packr.admin import ReadOnlyAdmin, when
+from packr.admin import ReadOnlyAdmin, time_column
 
 from ..models import Beat, Lane
 
@@ -27,6 +27,4 @@ class BeatAdmin(ReadOnlyAdmin):
     search_help_text = "Process, such as tick, watchdog, or a worker's host"
     fields = ["name", "last", "at"]
 
-    @admin.display(description="last heartbeat", ordering="at")
-    def last(self, beat: Beat) -> str:
-        return when(beat.at)
+    last = time_column("at", "last heartbeat")
