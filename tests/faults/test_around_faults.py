@@ -12,7 +12,7 @@ from django.utils.timezone import now
 
 from integrations.connectors.trackstar.resources import NO_TRACKSTAR_DATES
 from integrations.entities import Entity
-from integrations.http import client
+from integrations.http import transport
 from integrations.models import Connection, Status
 from packr.demo.sandbox.server import Sandbox
 from packr.workspaces.models import Workspace
@@ -210,7 +210,7 @@ def test_endless_body_is_neither_read_nor_kept(synced: Bench, faults: list[Any],
 
 
 def test_message_names_the_size_limit() -> None:
-    assert client.MAX_BODY_BYTES == 64 * MEGABYTE
+    assert transport.MAX_BODY_BYTES == 64 * MEGABYTE
 
 
 # --- The watermark ---------------------------------------------------------------------------------------------------
