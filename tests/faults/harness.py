@@ -210,7 +210,8 @@ EFFECT = re.compile(
     re.IGNORECASE,
 )
 NEXT = re.compile(
-    r"automatically|by itself|tries again|read again|contact|check the|ask the|reconnect|looks at|switch it on", re.I
+    r"automatically|tries again|reads? (it )?again|contact|check the|ask the|reconnect|needs to review|switch it on",
+    re.I,
 )
 
 
