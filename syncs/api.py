@@ -14,9 +14,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from integrations.bill_access import may_view_bills, view_permission
 from integrations.entities import GROUPS, Entity
 from integrations.models import Connection
-from integrations.permissions import may_view_bills, view_permission
 from packr.workspaces import access
 from packr.workspaces.api_errors import Conflict, Error
 from packr.workspaces.models import MANAGE_CONNECTIONS, TRIGGER_SYNC, Scope

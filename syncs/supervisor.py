@@ -1,7 +1,7 @@
 """A django-q2 cluster that recovers from freezes and leaves no processes behind.
 
-django-q2 alone freezes when an idle worker is killed while it holds the queue's lock, hangs when its whole process
-group is told to stop, and leaves orphans when its parent is killed. So the parent watches the cluster's progress, keeps
+django-q2 alone freezes when an idle worker is killed while it holds the queue's lock, hangs when its process group is
+asked to stop, and leaves orphans when its parent is killed. So the parent watches the cluster's progress, keeps
 its children in another process group, lets them die with it, and restarts a cluster that makes no progress.
 """
 
@@ -119,7 +119,7 @@ class Supervisor:
             log.error("The cluster could not start: %s", error)
 
     def _wait_for_broker(self) -> None:
-        """Wait until the broker responds or this process is told to stop; a cluster without a broker ends."""
+        """Wait until the broker responds or this process is asked to stop; a cluster without a broker ends."""
         has_warned = False
         while not shutdown.is_requested():
             try:

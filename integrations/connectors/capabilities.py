@@ -9,7 +9,7 @@ from .registry import CONNECTORS
 
 
 @dataclass(frozen=True, slots=True)
-class Offer:
+class WmsCapabilities:
     """One WMS of the catalogue. `reads` maps every entity to how it is read; empty if it is not offered."""
 
     connector: type[Connector]
@@ -34,10 +34,10 @@ def capabilities() -> dict[str, dict[str, dict[str, bool]]]:
     }
 
 
-def offers() -> list[Offer]:
+def offers() -> list[WmsCapabilities]:
     """Return the catalogue, sorted by name."""
     found = [
-        Offer(connector, {entity: _how_read(connector, entity) for entity in Entity})
+        WmsCapabilities(connector, {entity: _how_read(connector, entity) for entity in Entity})
         for connector in CONNECTORS.values()
     ]
     return sorted(found, key=lambda offer: offer.connector.label.casefold())

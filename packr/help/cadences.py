@@ -4,9 +4,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
+from integrations.bill_access import visible_entities
 from integrations.entities import Entity
 from integrations.models import Status
-from integrations.permissions import visible_entities
 from packr.workspaces.models import Workspace
 from syncs.models import EntitySchedule
 from syncs.runs.cadence import DEFAULT_INTERVALS

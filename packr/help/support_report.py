@@ -9,9 +9,9 @@ from django.conf import settings
 from django.db import connection as database
 from django.utils.timezone import now
 
+from integrations.bill_access import hidden_entities
 from integrations.entities import Entity
 from integrations.models import Connection
-from integrations.permissions import hidden_entities
 from packr.warehouse.mirror.export import format_stamp
 from packr.workspaces.request_context import RequestContext
 from syncs.diagnosis.diagnose import overview

@@ -53,7 +53,7 @@ COMMON_WORDS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Account:
+class WarehouseAccount:
     """One warehouse account: a customer of a connection, or (without a customer) the whole connection."""
 
     connection: Connection
@@ -89,7 +89,7 @@ class Link:
     """Link of a brand to an account, with the other brands that see the same records."""
 
     mapping: BrandMapping
-    account: Account
+    account: WarehouseAccount
     shared_with: list[str]
 
 
@@ -97,7 +97,7 @@ class Link:
 class Suggestion:
     """Account that may belong to a brand, with the reason."""
 
-    account: Account
+    account: WarehouseAccount
     why: str
     taken_by: list[str]
 
@@ -106,13 +106,13 @@ class Suggestion:
 class AccountMap:
     """All accounts of a workspace and all links of its brands, read in three queries."""
 
-    accounts: list[Account]
+    accounts: list[WarehouseAccount]
     links: dict[int, list[Link]]
 
     def of(self, brand: Brand) -> list[Link]:
         return self.links.get(brand.pk, [])
 
-    def taken_by(self, account: Account, *, but: Brand | None = None) -> list[str]:
+    def taken_by(self, account: WarehouseAccount, *, but: Brand | None = None) -> list[str]:
         """Return the names of the brands that see records of the account, sorted."""
         found = {
             link.mapping.brand.name
@@ -143,9 +143,11 @@ def account_map(workspace: Workspace) -> AccountMap:
     return AccountMap(list(_accounts(connections, names)), dict(links))
 
 
-def _linked_account(mapping: BrandMapping, connection: Connection, names: dict[tuple[int, str], str]) -> Account:
+def _linked_account(
+    mapping: BrandMapping, connection: Connection, names: dict[tuple[int, str], str]
+) -> WarehouseAccount:
     name = names.get((connection.pk, mapping.customer_id)) or mapping.customer_id
-    return Account(connection, mapping.customer_id, name)
+    return WarehouseAccount(connection, mapping.customer_id, name)
 
 
 def _customer_names(connections: list[int]) -> dict[tuple[int, str], str]:
@@ -153,23 +155,23 @@ def _customer_names(connections: list[int]) -> dict[tuple[int, str], str]:
     return {(key, found): name or found for key, found, name in rows.values_list("connection", "external_id", "name")}
 
 
-def _accounts(connections: dict[int, Connection], names: dict[tuple[int, str], str]) -> Iterable[Account]:
+def _accounts(connections: dict[int, Connection], names: dict[tuple[int, str], str]) -> Iterable[WarehouseAccount]:
     """Yield what can be linked: every live connection as a whole, and its customers."""
     by_connection = defaultdict(list)
     for (key, customer), name in names.items():
-        by_connection[key].append(Account(connections[key], customer, name))
+        by_connection[key].append(WarehouseAccount(connections[key], customer, name))
     for connection in connections.values():
         if connection.is_live:
-            yield Account(connection, "", connection.name)
+            yield WarehouseAccount(connection, "", connection.name)
             yield from by_connection[connection.pk]
 
 
-def _overlap(one: Account, other: Account) -> bool:
+def _overlap(one: WarehouseAccount, other: WarehouseAccount) -> bool:
     same = one.connection.pk == other.connection.pk
     return same and (one.is_whole or other.is_whole or one.customer == other.customer)
 
 
-def samples(accounts: Sequence[Account]) -> dict[str, Sample]:
+def samples(accounts: Sequence[WarehouseAccount]) -> dict[str, Sample]:
     """Return samples of each account by its key, in two queries."""
     orders = _samples(Order, accounts, ("-created_at", "-id"), "order_number")
     skus = _samples(InventoryItem, accounts, ("id",), "sku")
@@ -177,7 +179,7 @@ def samples(accounts: Sequence[Account]) -> dict[str, Sample]:
 
 
 def _samples(
-    model: type[Mirrored], accounts: Sequence[Account], order: tuple[str, ...], shown: str
+    model: type[Mirrored], accounts: Sequence[WarehouseAccount], order: tuple[str, ...], shown: str
 ) -> dict[str, list[str]]:
     """Return a column of the first rows of each account; an index serves the order."""
     pieces: list[Ids] = []
@@ -197,7 +199,7 @@ def _samples(
     }
 
 
-def search_accounts(accounts: Sequence[Account], words: str) -> list[Account]:
+def search_accounts(accounts: Sequence[WarehouseAccount], words: str) -> list[WarehouseAccount]:
     """Return at most MAX_ACCOUNTS accounts whose name, id or connection contains all words."""
     wanted = words.casefold().split()
     found = [
@@ -276,7 +278,7 @@ def _why(name: float, share: float) -> str:
     return "; ".join(filter(None, (names, skus)))
 
 
-def find(accounts: AccountMap, key: str) -> Account:
+def find(accounts: AccountMap, key: str) -> WarehouseAccount:
     """Return the account with a key. Raises Refused if there is none."""
     for one in accounts.accounts:
         if one.key == key:
@@ -284,7 +286,7 @@ def find(accounts: AccountMap, key: str) -> Account:
     raise Refused("This account no longer exists. Choose one from the list.")
 
 
-def link(brand: Brand, account: Account, *, person: Any) -> BrandMapping:
+def link(brand: Brand, account: WarehouseAccount, *, person: Any) -> BrandMapping:
     """Link a brand to an account. Raises Refused if it is linked already."""
     try:
         with transaction.atomic():

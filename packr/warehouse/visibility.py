@@ -25,7 +25,7 @@ MAX_CUSTOMERS_READ_APART = 10
 
 
 @dataclass(frozen=True, slots=True)
-class Scope:
+class VisibilityScope:
     """The rows of one connection that are visible: of these customers or, without any, of all."""
 
     connection: int
@@ -63,14 +63,14 @@ def visible(model: type[Model], context: RequestContext, *, removed: bool = Fals
     return condition
 
 
-def split_scopes(context: RequestContext, model: type[Model]) -> list[Scope]:
+def split_scopes(context: RequestContext, model: type[Model]) -> list[VisibilityScope]:
     """Return scopes that together hold all visible rows of a table, each of which one index reads in a list's order."""
-    split: list[Scope] = []
+    split: list[VisibilityScope] = []
     for scope in _scopes(context):
         if issubclass(model, SHARED) or not scope.customers or len(scope.customers) > MAX_CUSTOMERS_READ_APART:
             split.append(scope)
         else:
-            split += [Scope(scope.connection, (customer,)) for customer in scope.customers]
+            split += [VisibilityScope(scope.connection, (customer,)) for customer in scope.customers]
     return split
 
 
@@ -87,8 +87,10 @@ def known_connections(context: RequestContext) -> list[Connection]:
     return list(_customers_by_connection(context))
 
 
-def _scopes(context: RequestContext) -> list[Scope]:
-    return [Scope(connection.pk, customers) for connection, customers in _customers_by_connection(context).items()]
+def _scopes(context: RequestContext) -> list[VisibilityScope]:
+    return [
+        VisibilityScope(connection.pk, customers) for connection, customers in _customers_by_connection(context).items()
+    ]
 
 
 def _customers_by_connection(context: RequestContext) -> dict[Connection, tuple[str, ...]]:

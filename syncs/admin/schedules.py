@@ -31,7 +31,7 @@ from .schedule_forms import ScheduleForm, plan
 
 
 class ScheduleList(ChangeList):
-    """A list page that loads the state of all its rows at once."""
+    """A list page that loads the state of all its rows together."""
 
     def get_results(self, request: HttpRequest) -> None:
         super().get_results(request)

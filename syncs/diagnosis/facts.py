@@ -7,10 +7,10 @@ from zoneinfo import ZoneInfo
 from django.db.models import OuterRef, Subquery
 from django.utils.timezone import now
 
+from integrations.bill_access import hidden_entities
 from integrations.entities import Entity
 from integrations.errors import Kind
 from integrations.models import Connection
-from integrations.permissions import hidden_entities
 from packr.warehouse.mirror.schema import TABLES
 from packr.warehouse.visibility import seen_by
 from packr.workspaces.formatting import day, listed, named, span

@@ -60,7 +60,7 @@ def _exceeds_removal_limit(run: SyncRun, missing: int, present: int) -> bool:
 
 
 def unexpected_empty_list(run: SyncRun) -> RemovalCheck:
-    """Return whether the list of a run that reads the whole list may be empty. Allow removals for all other runs."""
+    """Return a check that forbids removals if a run that reads the whole list unexpectedly found nothing."""
     if run.seen or run.since is not None or run.mode == Mode.WINDOW or _was_empty_before(run):
         return REMOVAL_ALLOWED
     present = _expected_rows(run).count()

@@ -30,7 +30,7 @@ from .stale_data import find_stale_data, stale_metrics
 
 CHECK_INTERVAL = timedelta(seconds=10)
 OVERDUE_AFTER = timedelta(minutes=5)  # the tick queues every due run within a minute
-# After a problem is gone or work resumes, what it delayed has this long to recover before it is a problem itself.
+# Delayed syncs get this long to catch up before they count as a problem.
 SETTLING_TIME = timedelta(minutes=5)
 
 

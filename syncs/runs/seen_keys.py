@@ -49,8 +49,8 @@ def _reject_cycle(run: SyncRun, digest: str, keys: "array[int]") -> None:
     # Compare with the few pages before this one and, each time the number of pages has doubled, with all pages: this
     # finds a cycle of any length at little cost.
     has_doubled = run.pages & (run.pages - 1) == 0
-    # The last of the idle pages has its first row key from before them. Check that first: fetching these pages and
-    # comparing all keys takes as long as the rest of an unchanged page.
+    # If the recent pages are idle, the first key of the last one was already on an earlier page. Check that first:
+    # fetching these pages and comparing all keys takes as long as the rest of an unchanged page.
     earlier = (run.pages - 2 * REPEATED_PAGES_LIMIT + 1, run.pages - REPEATED_PAGES_LIMIT)
     is_repeated, known = sql.seen_before(run.pk, digest, keys[:1].tobytes(), earlier)
     may_be_idle = has_doubled or known or not keys

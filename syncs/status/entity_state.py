@@ -7,9 +7,9 @@ from datetime import datetime, timedelta
 from django.db.models import Exists, OuterRef, QuerySet, Subquery
 from django.utils.timezone import now
 
+from integrations.bill_access import visible_entities
 from integrations.entities import Entity
 from integrations.models import Connection, Status
-from integrations.permissions import visible_entities
 
 from ..models import EntitySchedule, SyncRequest, SyncRun
 from ..process import heartbeats

@@ -6,7 +6,7 @@ from typing import Any
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils.timezone import now
 
-from integrations.permissions import hidden_entities, workspaces_with_bills
+from integrations.bill_access import hidden_entities, workspaces_with_bills
 from packr.workspaces import access
 
 from ..models import COMPLETE, Mode, State, SyncRun, Trigger

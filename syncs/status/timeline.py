@@ -13,9 +13,9 @@ from zoneinfo import ZoneInfo
 from django.db.models import Q, QuerySet
 from django.utils.timezone import now
 
+from integrations.bill_access import hidden_entities
 from integrations.entities import Entity
 from integrations.models import Connection, Event
-from integrations.permissions import hidden_entities
 from packr.warehouse.lists.keyset import LARGEST_ID, union_all
 
 from ..models import Incident, State, SyncRun, Trigger

@@ -37,7 +37,7 @@ SUMMARIES = {
     "interrupted": "was interrupted: its worker stopped. It resumes automatically at page {page:,}.",
     "succeeded": "succeeded: {seen} read, {changes}.",
     "partial": "is incomplete: {seen} read, {changes}.",
-    "needs_review": "found {held} missing at once. Nothing is removed until a person decides.",
+    "needs_review": "found {held} missing at the same time. Nothing is removed until a person decides.",
     "failed": "failed. Earlier data is unchanged.",
     "cancelled": "was cancelled after {seen}. Its changes are kept.",
 }

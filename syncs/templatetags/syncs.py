@@ -14,9 +14,9 @@ from django.http import HttpRequest
 from django.template import Context
 from django.utils import timezone
 
+from integrations.bill_access import visible_entities
 from integrations.entities import GROUPS, Entity
 from integrations.models import Connection, Status
-from integrations.permissions import visible_entities
 from packr.workspaces.formatting import span
 from packr.workspaces.request_context import RequestContext
 from syncs.diagnosis.causes import CallToAction, Finding, StaleCause

@@ -10,9 +10,9 @@ from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_GET, require_POST
 
+from integrations.bill_access import may_view_bills, visible_entities
 from integrations.entities import Entity
 from integrations.models import Connection
-from integrations.permissions import may_view_bills, visible_entities
 from packr.workspaces import access
 from packr.workspaces.errors import Refused
 from packr.workspaces.formatting import named
@@ -44,8 +44,8 @@ def why(request: HttpRequest, entity: str) -> HttpResponse:
 
 @signed_in
 @require_POST
-def ask(request: HttpRequest, pk: int) -> HttpResponse:
-    """Ask the workspace's admins for a sync; for everybody in the workspace."""
+def ask_admin(request: HttpRequest, pk: int) -> HttpResponse:
+    """Ask the workspace's admins for a sync; open to everyone in the workspace."""
     connection = access.get(request.user, Connection.objects.select_related("workspace"), pk)
     bills = may_view_bills(request.user, connection)
     entity = _entity(request.POST.get("entity", ""), bills=bills)

@@ -8,9 +8,9 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_GET
 
+from integrations.bill_access import may_view_bills, visible_entities
 from integrations.entities import Entity
 from integrations.models import Connection
-from integrations.permissions import may_view_bills, visible_entities
 from packr.workspaces.request_context import request_context
 from packr.workspaces.views import signed_in
 

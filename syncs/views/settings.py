@@ -9,10 +9,10 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods
 
+from integrations.bill_access import may_view_bills
 from integrations.entities import Entity
 from integrations.forms import lookback_field
 from integrations.models import Connection
-from integrations.permissions import may_view_bills
 from integrations.services import change_lookback
 from integrations.views.overview import admin_names
 from packr.workspaces import access

@@ -3,9 +3,9 @@
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest
 
+from integrations.bill_access import hidden_entities, may_view_bills
 from integrations.entities import Entity
 from integrations.models import Connection
-from integrations.permissions import hidden_entities, may_view_bills
 from packr.workspaces import access
 from packr.workspaces.models import TRIGGER_SYNC
 

@@ -14,7 +14,7 @@ from typing import Any
 from ...records import InboundLine, InboundShipment, Receipt, ReceiptLine, Supplier
 from ..parsing import number
 from .payloads import PRODUCT, STAMP, Row, latest_change, product_fields, required
-from .resources import Table, TableSequence
+from .resources import TableSequence, TrytonTable
 
 # The model's name and a comma, before the id of each inbound shipment.
 PURCHASE, NOTICE, TRANSFER = "purchase.purchase,", "stock.shipment.in,", "stock.shipment.internal,"
@@ -187,7 +187,7 @@ SHIPMENT = "state number reference company planned_date"
 MOVE = f"id state quantity unit_price {PRODUCT}"
 INBOUND_SHIPMENTS = TableSequence(
     (
-        Table(
+        TrytonTable(
             "purchase.purchase",
             parse_purchase,
             fields={
@@ -199,7 +199,7 @@ INBOUND_SHIPMENTS = TableSequence(
             parts="lines lines.moves party",
             prefix=PURCHASE,
         ),
-        Table(
+        TrytonTable(
             "stock.shipment.in",
             parse_notice,
             fields={
@@ -211,7 +211,7 @@ INBOUND_SHIPMENTS = TableSequence(
             parts="moves supplier",
             prefix=NOTICE,
         ),
-        Table(
+        TrytonTable(
             "stock.shipment.internal",
             parse_transfer,
             fields={"": f"{SHIPMENT} to_warehouse", "incoming_moves": MOVE, "moves": f"last_modified_at {MOVE}"},

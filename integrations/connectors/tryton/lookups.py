@@ -7,7 +7,7 @@ from typing import Any
 
 from ...http.client import Client
 from ..actions import ActionRejected, ActionRequest, ActionResult, before_sending
-from .resources import Table, TableSequence
+from .resources import TableSequence, TrytonTable
 from .rpc import Domain, parse_result, search_read
 
 Values = dict[str, Any]
@@ -32,7 +32,7 @@ def target_id(request: ActionRequest) -> int:
     return int(text)
 
 
-def current_record(client: Client, table: Table | TableSequence, external_id: str) -> ActionResult:
+def current_record(client: Client, table: TrytonTable | TableSequence, external_id: str) -> ActionResult:
     """Return a record as it is in Tryton now."""
     page = table.lookup(client, [external_id])
     return ActionResult(external_id, next(iter(page.records), None), clock=page.clock)

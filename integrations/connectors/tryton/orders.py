@@ -15,7 +15,7 @@ from .payloads import (
     product_fields,
     product_quantity,
 )
-from .resources import Table
+from .resources import TrytonTable
 
 PICKED_STATES = ("picked", "packed", "shipped", "done")
 UNSHIPPED_STATES = ("draft", "waiting", "assigned", "picked", "packed")
@@ -147,7 +147,7 @@ def parse_package(package: Row) -> Package:
     )
 
 
-ORDERS = Table(
+ORDERS = TrytonTable(
     "sale.sale",
     parse_order,
     fields={
@@ -165,7 +165,7 @@ ORDERS = Table(
     "shipment_party.contact_mechanisms shipment_address carrier.party",
     optional={"carrier": "sale.sale"},
 )
-ORDER_SHIPMENTS = Table(
+ORDER_SHIPMENTS = TrytonTable(
     "stock.shipment.out",
     parse_order_shipment,
     fields={

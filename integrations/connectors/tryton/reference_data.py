@@ -2,7 +2,7 @@
 
 from ...records import Customer, FromAddress, ShippingMethod, Warehouse
 from .payloads import ADDRESS, STAMP, Row, address_fields, latest_change
-from .resources import Table
+from .resources import TrytonTable
 
 
 def parse_customer(company: Row) -> Customer:
@@ -41,17 +41,17 @@ def parse_shipping_method(carrier: Row) -> ShippingMethod:
     )
 
 
-CUSTOMERS = Table(
+CUSTOMERS = TrytonTable(
     "company.company",
     parse_customer,
     fields={"party": f"{STAMP} name email"},
     parts="party party.contact_mechanisms",
 )
-WAREHOUSES = Table(
+WAREHOUSES = TrytonTable(
     "stock.location",
     parse_warehouse,
     fields={"": "name code", "address": ADDRESS},
     parts="address",
     where=(["type", "=", "warehouse"],),
 )
-SHIPPING_METHODS = Table("carrier", parse_shipping_method, fields={"party": f"{STAMP} name"}, parts="party")
+SHIPPING_METHODS = TrytonTable("carrier", parse_shipping_method, fields={"party": f"{STAMP} name"}, parts="party")

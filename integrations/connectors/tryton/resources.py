@@ -25,7 +25,7 @@ ROW_FIELDS = ("id", "last_modified_at", "create_date")
 
 
 @dataclass(frozen=True)
-class Table:
+class TrytonTable:
     """One model, and the function that makes records of its rows.
 
     `fields` names the fields to ask for, by the path to their row. `parts` are the paths to the other rows that a
@@ -120,7 +120,7 @@ def changed_since(moment: datetime, *parts: str) -> Domain:
 class TableSequence:
     """Several tables that make one entity, read one after the other. The cursor is [position of the table, last id]."""
 
-    tables: tuple[Table, ...]
+    tables: tuple[TrytonTable, ...]
 
     @property
     def resource(self) -> Resource:

@@ -150,7 +150,7 @@ def _request_preferences(client: Client, token: str) -> Answer:
 
 def _keep_session(client: Client, token: str, answer: Answer) -> Answer:
     preferences = parse_result(_accept(client, answer), dict[str, Any])
-    # Tryton hides retired products and places unless it is told not to.
+    # Tryton hides inactive products and places by default.
     client.state |= {"token": token, "context": {**preferences, "active_test": False}}
     if len(_tokens) >= MAX_TOKENS:
         _tokens.clear()

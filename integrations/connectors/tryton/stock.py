@@ -18,7 +18,7 @@ from ..base import Cursor, FetchRequest, Page, Resource
 from ..decoding import ItemMapping
 from ..parsing import number
 from .payloads import STAMP, Row, encoded_moment, latest_change
-from .resources import Table, changed_since
+from .resources import TrytonTable, changed_since
 from .rpc import BY_ID, call, parse_result, search_read
 
 STOCKED = ("goods", "assets")  # a service is never in stock
@@ -68,14 +68,14 @@ def parse_inventory_item(variant: Row) -> InventoryItem:
     )
 
 
-class Units(Struct):
+class TrytonQuantity(Struct):
     """How many units there are of the variant `id`."""
 
     id: int
     quantity: Decimal
 
 
-class CountedTable(Table):
+class CountedTable(TrytonTable):
     """Variants joined with the units of each warehouse. What moves meanwhile is found by the next incremental run."""
 
     def decode(self, client: Client, answer: Answer, mapping: ItemMapping[Any]) -> Page:
@@ -93,10 +93,10 @@ class CountedTable(Table):
 def count_units(client: Client, warehouse: int, ids: Sequence[int]) -> dict[int, Decimal]:
     """Return the units of each variant in one warehouse: its done moves up to the server's today."""
     answer = search_read(client, "product.product", [["id", "in", ids]], ["quantity"], locations=[warehouse])
-    return {row.id: row.quantity for row in parse_result(answer, list[Units])}
+    return {row.id: row.quantity for row in parse_result(answer, list[TrytonQuantity])}
 
 
-PRODUCTS = Table(
+PRODUCTS = TrytonTable(
     "product.product",
     parse_product,
     fields={

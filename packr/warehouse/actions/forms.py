@@ -41,7 +41,7 @@ class Input:
     errors: Sequence[str] = ()
     choices: Sequence[Choice] = ()
     inputs: Sequence["Input"] = ()
-    lines: Sequence["Line"] = ()
+    lines: Sequence["FormLine"] = ()
     has_focus: bool = False
     is_fixed: bool = False
 
@@ -77,7 +77,7 @@ class Input:
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class FormLine:
     """One line of several."""
 
     number: int
@@ -87,7 +87,7 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
-class Problem:
+class FormProblem:
     """One error in the summary above a form, with the label and id of its input if there is one."""
 
     text: str
@@ -123,11 +123,11 @@ class ActionForm:
         return [(f"known-{kind}", self.choices.get(kind, ())) for kind in sorted(kinds)]
 
     @property
-    def problems(self) -> list[Problem]:
+    def problems(self) -> list[FormProblem]:
         """Every error, with a link to its input."""
         inputs = {one.name: one for one in _with_nested(self.inputs)}
         return [
-            Problem(text, _label(inputs.get(name), name), inputs[name].id if name in inputs else "")
+            FormProblem(text, _label(inputs.get(name), name), inputs[name].id if name in inputs else "")
             for name, texts in self.errors.items()
             for text in texts
         ]
@@ -157,11 +157,11 @@ class ActionForm:
     def _nested(self, one: Field, name: str, typed: Typed) -> list[Input]:
         return [self._input(each, f"{name}.{each.name}", typed.get(each.name)) for each in one.fields]
 
-    def _line(self, one: Field, name: str, index: int, typed: Typed) -> Line:
+    def _line(self, one: Field, name: str, index: int, typed: Typed) -> FormLine:
         path = f"{name}.{index}"
         first, *others = self._nested(one, path, typed)
         first = replace(first, has_focus=path == self.focus)
-        return Line(index + 1, path, [first, *others], self.errors.get(path, ()))
+        return FormLine(index + 1, path, [first, *others], self.errors.get(path, ()))
 
     def _choices(self, one: Field, value: Any) -> Sequence[Choice]:
         known = [Choice(*pair) for pair in one.choices] or self.choices.get(one.kind, ())

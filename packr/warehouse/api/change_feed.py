@@ -14,9 +14,9 @@ from typing import Any
 
 from django.db.models import Q, QuerySet
 
+from integrations.bill_access import view_permission, workspaces_with_bills
 from integrations.entities import Entity
 from integrations.models import Connection
-from integrations.permissions import view_permission, workspaces_with_bills
 from packr.workspaces import access
 from packr.workspaces.models import Brand
 from packr.workspaces.request_context import RequestContext

@@ -11,8 +11,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from integrations.bill_access import view_permission
 from integrations.entities import Entity
-from integrations.permissions import view_permission
 from integrations.records import Record
 from packr.workspaces import access
 from packr.workspaces.api_auth import Pages

@@ -53,7 +53,7 @@ class Sort:
 
 
 @dataclass(frozen=True, slots=True)
-class Lines:
+class SearchedLines:
     """Lines by whose SKU a search finds their parent."""
 
     model: type[Model]
@@ -87,7 +87,7 @@ class Screen:
     first_rows: str
     order: str
     name: str
-    lines: Lines | None = None
+    lines: SearchedLines | None = None
     related: tuple[Related, ...] = ()
     filters: tuple[Filter, ...] = ()
     detail: str = ""

@@ -24,7 +24,7 @@ BYTE_ORDER_MARK = "\N{ZERO WIDTH NO-BREAK SPACE}"
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
-class Lines:
+class LineEcho:
     """A file for csv.writer, whose `writerow` then returns the line."""
 
     def write(self, line: str) -> str:
@@ -36,7 +36,7 @@ def rows(context: RequestContext, query: ListQuery, *, head: str) -> Iterator[st
 
     Rows are read a page at a time, so that memory is bounded and no transaction stays open.
     """
-    write = csv.writer(Lines()).writerow
+    write = csv.writer(LineEcho()).writerow
     columns = _columns(query)
     yield BYTE_ORDER_MARK + write([head])
     yield write([*columns.values(), "Id", "Connection"])

@@ -55,8 +55,8 @@ class ListQuery:
 class ListPage:
     """One page of a list: its rows, its position, and the cursors of the pages before and after it.
 
-    `total` is None if there are too many rows to count. `wide`: the search has so many hits that only the list's first
-    rows were searched.
+    `total` is None if there are too many rows to count. `wide`: the search has more hits than are read, so
+    only the list's first rows were searched.
     """
 
     rows: list[Mirrored]
@@ -205,6 +205,6 @@ def _warehouse(connection: str) -> dict[str, Subquery]:
 
 
 def _of(model: type[Mirrored], by: str, name: str, connection: str = "connection") -> Subquery:
-    """A field of the row of another table whose id a row holds."""
+    """Return a subquery for a field of the related row."""
     rows = model._default_manager.filter(connection=OuterRef(connection), external_id=OuterRef(by), removed_at=None)
     return Subquery(rows.values(name)[:1])

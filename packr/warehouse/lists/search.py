@@ -16,7 +16,7 @@ from ..mirror.query_planner import custom_plan
 from ..models import Mirrored
 from ..visibility import seen_by, split_scopes
 from . import keyset
-from .base import Lines, Screen
+from .base import Screen, SearchedLines
 
 MAX_HITS = 5_000
 FIRST_HITS = 2_000
@@ -98,7 +98,7 @@ def _related_ways(screen: Screen, words: str, connection: Any) -> list[Q]:
     return ways
 
 
-def _parents_of_lines(lines: Lines, words: str, connection: Any) -> QuerySet[Any, Any]:
+def _parents_of_lines(lines: SearchedLines, words: str, connection: Any) -> QuerySet[Any, Any]:
     """Return the ids of the rows with a line whose SKU begins with the words."""
     matching = lines.model._default_manager.filter(_begins("sku", words), connection=connection)
     return matching.order_by().values(lines.parent)

@@ -23,7 +23,7 @@ from ..models import (
     Supplier,
     Warehouse,
 )
-from .base import Column, Lines, Related, Screen
+from .base import Column, Related, Screen, SearchedLines
 from .filters import SHIP_BY, Filter, flag, named, row, words
 
 ORDER_STATUSES = (
@@ -71,7 +71,7 @@ ORDERS = Screen(
     first_rows="newest",
     order="-created_at",
     name="orders",
-    lines=Lines(OrderLine, "order"),
+    lines=SearchedLines(OrderLine, "order"),
     related=(Related(Customer, "name", "warehouse_customer_id"),),
     filters=(
         words("status", "Status", ORDER_STATUSES),
@@ -151,7 +151,7 @@ INBOUND_SHIPMENTS = Screen(
     first_rows="newest",
     order="-created_at",
     name="inbound_shipments",
-    lines=Lines(InboundLine, "inbound_shipment"),
+    lines=SearchedLines(InboundLine, "inbound_shipment"),
     filters=(
         words("status", "Status", ARRIVAL_STATUSES),
         words("kind", "Kind", ("purchase", "transfer", "assembly", "other")),
@@ -204,7 +204,7 @@ RETURNS = Screen(
     first_rows="newest",
     order="-created_at",
     name="returns",
-    lines=Lines(ReturnLine, "sent_back"),
+    lines=SearchedLines(ReturnLine, "sent_back"),
     related=(Related(Order, "order_number", "order_id"),),
     filters=(words("status", "Status", ARRIVAL_STATUSES), CUSTOMER),
     detail="return",

@@ -22,7 +22,7 @@ MAX_TEXT_LENGTH = 500  # PostgreSQL refuses index entries of more than 2,704 byt
 
 
 @dataclass(frozen=True)
-class Lines:
+class LineTable:
     """A table of lines, which are replaced as a set with their parent. `rows` returns their values, by column."""
 
     model: type[Model]
@@ -43,7 +43,7 @@ class Table:
     copied: tuple[str, ...]
     derived: Callable[[Any], Columns] = lambda record: {}
     derived_names: tuple[str, ...] = ()
-    lines: tuple[Lines, ...] = ()
+    lines: tuple[LineTable, ...] = ()
 
     @cached_property
     def own(self) -> tuple[str, ...]:
@@ -72,7 +72,7 @@ def _to_cells(values: Iterable[Any]) -> list[Any]:
     return [value[:MAX_TEXT_LENGTH] if type(value) is str else None if value is UNSET else value for value in values]
 
 
-def _item_lines(model: type[Model], parent: str, *attributes: str, **renamed: str) -> Lines:
+def _item_lines(model: type[Model], parent: str, *attributes: str, **renamed: str) -> LineTable:
     """Return the table of a record's `line_items`. `renamed` are columns named unlike the line's attribute."""
     values = attrgetter(*attributes, *renamed.values())
 
@@ -80,7 +80,7 @@ def _item_lines(model: type[Model], parent: str, *attributes: str, **renamed: st
         for position, line in enumerate(record.line_items or (), 1):
             yield position, *_to_cells(values(line))
 
-    return Lines(model, parent, ("position", *attributes, *renamed), rows)
+    return LineTable(model, parent, ("position", *attributes, *renamed), rows)
 
 
 def _order_columns(order: records.Order) -> Columns:
@@ -141,7 +141,7 @@ TABLES: dict[Entity, Table] = {
             models.InventoryItem,
             ("warehouse_customer_id", "sku", "name", "active", "onhand", "fulfillable", "committed", "awaiting"),
             lines=(
-                Lines(
+                LineTable(
                     models.InventoryLevel,
                     "item_id",
                     ("warehouse_id", "onhand", "fulfillable", "committed", "awaiting", "unfulfillable"),

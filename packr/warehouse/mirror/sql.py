@@ -20,7 +20,7 @@ from integrations.models import Connection
 
 from ..models import Mirrored, OrderShipment
 from .query_planner import custom_plan
-from .schema import Lines, Table
+from .schema import LineTable, Table
 
 COPY_THRESHOLD = 50
 # The columns that every mirrored table has after its key.
@@ -231,7 +231,7 @@ def to_parameters(row: Row) -> Row:
     )
 
 
-def replace_lines(lines: Lines, old: Sequence[int], count: int, rows: Iterable[Row]) -> None:
+def replace_lines(lines: LineTable, old: Sequence[int], count: int, rows: Iterable[Row]) -> None:
     """Replace the lines of the `old` parents and insert those of new ones, about `count` parents together.
 
     Each row begins with its connection and its parent.

@@ -17,8 +17,8 @@ CAUSES = [
     (CauseKind.RUN.value, "Sync"),
     (CauseKind.ACTION.value, "Sent from Packr"),
     (CauseKind.POINT_REFRESH.value, "Checked in the WMS"),
-    (CauseKind.WEBHOOK.value, "Message of the WMS"),
-    (CauseKind.OVERRIDE.value, "Adjusted by hand"),
+    (CauseKind.WEBHOOK.value, "Webhook from the WMS"),
+    (CauseKind.OVERRIDE.value, "Adjusted manually"),
     (CauseKind.UNKNOWN.value, "Unknown"),
 ]
 

@@ -18,7 +18,7 @@ from . import allocation
 from .allocation import Need, Units
 from .inventory import Wanted, load_stock
 
-__all__ = ["Line", "Parcel", "StockCheck", "Verdict", "Wanted", "check"]
+__all__ = ["Parcel", "StockCheck", "StockCheckLine", "Verdict", "Wanted", "check"]
 
 
 class Verdict(StrEnum):
@@ -31,7 +31,7 @@ class Verdict(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class StockCheckLine:
     """One line: the units needed and available. `parts` are the items of a kit, or the one item."""
 
     sku: str
@@ -72,7 +72,7 @@ class StockCheck:
     `warehouses` can fill all lines alone; `parcels` shows how several could together if none can.
     """
 
-    lines: tuple[Line, ...]
+    lines: tuple[StockCheckLine, ...]
     as_of: datetime | None
     was_read: bool
     is_old: bool
@@ -103,7 +103,7 @@ class StockCheck:
         return any(units.is_overridden for line in self.lines for _, units in line.parts)
 
     @property
-    def missing(self) -> tuple[Line, ...]:
+    def missing(self) -> tuple[StockCheckLine, ...]:
         """The lines that can't be filled."""
         return tuple(line for line in self.lines if line.verdict in (Verdict.SHORT, Verdict.UNKNOWN))
 
@@ -166,15 +166,15 @@ def check(
 
 def _lines(
     needs: Sequence[Need], units: Mapping[str, Units], shelf: allocation.Shelf, onhand: allocation.Shelf | None
-) -> list[Line]:
+) -> list[StockCheckLine]:
     available = allocation.offered(needs, shelf)
     at_most = allocation.offered(needs, onhand) if onhand is not None else available
     return [_line(need, units, free, most) for need, free, most in zip(needs, available, at_most, strict=True)]
 
 
-def _line(need: Need, units: Mapping[str, Units], available: Decimal, at_most: Decimal) -> Line:
+def _line(need: Need, units: Mapping[str, Units], available: Decimal, at_most: Decimal) -> StockCheckLine:
     """Return a line. `at_most` includes allocated units, if those may be the order's own."""
-    return Line(
+    return StockCheckLine(
         sku=need.sku,
         asked=need.quantity,
         available=at_most if at_most < need.quantity else max(available, min(at_most, need.quantity)),

@@ -7,7 +7,7 @@ from django.template import Context
 from django.urls import reverse
 from django.utils.http import urlencode
 
-from integrations.permissions import is_visible
+from integrations.bill_access import is_visible
 from packr.warehouse.lists.base import Column, Screen, Sort
 from packr.warehouse.lists.filters import Filter
 from packr.warehouse.lists.listing import ListPage, ListQuery

@@ -24,7 +24,7 @@ from packr.workspaces.views import by_htmx, signed_in
 from ..actions import ActionStatus, field_choices
 from ..actions.status import STATUS_LABELS, with_status
 from ..lists.base import PER_PAGE
-from ..lists.csv_export import BYTE_ORDER_MARK, Lines, cell
+from ..lists.csv_export import BYTE_ORDER_MARK, LineEcho, cell
 from ..mirror.schema import TABLES
 from ..visibility import connections, known_connections, seen_by
 from .action_parts import RecordedAction, row_marks, with_rows
@@ -167,7 +167,7 @@ def parse_key(text: str) -> int:
 
 
 def _csv_lines(context: RequestContext, query: ActionLogFilter) -> Iterator[str]:
-    write, zone = csv.writer(Lines()).writerow, ZoneInfo(context.workspace.timezone)
+    write, zone = csv.writer(LineEcho()).writerow, ZoneInfo(context.workspace.timezone)
     yield BYTE_ORDER_MARK + write(
         [f"Changes sent from {context.workspace.name} to its WMSes, as of {now().astimezone(zone):%d %b %Y, %H:%M %Z}"]
     )

@@ -5,7 +5,7 @@ from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
-from integrations.permissions import is_visible
+from integrations.bill_access import is_visible
 from packr.workspaces.request_context import RequestContext, request_context
 from packr.workspaces.views import signed_in
 

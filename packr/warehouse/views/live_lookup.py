@@ -9,8 +9,8 @@ from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST
 
+from integrations.bill_access import is_visible
 from integrations.entities import Entity
-from integrations.permissions import is_visible
 from packr.workspaces.request_context import request_context
 from packr.workspaces.views import signed_in
 
