@@ -39,8 +39,10 @@ unit: $(READY)
 	DATABASE_URL="$$($(PY) -m tests.servers)" $(PY) -m pytest -q -n 2 --dist worksteal -m "not real and not e2e"
 
 # What depends on the database, on SQLite too.
+SQLITE_TESTS := tests/syncs tests/warehouse tests/torture tests/api
+SQLITE_MARKS := not real and not e2e and not one_database
 unit-sqlite: $(READY)
-	$(PY) -m pytest -q -n 2 --dist worksteal -m "not real and not e2e" $(DATABASE_TESTS)
+	$(PY) -m pytest -q -n 2 --dist worksteal -m "$(SQLITE_MARKS)" $(SQLITE_TESTS)
 
 # Needs the system's Chromium.
 e2e: $(READY)
@@ -51,7 +53,8 @@ real: $(READY)
 	PACKR_TEST_POSTGRES="$$($(PY) -m tests.servers)" $(PY) -m pytest -q -n 2 --dist loadgroup -m real
 
 # The slower proofs: every test on both databases, and the random histories and kills in full.
-nightly: DATABASE_TESTS :=
+nightly: SQLITE_TESTS := tests
+nightly: SQLITE_MARKS := not real and not e2e
 nightly: export PACKR_TEST_SCALE := 4
 nightly: test
 

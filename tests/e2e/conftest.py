@@ -20,10 +20,6 @@ from .shots import CHROMIUM, LOOKS, sign_in
 from .wms import ANSWERS
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", "e2e: drives a real browser")
-
-
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if Path(__file__).parent in item.path.parents:

@@ -24,6 +24,10 @@ from tests.kit.model_wms import ENTITIES
 from tests.kit.running import drain, sync
 
 ORDERS, INVENTORY, PRODUCTS = Entity.ORDERS, Entity.INVENTORY, Entity.PRODUCTS
+
+# Simulated days, months and years.
+pytestmark = pytest.mark.one_database
+
 A_DAY = {  # P5, P6, P7, P8, P9
     ORDERS: 288,
     INVENTORY: 288,

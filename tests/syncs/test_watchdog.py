@@ -353,6 +353,7 @@ def fail(error):
     raise error
 
 
+@pytest.mark.one_database
 def test_data_older_than_48_hours_always_has_an_incident(clock, synced):
     """Even if other incidents are open and nobody looked."""
     Connection.objects.update(status=Status.NEEDS_ATTENTION)
@@ -574,6 +575,7 @@ def test_web_request_alone_opens_the_incident(client, clock, synced, settings, m
 # --- Month after month -----------------------------------------------------------------------------------------------
 
 
+@pytest.mark.one_database
 def test_thirty_days_without_a_fault_open_no_incident(clock, wms, home):
     """Issue 3: the real engine, every due moment of thirty days; looked at when data is oldest and when it is new.
 

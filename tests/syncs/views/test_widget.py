@@ -58,6 +58,7 @@ def panel(client: Client) -> str:
     return words(page.split('id="widget-panel"')[1].split(">", 1)[1])
 
 
+@pytest.mark.one_database
 def test_every_page_has_the_same_widget(admin: Client, synced: Any) -> None:
     """Crawled over the URL table; pages of errors too."""
     paths = [path for path in addresses(get_resolver().url_patterns) if not path.startswith((*WITHOUT, *PARTS))]
