@@ -1,4 +1,4 @@
-"""What tests of all apps share: a database that threads can use too, and a model WMS with a connection to it."""
+"""Fixtures of all apps: a database that threads can use, and a model WMS with a connection to it."""
 
 from datetime import UTC, datetime
 from pathlib import Path
@@ -28,7 +28,7 @@ SUPPORT_GROUP = "Support"
 def django_db_modify_db_settings(
     django_db_modify_db_settings_parallel_suffix: None, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    """SQLite in a file, as in production: the one in memory knows no concurrent writers."""
+    """Keep the SQLite test database in a file, as in production: one in memory has no concurrent writers."""
     if settings.DATABASES["default"]["ENGINE"].endswith("sqlite3"):
         name = str(tmp_path_factory.mktemp("database") / "test.sqlite3")
         settings.DATABASES["default"].setdefault("TEST", {})["NAME"] = name
@@ -54,7 +54,7 @@ def support_group(db: None, django_db_setup: list[tuple[str, str]]) -> Group:
 
 @pytest.fixture(autouse=True)
 def _own_folder(settings: Any, tmp_path: Path) -> None:
-    """What a test leaves on disk, such as a spooled page, is no other test's, nor a worker's beside it."""
+    """Give each test a folder of its own for files such as cached responses."""
     settings.DATA_DIR = tmp_path
 
 
@@ -65,7 +65,7 @@ def _quick_passwords(settings: Any) -> None:
 
 @pytest.fixture
 def wms(monkeypatch: pytest.MonkeyPatch) -> ModelWms:
-    """A model WMS, and a connector `model` for it."""
+    """Return a model WMS, registered as the connector `model`."""
     made = ModelWms()
     monkeypatch.setitem(CONNECTORS, "model", connector_for(made))  # type: ignore[arg-type]
     monkeypatch.setattr(client_pool, "_idle_clients", type(client_pool._idle_clients)())
@@ -74,13 +74,13 @@ def wms(monkeypatch: pytest.MonkeyPatch) -> ModelWms:
 
 @pytest.fixture
 def page_by_page(settings: Any) -> None:
-    """Request a page only when the one before it is written, so that a test can act between the two."""
+    """Request each page only after the previous one was written, so that a test can act between the two."""
     settings.PREFETCH = False
 
 
 @pytest.fixture
 def clock() -> Any:
-    """A Wednesday morning on which time moves only when the test says so."""
+    """Return a clock that starts on a Wednesday morning and moves only when the test moves it."""
     with time_machine.travel(datetime(2026, 2, 4, 9, 0, tzinfo=UTC), tick=False) as traveller:
         yield traveller
 
@@ -92,7 +92,7 @@ def home(db: None) -> Workspace:
 
 @pytest.fixture
 def connection(wms: ModelWms, home: Workspace) -> Connection:
-    """The workspace's connection to the model WMS; nothing was synced yet, and nothing is by a schedule."""
+    """Return the workspace's connection to the model WMS, which has synced nothing and has no schedules."""
     made = connect(home, Account("model", "Main", {"key": "k1"}), first_sync=False)
     EntitySchedule.objects.filter(connection=made).update(enabled=False)
     wms.calls.clear()
@@ -101,6 +101,6 @@ def connection(wms: ModelWms, home: Workspace) -> Connection:
 
 @pytest.fixture
 def no_suppliers(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A Trackstar that does not offer suppliers."""
+    """Simulate a Trackstar that does not offer suppliers."""
     offered = {entity: one for entity, one in Trackstar.resources.items() if entity != Entity.SUPPLIERS}
     monkeypatch.setattr(Trackstar, "resources", offered)

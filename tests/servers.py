@@ -1,8 +1,8 @@
-"""The servers the tests need, found or started.
+"""PostgreSQL and Redis servers for the tests.
 
-`python -m tests.servers` prints the URL of a running PostgreSQL: the one in PACKR_TEST_POSTGRES, or one of our own from
-a wheel, kept in a folder under PACKR_DATA_DIR and stopped with `python -m tests.servers stop`.
-A Redis is a `redis-server` of the system, started for one test.
+`python -m tests.servers` prints the URL of a running PostgreSQL server: the one in PACKR_TEST_POSTGRES, or one started
+from a Python package with its data under PACKR_DATA_DIR. `python -m tests.servers stop` stops it. A Redis server is the
+system's `redis-server`, started for one test.
 """
 
 import os
@@ -22,13 +22,13 @@ DATA = Path(os.environ.get("PACKR_DATA_DIR", ROOT / "var")) / "test-postgres"
 
 
 def postgres_url() -> str:
-    """The URL of a PostgreSQL server whose `postgres` user may make databases."""
+    """Return the URL of a PostgreSQL server whose `postgres` user may create databases."""
     given = os.environ.get("PACKR_TEST_POSTGRES")
     if given:
         return given
     url = str(_server(cleanup_mode=None).get_uri())
     with psycopg.connect(url, autocommit=True) as database:
-        # The tests kill Packr, never the server or the machine: what it writes need not reach the disk.
+        # Tests never kill the database server, so it need not flush its writes to disk.
         database.execute("ALTER SYSTEM SET fsync = off")
         database.execute("ALTER SYSTEM SET full_page_writes = off")
         database.execute("SELECT pg_reload_conf()")
@@ -37,7 +37,7 @@ def postgres_url() -> str:
 
 def _server(*, cleanup_mode: str | None) -> Any:
     DATA.mkdir(parents=True, exist_ok=True)
-    # Where the wheel keeps its locks; it asks for that when it is imported.
+    # The package reads the folder for its locks on import.
     locks = DATA.with_name("test-locks")
     locks.mkdir(mode=0o700, exist_ok=True)
     os.environ.setdefault("XDG_RUNTIME_DIR", str(locks))
@@ -47,7 +47,7 @@ def _server(*, cleanup_mode: str | None) -> Any:
 
 
 class Redis:
-    """A Redis of our own on a free loopback port, that keeps nothing. Leaving it ends it."""
+    """A Redis server on a free loopback port that stores nothing on disk. Leaving the context stops it."""
 
     def __init__(self) -> None:
         with socket.socket() as free:
@@ -63,7 +63,7 @@ class Redis:
         self.kill()
 
     def start(self) -> None:
-        """Start it, and wait until it answers."""
+        """Start the server and wait until it answers."""
         command = ["redis-server", "--bind", "127.0.0.1", "--port", str(self.port), "--save", "", "--appendonly", "no"]
         self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL, start_new_session=True)
         give_up = time.monotonic() + 10
@@ -79,7 +79,7 @@ class Redis:
                     return
 
     def kill(self) -> None:
-        """End it as a crash would."""
+        """Kill the server, as a crash would."""
         self._process.kill()
         self._process.wait()
 
@@ -88,7 +88,7 @@ class Redis:
         return self._process.pid
 
     def freeze(self) -> None:
-        """Let it take connections and answer nothing, as a host that swaps does."""
+        """Make the server accept connections without answering, as on a machine that is swapping."""
         self._process.send_signal(signal.SIGSTOP)
 
     def thaw(self) -> None:

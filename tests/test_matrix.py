@@ -1,9 +1,9 @@
-"""By role, action and object: every address of Packr as every kind of person.
+"""Access to every URL for each role.
 
-The addresses come from the URL table itself. A new one fails here until it has a line in DOORS that says who may GET
-and who may POST it. From that line follows what everybody gets: a stranger is sent to sign in (401 from the API),
-another workspace's object does not exist (404), what a member may not do is refused (403). Whoever is refused changes
-nothing and learns nothing.
+The URLs come from the URL table. A new one fails here until RULES has a rule that says who may GET and who may POST it.
+The rule implies every response: an anonymous person is sent to the sign-in page (401 from the API), an object of
+another workspace does not exist (404), and what a member may not do is forbidden (403). A refused request changes
+nothing and discloses nothing.
 """
 
 import re
@@ -36,58 +36,59 @@ from packr.workspaces.services import remove_member, save_workspace
 from syncs.models import Beat, RejectedRecord, State, SyncRequest
 from tests.kit import factories as make
 
-MARK = "Wrenfield"  # in every name and text of the workspace that is not everybody's business
-BILL = "Wrenbill"  # in what is told of its bills
+MARK = "Wrenfield"  # in every name and text that only members of the workspace may see
+BILL = "Wrenbill"  # in the texts about its bills
 OURS = ("workspaces", "integrations", "syncs", "warehouse", "help")
 
 
-class Who(Enum):
-    """Who may use a door, of those whose workspace it is."""
+class Audience(Enum):
+    """The people of a workspace who may use a URL of that workspace."""
 
     PUBLIC = "everybody in the world"
     PEOPLE = "everybody in the workspace"
     ADMINS = "its admins"
 
 
-PUBLIC, PEOPLE, ADMINS = Who
+PUBLIC, PEOPLE, ADMINS = Audience
 
 
 @dataclass(frozen=True, slots=True)
-class Door:
-    """Who may GET and POST an address; None: nobody, it has no such method.
+class Rule:
+    """Who may GET and POST a URL. None: the method is not allowed.
 
-    `args` fills the address, with names of what `scene` makes or with plain values. `sends` is enough to be let
-    in. `method` names another method than POST. Where `args` names nothing of the workspace's, people of other
-    workspaces get their own; who is in none, as support, gets 404 there unless `lets_support_in`.
+    `args` fills the URL's parameters with names of objects of `scene` or with plain values. `data` is a form that
+    passes the access check. `method` replaces POST. A URL whose `args` name no object of the workspace shows people of
+    other workspaces their own data; people without a workspace, such as support, get 404 there unless
+    `allows_no_workspace`.
     """
 
-    get: Who | None = None
-    post: Who | None = None
+    get: Audience | None = None
+    post: Audience | None = None
     args: Mapping[str, str] = field(default_factory=dict)
-    sends: Mapping[str, Any] = field(default_factory=dict)
+    data: Mapping[str, Any] = field(default_factory=dict)
     method: str = "post"
-    lets_support_in: bool = False
+    allows_no_workspace: bool = False
 
 
 CONNECTION = {"pk": "connection"}
-# Who may read what not everybody may, and create and change what can be.
+# Who may read restricted entities, and who may create and change records.
 READERS = {Entity.BILLS: ADMINS}
 CREATORS = {Entity.ORDERS: ADMINS, Entity.INBOUND_SHIPMENTS: ADMINS}
 EDITORS = {Entity.INBOUND_SHIPMENTS: ADMINS, Entity.PRODUCTS: ADMINS}
 RUN = {"pk": "connection", "run_id": "queued_run"}
 
-# One line an address, by its name in the URL table (or its route, where it has none).
-DOORS: dict[str, Door] = {
+# One rule per URL, by its name in the URL table, or by its route if it has no name.
+RULES: dict[str, Rule] = {
     # Packr itself
-    "healthz": Door(PUBLIC),
-    "readyz": Door(PUBLIC),
+    "healthz": Rule(PUBLIC),
+    "readyz": Rule(PUBLIC),
     # Signing in
-    "login": Door(PUBLIC, PUBLIC, sends={"username": "nobody", "password": "x"}),
-    "logout": Door(None, PUBLIC),
-    "home": Door(PEOPLE, lets_support_in=True),
+    "login": Rule(PUBLIC, PUBLIC, data={"username": "nobody", "password": "x"}),
+    "logout": Rule(None, PUBLIC),
+    "home": Rule(PEOPLE, allows_no_workspace=True),
     # Data
     **{
-        name: Door(PEOPLE)
+        name: Rule(PEOPLE)
         for screen in (
             "orders",
             "order_shipments",
@@ -104,73 +105,73 @@ DOORS: dict[str, Door] = {
         )
         for name in (screen, f"{screen}_export")
     },
-    "bills": Door(ADMINS),
-    "bills_export": Door(ADMINS),
-    "inventory_item": Door(PEOPLE, args={"pk": "inventory_item"}),
-    "product": Door(PEOPLE, args={"pk": "product"}),
-    "return": Door(PEOPLE, args={"pk": "returned"}),
-    "save_view": Door(None, PEOPLE, sends={"screen": "orders", "address": "status=open", "name": "Open"}),
-    "saved_view": Door(ADMINS, ADMINS, args={"pk": "saved_view"}, sends={"name": "Other"}),
-    "delete_view": Door(None, ADMINS, args={"pk": "saved_view"}),
-    "order": Door(PEOPLE, args={"pk": "order"}),
-    "inbound_shipment": Door(PEOPLE, args={"pk": "inbound_shipment"}),
-    "override": Door(ADMINS, ADMINS, args={"entity": "inventory", "pk": "item"}),
-    "overrides": Door(PEOPLE),
-    "end_override": Door(None, ADMINS, args={"pk": "override"}),
-    "check_stock": Door(None, PEOPLE, args={"pk": "order"}),
-    "orders_history": Door(PEOPLE, args={"pk": "order"}),
-    "inbound_shipments_history": Door(PEOPLE, args={"pk": "inbound_shipment"}),
-    "inventory_history": Door(PEOPLE, args={"pk": "one of inventory"}),
-    "products_history": Door(PEOPLE, args={"pk": "one of products"}),
-    "check_record": Door(PEOPLE, PEOPLE, args={"entity": "orders", "pk": "order"}),
-    "take_over": Door(None, PEOPLE, args={"entity": "orders", "pk": "order"}),
+    "bills": Rule(ADMINS),
+    "bills_export": Rule(ADMINS),
+    "inventory_item": Rule(PEOPLE, args={"pk": "inventory_item"}),
+    "product": Rule(PEOPLE, args={"pk": "product"}),
+    "return": Rule(PEOPLE, args={"pk": "returned"}),
+    "save_view": Rule(None, PEOPLE, data={"screen": "orders", "address": "status=open", "name": "Open"}),
+    "saved_view": Rule(ADMINS, ADMINS, args={"pk": "saved_view"}, data={"name": "Other"}),
+    "delete_view": Rule(None, ADMINS, args={"pk": "saved_view"}),
+    "order": Rule(PEOPLE, args={"pk": "order"}),
+    "inbound_shipment": Rule(PEOPLE, args={"pk": "inbound_shipment"}),
+    "override": Rule(ADMINS, ADMINS, args={"entity": "inventory", "pk": "item"}),
+    "overrides": Rule(PEOPLE),
+    "end_override": Rule(None, ADMINS, args={"pk": "override"}),
+    "check_stock": Rule(None, PEOPLE, args={"pk": "order"}),
+    "orders_history": Rule(PEOPLE, args={"pk": "order"}),
+    "inbound_shipments_history": Rule(PEOPLE, args={"pk": "inbound_shipment"}),
+    "inventory_history": Rule(PEOPLE, args={"pk": "one of inventory"}),
+    "products_history": Rule(PEOPLE, args={"pk": "one of products"}),
+    "check_record": Rule(PEOPLE, PEOPLE, args={"entity": "orders", "pk": "order"}),
+    "take_over": Rule(None, PEOPLE, args={"entity": "orders", "pk": "order"}),
     # Changes at the WMS
-    "new_order": Door(ADMINS, ADMINS),
-    "new_inbound_shipment": Door(ADMINS, ADMINS),
-    **{name: Door(ADMINS, ADMINS, args={"pk": "order"}) for name in ("hold_order", "release_order", "cancel_order")},
-    "edit_inbound_shipment": Door(ADMINS, ADMINS, args={"pk": "inbound_shipment"}),
-    "adjust_inventory": Door(ADMINS, ADMINS, args={"pk": f"one of {Entity.INVENTORY}"}),
-    "edit_product": Door(ADMINS, ADMINS, args={"pk": f"one of {Entity.PRODUCTS}"}),
-    "actions": Door(PEOPLE),
-    "actions_export": Door(PEOPLE),
-    "action": Door(PEOPLE, args={"pk": "action"}),
-    "action_marks": Door(PEOPLE),
-    "action_skus": Door(PEOPLE, args=CONNECTION),
+    "new_order": Rule(ADMINS, ADMINS),
+    "new_inbound_shipment": Rule(ADMINS, ADMINS),
+    **{name: Rule(ADMINS, ADMINS, args={"pk": "order"}) for name in ("hold_order", "release_order", "cancel_order")},
+    "edit_inbound_shipment": Rule(ADMINS, ADMINS, args={"pk": "inbound_shipment"}),
+    "adjust_inventory": Rule(ADMINS, ADMINS, args={"pk": f"one of {Entity.INVENTORY}"}),
+    "edit_product": Rule(ADMINS, ADMINS, args={"pk": f"one of {Entity.PRODUCTS}"}),
+    "actions": Rule(PEOPLE),
+    "actions_export": Rule(PEOPLE),
+    "action": Rule(PEOPLE, args={"pk": "action"}),
+    "action_marks": Rule(PEOPLE),
+    "action_skus": Rule(PEOPLE, args=CONNECTION),
     # Settings → Integrations
-    "integrations": Door(PEOPLE),
-    "refresh": Door(None, PEOPLE, args=CONNECTION),
-    "catalogue": Door(PEOPLE),
-    "connect": Door(ADMINS, ADMINS, args={"wms": "trackstar"}),
-    "connect_confirm": Door(ADMINS, ADMINS, args={"wms": "trackstar"}),
-    "reconnect": Door(ADMINS, ADMINS, args=CONNECTION),
-    "reconnect_confirm": Door(ADMINS, ADMINS, args=CONNECTION),
-    "disconnect": Door(ADMINS, ADMINS, args=CONNECTION),
-    "sync_settings": Door(PEOPLE, ADMINS, args=CONNECTION, sends={"lookback_days": "30"}),
-    "connection": Door(PEOPLE, args=CONNECTION),
-    "entity": Door(PEOPLE, args={"pk": "connection", "entity": "orders"}),
-    "sync_window": Door(ADMINS, ADMINS, args=CONNECTION, sends={"entity": "orders"}),
-    "confirm_sync": Door(ADMINS, args=CONNECTION),
-    "sync_state": Door(PEOPLE, args=CONNECTION),
-    "run": Door(PEOPLE, args=RUN),
-    "cancel_run": Door(None, ADMINS, args=RUN),
-    "held": Door(ADMINS, ADMINS, args={"pk": "connection", "run_id": "held_run"}),
-    "retry_rejected": Door(None, ADMINS, args={"pk": "connection", "entity": "orders"}),
-    "history": Door(PEOPLE, args=CONNECTION),
-    "workspace_history": Door(PEOPLE),
-    "why": Door(PEOPLE, args={"entity": "orders"}),
-    "ask_admin": Door(None, PEOPLE, args=CONNECTION, sends={"entity": "orders"}),
-    "approve_request": Door(None, ADMINS, args={"pk": "request"}),
-    "decline_request": Door(None, ADMINS, args={"pk": "request"}),
+    "integrations": Rule(PEOPLE),
+    "refresh": Rule(None, PEOPLE, args=CONNECTION),
+    "catalogue": Rule(PEOPLE),
+    "connect": Rule(ADMINS, ADMINS, args={"wms": "trackstar"}),
+    "connect_confirm": Rule(ADMINS, ADMINS, args={"wms": "trackstar"}),
+    "reconnect": Rule(ADMINS, ADMINS, args=CONNECTION),
+    "reconnect_confirm": Rule(ADMINS, ADMINS, args=CONNECTION),
+    "disconnect": Rule(ADMINS, ADMINS, args=CONNECTION),
+    "sync_settings": Rule(PEOPLE, ADMINS, args=CONNECTION, data={"lookback_days": "30"}),
+    "connection": Rule(PEOPLE, args=CONNECTION),
+    "entity": Rule(PEOPLE, args={"pk": "connection", "entity": "orders"}),
+    "sync_window": Rule(ADMINS, ADMINS, args=CONNECTION, data={"entity": "orders"}),
+    "confirm_sync": Rule(ADMINS, args=CONNECTION),
+    "sync_state": Rule(PEOPLE, args=CONNECTION),
+    "run": Rule(PEOPLE, args=RUN),
+    "cancel_run": Rule(None, ADMINS, args=RUN),
+    "held": Rule(ADMINS, ADMINS, args={"pk": "connection", "run_id": "held_run"}),
+    "retry_rejected": Rule(None, ADMINS, args={"pk": "connection", "entity": "orders"}),
+    "history": Rule(PEOPLE, args=CONNECTION),
+    "workspace_history": Rule(PEOPLE),
+    "why": Rule(PEOPLE, args={"entity": "orders"}),
+    "ask_admin": Rule(None, PEOPLE, args=CONNECTION, data={"entity": "orders"}),
+    "approve_request": Rule(None, ADMINS, args={"pk": "request"}),
+    "decline_request": Rule(None, ADMINS, args={"pk": "request"}),
     # Settings → Brands
-    "stock_settings": Door(PEOPLE, ADMINS, sends={"low_stock_days": "20"}),
-    "brands": Door(PEOPLE, ADMINS, sends={"name": "New"}),
-    "brand": Door(PEOPLE, args={"pk": "brand"}),
-    "link_brand": Door(None, ADMINS, args={"pk": "brand"}),
-    "unlink_brand": Door(None, ADMINS, args={"pk": "mapping"}),
-    "sync_widget": Door(PEOPLE),
+    "stock_settings": Rule(PEOPLE, ADMINS, data={"low_stock_days": "20"}),
+    "brands": Rule(PEOPLE, ADMINS, data={"name": "New"}),
+    "brand": Rule(PEOPLE, args={"pk": "brand"}),
+    "link_brand": Rule(None, ADMINS, args={"pk": "brand"}),
+    "unlink_brand": Rule(None, ADMINS, args={"pk": "mapping"}),
+    "sync_widget": Rule(PEOPLE),
     # Help
     **{
-        name: Door(PEOPLE)
+        name: Rule(PEOPLE)
         for name in (
             "help",
             "help_syncing",
@@ -180,40 +181,40 @@ DOORS: dict[str, Door] = {
             "help_getting_help",
         )
     },
-    "help_contact": Door(PEOPLE, PEOPLE, sends={"message": "It is old."}),
+    "help_contact": Rule(PEOPLE, PEOPLE, data={"message": "It is old."}),
     # REST API
-    "api_connections": Door(PEOPLE, lets_support_in=True),
-    "api_sync": Door(None, ADMINS, args=CONNECTION, sends={"entity": "orders"}),
-    "api_sync_state": Door(PEOPLE, args=CONNECTION),
-    "api_schedule": Door(
-        PEOPLE, ADMINS, args={"pk": "connection", "entity": "products"}, sends={"enabled": False}, method="patch"
+    "api_connections": Rule(PEOPLE, allows_no_workspace=True),
+    "api_sync": Rule(None, ADMINS, args=CONNECTION, data={"entity": "orders"}),
+    "api_sync_state": Rule(PEOPLE, args=CONNECTION),
+    "api_schedule": Rule(
+        PEOPLE, ADMINS, args={"pk": "connection", "entity": "products"}, data={"enabled": False}, method="patch"
     ),
-    "api_runs": Door(PEOPLE, lets_support_in=True),
-    "api_run": Door(PEOPLE, args={"pk": "queued_run"}),
-    "api_cancel": Door(None, ADMINS, args={"pk": "queued_run"}),
+    "api_runs": Rule(PEOPLE, allows_no_workspace=True),
+    "api_run": Rule(PEOPLE, args={"pk": "queued_run"}),
+    "api_cancel": Rule(None, ADMINS, args={"pk": "queued_run"}),
     **{
-        f"api_{entity}": Door(READERS.get(entity, PEOPLE), CREATORS.get(entity), lets_support_in=True)
+        f"api_{entity}": Rule(READERS.get(entity, PEOPLE), CREATORS.get(entity), allows_no_workspace=True)
         for entity in TABLES
     },
     **{
-        f"api_{entity}_one": Door(
+        f"api_{entity}_one": Rule(
             READERS.get(entity, PEOPLE), EDITORS.get(entity), args={"pk": f"one of {entity}"}, method="patch"
         )
         for entity in TABLES
     },
     **{
-        name: Door(None, ADMINS, args={"pk": "order"})
+        name: Rule(None, ADMINS, args={"pk": "order"})
         for name in ("api_hold_order", "api_release_order", "api_cancel_order")
     },
-    "api_adjust_inventory": Door(None, ADMINS, args={"pk": "one of inventory"}),
-    "api_actions": Door(PEOPLE, lets_support_in=True),
-    "api_action": Door(PEOPLE, args={"pk": "action"}),
-    "api_offers": Door(PEOPLE, args=CONNECTION),
-    "api_schema": Door(PUBLIC),
-    "api_docs": Door(PUBLIC),
-    "api_missing": Door(),
+    "api_adjust_inventory": Rule(None, ADMINS, args={"pk": "one of inventory"}),
+    "api_actions": Rule(PEOPLE, allows_no_workspace=True),
+    "api_action": Rule(PEOPLE, args={"pk": "action"}),
+    "api_offers": Rule(PEOPLE, args=CONNECTION),
+    "api_schema": Rule(PUBLIC),
+    "api_docs": Rule(PUBLIC),
+    "api_missing": Rule(),
 }
-# What `scene` makes that lies in the workspace.
+# The objects in the workspace that `scene` creates.
 THINGS = {
     "action",
     "item",
@@ -239,7 +240,7 @@ ROLES = ("stranger", "support", "elsewhere", "former", "member", "admin")
 
 # --- The URL table --------------------------------------------------------------------------------
 def addresses(patterns: Any = None, prefix: str = "") -> Iterator[tuple[str, str]]:
-    """The name (or the route) and the whole route of every address but the admin's, which follow their own rule."""
+    """Yield the name (or the route) and the full route of every URL outside the admin."""
     for one in get_resolver().url_patterns if patterns is None else patterns:
         if isinstance(one, URLResolver) and one.namespace != "admin":
             yield from addresses(one.url_patterns, f"{prefix}{one.pattern}")
@@ -248,7 +249,7 @@ def addresses(patterns: Any = None, prefix: str = "") -> Iterator[tuple[str, str
 
 
 def admin_addresses() -> Iterator[str]:
-    """An address for every pattern of the admin, its gaps filled with something."""
+    """Yield a URL for every pattern of the admin, with its parameters filled in."""
     site = next(one for one in get_resolver().url_patterns if getattr(one, "namespace", "") == "admin")
 
     def walk(patterns: Any, prefix: str) -> Iterator[str]:
@@ -262,38 +263,39 @@ def admin_addresses() -> Iterator[str]:
     yield from walk(site.url_patterns, "/admin/")
 
 
-def test_every_address_has_a_line() -> None:
-    """A new address says here who may use it, or it does not pass."""
+def test_every_url_has_a_rule() -> None:
+    """A new URL fails here until it has a rule."""
     found = dict(addresses())
-    missing = [f"{name!r} ({route})" for name, route in found.items() if name not in DOORS]
+    missing = [f"{name!r} ({route})" for name, route in found.items() if name not in RULES]
     assert not missing, (
-        f"No line in DOORS of tests/test_matrix.py for {', '.join(missing)}. Say who may GET and who may POST it: "
-        '"name": Door(PEOPLE, ADMINS, args={"pk": "connection"}, sends={…}).'
+        f"No rule in RULES of tests/test_matrix.py for {', '.join(missing)}. Say who may GET and who may POST it: "
+        '"name": Rule(PEOPLE, ADMINS, args={"pk": "connection"}, data={…}).'
     )
-    gone = [name for name in DOORS if name not in found]
-    assert not gone, f"DOORS of tests/test_matrix.py has lines for addresses that are no more: {', '.join(gone)}."
+    gone = [name for name in RULES if name not in found]
+    assert not gone, f"RULES of tests/test_matrix.py has rules for URLs that no longer exist: {', '.join(gone)}."
 
 
 # --- The people and their things ------------------------------------------------------------------
-def _sends_nothing(*args: Any, **kwargs: Any) -> None:
-    """Whoever comes this far may send a change; no WMS is asked here."""
+def _reject_action(*args: Any, **kwargs: Any) -> None:
+    """Reject the change, which shows that the request passed the access check. No WMS is called."""
     raise Invalid({"": ["Nothing is sent here."]})
 
 
 @pytest.fixture(autouse=True)
 def _plain_settings(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A cache of its own, and a WMS that answers every check."""
+    """Use a separate cache for each test, and a WMS that passes every check."""
     name = str(uuid4())
     settings.CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "LOCATION": name}}
     settings.MIDDLEWARE = [one for one in settings.MIDDLEWARE if not one.startswith("whitenoise")]
-    monkeypatch.setattr("packr.warehouse.actions.act", _sends_nothing)
+    monkeypatch.setattr("packr.warehouse.actions.act", _reject_action)
+    monkeypatch.setattr("packr.warehouse.actions.prepare", _reject_action)
     monkeypatch.setattr(Trackstar, "check", staticmethod(lambda client, connecting=False: ConnectionHealth(clock=None)))
     monkeypatch.setattr(live_lookup, "read_live", lambda connection, resource, ids: Page(()))
 
 
 @pytest.fixture
 def scene(support_group: Group) -> SimpleNamespace:
-    """A workspace with one of everything, each marked; another one with little; and people of every kind."""
+    """Create a workspace with one marked object of each kind, a second small workspace, and people of every role."""
     Beat.objects.create(name="worker here:1", at=now())
     here = make.workspace("wrenfield", name=MARK)
     connection = make.connection(here, f"{MARK} depot")
@@ -355,16 +357,16 @@ def browser(scene: SimpleNamespace, role: str) -> Client:
     return client
 
 
-def address(name: str, door: Door, scene: SimpleNamespace) -> str:
-    """The door's address, with the scene's own things in it."""
-    filled = {key: getattr(scene, value).pk if value in THINGS else value for key, value in door.args.items()}
+def address(name: str, rule: Rule, scene: SimpleNamespace) -> str:
+    """Return the URL with the ids of the scene's objects filled in."""
+    filled = {key: getattr(scene, value).pk if value in THINGS else value for key, value in rule.args.items()}
     if name == "api_missing":
         return "/api/v1/nothing/"
     return f"/{name}" if name in UNNAMED else reverse(name, kwargs=filled)
 
 
-def everything() -> dict[str, list[Any]]:
-    """Every row of Packr's own tables, by plain statements: it is asked for thousands of times."""
+def all_rows() -> dict[str, list[Any]]:
+    """Return every row of Packr's own tables. Plain SQL, since this runs thousands of times."""
     models = [model for label in OURS for model in apps.get_app_config(label).get_models()]
     found = {}
     with database.cursor() as cursor:
@@ -376,27 +378,27 @@ def everything() -> dict[str, list[Any]]:
 
 
 # --- What everybody gets --------------------------------------------------------------------------
-def expected(door: Door, who: Who | None, role: str) -> str:
-    """How a door answers: `allowed`, `sign in`, `missing` or `forbidden`; `no such method` where there is none."""
-    if who is None:
+def expected(rule: Rule, audience: Audience | None, role: str) -> str:
+    """Return `allowed`, `sign in`, `missing` or `forbidden`, or `no such method` if the URL lacks the method."""
+    if audience is None:
         return "no such method"
-    if who == PUBLIC:
+    if audience == PUBLIC:
         return "allowed"
     if role == "stranger":
         return "sign in"
-    if role in ("support", "elsewhere", "former") and set(door.args.values()) & THINGS:
+    if role in ("support", "elsewhere", "former") and set(rule.args.values()) & THINGS:
         return "missing"
     if role in ("support", "former"):
-        return "allowed" if door.lets_support_in else "missing"
-    return "forbidden" if who == ADMINS and role not in ("admin", "elsewhere") else "allowed"
+        return "allowed" if rule.allows_no_workspace else "missing"
+    return "forbidden" if audience == ADMINS and role not in ("admin", "elsewhere") else "allowed"
 
 
-# Whatever else a door says to a method that it doesn't have.
+# The other responses that a URL may give to a method that it lacks.
 REFUSALS = {"sign in", "forbidden", "missing"}
 
 
-def told(response: Any) -> str:
-    """How an answer is to be understood."""
+def outcome(response: Any) -> str:
+    """Return the outcome that a response stands for."""
     code = response.status_code
     to_login = (
         response.headers.get("Location", "").startswith("/accounts/login/?next=") or "HX-Redirect" in response.headers
@@ -404,7 +406,7 @@ def told(response: Any) -> str:
     if code == 401 or (code in (204, 302) and to_login):
         return "sign in"
     names = {403: "forbidden", 404: "missing", 405: "no such method"}
-    # What a form then says of what was sent is other tests' business: they were let in.
+    # Other tests check the form's errors; here they show that the person was let in.
     return names.get(code) or ("allowed" if code <= 400 else str(code))
 
 
@@ -413,55 +415,55 @@ def body(response: Any) -> str:
     return content.decode()
 
 
-def ask(client: Client, method: str, url: str, door: Door, *, api: bool, htmx: bool = False) -> Any:
+def send(client: Client, method: str, url: str, rule: Rule, *, api: bool, htmx: bool = False) -> Any:
     headers = {"HX-Request": "true"} if htmx else {}
     if method == "get":
         return client.get(url, headers=headers)
     kind = {"content_type": "application/json"} if api else {}
-    return getattr(client, method)(url, dict(door.sends), headers=headers, **kind)
+    return getattr(client, method)(url, dict(rule.data), headers=headers, **kind)
 
 
-@pytest.mark.parametrize("name", DOORS)
-def test_who_gets_in(name: str, scene: SimpleNamespace) -> None:
-    """Each kind of person sends GET and POST to each address, as a page and as a fragment."""
-    door, url = DOORS[name], address(name, DOORS[name], scene)
+@pytest.mark.parametrize("name", RULES)
+def test_each_role_gets_the_response_of_its_rule(name: str, scene: SimpleNamespace) -> None:
+    """Each role sends GET and POST to each URL, as a page and as a fragment."""
+    rule, url = RULES[name], address(name, RULES[name], scene)
     api = url.startswith("/api/")
     problems = []
-    tries: list[tuple[str, Who | None, bool]] = [("get", door.get, False), (door.method, door.post, False)]
-    if not api and door.get:
-        tries.insert(1, ("get", door.get, True))
+    attempts: list[tuple[str, Audience | None, bool]] = [("get", rule.get, False), (rule.method, rule.post, False)]
+    if not api and rule.get:
+        attempts.insert(1, ("get", rule.get, True))
     for role in ROLES:
         client = browser(scene, role)
-        for method, who, htmx in tries:
-            wanted = expected(door, who, role)
-            before = everything() if wanted != "allowed" else None
-            response = ask(client, method, url, door, api=api, htmx=htmx)
-            text, got = body(response), told(response)
-            if who is None and got in REFUSALS:  # any refusal will do, as long as nothing changes
-                got = wanted
+        for method, audience, htmx in attempts:
+            expected_outcome = expected(rule, audience, role)
+            before = all_rows() if expected_outcome != "allowed" else None
+            response = send(client, method, url, rule, api=api, htmx=htmx)
+            text, got = body(response), outcome(response)
+            if audience is None and got in REFUSALS:  # any refusal is accepted, as long as nothing changes
+                got = expected_outcome
             line = f"{role} {method.upper()} {url}{' (part)' if htmx else ''}"
-            if got != wanted:
-                problems.append(f"{line}: {wanted} expected, got {response.status_code} {got}")
+            if got != expected_outcome:
+                problems.append(f"{line}: {expected_outcome} expected, got {response.status_code} {got}")
             if role not in ("member", "admin") and (MARK in text or BILL in text):
-                problems.append(f"{line}: tells what is none of their business")
-            if before is not None and everything() != before:
-                problems.append(f"{line}: refused, and changed something all the same")
+                problems.append(f"{line}: discloses data of the workspace")
+            if before is not None and all_rows() != before:
+                problems.append(f"{line}: refused, but changed a row")
     assert not problems, "\n".join(problems)
 
 
-@pytest.mark.parametrize("name", [name for name, door in DOORS.items() if door.get in (PEOPLE, ADMINS)])
-def test_bills_show_to_their_viewers_alone(name: str, scene: SimpleNamespace) -> None:
-    """L15: nothing of them, not even that they failed, on any page of a person who may not see them."""
-    url = address(name, DOORS[name], scene)
+@pytest.mark.parametrize("name", [name for name, rule in RULES.items() if rule.get in (PEOPLE, ADMINS)])
+def test_bills_are_shown_only_with_permission(name: str, scene: SimpleNamespace) -> None:
+    """No page shows other people anything about bills, not even that their sync failed."""
+    url = address(name, RULES[name], scene)
     for htmx in (False, True):
-        response = ask(browser(scene, "member"), "get", url, DOORS[name], api=False, htmx=htmx)
+        response = send(browser(scene, "member"), "get", url, RULES[name], api=False, htmx=htmx)
         text = body(response)
-        assert BILL not in text, f"{url} tells a member about the bills"
-        offers = name in ("api_connections", "catalogue")  # what the WMS offers is no secret
+        assert BILL not in text, f"{url} shows a member the text of a bill run"
+        offers = name in ("api_connections", "catalogue")  # what the WMS offers is not secret
         assert f'"{Entity.BILLS}"' not in text or offers, f"{url} names the bills to a member"
 
 
-BILL_DOORS = {
+BILL_RULES = {
     "run": {"pk": "connection", "run_id": "run"},
     "entity": {"pk": "connection", "entity": "bills"},
     "api_run": {"pk": "run"},
@@ -470,19 +472,19 @@ BILL_DOORS = {
 }
 
 
-@pytest.mark.parametrize("name", BILL_DOORS)
-def test_a_bill_run_does_not_exist_for_who_may_not_see_it(name: str, scene: SimpleNamespace) -> None:
-    """L15: 404 by its address too; with the right it is there."""
-    door = Door(DOORS[name].get, DOORS[name].post, args=BILL_DOORS[name])
-    url, method = address(name, door, scene), "get" if door.get else "post"
+@pytest.mark.parametrize("name", BILL_RULES)
+def test_bill_run_is_not_found_without_permission(name: str, scene: SimpleNamespace) -> None:
+    """Its URL returns 404 without the permission, and the run with it."""
+    rule = Rule(RULES[name].get, RULES[name].post, args=BILL_RULES[name])
+    url, method = address(name, rule, scene), "get" if rule.get else "post"
     member = browser(scene, "member")
-    assert ask(member, method, url, door, api=name.startswith("api")).status_code == 404
+    assert send(member, method, url, rule, api=name.startswith("api")).status_code == 404
     save_workspace("wrenfield", bills=["lee"])
-    assert ask(member, method, url, door, api=name.startswith("api")).status_code == (200 if door.get else 403)
+    assert send(member, method, url, rule, api=name.startswith("api")).status_code == (200 if rule.get else 403)
 
 
-def test_viewers_of_bills_see_their_state(scene: SimpleNamespace) -> None:
-    """L15: admins by right, a member by a grant."""
+def test_bills_and_their_state_are_shown_with_permission(scene: SimpleNamespace) -> None:
+    """Admins always may; a member needs the permission."""
     url = reverse("api_sync_state", kwargs={"pk": scene.connection.pk})
     runs = reverse("api_runs")
 
@@ -497,27 +499,27 @@ def test_viewers_of_bills_see_their_state(scene: SimpleNamespace) -> None:
 
 
 @pytest.mark.parametrize("role", ["stranger", "member", "admin", "elsewhere"])
-def test_the_admin_is_supports_alone(role: str, scene: SimpleNamespace) -> None:
-    """Every address of the admin, with every method: to its sign-in, and nothing changes."""
-    client, before, problems = browser(scene, role), everything(), []
+def test_only_support_can_use_the_admin(role: str, scene: SimpleNamespace) -> None:
+    """Every URL of the admin leads other people to its sign-in page, whatever the method, and nothing changes."""
+    client, before, problems = browser(scene, role), all_rows(), []
     for url in set(admin_addresses()) - {"/admin/logout/"}:
         for method in (client.get, client.post):
             response = method(url, {"action": "delete_selected", "post": "yes"})
-            at_the_door = response.status_code == 302 and "/login/" in response.headers["Location"]
-            at_the_door |= url == "/admin/jsi18n/" or response.status_code in (403, 404, 405)
-            if not at_the_door or MARK in body(response):
+            is_refused = response.status_code == 302 and "/login/" in response.headers["Location"]
+            is_refused |= url == "/admin/jsi18n/" or response.status_code in (403, 404, 405)
+            if not is_refused or MARK in body(response):
                 problems.append(f"{role} {url}: {response.status_code}")
     assert problems == []
-    assert everything() == before
+    assert all_rows() == before
 
 
-def test_the_matrix_notices_a_door_left_open(scene: SimpleNamespace, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The check itself: with the gate taken away it fails, for a leak and for a denial that is missing."""
+def test_matrix_fails_if_access_is_not_checked(scene: SimpleNamespace, monkeypatch: pytest.MonkeyPatch) -> None:
+    """If the access check is removed, the matrix fails for disclosed data and for missing refusals."""
     from packr.workspaces import access
 
     free: Callable[..., Any] = lambda user, model, pk, permission="": model.get(pk=pk)  # noqa: E731
     monkeypatch.setattr(access, "get", free)
     with pytest.raises(AssertionError, match=r"member POST \S+sync/: forbidden expected"):
-        test_who_gets_in("sync_window", scene)
+        test_each_role_gets_the_response_of_its_rule("sync_window", scene)
     with pytest.raises(AssertionError, match=r"elsewhere GET \S+sync-state/: missing expected"):
-        test_who_gets_in("api_sync_state", scene)
+        test_each_role_gets_the_response_of_its_rule("api_sync_state", scene)
