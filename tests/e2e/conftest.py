@@ -1,6 +1,6 @@
-"""A browser, a server with the scene on it, and people who are signed in.
+"""A browser, a server that shows the scene, and signed-in people.
 
-These tests have the marker `e2e`: `pytest -m e2e` runs them alone, `-m "not e2e"` leaves them out.
+The tests have the marker `e2e`: `pytest -m e2e` runs only them, `-m "not e2e"` leaves them out.
 """
 
 import os
@@ -30,7 +30,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def browser() -> Iterator[Browser]:
     if not Path(CHROMIUM["executable_path"]).exists():
         pytest.fail("The system has no Chromium. Run: bash .ci/packages")
-    # Playwright keeps an event loop in this thread; what the tests ask of the database is not in it.
+    # Playwright runs an event loop in this thread, but the tests' queries do not run in it.
     os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
     with sync_playwright() as play:
         browser = play.chromium.launch(**CHROMIUM)
@@ -40,13 +40,13 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture(scope="session", autouse=True)
 def _no_collected_files(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """The server finds static files where they are written; whitenoise warns when the collected ones are missing."""
+    """Serve static files from their sources. Whitenoise warns if the folder of collected files is missing."""
     django_settings.STATIC_ROOT = str(tmp_path_factory.mktemp("static"))
 
 
 @pytest.fixture(autouse=True)
 def _as_in_tests(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A cache of its own, and a WMS that answers every check."""
+    """Use a separate cache and a WMS that passes every check."""
     settings.CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
     for name, answer in ANSWERS.items():
         monkeypatch.setattr(Trackstar, name, answer)
@@ -59,7 +59,7 @@ def built(transactional_db: None, _as_in_tests: None) -> SimpleNamespace:
 
 @pytest.fixture
 def visit(browser: Browser, live_server: Any, built: SimpleNamespace) -> Iterator[Callable[..., Page]]:
-    """A new page in one of the looks, for a person who is signed in (or for nobody)."""
+    """Return a function that opens a page in one of the looks, signed in as a person or anonymous."""
     contexts = []
 
     def opened(username: str | None = "admin", look: str = "light", **more: Any) -> Page:

@@ -1,4 +1,4 @@
-"""A workspace with something of everything, for the browser tests and the screenshots."""
+"""A workspace with examples of everything, for the browser tests and the screenshots."""
 
 from array import array
 from datetime import timedelta
@@ -49,7 +49,7 @@ STATUSES = (
 
 
 def build() -> SimpleNamespace:
-    """People, two brands, a busy connection, one in trouble and one that ended; and an empty workspace."""
+    """Create people, two brands, three connections (busy, failing, disconnected) and an empty workspace."""
     random = Random(7)
     here = make.workspace(name="Northbay Goods", timezone="Europe/Berlin")
     admin = make.person("admin", in_=here, role=Role.ADMIN, first_name="Dana", last_name="Weiss")
@@ -100,8 +100,9 @@ def build() -> SimpleNamespace:
 
 
 def _past(connection: Connection, admin: User) -> tuple[SyncRun, SyncRun]:
-    """Runs of the last hours, what people changed, an incident that healed; a run that holds removals back, and one
-    that could not understand two records."""
+    """Create the runs of the last hours, changed settings, a closed incident, pending removals and two rejected
+    records.
+    """
     began = now() - timedelta(hours=3)
     Product.objects.filter(connection=connection).update(changed_at=began)
     for number in range(14):
@@ -286,7 +287,7 @@ def _orders(connection: Connection, random: Random) -> None:
 
 
 def _setup(connection: Connection, admin: User) -> None:
-    """Some of what changes rarely, returns, bills, and a view that somebody saved."""
+    """Create reference data, returns, bills and a saved view."""
     for name in ("Northbay Shopify", "Faire"):
         make.mirrored(models.OrderChannel, connection, name=name, warehouse_customer_id="c-1")
     for name in ("Clayworks", "Woodline"):
@@ -322,7 +323,7 @@ def _setup(connection: Connection, admin: User) -> None:
 
 
 def _changes(connection: Connection, admin: User) -> None:
-    """One change of every standing, on the newest orders; the refused one was a new order."""
+    """Create one action in each state on the newest orders; the refused one was a new order."""
     moment = now() - timedelta(minutes=4)
     orders = list(Order.objects.filter(connection=connection).order_by("-created_at")[:4])
     accepted = {"state": ActionState.ACCEPTED, "answered_at": moment, "latency_ms": 412}

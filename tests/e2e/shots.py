@@ -1,7 +1,7 @@
-"""Pictures of every page, in light and dark, wide and narrow: `python -m tests.e2e.shots [ADDRESS]`.
+"""Screenshots of every page, in light and dark, wide and narrow: `python -m tests.e2e.shots [ADDRESS]`.
 
-Without an address the pages are those of the scene, on a server and a database made for the moment. The pictures go
-to screenshots/, which git ignores. `python -m tests.e2e.shots help` makes the three that the help shows, in its folder.
+Without an address the pages are those of the scene, on a temporary server and database. The files go to screenshots/,
+which git ignores. `python -m tests.e2e.shots help` makes the three pictures of the help in its folder.
 """
 
 import os
@@ -32,7 +32,7 @@ LOOKS = {
     "phone": {"color_scheme": "light", "viewport": {"width": 320, "height": 640}},
     "phone-dark": {"color_scheme": "dark", "viewport": {"width": 320, "height": 640}},
 }
-# For the help's own pictures, which stand in its column of text.
+# For the pictures of the help, which are shown in a column of text.
 CRISP = {"color_scheme": "light", "viewport": {"width": 960, "height": 900}, "device_scale_factor": 1.5}
 HELP = Path("packr/static/packr/help")
 PAGES = {
@@ -71,7 +71,7 @@ PAGES = {
 
 
 def sign_in(page: Page, address: str, username: str) -> None:
-    """Sign in through the page; waits for a server that is only just starting."""
+    """Sign in on the login page. Waits for a server that is still starting."""
     for _ in range(100):
         try:
             page.goto(f"{address}/accounts/login/")
@@ -87,7 +87,7 @@ def sign_in(page: Page, address: str, username: str) -> None:
 def signed_in(
     browser: Browser, address: str, look: str, username: str = "admin"
 ) -> Iterator[tuple[BrowserContext, Page]]:
-    """A page of a person who signed in, in one of the looks."""
+    """Return a page of a signed-in person in one of the looks."""
     context = browser.new_context(**(CRISP if look == "crisp" else LOOKS[look]))  # type: ignore[arg-type]
     page = context.new_page()
     sign_in(page, address, username)
@@ -96,14 +96,14 @@ def signed_in(
 
 
 def loaded(page: Page, *walks: Iterator[str]) -> Iterator[str]:
-    """The steps of these walks, each when its page is whole: a click comes back when the next one has only begun."""
+    """Yield each step once its page is loaded, since a click returns as soon as the next page begins to load."""
     for name in chain(*walks):
         page.wait_for_load_state()
         yield name
 
 
 def everything(page: Page, address: str) -> Iterator[str]:
-    """Open every page and every state of it that has a name, one after the other."""
+    """Open every page and each named state of it, and yield the name of the state."""
     for name, path in PAGES.items():
         page.goto(f"{address}{path}")
         yield name
@@ -146,7 +146,7 @@ def everything(page: Page, address: str) -> Iterator[str]:
 
 
 def changing(page: Page, address: str) -> Iterator[str]:
-    """Changes at the WMS: a new order empty and with something missing, a cancel to confirm, what was sent."""
+    """Open the forms of changes: a new order empty and with errors, a confirmation, and the log of sent changes."""
     page.goto(f"{address}/orders/new/")
     yield "new-order"
     page.get_by_role("button", name="Add a line").click()
@@ -169,7 +169,7 @@ def changing(page: Page, address: str) -> Iterator[str]:
 
 
 def contact_states(page: Page, address: str) -> Iterator[str]:
-    """Contact support with something missing, and after it was sent."""
+    """Open Contact support with a missing field, and after it was sent."""
     page.goto(f"{address}/help/contact/?entity=orders")
     page.locator("form.contact").evaluate("form => { form.noValidate = true }")
     page.get_by_role("button", name="Send").click()
@@ -182,8 +182,8 @@ def contact_states(page: Page, address: str) -> Iterator[str]:
 
 
 def help_pictures(page: Page, address: str, into: Path) -> None:
-    """The three pictures of the help: the card, its Refresh, the manual sync window with a run under way (P60)."""
-    from syncs.models import State, SyncRun  # not before Django is set up
+    """Take the three pictures of the help: the card, its Refresh, and the manual sync window with a running sync."""
+    from syncs.models import State, SyncRun  # Django must be set up first
 
     page.set_viewport_size({"width": 960, "height": 900})
     page.goto(f"{address}/settings/integrations/")
@@ -207,7 +207,7 @@ def help_pictures(page: Page, address: str, into: Path) -> None:
 
 
 def _around(first: Locator, last: Locator | None = None) -> Any:
-    """The part of the page from the top of one element to the foot of another, with some air."""
+    """Return the area from the top of one element to the bottom of another, with a margin."""
     top, foot = first.bounding_box(), (last or first).bounding_box()
     assert top
     assert foot
@@ -217,7 +217,8 @@ def _around(first: Locator, last: Locator | None = None) -> Any:
 
 
 def take_for_help(address: str, into: Path) -> None:
-    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"  # Playwright's loop is in this thread; the database is not in it
+    # Playwright runs an event loop in this thread, but the database is not used in it.
+    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
     with sync_playwright() as play:
         browser = play.chromium.launch(**CHROMIUM)  # type: ignore[arg-type]
         with signed_in(browser, address, "crisp") as (_, page):
@@ -226,7 +227,7 @@ def take_for_help(address: str, into: Path) -> None:
 
 
 def connections(page: Page, address: str) -> Iterator[str]:
-    """Connecting, and everything about a connection that has a page of its own. Ends nothing."""
+    """Open the pages of connecting and of each connection. Disconnects nothing."""
     for name, key in (("connect-refused", "wrong"), ("connect-verdict", "good-key")):
         page.goto(f"{address}/settings/integrations/connect/trackstar/")
         page.get_by_label("API key").fill(key)
@@ -251,7 +252,7 @@ def connections(page: Page, address: str) -> Iterator[str]:
 
 
 def asking(page: Page, address: str) -> Iterator[str]:
-    """What a member sees who may not sync, before and after asking an admin."""
+    """Show a member's pages before and after asking an admin for a sync."""
     page.goto(f"{address}/inbound-shipments/")
     yield "member-banner"
     page.goto(f"{address}/settings/integrations/")
@@ -266,7 +267,7 @@ def asking(page: Page, address: str) -> Iterator[str]:
 
 
 def syncing(page: Page, address: str, connection: str) -> Iterator[str]:
-    """The pages of a connection: its tabs, runs, history, and the decisions it asks for."""
+    """Open the pages of a connection: tabs, runs, history and reviews."""
     here = f"{address}{connection}"
     page.goto(here)
     yield "connection"
@@ -335,7 +336,7 @@ def take(address: str, into: Path) -> None:
 
 @contextmanager
 def scenery() -> Iterator[str]:
-    """The address of a server with the scene on it, which ends with the block."""
+    """Serve the scene while the context is open. Yield the address."""
     with TemporaryDirectory() as folder, socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]

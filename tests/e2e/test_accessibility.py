@@ -1,4 +1,4 @@
-"""axe on every page and state, light and dark, wide and narrow; and nothing wider than a phone."""
+"""axe on every page and state, light and dark, wide and narrow; and no page is wider than a phone."""
 
 from collections.abc import Callable
 from itertools import chain
@@ -20,8 +20,8 @@ ONLY_COLOURS = {**ALL_RULES, "runOnly": {"type": "rule", "values": ["color-contr
 
 
 def broken(page: Page) -> list[str]:
-    """What axe finds, one line each. Dark pages are the light ones in other colours, so only colours are looked at."""
-    page.wait_for_load_state()  # a click comes back when the next page has only begun
+    """Return axe's findings, one line each. On dark pages only the colours are checked; the rest equals light ones."""
+    page.wait_for_load_state()  # a click returns as soon as the next page begins to load
     is_dark = page.evaluate("matchMedia('(prefers-color-scheme: dark)').matches")
     found: dict[str, Any] = Axe().run(page, options=ONLY_COLOURS if is_dark else ALL_RULES).response
     return [
@@ -32,7 +32,7 @@ def broken(page: Page) -> list[str]:
 
 
 def too_wide(page: Page) -> list[str]:
-    """What sticks out of a page that is wider than its window: a line for each of the innermost elements."""
+    """Return the innermost elements that are wider than the window, one line each."""
     page.wait_for_load_state()
     found: list[str] = page.evaluate(
         """() => {
@@ -48,7 +48,7 @@ def too_wide(page: Page) -> list[str]:
 
 
 @pytest.mark.parametrize("look", LOOKS)
-def test_every_page_is_clean(visit: Visit, built: SimpleNamespace, live_server: Any, look: str) -> None:
+def test_pages_pass_axe_and_fit_a_phone(visit: Visit, built: SimpleNamespace, live_server: Any, look: str) -> None:
     make.run(built.troubled, state=State.RUNNING, seen=1240)
     problems: list[str] = []
     page = visit(look=look)

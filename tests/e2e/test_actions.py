@@ -1,4 +1,4 @@
-"""Changing something at the WMS in a browser, with and without JavaScript, against the sandbox."""
+"""Actions in the browser, with and without JavaScript, against the sandbox."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -26,7 +26,7 @@ from .shots import LOOKS
 from .test_accessibility import broken, too_wide
 
 Visit = Callable[..., Page]
-CHECK = Trackstar.__dict__["check"]  # of the real one; the other browser tests put another in its place
+CHECK = Trackstar.__dict__["check"]  # the real check; other browser tests replace it
 ENTITIES = (Entity.ORDERS, Entity.INVENTORY, Entity.PRODUCTS, Entity.INBOUND_SHIPMENTS, Entity.WAREHOUSES)
 JAVASCRIPT = pytest.mark.parametrize("scripts", [True, False], ids=["with JavaScript", "without"])
 
@@ -43,7 +43,7 @@ def wms(settings: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Wms]:
 
 @pytest.fixture
 def built(transactional_db: None, _as_in_tests: None, wms: Wms) -> Connection:
-    """A workspace with an admin and a member, whose connection has read the sandbox once."""
+    """Return a workspace with an admin, a member, and a connection that has synced the sandbox once."""
     here = make.workspace(timezone="Europe/Berlin")
     make.person("admin", in_=here, role=Role.ADMIN, first_name="Dana")
     make.person("member", in_=here, first_name="Lee")
@@ -60,7 +60,7 @@ def built(transactional_db: None, _as_in_tests: None, wms: Wms) -> Connection:
 
 @pytest.fixture
 def sku(built: Connection) -> str:
-    """Of something there is plenty of."""
+    """Return the SKU of an item with plenty of stock."""
     plenty = InventoryItem.objects.filter(active=True, levels__warehouse_id="wh_east", levels__fulfillable__gt=20)
     return str(plenty.order_by("pk")[0].sku)
 
@@ -79,7 +79,7 @@ def line(page: Page, place: int, sku: str) -> None:
 
 
 @JAVASCRIPT
-def test_an_order_is_created_after_a_refusal(visit: Visit, wms: Wms, sku: str, scripts: bool) -> None:
+def test_order_is_created_after_a_refusal(visit: Visit, wms: Wms, sku: str, scripts: bool) -> None:
     """An unknown SKU is refused in the WMS's words with the input kept; the corrected order is created."""
     page = visit(java_script_enabled=scripts)
     page.goto("/orders/")
@@ -116,7 +116,7 @@ def test_an_order_is_created_after_a_refusal(visit: Visit, wms: Wms, sku: str, s
 
 
 @JAVASCRIPT
-def test_an_order_is_held_released_and_cancelled(visit: Visit, wms: Wms, built: Connection, scripts: bool) -> None:
+def test_order_is_held_released_and_cancelled(visit: Visit, wms: Wms, built: Connection, scripts: bool) -> None:
     """Each change starts on the order's page and shows immediately; a shipped order is refused."""
     page = visit(java_script_enabled=scripts)
     page.goto("/orders/")
@@ -145,7 +145,7 @@ def test_an_order_is_held_released_and_cancelled(visit: Visit, wms: Wms, built: 
 
 
 @JAVASCRIPT
-def test_an_inbound_shipment_is_created(visit: Visit, wms: Wms, sku: str, scripts: bool) -> None:
+def test_inbound_shipment_is_created(visit: Visit, wms: Wms, sku: str, scripts: bool) -> None:
     """An empty line is reported with a link to it; the completed form is sent."""
     page = visit(java_script_enabled=scripts)
     page.goto("/inbound-shipments/")
@@ -166,7 +166,7 @@ def test_an_inbound_shipment_is_created(visit: Visit, wms: Wms, sku: str, script
 
 
 @pytest.mark.parametrize("look", LOOKS)
-def test_every_page_of_it_is_clean(visit: Visit, wms: Wms, built: Connection, sku: str, look: str) -> None:
+def test_action_pages_pass_axe_and_fit_a_phone(visit: Visit, wms: Wms, built: Connection, sku: str, look: str) -> None:
     """Forms, refusals, confirmations and the log pass axe and fit a phone."""
     page, problems = visit(look=look), []
     errors: list[str] = []
@@ -200,7 +200,7 @@ def test_every_page_of_it_is_clean(visit: Visit, wms: Wms, built: Connection, sk
     assert [error for error in errors if "400" not in error] == []
 
 
-def test_a_member_reads_but_does_not_change(visit: Visit, built: Connection) -> None:
+def test_member_sees_actions_but_cannot_start_one(visit: Visit, built: Connection) -> None:
     page = visit("member")
     page.goto("/orders/")
     expect(page.get_by_role("link", name="New order")).to_have_count(0)

@@ -19,13 +19,13 @@ Visit = Callable[..., Page]
 
 
 @pytest.mark.parametrize("look", ["phone", "dark"])
-def test_a_record_is_checked_and_taken_over(
+def test_record_is_checked_and_accepted(
     visit: Visit, built: SimpleNamespace, monkeypatch: pytest.MonkeyPatch, look: str
 ) -> None:
     """A member checks and accepts a record in two clicks, without JavaScript."""
     order = Order.objects.filter(connection=built.busy, status="open").order_by("pk").first()
     assert order is not None
-    Order.objects.filter(pk=order.pk).update(digest=bytes(40))  # as of a record that is not this one
+    Order.objects.filter(pk=order.pk).update(digest=bytes(40))  # dated by another record's response
     now = order_record(order.external_id, order.changed_at, order_number=order.order_number, status="cancelled")
     monkeypatch.setattr(live_lookup, "read_live", lambda connection, resource, ids: Answer([now]))
     page = visit("member", look=look)
@@ -44,7 +44,7 @@ def test_a_record_is_checked_and_taken_over(
 
 
 @pytest.mark.parametrize("look", ["phone", "dark"])
-def test_a_value_is_overridden_and_put_back(visit: Visit, built: SimpleNamespace, look: str) -> None:
+def test_value_is_overridden_and_restored(visit: Visit, built: SimpleNamespace, look: str) -> None:
     item = InventoryItem.objects.filter(connection=built.busy).order_by("pk").first()
     assert item is not None
     make.override(item, author=User.objects.get(username="admin"))

@@ -1,4 +1,4 @@
-"""How fresh, why not fresher, and what then: the widget, the reason, asking an admin, and the mapping, in a browser."""
+"""Freshness in the browser: the sync widget, the diagnosis, asking an admin, and the brand mapping."""
 
 import re
 from collections.abc import Callable
@@ -17,8 +17,8 @@ SCRIPTS = pytest.mark.parametrize("scripts", [True, False], ids=["scripts", "no 
 
 
 @SCRIPTS
-def test_the_widget_opens_on_every_page_and_runs_a_sync(visit: Visit, built: SimpleNamespace, scripts: bool) -> None:
-    """I1, I15, I16, I19: by keyboard, with and without scripts."""
+def test_widget_opens_on_every_page_and_starts_a_sync(visit: Visit, built: SimpleNamespace, scripts: bool) -> None:
+    """By keyboard, with and without JavaScript."""
     page = visit(java_script_enabled=scripts)
     for path in ("/inventory/", "/settings/brands/", "/nothing/like/this/"):
         page.goto(path)
@@ -36,8 +36,8 @@ def test_the_widget_opens_on_every_page_and_runs_a_sync(visit: Visit, built: Sim
     assert set(SyncRun.objects.filter(trigger="manual").values_list("entity", flat=True)) == {"products", "inventory"}
 
 
-def test_the_widget_moves_by_itself_and_not_while_hidden(visit: Visit, built: SimpleNamespace) -> None:
-    """I15: every 5 s while something runs; nothing is asked for while nobody looks."""
+def test_widget_refreshes_automatically_unless_hidden(visit: Visit, built: SimpleNamespace) -> None:
+    """It polls every 5 s while a run is active, and not in a hidden tab."""
     page = visit("member")
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url) if "sync-widget" in request.url else None)
@@ -52,8 +52,8 @@ def test_the_widget_moves_by_itself_and_not_while_hidden(visit: Visit, built: Si
 
 
 @SCRIPTS
-def test_from_a_stale_screen_to_the_sync_of_its_data(visit: Visit, built: SimpleNamespace, scripts: bool) -> None:
-    """P51, P55: the banner names the cause; one button leads to the window with the entity chosen."""
+def test_stale_page_leads_to_the_sync_of_its_data(visit: Visit, built: SimpleNamespace, scripts: bool) -> None:
+    """The banner names the cause, and one button opens the window with the entity selected."""
     page = visit(java_script_enabled=scripts)
     page.goto("/inbound-shipments/")
     page.get_by_role("link", name="Why is this stale?").click()
@@ -66,8 +66,8 @@ def test_from_a_stale_screen_to_the_sync_of_its_data(visit: Visit, built: Simple
 
 
 @SCRIPTS
-def test_a_member_asks_and_an_admin_grants_it(visit: Visit, built: SimpleNamespace, scripts: bool) -> None:
-    """D2: from the card with a note; the admin sees it in the widget and on Integrations, and watches the run."""
+def test_member_asks_and_admin_approves(visit: Visit, built: SimpleNamespace, scripts: bool) -> None:
+    """The member adds a note on the card. The admin sees it in the widget and on Integrations, and watches the run."""
     member = visit("member", java_script_enabled=scripts)
     member.goto("/settings/integrations/")
     card = member.locator(".connection").filter(has_text="Sandbox")
@@ -94,8 +94,8 @@ def test_a_member_asks_and_an_admin_grants_it(visit: Visit, built: SimpleNamespa
     expect(member.locator(".connection").filter(has_text="Sandbox")).to_contain_text("Dana Weiss started the sync")
 
 
-def test_answering_in_the_widget_leads_back_to_the_page(visit: Visit, built: SimpleNamespace) -> None:
-    """Also after the widget was asked for anew by itself."""
+def test_deciding_in_the_widget_returns_to_the_page(visit: Visit, built: SimpleNamespace) -> None:
+    """Also after the widget has refreshed itself."""
     make_request(built)
     page = visit()
     page.clock.install()
@@ -115,8 +115,8 @@ def make_request(built: SimpleNamespace) -> Any:
 
 
 @SCRIPTS
-def test_a_brand_is_linked_from_its_empty_screen(visit: Visit, built: SimpleNamespace, scripts: bool) -> None:
-    """P54, M20: the empty screen leads to the mapping, where records tell the accounts apart."""
+def test_brand_is_linked_from_its_empty_page(visit: Visit, built: SimpleNamespace, scripts: bool) -> None:
+    """The empty page links to the mapping, where sample records distinguish the accounts."""
     make.customer(built.busy, "c-3", "Unmapped GmbH")
     make.order(built.busy, order_number="#NB-9001", warehouse_customer_id="c-3")
     page = visit(java_script_enabled=scripts)
@@ -139,7 +139,7 @@ def test_a_brand_is_linked_from_its_empty_screen(visit: Visit, built: SimpleName
     expect(page.get_by_text("so there is nothing to show")).to_be_visible()
 
 
-def test_a_member_reads_the_mapping(visit: Visit, built: SimpleNamespace) -> None:
+def test_member_sees_the_mapping_without_changing_it(visit: Visit, built: SimpleNamespace) -> None:
     page = visit("member")
     page.get_by_role("link", name="Settings").click()
     page.get_by_role("link", name="Brands").click()

@@ -1,4 +1,4 @@
-"""The help in a browser: its pictures are made anew and are what it shows; the way to support."""
+"""The help in the browser: its pictures are current, and it leads to support."""
 
 from base64 import b64encode
 from collections.abc import Callable
@@ -26,30 +26,27 @@ LOOK = """async (data) => {
 }"""
 
 
-def look(page: Page, picture: Path) -> tuple[int, int, int]:
-    """Width, height, and how many colours a picture has: a blank one has one or two."""
+def size_and_colours(page: Page, picture: Path) -> tuple[int, int, int]:
+    """Return width, height and number of colours of a picture. A blank one has one or two colours."""
     width, height, colours = page.evaluate(LOOK, b64encode(picture.read_bytes()).decode())
     return width, height, colours
 
 
-def test_the_three_pictures_are_made_anew(
-    visit: Visit, built: SimpleNamespace, live_server: Any, tmp_path: Path
-) -> None:
-    """P60: exactly these three, none blank; those that the help shows are as large as the product is now."""
+def test_help_pictures_are_up_to_date(visit: Visit, built: SimpleNamespace, live_server: Any, tmp_path: Path) -> None:
+    """Exactly these three, none blank. The stored ones have the size that the product would produce now."""
     page = visit(**CRISP)
     help_pictures(page, live_server.url, tmp_path)
     assert sorted(one.name for one in tmp_path.glob("*.png")) == sorted(PICTURES)
     for name in PICTURES:
-        width, height, colours = look(page, tmp_path / name)
+        width, height, colours = size_and_colours(page, tmp_path / name)
         assert colours > 40, f"{name} is blank"
-        kept = look(page, HELP / name)
+        kept = size_and_colours(page, HELP / name)
         assert kept[2] > 40, f"{name} in the help is blank"
         same = abs(kept[0] - width) <= 8 and abs(kept[1] - height) <= 0.1 * height
         assert same, f"{name} is out of date: run `python -m tests.e2e.shots help` and look at it"
 
 
-def test_the_help_shows_them(visit: Visit, built: SimpleNamespace) -> None:
-    """P60, P61"""
+def test_help_shows_its_pictures(visit: Visit, built: SimpleNamespace) -> None:
     page = visit("member")
     page.goto("/orders/")
     page.get_by_role("link", name="Help").click()
@@ -67,8 +64,7 @@ def test_the_help_shows_them(visit: Visit, built: SimpleNamespace) -> None:
     expect(page.get_by_role("table", name="How often each type of data refreshes")).to_be_visible()
 
 
-def test_contact_support_by_keyboard_and_without_scripts(visit: Visit, built: SimpleNamespace) -> None:
-    """P56, L23"""
+def test_support_is_contacted_by_keyboard_and_without_scripts(visit: Visit, built: SimpleNamespace) -> None:
     page = visit("member", java_script_enabled=False)
     page.goto("/help/getting-help/")
     page.get_by_role("article").get_by_role("link", name="Contact support").click()

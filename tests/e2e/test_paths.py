@@ -1,4 +1,4 @@
-"""The paths of the promises, as a person walks them in a browser."""
+"""The paths through the product that its help describes, in the browser."""
 
 import re
 from collections.abc import Callable
@@ -22,8 +22,8 @@ def integrations(page: Page) -> None:
     expect(page.get_by_role("heading", name="Integrations")).to_be_visible()
 
 
-def test_refresh_on_the_card(visit: Visit, built: SimpleNamespace) -> None:
-    """P36: Settings, Integrations, card, Refresh; P34, P35, P37."""
+def test_refresh_checks_the_connection_on_the_card(visit: Visit, built: SimpleNamespace) -> None:
+    """Settings, Integrations, card, Refresh."""
     page = visit()
     integrations(page)
     before = SyncRun.objects.count()
@@ -37,7 +37,7 @@ def test_refresh_on_the_card(visit: Visit, built: SimpleNamespace) -> None:
 
 
 def test_manual_sync_from_the_card_to_the_finished_run(visit: Visit, built: SimpleNamespace) -> None:
-    """P40 to P50, T18: open the window, choose, Run, watch, and refresh the table."""
+    """Open the window, select an entity, Run, watch the run, and refresh the table."""
     page = visit()
     integrations(page)
     page.locator(".connection").filter(has_text="Sandbox").get_by_role("link", name="Manual sync").click()
@@ -72,8 +72,7 @@ def test_manual_sync_from_the_card_to_the_finished_run(visit: Visit, built: Simp
     expect(window).to_be_hidden()
 
 
-def test_a_second_trigger_tells_who_began(visit: Visit, built: SimpleNamespace) -> None:
-    """P52, D8"""
+def test_second_trigger_shows_who_started_the_run(visit: Visit, built: SimpleNamespace) -> None:
     page = visit()
     for _ in range(2):
         page.goto(f"/settings/integrations/{built.busy.pk}/sync/")
@@ -86,7 +85,7 @@ def test_a_second_trigger_tells_who_began(visit: Visit, built: SimpleNamespace) 
 
 
 def test_everything_works_without_scripts(visit: Visit, built: SimpleNamespace) -> None:
-    """P44: a reload link instead of polling; forms and links instead of the dialog."""
+    """A reload link replaces polling; forms and links replace the dialog."""
     page = visit(java_script_enabled=False)
     integrations(page)
     here = page.locator(".connection").filter(has_text="Sandbox")
@@ -103,8 +102,8 @@ def test_everything_works_without_scripts(visit: Visit, built: SimpleNamespace) 
     expect(page.get_by_role("heading", name="Manual sync")).to_be_visible()
 
 
-def test_the_exact_time_by_hover_keyboard_and_touch(visit: Visit, built: SimpleNamespace) -> None:
-    """P30: reachable in every way, and Escape closes it."""
+def test_exact_time_is_shown_by_hover_keyboard_and_touch(visit: Visit, built: SimpleNamespace) -> None:
+    """By hover, keyboard and touch. Escape closes it."""
     page = visit()
     integrations(page)
     here = page.locator(".connection").filter(has_text="Sandbox").locator(".age")
@@ -130,8 +129,8 @@ def test_the_exact_time_by_hover_keyboard_and_touch(visit: Visit, built: SimpleN
     expect(there.get_by_role("tooltip")).to_be_visible()
 
 
-def test_the_widget_opens_to_the_exact_time_and_ticks(visit: Visit, built: SimpleNamespace) -> None:
-    """I15, I16: lower-left on every page, by keyboard too."""
+def test_widget_shows_the_exact_time_and_counts_up(visit: Visit, built: SimpleNamespace) -> None:
+    """At the lower left of every page, by keyboard too."""
     page = visit(look="light")
     page.clock.install()
     page.goto("/products/")
@@ -153,7 +152,7 @@ def test_the_widget_opens_to_the_exact_time_and_ticks(visit: Visit, built: Simpl
     expect(widget.locator("summary")).to_be_focused()
 
 
-def test_search_sort_and_pages_keep_their_state_in_the_address(visit: Visit, built: SimpleNamespace) -> None:
+def test_search_sort_and_page_are_kept_in_the_url(visit: Visit, built: SimpleNamespace) -> None:
     page = visit()
     page.get_by_role("searchbox").fill("#NB")
     page.get_by_role("button", name="Search").click()
@@ -166,7 +165,7 @@ def test_search_sort_and_pages_keep_their_state_in_the_address(visit: Visit, bui
     expect(page.get_by_text("Showing 51 to 100 of 160")).to_be_visible()
 
 
-def test_a_brand_filters_every_screen(visit: Visit, built: SimpleNamespace) -> None:
+def test_brand_filters_every_page(visit: Visit, built: SimpleNamespace) -> None:
     page = visit("member")
     page.locator("details.switch summary").click()
     page.get_by_role("link", name="Borealis").click()

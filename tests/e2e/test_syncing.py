@@ -1,4 +1,4 @@
-"""The pages of a connection as a person walks them: by the promised paths, by keyboard alone, without scripts."""
+"""The pages of a connection in the browser: the documented paths, by keyboard alone, and without scripts."""
 
 import re
 from collections.abc import Callable
@@ -15,7 +15,7 @@ BOTH = pytest.mark.parametrize("scripts", [True, False], ids=["scripts", "no-scr
 
 
 def connection(page: Page, name: str = "Sandbox") -> None:
-    """From the rail to the connection, by its name on the card."""
+    """Open the connection from the navigation, by its name on the card."""
     page.get_by_role("link", name="Settings").click()
     page.locator(".connection").get_by_role("link", name=name, exact=True).click()
     expect(page.get_by_role("heading", name=name, level=1)).to_be_visible()
@@ -26,14 +26,14 @@ def tab(page: Page, name: str) -> None:
     expect(page.get_by_role("heading", name="Control Panel")).to_be_visible()
 
 
-def asked() -> SyncRun:
-    """The only run a person asked for just now."""
+def requested_run() -> SyncRun:
+    """Return the only run that a person has requested."""
     return SyncRun.objects.filter(trigger="manual", state=State.QUEUED).get()
 
 
 @BOTH
-def test_full_inventory_update(visit: Visit, built: SimpleNamespace, scripts: bool) -> None:
-    """B8: Connections, name, Inventory tab, Control Panel, Actions, "Full inventory update"."""
+def test_full_inventory_update_from_the_actions_menu(visit: Visit, built: SimpleNamespace, scripts: bool) -> None:
+    """Connections, name, Inventory tab, Control Panel, Actions, "Full inventory update"."""
     page = visit(java_script_enabled=scripts)
     connection(page)
     tab(page, "Inventory")
@@ -43,33 +43,33 @@ def test_full_inventory_update(visit: Visit, built: SimpleNamespace, scripts: bo
     assert not SyncRun.objects.filter(trigger="manual", state=State.QUEUED).exists(), "nothing before it is confirmed"
     page.get_by_role("button", name="Run", exact=True).click()
     expect(page.locator("article.run")).to_contain_text("Queued")
-    assert (asked().entity, asked().mode) == ("inventory", Mode.FULL)
+    assert (requested_run().entity, requested_run().mode) == ("inventory", Mode.FULL)
 
 
 @BOTH
-def test_update_inventory(visit: Visit, built: SimpleNamespace, scripts: bool) -> None:
-    """B9: the same way, "Update inventory"; it starts at once and reads what changed."""
+def test_update_inventory_from_the_actions_menu(visit: Visit, built: SimpleNamespace, scripts: bool) -> None:
+    """The same path, "Update inventory". It starts immediately and reads only changes."""
     page = visit(java_script_enabled=scripts)
     connection(page)
     tab(page, "Inventory")
     page.get_by_text("Actions", exact=True).click()
     page.get_by_role("button", name="Update inventory").click()
     expect(page.locator("article.run")).to_contain_text("Queued")
-    assert (asked().entity, asked().mode) == ("inventory", Mode.INCREMENTAL)
+    assert (requested_run().entity, requested_run().mode) == ("inventory", Mode.INCREMENTAL)
 
 
 @BOTH
-def test_the_sync_button_of_a_data_type(visit: Visit, built: SimpleNamespace, scripts: bool) -> None:
-    """T18: the connections page, the connection, the sync button of the data type."""
+def test_sync_button_starts_its_data_type(visit: Visit, built: SimpleNamespace, scripts: bool) -> None:
+    """The connections page, the connection, the sync button of the data type."""
     page = visit(java_script_enabled=scripts)
     connection(page)
     page.get_by_role("button", name="Run products sync").click()
     expect(page.locator("article.run")).to_contain_text("Products")
-    assert asked().entity == "products"
+    assert requested_run().entity == "products"
 
 
-def test_a_member_reads_and_starts_nothing(visit: Visit, built: SimpleNamespace) -> None:
-    """P39: state, runs and history for everybody; what starts something is for admins."""
+def test_member_sees_runs_but_no_sync_buttons(visit: Visit, built: SimpleNamespace) -> None:
+    """Everybody sees state, runs and history; only admins see the buttons."""
     page = visit("member")
     connection(page)
     expect(page.get_by_role("heading", name="Workspace sync state — latest run per table")).to_be_visible()
@@ -85,8 +85,8 @@ def test_a_member_reads_and_starts_nothing(visit: Visit, built: SimpleNamespace)
     expect(page.get_by_role("button", name="Retry all")).to_have_count(0)
 
 
-def test_by_keyboard_alone_from_the_card_to_the_run(visit: Visit, built: SimpleNamespace) -> None:
-    """P40 to P44 without a mouse: the dialog, the choice, Run, the live row has the focus, Escape leads back."""
+def test_keyboard_alone_leads_from_the_card_to_the_run(visit: Visit, built: SimpleNamespace) -> None:
+    """The dialog, the selection and Run. The live row gets the focus, and Escape leads back."""
     page = visit()
     page.goto("/settings/integrations/")
     opener = page.locator(f"#manual-sync-{built.busy.pk}")
@@ -102,14 +102,14 @@ def test_by_keyboard_alone_from_the_card_to_the_run(visit: Visit, built: SimpleN
     page.keyboard.press("Tab")
     page.keyboard.press("Enter")
     expect(window.locator("article.run").get_by_role("heading", name="Products")).to_be_focused()
-    assert asked().entity == "products"
+    assert requested_run().entity == "products"
     page.keyboard.press("Escape")
     expect(window).to_be_hidden()
     expect(opener).to_be_focused()
 
 
-def test_by_keyboard_alone_through_the_actions(visit: Visit, built: SimpleNamespace) -> None:
-    """B8, B9: the menu opens with Enter and closes with Escape; its items are reached by Tab."""
+def test_actions_menu_works_by_keyboard_alone(visit: Visit, built: SimpleNamespace) -> None:
+    """Enter opens the menu, Tab reaches its items, and Escape closes it."""
     page = visit()
     page.goto(f"/settings/integrations/{built.busy.pk}/data/inventory/")
     summary = page.get_by_text("Actions", exact=True)
@@ -126,8 +126,8 @@ def test_by_keyboard_alone_through_the_actions(visit: Visit, built: SimpleNamesp
     expect(page.get_by_role("heading", name="Run a full update of inventory?")).to_be_visible()
 
 
-def test_a_full_sync_is_estimated_and_confirmed_in_the_dialog(visit: Visit, built: SimpleNamespace) -> None:
-    """I6, I19, D6: the estimate takes the window's place, Back leads to it, Run to the live rows."""
+def test_full_sync_is_estimated_and_confirmed_in_the_dialog(visit: Visit, built: SimpleNamespace) -> None:
+    """The estimate replaces the form, Back returns to it, and Run leads to the live rows."""
     page = visit()
     page.goto("/settings/integrations/")
     page.locator(f"#manual-sync-{built.busy.pk}").click()
@@ -142,12 +142,12 @@ def test_a_full_sync_is_estimated_and_confirmed_in_the_dialog(visit: Visit, buil
     expect(window).to_contain_text("No full run yet, so no estimate.")
     window.get_by_role("button", name="Run", exact=True).click()
     expect(window.locator("article.run")).to_contain_text("Customers")
-    assert (asked().entity, asked().mode) == ("customers", Mode.FULL)
+    assert (requested_run().entity, requested_run().mode) == ("customers", Mode.FULL)
 
 
 @BOTH
-def test_a_date_window(visit: Visit, built: SimpleNamespace, scripts: bool) -> None:
-    """D6: days that make no sense are told beside them and stay as they were entered."""
+def test_date_window_shows_errors_and_starts_a_run(visit: Visit, built: SimpleNamespace, scripts: bool) -> None:
+    """Errors of dates are shown at their fields, which keep the input."""
     page = visit(java_script_enabled=scripts)
     page.goto(f"/settings/integrations/{built.busy.pk}/sync/")
     days = page.get_by_role("group", name="Date window")
@@ -163,12 +163,12 @@ def test_a_date_window(visit: Visit, built: SimpleNamespace, scripts: bool) -> N
     expect(page.get_by_text("From 5 Mar 2026, 00:00:00 CET")).to_be_visible()
     page.get_by_role("button", name="Run", exact=True).click()
     expect(page.locator("article.run")).to_contain_text("Date window")
-    assert asked().mode == Mode.WINDOW
+    assert requested_run().mode == Mode.WINDOW
 
 
 @BOTH
-def test_a_run_is_cancelled_from_its_page(visit: Visit, built: SimpleNamespace, scripts: bool) -> None:
-    """UX 4: confirmed with what was done so far and what is kept."""
+def test_run_is_cancelled_from_its_page(visit: Visit, built: SimpleNamespace, scripts: bool) -> None:
+    """The confirmation shows the progress and what is kept."""
     page = visit(java_script_enabled=scripts)
     page.goto(f"/settings/integrations/{built.busy.pk}/")
     page.get_by_role("button", name="Run orders sync").click()
@@ -181,7 +181,7 @@ def test_a_run_is_cancelled_from_its_page(visit: Visit, built: SimpleNamespace, 
 
 
 @BOTH
-def test_held_removals_are_released_after_a_look(visit: Visit, built: SimpleNamespace, scripts: bool) -> None:
+def test_pending_removals_are_reviewed_and_released(visit: Visit, built: SimpleNamespace, scripts: bool) -> None:
     page = visit(java_script_enabled=scripts)
     page.goto(f"/settings/integrations/{built.busy.pk}/")
     page.get_by_role("link", name="30 pending removals").click()
@@ -194,8 +194,8 @@ def test_held_removals_are_released_after_a_look(visit: Visit, built: SimpleName
     assert built.held.review == Review.RELEASED
 
 
-def test_a_run_page_moves_by_itself_and_stops_when_it_ended(visit: Visit, built: SimpleNamespace) -> None:
-    """P44, P45: phase, counts and rate without reloading; milestones only are said; no question after the end."""
+def test_run_page_updates_until_the_run_ends(visit: Visit, built: SimpleNamespace) -> None:
+    """Phase, counts and rate update without reloading. Only milestones are announced, and polling stops at the end."""
     run = SyncRun.objects.get(connection=built.busy, state=State.RUNNING)
     page = visit()
     page.goto(f"/settings/integrations/{built.busy.pk}/runs/{run.pk}/")
@@ -209,14 +209,14 @@ def test_a_run_page_moves_by_itself_and_stops_when_it_ended(visit: Visit, built:
     assert page.locator(".run-page").get_attribute("hx-get") is None
 
 
-def test_nothing_is_asked_while_the_tab_is_hidden(visit: Visit, built: SimpleNamespace) -> None:
-    """P44: and again when it is looked at."""
+def test_run_page_does_not_poll_in_a_hidden_tab(visit: Visit, built: SimpleNamespace) -> None:
+    """It polls again when the tab is visible."""
     run = SyncRun.objects.get(connection=built.busy, state=State.RUNNING)
     page = visit()
     page.goto(f"/settings/integrations/{built.busy.pk}/runs/{run.pk}/")
     page.evaluate("Object.defineProperty(document, 'hidden', {value: true, configurable: true})")
     questions: list[str] = []
-    # What the browser fetches by itself, such as the page's icon, is no question.
+    # The browser's own requests, such as for the page's icon, do not count.
     page.on("request", lambda request: questions.append(request.url) if "/static/" not in request.url else None)
     page.wait_for_timeout(4500)
     assert questions == []
@@ -225,7 +225,7 @@ def test_nothing_is_asked_while_the_tab_is_hidden(visit: Visit, built: SimpleNam
         pass
 
 
-def test_the_history_keeps_its_filters_in_the_address(visit: Visit, built: SimpleNamespace) -> None:
+def test_history_filters_are_kept_in_the_url(visit: Visit, built: SimpleNamespace) -> None:
     page = visit("member")
     page.goto(f"/settings/integrations/{built.busy.pk}/history/")
     page.get_by_label("Show").select_option("event")

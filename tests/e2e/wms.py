@@ -1,6 +1,6 @@
-"""What stands in for Trackstar in the browser: it knows two keys, and closes some of what it has.
+"""A replacement for Trackstar in the browser tests: it accepts two keys and refuses some entities.
 
-`python -m tests.e2e.wms PORT` serves Packr with it, for the pictures.
+`python -m tests.e2e.wms PORT` serves Packr with it, for the screenshots.
 """
 
 import os
@@ -17,14 +17,14 @@ GOOD_KEYS = ("key", "good-key")
 
 
 def check(client: Client, *, connecting: bool = False) -> ConnectionHealth:
-    """Accepts the good keys alone."""
+    """Accept only the valid keys."""
     if client.credentials["api_key"] not in GOOD_KEYS:
         raise ConnectorError(Kind.CREDENTIALS, "Trackstar does not know this API key. Copy it from its dashboard.")
     return ConnectionHealth(clock=None, account="Northbay at ShipHero")
 
 
 def probe(client: Client, entity: Entity, clock: datetime) -> None:
-    """Customers are forbidden, shipping methods not offered."""
+    """Refuse customers as forbidden and shipping methods as not offered."""
     status = {Entity.CUSTOMERS: 403, Entity.SHIPPING_METHODS: 501}.get(entity)
     if status:
         raise explain(Answer(status, {}, b"", None))
@@ -34,7 +34,7 @@ ANSWERS = {"check": staticmethod(check), "probe": staticmethod(probe)}
 
 
 def serve(port: str) -> None:
-    """Packr on this port, in the environment there is."""
+    """Serve Packr on this port in the current environment."""
     from django.core.management import execute_from_command_line
 
     for name, answer in ANSWERS.items():

@@ -1,4 +1,4 @@
-"""A connection to a sandbox that misbehaves as told, and what has to be true of it whatever the sandbox does."""
+"""A connection to a sandbox with switchable faults, and checks that hold whatever the sandbox does."""
 
 import json
 import logging
@@ -30,12 +30,12 @@ from tests.kit.running import adds_up, drain
 START = datetime(2026, 2, 4, 9, 0, tzinfo=UTC)
 API_KEY = "key-4f1c9a77"
 SANDBOX_NAMES = {Entity.CUSTOMERS: "warehouse-customers"}
-# So that what changed in an hour comes in two pages and a whole list in a handful; and so that it comes in one.
+# The changes of an hour fill two pages and a whole list a few; with the second size everything fits on one page.
 PAGE_SIZE, ONE_PAGE = 10, 1000
 
 
 class Bench:
-    """One connection of its own to an account of its own; the clock stands still until a test moves it."""
+    """A separate connection and account. The clock stands still until a test moves it."""
 
     def __init__(self, sandbox: Sandbox, clock: Any, workspace: Workspace, number: int) -> None:
         self.sandbox, self.clock, self.number = sandbox, clock, number
@@ -55,12 +55,12 @@ class Bench:
             body = json.dumps(fault, ensure_ascii=True).encode()
             self.control.answer(SandboxRequest("POST", "/_control/fault", {}, body))
 
-    def pages_of(self, size: int) -> None:
-        """How many records come on a page from now on; undone by the fixture."""
+    def set_page_size(self, size: int) -> None:
+        """Set the number of records per page. The fixture resets it."""
         resources.LIMIT = str(size)
 
     def heal(self) -> None:
-        """Switch all faults off, but for the API key."""
+        """Switch off all faults except those of the API key."""
         self.switch({"fault": "rotate", "clear": True}, *[{"fault": name, "clear": True} for name in self._names()])
         self.switch({"fault": "rotate", "api_key": API_KEY})
 
@@ -68,21 +68,21 @@ class Bench:
         return {str(fault["fault"]) for fault in self.sandbox.faults.listed()}
 
     def change(self, entity: Entity, **body: Any) -> dict[str, Any]:
-        """One exact change, as posted to /_control/change; the record as it is then."""
+        """Make one change, as posted to /_control/change. Return the changed record."""
         whole = json.dumps({"account": self.token, "entity": sandbox_name(entity), **body}).encode()
         answer = self.control.answer(SandboxRequest("POST", "/_control/change", {}, whole))
         record: dict[str, Any] = answer.value["record"]
         return record
 
-    def news(self, entity: Entity) -> None:
-        """Every third record changes, and one is added: more than one page of changes."""
+    def change_some(self, entity: Entity) -> None:
+        """Change every third record and add one, so that the changes fill more than one page."""
         records = self.source(entity)
         for identity in sorted(records)[::3]:
             self.change(entity, id=identity, set={"name": "New"} if entity == Entity.CUSTOMERS else {"tags": ["new"]})
         self.change(entity, add={"id": "added-1"})
 
     def source(self, entity: Entity) -> dict[str, dict[str, Any]]:
-        """What the WMS has of an entity, by id; of history what was updated after the border."""
+        """Return the WMS's records of an entity by id; of history, those updated after the history start."""
         account = self.sandbox.world.account(self.number)
         with account.lock:
             records = account.tables[sandbox_name(entity)].all()
@@ -90,7 +90,7 @@ class Bench:
         return {one["id"]: one for one in records if border is None or _moment(one["updated_date"]) >= border}
 
     def asked(self) -> int:
-        """How many requests the account has made so far."""
+        """Return the number of requests that the account has made."""
         return len([entry for entry in self.sandbox.log.listed() if entry["account"] == self.token])
 
     # --- Packr -----------------------------------------------------------------------------------------------------
@@ -99,13 +99,13 @@ class Bench:
         return EntitySchedule.objects.get(connection=self.connection, entity=entity)
 
     def due(self, entity: Entity, mode: Mode) -> None:
-        """From now on the entity is synced by its schedule in this mode, the first time at once."""
+        """Schedule the entity in this mode, due now."""
         EntitySchedule.objects.filter(connection=self.connection, entity=entity).update(
             enabled=True, mode=mode, next_due_at=now(), next_reread_at=None, reread="none"
         )
 
     def tick(self, entity: Entity) -> SyncRun:
-        """What the tick and a worker do at this moment; the run that came last."""
+        """Do what the tick and a worker do at this moment. Return the last run."""
         queue_due(now())
         drain()
         return self.last(entity)
@@ -115,7 +115,7 @@ class Bench:
         return runs.select_related("lane").order_by("-pk")[0]
 
     def next(self, entity: Entity) -> SyncRun:
-        """The next scheduled run of the entity, when its time has come; one that waits, when its wait is over."""
+        """Return the entity's next scheduled run once it is due, or once its wait is over."""
         if self.last(entity).state == State.WAITING:
             return self.resume(self.last(entity))
         planned = SyncRun.objects.filter(connection=self.connection, entity=entity, state=State.QUEUED).first()
@@ -125,7 +125,7 @@ class Bench:
         return self.tick(entity)
 
     def resume(self, run: SyncRun) -> SyncRun:
-        """A waiting run when its wait is over: not a moment earlier does anybody ask the WMS."""
+        """Return a waiting run after its wait. Check that nobody contacts the WMS earlier."""
         asked = self.asked()
         self.clock.move_to(run.ready_at - timedelta(milliseconds=1))
         drain()
@@ -136,7 +136,7 @@ class Bench:
         return run
 
     def reconnect(self, api_key: str = API_KEY) -> None:
-        """New credentials are stored, and the connection is checked with them."""
+        """Store new credentials and check the connection with them."""
         self.connection.refresh_from_db()
         self.connection.sealed_credentials = encrypt({"api_key": api_key, "access_token": self.token})
         self.connection.save(update_fields=["sealed_credentials"])
@@ -144,20 +144,22 @@ class Bench:
         assert self.connection.status == Status.CONNECTED
 
     def mirror(self, entity: Entity) -> dict[str, dict[str, Any]]:
-        """The mirror as exported, by id."""
+        """Return the exported mirror by id."""
         records = [json.loads(line) for line in export.export_lines(self.connection, entity)]
         return {record["external_id"]: record for record in records}
 
-    def kept(self, entity: Entity) -> set[str]:
-        """The ids of all rows, hidden ones included."""
+    def row_ids(self, entity: Entity) -> set[str]:
+        """Return the ids of all rows, including removed ones."""
         rows = TABLES[entity].model._default_manager.filter(connection=self.connection)
         return set(rows.values_list("external_id", flat=True))
 
     def differences(self, entity: Entity) -> list[str]:
-        """The ids in which the mirror is not what the WMS has."""
+        """Return the ids of the records that differ between mirror and WMS."""
         mirror, source = self.mirror(entity), self.source(entity)
         alien = mirror.keys() ^ source.keys()
-        return sorted(alien | {id_ for id_ in mirror.keys() & source.keys() if not alike(mirror[id_], source[id_])})
+        return sorted(
+            alien | {id_ for id_ in mirror.keys() & source.keys() if not matches_source(mirror[id_], source[id_])}
+        )
 
 
 def sandbox_name(entity: Entity) -> str:
@@ -168,7 +170,7 @@ def _moment(text: str) -> datetime:
     return datetime.fromisoformat(text)
 
 
-# --- Is it the same record? ------------------------------------------------------------------------------------------
+# --- Comparing records -----------------------------------------------------------------------------------------------
 
 RENAMED = {
     "external_id": "id",
@@ -178,8 +180,8 @@ RENAMED = {
 }
 
 
-def alike(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> bool:
-    """Whether an exported record says what the WMS's own item says, in every field that both have."""
+def matches_source(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> bool:
+    """Return whether an exported record equals the WMS's item in every field that both have."""
     pairs = [(ours[name], theirs[there]) for name in ours if (there := RENAMED.get(name, name)) in theirs]
     assert len(pairs) > 3, "hardly anything to compare"
     return all(same(a, b) for a, b in pairs)
@@ -202,7 +204,7 @@ def _decimal(text: str) -> Decimal | None:
         return None
 
 
-# --- What has to be true whatever happened ---------------------------------------------------------------------------
+# --- What must always hold -------------------------------------------------------------------------------------------
 
 EFFECT = re.compile(
     r"earlier data|nothing was|no data is lost|is kept|are kept|everything else|is not affected|"
@@ -216,7 +218,7 @@ NEXT = re.compile(
 
 
 def check_words(text: str) -> None:
-    """Cause, effect and next step, in at least two sentences for a person."""
+    """Check that a message has at least two sentences: the fact, its consequence and the next step."""
     sentences = [one for one in re.split(r"(?<=[.!?”])\s+", text) if one]
     assert len(sentences) >= 2, text
     assert EFFECT.search(text), f"no effect: {text}"
@@ -227,7 +229,7 @@ def check_words(text: str) -> None:
 
 
 def check_settled(bench: Bench) -> None:
-    """No run stands running, each wait names its end, no lane is held, the counts add up, the words are for people."""
+    """Check that no run is running, each wait has an end, no lane is leased, counts add up, and texts are sentences."""
     for run in SyncRun.objects.select_related("lane"):
         assert run.state != State.RUNNING
         assert adds_up(run)
@@ -249,8 +251,8 @@ def secrets_in(bench: Bench, texts: Sequence[str]) -> list[str]:
     return [text[:300] for text in texts if API_KEY in text or re.search(rf"{bench.token}\b", text)]
 
 
-def told() -> Iterator[str]:
-    """All texts that people and support can read about runs, connections and records."""
+def public_texts() -> Iterator[str]:
+    """Return all texts about runs, connections and records that people and support can read."""
     for run in SyncRun.objects.all():
         yield from (run.message, run.detail)
     for connection in Connection.objects.all():
@@ -259,8 +261,8 @@ def told() -> Iterator[str]:
         yield schedule.off_reason
 
 
-class Kept(logging.Handler):
-    """Keeps everything that is logged, tracebacks included; errors once more."""
+class LogCollector(logging.Handler):
+    """Collects everything that is logged, with tracebacks, and the errors separately."""
 
     def __init__(self) -> None:
         super().__init__(logging.DEBUG)

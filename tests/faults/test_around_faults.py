@@ -1,4 +1,4 @@
-"""What the table's form has no room for: two entities, two accounts, a server that is gone, memory, the watermark."""
+"""Faults that do not fit the table: two entities, two accounts, a stopped server, memory and the watermark."""
 
 import gc
 import tracemalloc
@@ -23,7 +23,7 @@ from tests.kit.running import drain
 from tests.kit.server import Server
 
 from .cases import on
-from .harness import PAGE_SIZE, Bench, check_settled, secrets_in, told
+from .harness import PAGE_SIZE, Bench, check_settled, public_texts, secrets_in
 
 ORDERS, INVENTORY, PRODUCTS = Entity.ORDERS, Entity.INVENTORY, Entity.PRODUCTS
 MEGABYTE = 1024 * 1024
@@ -32,21 +32,21 @@ NEW_KEY = "key-of-tomorrow"
 
 @pytest.fixture
 def synced(bench: Bench) -> Bench:
-    """Orders were synced an hour ago, and have changed since."""
+    """Return a bench whose orders were synced an hour ago and have changed since."""
     bench.due(ORDERS, Mode.FULL)
     assert bench.tick(ORDERS).state == State.SUCCEEDED
     bench.clock.shift(timedelta(hours=1))
-    bench.news(ORDERS)
+    bench.change_some(ORDERS)
     bench.clock.shift(timedelta(minutes=1))
     EntitySchedule.objects.update(enabled=False)
-    bench.pages_of(PAGE_SIZE)
+    bench.set_page_size(PAGE_SIZE)
     client_pool._idle_clients.clear()
     bench.sandbox.log.clear()
     return bench
 
 
-def ask(bench: Bench, *entities: Entity, mode: Mode = Mode.INCREMENTAL) -> list[tuple[str, str]]:
-    """Run these entities; each with its end."""
+def run_entities(bench: Bench, *entities: Entity, mode: Mode = Mode.INCREMENTAL) -> list[tuple[str, str]]:
+    """Run these entities and return the outcome of each."""
     requested = request_runs(bench.connection, entities, mode=mode, trigger=Trigger.MANUAL)
     drain()
     for one in requested:
@@ -66,30 +66,30 @@ def ask(bench: Bench, *entities: Entity, mode: Mode = Mode.INCREMENTAL) -> list[
 def test_failing_entity_does_not_stop_others(synced: Bench, fault: Any, end: tuple[str, str]) -> None:
     synced.switch(fault)
     done = (State.SUCCEEDED, "")
-    assert ask(synced, ORDERS, INVENTORY, PRODUCTS) == [end, done, done]
+    assert run_entities(synced, ORDERS, INVENTORY, PRODUCTS) == [end, done, done]
     assert synced.differences(INVENTORY) == synced.differences(PRODUCTS) == []
     check_settled(synced)
 
 
 def test_rejected_login_stops_all_and_new_login_resumes(synced: Bench) -> None:
-    """The old key is refused once and asked with no more; with the new one stored everything goes on, nothing lost."""
+    """The old key is rejected once and not used again. With a new one everything continues, and nothing is lost."""
     synced.switch(on("rotate", api_key=NEW_KEY))
     end = (State.FAILED, "credentials")
-    assert ask(synced, ORDERS, INVENTORY) == [end, end]
+    assert run_entities(synced, ORDERS, INVENTORY) == [end, end]
     assert synced.asked() == 1
     check_settled(synced)
     synced.reconnect(api_key=NEW_KEY)
     done = (State.SUCCEEDED, "")
-    assert ask(synced, ORDERS, INVENTORY) == [done, done]
+    assert run_entities(synced, ORDERS, INVENTORY) == [done, done]
     assert synced.differences(ORDERS) == synced.differences(INVENTORY) == []
-    assert not [text for text in told() if NEW_KEY in text]
+    assert not [text for text in public_texts() if NEW_KEY in text]
 
 
 def test_day_of_waiting_blocks_no_worker_and_no_other_account(synced: Bench, home: Workspace) -> None:
-    """The account that has to wait is not asked again for a day, by any entity; another account goes on at once."""
+    """For a day, no entity calls the waiting account. Another account continues immediately."""
     other = _another(synced, home)
     synced.switch(on("rate_limited", retry_after=86_400, account=synced.token))
-    assert ask(synced, ORDERS, INVENTORY) == [(State.WAITING, "rate_limited"), (State.QUEUED, "")]
+    assert run_entities(synced, ORDERS, INVENTORY) == [(State.WAITING, "rate_limited"), (State.QUEUED, "")]
     (requested,) = request_runs(other, [ORDERS], trigger=Trigger.MANUAL)
     drain()
     requested.run.refresh_from_db()
@@ -116,17 +116,17 @@ def _another(bench: Bench, home: Workspace) -> Connection:
 
 @pytest.mark.parametrize("status", [302, 308])
 def test_redirect_sends_nothing_to_other_host(synced: Bench, settings: Any, status: int) -> None:
-    """Not even to a host that Packr may talk to: the headers hold the credentials."""
+    """Not even to a host that Packr may call, since the headers hold the credentials."""
     with Server() as other:
         settings.PRIVATE_WMS_HOSTS = settings.PRIVATE_WMS_HOSTS | {other.host}
         synced.switch(on("redirect", status=status, location=f"{other.url}/wms/orders"))
-        assert ask(synced, ORDERS) == [(State.FAILED, "contract")]
+        assert run_entities(synced, ORDERS) == [(State.FAILED, "contract")]
         assert other.calls == []
 
 
 def test_unsupported_date_filter_falls_back_and_is_remembered(synced: Bench) -> None:
     synced.switch(on("no_trackstar_dates"))
-    assert ask(synced, ORDERS) == [(State.SUCCEEDED, "")]
+    assert run_entities(synced, ORDERS) == [(State.SUCCEEDED, "")]
     refused = [entry for entry in synced.sandbox.log.listed() if entry["status"] == 422]
     assert len(refused) == 1
     assert Connection.objects.get().learned == {NO_TRACKSTAR_DATES: True}
@@ -134,17 +134,17 @@ def test_unsupported_date_filter_falls_back_and_is_remembered(synced: Bench) -> 
     client_pool._idle_clients.clear()
     synced.clock.shift(timedelta(minutes=5))
     synced.change(ORDERS, add={"id": "later"})
-    assert ask(synced, ORDERS) == [(State.SUCCEEDED, "")]
+    assert run_entities(synced, ORDERS) == [(State.SUCCEEDED, "")]
     assert len([entry for entry in synced.sandbox.log.listed() if entry["status"] == 422]) == 1
     assert synced.differences(ORDERS) == []
 
 
-# --- The server is gone ----------------------------------------------------------------------------------------------
+# --- A stopped server ------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture
 def away(bench: Bench, tmp_path: Path, settings: Any) -> Iterator[Bench]:
-    """A bench whose sandbox is its own, so that it can be stopped."""
+    """Return a bench with its own sandbox, which can be stopped."""
     with Sandbox(port=0, seed=1, orders=20, still=True, limit=False, keep=tmp_path / "world") as own:
         settings.PRIVATE_WMS_HOSTS = frozenset({own.url.removeprefix("http://")})
         Connection.objects.all().delete()
@@ -155,7 +155,7 @@ def test_server_outage_and_recovery(away: Bench, tmp_path: Path) -> None:
     away.due(ORDERS, Mode.FULL)
     assert away.tick(ORDERS).state == State.SUCCEEDED
     before = away.mirror(ORDERS)
-    away.news(ORDERS)
+    away.change_some(ORDERS)
     away.clock.shift(timedelta(hours=1))
     away.sandbox.stop()
 
@@ -178,7 +178,7 @@ def test_server_outage_and_recovery(away: Bench, tmp_path: Path) -> None:
         assert away.differences(ORDERS) == []
         check_settled(away)
         assert away.connection.status == Status.CONNECTED
-        # The fixture stops what it started; a server that was stopped once has nothing to stop.
+        # The fixture stops a running server; this one is stopped already.
         away.sandbox = back
 
 
@@ -199,7 +199,7 @@ def test_endless_body_is_neither_read_nor_kept(synced: Bench, faults: list[Any],
     gc.collect()
     tracemalloc.start()
     try:
-        assert ask(synced, ORDERS) == [(State.FAILED, "contract")]
+        assert run_entities(synced, ORDERS) == [(State.FAILED, "contract")]
         peak = tracemalloc.get_traced_memory()[1]
         gc.collect()
         held = tracemalloc.get_traced_memory()[0]
@@ -231,24 +231,24 @@ UNBELIEVABLE = on("record", path="/wms/", times=1, set={"updated_date": "2999-01
 )
 def test_watermark_is_wms_time(synced: Bench, faults: list[Any], behind: timedelta) -> None:
     synced.switch(*faults)
-    assert ask(synced, ORDERS) == [(State.SUCCEEDED, "")]
+    assert run_entities(synced, ORDERS) == [(State.SUCCEEDED, "")]
     assert now() - synced.schedule(ORDERS).watermark == behind
 
 
 @pytest.mark.parametrize("seconds", [600, -600])
 def test_wrong_wms_clock_misses_no_change(synced: Bench, seconds: int) -> None:
-    """Changes right before, within and right after ten minutes of skew, each followed by an incremental only."""
+    """Changes just before, within and just after ten minutes of skew, each followed by an incremental run only."""
     for turn, skew in enumerate((0, seconds, 0, seconds, 0)):
         synced.heal()
         if skew:
             synced.switch(on("clock", seconds=skew))
         synced.change(ORDERS, add={"id": f"turn-{turn}"})
-        assert ask(synced, ORDERS) == [(State.SUCCEEDED, "")]
+        assert run_entities(synced, ORDERS) == [(State.SUCCEEDED, "")]
         assert f"turn-{turn}" in synced.mirror(ORDERS)
         synced.clock.shift(timedelta(seconds=30))
 
 
 def test_messages_and_logs_contain_no_secrets(bench: Bench) -> None:
-    """The search that every test of the table ends with finds what it looks for."""
+    """The check at the end of each fault test does find a secret."""
     assert secrets_in(bench, ["a key-4f1c9a77 b", f"c {bench.token} d", "e"]) != []
     assert secrets_in(bench, ["sandbox", f"{bench.token}0"]) == []

@@ -1,4 +1,4 @@
-"""Every fault of the table, through the sandbox's switches and the production connector, to its end and beyond it."""
+"""Every fault of the table, with the sandbox's switches and the production connector, until the data is right again."""
 
 import re
 import time
@@ -16,20 +16,20 @@ from syncs.runs.planner import queue_due
 from tests.kit.running import drain
 
 from .cases import ROWS, Recovery, Row
-from .harness import ONE_PAGE, PAGE_SIZE, Bench, alike, check_settled
+from .harness import ONE_PAGE, PAGE_SIZE, Bench, check_settled, matches_source
 
-MOST_WAITS = 60
+MAX_WAITS = 60
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
-def test_fault(row: Row, bench: Bench, settings: Any) -> None:
+def test_fault_has_its_outcome_and_recovery(row: Row, bench: Bench, settings: Any) -> None:
     prepare(bench, row)
     before, watermark = bench.mirror(row.entity), bench.schedule(row.entity).watermark
     if row.deadline:
         settings.LEASE_SECONDS = row.deadline * 2
     bench.switch(*row.faults)
 
-    run = strike(bench, row)
+    run = run_into_fault(bench, row)
     check_outcome(bench, row, run)
     check_data(bench, row, run, before)
     check_settled(bench)
@@ -37,7 +37,7 @@ def test_fault(row: Row, bench: Bench, settings: Any) -> None:
 
     settings.LEASE_SECONDS = 60
     bench.heal()
-    bench.pages_of(ONE_PAGE)
+    bench.set_page_size(ONE_PAGE)
     bench.change(row.entity, add={"id": "added-later"})
     again = RECOVERIES[row.recovery](bench, row, run)
     assert (again.state, again.message) == (State.SUCCEEDED, "")
@@ -49,8 +49,8 @@ def test_fault(row: Row, bench: Bench, settings: Any) -> None:
 
 
 def prepare(bench: Bench, row: Row) -> None:
-    """An hour ago everything was synced; since then the WMS's data has changed."""
-    bench.pages_of(ONE_PAGE)
+    """Sync everything, then let an hour pass and the WMS's data change."""
+    bench.set_page_size(ONE_PAGE)
     bench.due(row.entity, Mode.FULL)
     first = bench.tick(row.entity)
     assert (first.state, first.seen > 0) == (State.SUCCEEDED, True)
@@ -62,25 +62,25 @@ def prepare(bench: Bench, row: Row) -> None:
         for add in row.adds:
             bench.change(row.entity, add=dict(add))
     else:
-        bench.news(row.entity)
+        bench.change_some(row.entity)
     bench.clock.shift(timedelta(minutes=1))
     bench.sandbox.log.clear()
     client_pool._idle_clients.clear()
-    bench.pages_of(PAGE_SIZE)
+    bench.set_page_size(PAGE_SIZE)
     bench.due(row.entity, row.mode)
 
 
-def strike(bench: Bench, row: Row) -> SyncRun:
-    """The run that meets the fault, to its end or its wait; no worker is held by it."""
+def run_into_fault(bench: Bench, row: Row) -> SyncRun:
+    """Run into the fault until the run ends or waits. No worker may be blocked."""
     began = time.perf_counter()
     run = bench.tick(row.entity)
-    assert time.perf_counter() - began < 5, "a worker was held"
+    assert time.perf_counter() - began < 5, "a worker was blocked"
     waits = 0
-    while row.patient and run.state == State.WAITING:
+    while row.is_patient and run.state == State.WAITING:
         check_settled(bench)
         run = bench.resume(run)
         waits += 1
-        assert waits < MOST_WAITS, "the run waits for ever"
+        assert waits < MAX_WAITS, "the run waits forever"
     return run
 
 
@@ -92,8 +92,8 @@ def check_outcome(bench: Bench, row: Row, run: SyncRun) -> None:
     if row.waits:
         seconds = (run.ready_at - now()).total_seconds()
         assert row.waits[0] - 0.001 <= seconds <= row.waits[1]
-    if row.asks is not None:
-        assert bench.asked() <= row.asks
+    if row.max_requests is not None:
+        assert bench.asked() <= row.max_requests
     bench.connection.refresh_from_db()
     assert bench.connection.status == row.status
     schedule = bench.schedule(row.entity)
@@ -102,28 +102,28 @@ def check_outcome(bench: Bench, row: Row, run: SyncRun) -> None:
 
 
 def check_data(bench: Bench, row: Row, run: SyncRun, before: Mapping[str, Any]) -> None:
-    """Nothing of before is lost; what is there is what the WMS says or said; green means all of it is there."""
+    """Check that no earlier data is lost, every record was once the WMS's, and a succeeded run has all of them."""
     mirror, source = bench.mirror(row.entity), bench.source(row.entity)
-    assert bench.kept(row.entity) >= before.keys()
+    assert bench.row_ids(row.entity) >= before.keys()
     odd = [id_ for id_, record in mirror.items() if row.stored.items() <= record.items()] if row.stored else []
     assert len(odd) == bool(row.stored)
     if not row.hidden:
         assert mirror.keys() >= before.keys()
     for id_ in mirror.keys() - set(odd):
-        assert mirror[id_] == before.get(id_) or alike(mirror[id_], source[id_]), id_
+        assert mirror[id_] == before.get(id_) or matches_source(mirror[id_], source[id_]), id_
     if run.state == State.SUCCEEDED:
         assert bool(set(bench.differences(row.entity)) - set(odd)) == row.hidden
 
 
-# --- How it goes on --------------------------------------------------------------------------------------------------
+# --- Recovery --------------------------------------------------------------------------------------------------------
 
 
 def resumed(bench: Bench, row: Row, run: SyncRun) -> SyncRun:
-    """The same run goes on where it was, and the next one brings what has come since."""
+    """The same run continues where it stopped, and the next one reads what has changed since."""
     again = bench.resume(run)
     assert (again.pk, again.state, again.waits, again.waiting_since) == (run.pk, State.SUCCEEDED, 0, None)
     queries = [entry["query"] for entry in bench.sandbox.log.listed() if not entry["faults"]]
-    assert len(queries) == len(set(queries)), "what was read is not read again"
+    assert len(queries) == len(set(queries)), "a page was read twice"
     return bench.next(row.entity)
 
 
@@ -134,7 +134,7 @@ def next_run(bench: Bench, row: Row, run: SyncRun) -> SyncRun:
 
 
 def full(bench: Bench, row: Row, run: SyncRun) -> SyncRun:
-    """What the answers did not show stays unseen by the next incremental; a full run finds it."""
+    """The next incremental run can't see what the responses hid; a full run finds it."""
     EntitySchedule.objects.filter(connection=bench.connection, entity=row.entity).update(mode=Mode.FULL)
     SyncRun.objects.filter(state=State.QUEUED).delete()
     again = bench.next(row.entity)
@@ -143,7 +143,7 @@ def full(bench: Bench, row: Row, run: SyncRun) -> SyncRun:
 
 
 def reconnected(bench: Bench, row: Row, run: SyncRun) -> SyncRun:
-    """Refused credentials are not tried again by themselves, however long it lasts; new ones put it right."""
+    """Rejected credentials are never retried automatically. New ones restore the connection."""
     asked = bench.asked()
     bench.clock.shift(timedelta(hours=3))
     queue_due(now())

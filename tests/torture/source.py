@@ -1,4 +1,4 @@
-"""A model WMS with a memory: what it said at any time, what is owed to the mirror, and whom it tells of each answer."""
+"""A model WMS that remembers every version of its records and what each pass has read."""
 
 from collections import deque
 from collections.abc import Callable
@@ -19,57 +19,57 @@ FAR = datetime(2999, 1, 1, tzinfo=UTC)
 
 
 class When(StrEnum):
-    """The stamp a record comes with, by the WMS's clock."""
+    """The stamp of a record, by the WMS's clock."""
 
     NOW = "now"
-    SAME = "the stamp that was given last"
+    SAME = "the last stamp again"
     LATE = "ten minutes ago"
     VERY_LATE = "three hours ago"
-    OLD = "forty days ago, before the border"
+    OLD = "forty days ago, before the history start"
     FAR = "in the year 2999"
     NONE = "null"
     MISSING = "not sent"
 
 
 class Listing(StrEnum):
-    """How the WMS's list lies: where a record goes that is new or has changed."""
+    """The order of the WMS's list: where a new or changed record goes."""
 
-    BY_ID = "stays at its place"
+    BY_ID = "stays where it is"
     OLDEST_FIRST = "goes to the end"
     NEWEST_FIRST = "goes to the front"
 
 
 @dataclass
-class Walk:
-    """One reading of a list from its first page on, as the WMS saw it."""
+class Pass:
+    """One pass over a list from its first page, as the WMS saw it."""
 
     ask: FetchRequest
     clock: datetime
     pages: dict[str, int] = field(default_factory=dict)
-    disturbed: bool = False  # the list changed since, or another door brought what it does not have
+    disturbed: bool = False  # the list changed since, or a webhook delivered a record that it lacks
 
 
 @dataclass
 class Source(ModelWms):
-    """`between` and `looking_up` are taken in turn, one a page or a look-up: what happens after the WMS answered and
-    before the engine writes.
+    """`between` and `looking_up` hold what happens after the WMS answered and before the engine writes, for the next
+    pages and look-ups in turn.
     """
 
     listing: Listing = Listing.BY_ID
     between: deque[Callable[[], Any] | None] = field(default_factory=deque)
     looking_up: deque[Callable[[], Any] | None] = field(default_factory=deque)
-    walks: dict[Entity, Walk] = field(default_factory=dict)
-    forgotten: set[Entity] = field(default_factory=set)  # where the run's first walk came to nothing
+    passes: dict[Entity, Pass] = field(default_factory=dict)
+    forgotten: set[Entity] = field(default_factory=set)  # entities whose first pass in a run was abandoned
     versions: dict[Key, list[Record]] = field(default_factory=dict)
     dropped: set[Key] = field(default_factory=set)
     looked_up: dict[Key, int] = field(default_factory=dict)
     last_stamp: datetime | None = None
     made: int = 0
 
-    # --- What people do in the WMS -----------------------------------------------------------------------------------
+    # --- Changes in the WMS ------------------------------------------------------------------------------------------
 
     def write(self, entity: Entity, external_id: str, when: When) -> Record:
-        """Add a record or change it, with the stamp asked for; an id that was dropped before is used anew."""
+        """Add or change a record with the given stamp. The id of a dropped record can be used again."""
         before = self.rows[entity].get(external_id)
         stamp = self._stamp(when)
         created = before.created_at if before else (stamp if when in (When.LATE, When.VERY_LATE, When.OLD) else None)
@@ -82,7 +82,7 @@ class Source(ModelWms):
         return made
 
     def place(self, entity: Entity, record: Record) -> None:
-        """Let the record be in the list from now on."""
+        """Put the record into the list."""
         external_id = str(record.external_id)
         rows = self.rows[entity]
         if self.listing != Listing.BY_ID:
@@ -99,8 +99,8 @@ class Source(ModelWms):
             self.disturb(entity)
 
     def disturb(self, entity: Entity) -> None:
-        if entity in self.walks:
-            self.walks[entity].disturbed = True
+        if entity in self.passes:
+            self.passes[entity].disturbed = True
 
     def _stamp(self, when: When) -> Any:
         moment = self.now()
@@ -118,13 +118,13 @@ class Source(ModelWms):
             self.last_stamp = stamp
         return stamp
 
-    # --- What it answers ---------------------------------------------------------------------------------------------
+    # --- Responses ---------------------------------------------------------------------------------------------------
 
     def fetch(self, entity: Entity, ask: FetchRequest, cursor: Cursor | None) -> Page:
         if cursor is None:
-            self.walks[entity] = Walk(ask, self.now())
+            self.passes[entity] = Pass(ask, self.now())
         page = super().fetch(entity, ask, cursor)
-        self.walks[entity].pages[str(cursor)] = len(page.records) + len(page.rejected)
+        self.passes[entity].pages[str(cursor)] = len(page.records) + len(page.rejected)
         _meanwhile(self.between)
         return page
 

@@ -1,7 +1,7 @@
-"""Random histories of a WMS and of Packr, and what holds through each of them and after the next complete sync.
+"""Random histories of a WMS and of Packr, and the invariants during each of them and after the next complete sync.
 
 50 on SQLite, 25 on PostgreSQL, times PACKR_TEST_SCALE (4 in `make nightly`, 80 in `make torture`). Each run has the
-same ones: what fails fails again, and the shortest failing history is printed as the calls that make it.
+same histories, so failures are reproducible. The shortest history that fails is printed as the calls that make it.
 """
 
 import os
@@ -32,7 +32,7 @@ from tests.kit.model_wms import item, order
 from .source import Listing, When
 from .world import ENTITIES, Shape, World
 
-# In parts, so that one worker need not go through them all while the other has nothing left to do.
+# In parts, so that several test workers can share them.
 PARTS = 5
 HISTORIES = 50 if database.vendor == "sqlite" else 25
 SCALE = float(os.environ.get("PACKR_TEST_SCALE", "1"))
@@ -40,17 +40,17 @@ STEPS = 10
 IDS = [f"{number}" for number in range(8)]
 
 
-# --- What happens in the WMS and at other doors --------------------------------------------------------------------
+# --- Changes in the WMS, and webhooks ------------------------------------------------------------------------------
 
 
 class Event:
     def happen(self, world: World) -> None:
-        raise AssertionError("an event says what happens")
+        raise AssertionError("an event defines what happens")
 
 
 @dataclass(frozen=True)
 class Put(Event):
-    """Records are added or changed, all with the same stamp."""
+    """Add or change records, all with the same stamp."""
 
     entity: Entity
     first: int
@@ -75,7 +75,7 @@ class Drop(Event):
 
 @dataclass(frozen=True)
 class PutBack(Event):
-    """What was dropped is there again, the very same with its old stamp."""
+    """Put a dropped record back, unchanged and with its old stamp."""
 
     entity: Entity
     first: int
@@ -89,7 +89,7 @@ class PutBack(Event):
 
 @dataclass(frozen=True)
 class Deliver(Event):
-    """A version of a record comes by another door: the current one, or late, one before."""
+    """Deliver the current or an earlier version of a record by a webhook."""
 
     entity: Entity
     first: int
@@ -100,14 +100,14 @@ class Deliver(Event):
 
 
 @dataclass(frozen=True)
-class Tell(Event):
-    """A record is changed, and a webhook or an action's answer brings it at once."""
+class ChangeAndDeliver(Event):
+    """Change a record and deliver it immediately by a webhook."""
 
     entity: Entity
     first: int
 
     def happen(self, world: World) -> None:
-        world.tell(self.entity, IDS[self.first], When.NOW)
+        world.change_and_deliver(self.entity, IDS[self.first], When.NOW)
 
 
 @dataclass(frozen=True)
@@ -121,11 +121,11 @@ class Spoil(Event):
 
 
 @dataclass(frozen=True)
-class Mend(Event):
+class Restore(Event):
     entity: Entity
 
     def happen(self, world: World) -> None:
-        world.mend(self.entity)
+        world.restore(self.entity)
 
 
 @dataclass(frozen=True)
@@ -137,7 +137,7 @@ class Skew(Event):
 
 
 @dataclass(frozen=True)
-class Pass(Event):
+class PassTime(Event):
     seconds: int
 
     def happen(self, world: World) -> None:
@@ -146,14 +146,14 @@ class Pass(Event):
 
 @dataclass(frozen=True)
 class Overtake(Event):
-    """Only while reading: another worker takes the lane, and this one finds out as it goes on."""
+    """Only while reading: another worker takes the lane, and this one notices when it continues."""
 
     def happen(self, world: World) -> None:
         world.be_overtaken()
 
 
 def _some(first: int, count: int, of: Collection[str] = IDS) -> list[str]:
-    """So many ids from one on, round about; of none, none."""
+    """Return `count` ids, beginning at number `first` and wrapping around."""
     ids = sorted(of)
     return [ids[number % len(ids)] for number in range(first, first + min(count, len(ids)))]
 
@@ -168,16 +168,16 @@ events = st.one_of(
     changes,
     drops,
     st.builds(PutBack, entities, places),
-    st.builds(Tell, entities, places),
+    st.builds(ChangeAndDeliver, entities, places),
     st.builds(Deliver, entities, places, st.integers(0, 2)),
     st.builds(Spoil, entities, places),
-    st.builds(Mend, entities),
+    st.builds(Restore, entities),
     st.builds(Skew, st.sampled_from([-10, 0, 10])),
-    st.builds(Pass, st.sampled_from([1, 30, 5 * 60, 20 * 60, 5 * 3600])),
+    st.builds(PassTime, st.sampled_from([1, 30, 5 * 60, 20 * 60, 5 * 3600])),
 )
-events_of_a_walk = st.one_of(events, *[st.just(Overtake())] * 4)
+events_while_reading = st.one_of(events, *[st.just(Overtake())] * 4)
 
-# --- What the WMS answers instead ----------------------------------------------------------------------------------
+# --- Failures of the WMS -------------------------------------------------------------------------------------------
 
 
 def _limited(wait: timedelta | None) -> ConnectorError:
@@ -203,7 +203,7 @@ shapes = st.builds(
     has_clock=st.sampled_from([True, True, False]),
     whole_inventory=st.booleans(),
     slice_seconds=st.sampled_from([0, 60]),
-    handful=st.sampled_from([sql.COPY_THRESHOLD, 1]),
+    copy_threshold=st.sampled_from([sql.COPY_THRESHOLD, 1]),
 )
 modes = st.sampled_from([Mode.INCREMENTAL, Mode.INCREMENTAL, Mode.FULL])
 statements = st.integers(1, 60)
@@ -224,7 +224,7 @@ class History(RuleBasedStateMachine):
     def happens(self, event: Event) -> None:
         event.happen(self.world)
 
-    @rule(after=st.integers(0, 3), event=events_of_a_walk, looking_up=st.booleans())
+    @rule(after=st.integers(0, 3), event=events_while_reading, looking_up=st.booleans())
     def happens_while_reading(self, after: int, event: Event, looking_up: bool) -> None:
         self.world.meanwhile(after, partial(event.happen, self.world), looking_up=looking_up)
 
@@ -260,7 +260,7 @@ class History(RuleBasedStateMachine):
         self.world.drain()
 
     @invariant()
-    def holds(self) -> None:
+    def invariants_hold(self) -> None:
         if self.world.touched:
             self.world.check()
 
@@ -273,7 +273,7 @@ class History(RuleBasedStateMachine):
 def world(
     monkeypatch: pytest.MonkeyPatch, settings: Any, clock: Any, transactional_db: None, wms: Any, connection: Connection
 ) -> World:
-    """The connection under test, and beside it one of another account with the same ids."""
+    """Return the connection under test, next to another account's connection with the same ids."""
     monkeypatch.setattr(wakeups, "wake", lambda: None)
     monkeypatch.setattr(sql, "COPY_THRESHOLD", sql.COPY_THRESHOLD)
     settings.SLICE_SECONDS = 0
@@ -284,11 +284,11 @@ def world(
     return World(connection, other, factories.person("cleo", in_=connection.workspace), clock)
 
 
-# A worker that is killed while PostgreSQL sends it rows leaves the cursor to the collector, as a real death would.
+# A worker killed while PostgreSQL sends it rows leaves its cursor to the garbage collector, as a real death would.
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize("part", range(PARTS))
 def test_next_complete_sync_is_right_after_any_history(world: World, part: int) -> None:
-    """Nothing lost, nothing doubled, nothing stuck, whatever happened between."""
+    """Nothing is lost, duplicated or stuck, whatever happened before."""
     run_state_machine_as_test(
         seed(part)(partial(History, world)),
         settings=settings(
@@ -302,8 +302,10 @@ def test_next_complete_sync_is_right_after_any_history(world: World, part: int) 
 
 
 def test_record_fixed_late_is_expected_only_of_next_pass(world: World) -> None:
-    """Found by 4,000 histories, in the model: the walk under way read the record while nobody could understand it."""
-    world.begin(Shape(page_size=1, has_clock=True, whole_inventory=False, slice_seconds=0, handful=50))
+    """A counterexample of 4,000 histories, in the model: the pass in progress had read the record while it was
+    unreadable.
+    """
+    world.begin(Shape(page_size=1, has_clock=True, whole_inventory=False, slice_seconds=0, copy_threshold=50))
     for event in (Put(Entity.ORDERS, 0, 1, When.NOW), Spoil(Entity.ORDERS, 0)):
         event.happen(world)
     world.request(Entity.ORDERS, Mode.INCREMENTAL, by_person=False)

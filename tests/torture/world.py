@@ -1,4 +1,4 @@
-"""A connection, its source and the engine between them; what may happen to them, what must hold whatever happens."""
+"""A connection, its WMS and the engine: what can happen to them, and what must hold afterwards."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -33,26 +33,26 @@ ENTITIES = (Entity.ORDERS, Entity.INVENTORY)
 START = datetime(2026, 2, 4, 9, 0, tzinfo=UTC)
 OVERLAP = timedelta(minutes=15)
 SECOND = timedelta(seconds=1)
-# So many missing rows are few: with the usual twenty no short history would meet the brake.
-BRAKE_ROWS = 3
-# More slices than any history has work for: what is not done by then will never be.
-MOST_SLICES = 300
+# With the usual limit of twenty missing rows, no short history would reach the removal limit.
+REMOVAL_LIMIT_ROWS = 3
+# Every history is done in fewer slices, so a run that is still active then would never end.
+MAX_SLICES = 300
 
 
 class Killed(BaseException):
-    """What no handler catches: the process is gone."""
+    """The death of a process, which no handler catches."""
 
 
 @dataclass(frozen=True)
 class Shape:
-    """What stays the same through a history."""
+    """The settings that stay the same throughout a history."""
 
     page_size: int = 3
     listing: Listing = Listing.BY_ID
     has_clock: bool = True
     whole_inventory: bool = False
     slice_seconds: float = 0
-    handful: int = sql.COPY_THRESHOLD
+    copy_threshold: int = sql.COPY_THRESHOLD
 
 
 class World:
@@ -61,32 +61,32 @@ class World:
         self.untouched = fingerprint(other)
 
     def begin(self, shape: Shape) -> None:
-        """A new history: an empty mirror, an empty WMS, nine o'clock."""
+        """Begin a history at nine o'clock with an empty mirror and an empty WMS."""
         self.clock.move_to(START)
         self.source = Source(page_size=shape.page_size, listing=shape.listing, has_clock=shape.has_clock)
         whole = [Entity.INVENTORY] if shape.whole_inventory else []
         CONNECTORS["model"] = connector_for(self.source, whole=whole)
         settings.SLICE_SECONDS = shape.slice_seconds
-        sql.COPY_THRESHOLD = shape.handful
+        sql.COPY_THRESHOLD = shape.copy_threshold
         wipe(self.connection)
         self.checked: set[int] = set()
-        self.walked: set[int] = set()
+        self.passes_checked: set[int] = set()
         self.watermarks: dict[Entity, datetime | None] = dict.fromkeys(ENTITIES)
-        self.bounds: dict[Entity, datetime] = {}  # changes stamped from here on the next incremental has to find
-        self.owed: set[Key] = set()  # what the next complete incremental has to bring
-        self.newest: dict[Key, datetime] = {}  # the highest stamp that the mirror may have of an id
-        self.stamps: dict[Key, tuple[datetime, int]] = {}  # stamps in the mirror, and after how many calls they were so
-        self.aside = False
+        self.bounds: dict[Entity, datetime] = {}  # the next incremental must find changes stamped at or after this
+        self.owed: set[Key] = set()  # what the next complete incremental must deliver
+        self.newest: dict[Key, datetime] = {}  # the highest stamp that the mirror may have for an id
+        self.stamps: dict[Key, tuple[datetime, int]] = {}  # each stamp in the mirror, with the earlier number of calls
+        self.is_aside = False
         self.touched = False
-        self.brought = dict.fromkeys(ENTITIES, 0)  # rows that other doors made
+        self.delivered = dict.fromkeys(ENTITIES, 0)  # rows created by webhooks
 
-    # --- What happens in the WMS, and by other doors -----------------------------------------------------------------
+    # --- Changes in the WMS, and webhooks ----------------------------------------------------------------------------
 
     def put(self, entity: Entity, external_id: str, when: When) -> None:
         self._owe(entity, self.source.write(entity, external_id, when))
 
     def put_back(self, entity: Entity, external_id: str) -> None:
-        """A record that was dropped is there again, the very same."""
+        """Put a dropped record back into the list, unchanged."""
         versions = self.source.versions.get((entity, external_id))
         if versions and external_id not in self.source.rows[entity]:
             self.source.place(entity, versions[-1])
@@ -98,49 +98,49 @@ class World:
         if isinstance(stamp, datetime):
             self.newest[key] = max(stamp, self.newest.get(key, stamp))
         if isinstance(stamp, datetime) and bound and stamp < bound:
-            self.owed.discard(key)  # too late for everything but a full run
+            self.owed.discard(key)  # only a full run can find it
         else:
             self.owed.add(key)
 
     def spoil(self, entity: Entity, external_id: str) -> None:
-        """From now on the record can't be understood."""
+        """Make the record unreadable."""
         self.source.bad[entity][external_id] = "Unreadable."
-        self.excuse(entity, external_id)
+        self.forgive(entity, external_id)
 
-    def mend(self, entity: Entity) -> None:
+    def restore(self, entity: Entity) -> None:
         for external_id in self.source.bad[entity]:
-            self.excuse(entity, str(external_id))
+            self.forgive(entity, str(external_id))
         self.source.bad[entity] = {}
 
-    def excuse(self, entity: Entity, external_id: str) -> None:
-        """Nothing is promised of this record before the next full run, and nothing of a walk that is under way."""
+    def forgive(self, entity: Entity, external_id: str) -> None:
+        """Expect the record only of the next full run, and nothing of the pass in progress."""
         self.owed.discard((entity, external_id))
         self.source.disturb(entity)
 
     def deliver(self, entity: Entity, external_id: str, back: int) -> None:
-        """A version that the WMS had, the current one or one before, arrives as a webhook or an action's answer."""
+        """Deliver a version of a record, the current or an earlier one, as a webhook or an action's response would."""
         versions = self.source.versions.get((entity, external_id))
         if not versions:
             return
         record = versions[max(0, len(versions) - 1 - back)]
         current = self.source.rows[entity].get(external_id)
         if record is not current and not is_older(record, current):
-            self.excuse(entity, external_id)
+            self.forgive(entity, external_id)
         if isinstance(record.updated_at, datetime):
             self.newest[entity, external_id] = max(record.updated_at, self.newest.get((entity, external_id), START))
         self.touched = True
         with transaction.atomic():
             drafts = [record]
-            self.brought[entity] += writer.apply(self.connection.pk, entity, drafts, now=now()).created
+            self.delivered[entity] += writer.apply(self.connection.pk, entity, drafts, now=now()).created
         self._note_stamps(entity)
 
-    def tell(self, entity: Entity, external_id: str, when: When) -> None:
-        """A record is changed, and another door brings it at once."""
+    def change_and_deliver(self, entity: Entity, external_id: str, when: When) -> None:
+        """Change a record and deliver it immediately by a webhook."""
         self.put(entity, external_id, when)
         self.deliver(entity, external_id, 0)
 
     def skew(self, minutes: int) -> None:
-        """The WMS's clock is put right or wrong; without a Date in its answers nobody could know, so then it is not."""
+        """Set the WMS's clock right or wrong. Does nothing if its responses have no Date."""
         if self.source.has_clock:
             self.source.skew = timedelta(minutes=minutes)
 
@@ -148,7 +148,7 @@ class World:
         self.clock.shift(seconds)
 
     def answer_badly(self, after: int, fault: Callable[[], ConnectorError], *, only_inside: bool) -> None:
-        """One call of the WMS to come ends in an error; `only_inside` spares the first page of a walk."""
+        """Let a later call to the WMS fail. `only_inside` spares the first page of a pass."""
 
         def fails(call: Any) -> None:
             if not only_inside:
@@ -160,20 +160,20 @@ class World:
         self.source.faults.extend([*[None] * after, fails])
 
     def meanwhile(self, after: int, happens: Callable[[], Any], *, looking_up: bool) -> None:
-        """Let something happen between an answer to come and the engine's writing of it."""
+        """Let something happen between a later response and the engine's writing of it."""
 
-        def aside() -> None:
-            self.aside, before = True, self.aside
+        def act() -> None:
+            self.is_aside, before = True, self.is_aside
             self.pass_time(1)
             try:
                 happens()
             finally:
-                self.aside = before
+                self.is_aside = before
 
         queue = self.source.looking_up if looking_up else self.source.between
-        queue.extend([*[None] * after, aside])
+        queue.extend([*[None] * after, act])
 
-    # --- What Packr does ---------------------------------------------------------------------------------------------
+    # --- Packr's actions ----------------------------------------------------------------------------------------------
 
     def request(self, entity: Entity, mode: Mode, *, by_person: bool) -> None:
         person = self.person if by_person else None
@@ -186,7 +186,7 @@ class World:
             self.check_ended()
 
     def work(self, killed_at: int | None = None) -> bool:
-        """One slice of a worker, which dies before the n-th statement; afterwards its lease lapses."""
+        """Run one slice of a worker. If it is killed before statement `killed_at`, its lease lapses."""
         claimed = None
         self.touched = True
         self.pass_time(1)
@@ -206,8 +206,8 @@ class World:
 
         def step(execute: Any, *statement: Any) -> Any:
             nonlocal executed
-            executed += not self.aside
-            if executed == killed_at and not self.aside:
+            executed += not self.is_aside
+            if executed == killed_at and not self.is_aside:
                 raise Killed
             return execute(*statement)
 
@@ -215,12 +215,12 @@ class World:
             yield
 
     def be_overtaken(self) -> None:
-        """The worker in hand freezes past its lease, another one takes the lane, and then it goes on."""
+        """Freeze the current worker past its lease while another one takes the lane, then let it continue."""
         self.pass_time(settings.LEASE_SECONDS + 1)
         self.work()
 
     def _wait(self) -> bool:
-        """Nothing is ready: go to the moment when something may be. False when nothing is under way at all."""
+        """Move to the next moment at which something can be ready. Return False if no run is active."""
         active = SyncRun.objects.filter(connection=self.connection, state__in=ACTIVE).select_related("lane")
         moments = [one for run in active for one in (run.ready_at, run.lane.waits_until, run.lane.leased_until) if one]
         if moments:
@@ -228,37 +228,41 @@ class World:
         return bool(moments)
 
     def drain(self) -> None:
-        for _ in range(MOST_SLICES):
+        for _ in range(MAX_SLICES):
             if not self.work():
                 return
-        raise AssertionError(f"still at work after {MOST_SLICES} slices")
+        raise AssertionError(f"still active after {MAX_SLICES} slices")
 
-    # --- What must hold ----------------------------------------------------------------------------------------------
+    # --- Invariants --------------------------------------------------------------------------------------------------
 
     def check(self) -> None:
-        """What holds at every moment."""
+        """Check what must hold at every moment."""
         self.touched = False
         for entity in ENTITIES:
             rows = self._rows(entity)
             self._check_rows(entity, rows)
             runs = SyncRun.objects.filter(connection=self.connection, entity=entity)
-            made = sum(runs.values_list("created", flat=True)) + self.brought[entity]
-            assert made == len(rows), "rows and counts were not written as one"
+            made = sum(runs.values_list("created", flat=True)) + self.delivered[entity]
+            assert made == len(rows), "rows and counts were not written together"
             self._note_stamps(entity, rows)
         self._check_lines()
-        self._check_walks()
+        self._check_passes()
         marks = dict(self._schedules().values_list("entity", "watermark"))
         assert marks == self.watermarks, "a watermark moved without a complete run"
 
     def _check_rows(self, entity: Entity, rows: dict[str, Any]) -> None:
         for external_id, row in rows.items():
             versions = self.source.versions[entity, external_id]
-            assert any(row["record"] == plain(one) for one in versions), f"{external_id} never was {row['record']}"
+            assert any(row["record"] == plain(one) for one in versions), (
+                f"no version of {external_id} was {row['record']}"
+            )
             if row["removed_at"]:
-                assert (entity, external_id) in self.source.dropped, f"{external_id} was removed, but never gone"
+                assert (entity, external_id) in self.source.dropped, (
+                    f"{external_id} was removed, but the WMS never dropped it"
+                )
 
     def _note_stamps(self, entity: Entity, rows: dict[str, Any] | None = None) -> None:
-        """Older never overwrites newer, but where the WMS was asked once more since, or the newer can't be believed."""
+        """Check that an older version overwrote a newer one only if a look-up or an implausible stamp explains it."""
         for external_id, row in (rows or self._rows(entity)).items():
             key, stamp = (entity, external_id), row["updated_at"]
             known, calls = self.stamps.get(key, (None, 0))
@@ -293,22 +297,23 @@ class World:
         )
 
     def check_ended(self) -> None:
-        """What holds of runs that have ended since the last look."""
+        """Check the runs that have ended since the last check."""
         ended = SyncRun.objects.filter(connection=self.connection).exclude(state__in=ACTIVE).order_by("pk")
         for run in ended.exclude(pk__in=self.checked):
             self.checked.add(run.pk)
             assert adds_up(run), f"{run} does not add up"
             assert "internal error during" not in run.message, f"{run} met an error in Packr"
-            if run.pk not in self.walked:
+            if run.pk not in self.passes_checked:
                 self._check_end(run, State(run.state))
             self.source.forgotten.discard(Entity(run.entity))
             self.check()
 
-    def _check_walks(self) -> None:
-        """Once everything was read the data is complete and the watermark moves, whatever is worked out afterwards."""
-        walked = SyncRun.objects.filter(connection=self.connection, checkpoint__phase=Phase.POST_PROCESS)
-        for run in walked.filter(state__in=ACTIVE).exclude(pk__in=self.walked).select_related("checkpoint"):
-            self.walked.add(run.pk)
+    def _check_passes(self) -> None:
+        """Check that the data is complete and the watermark moved at the end of a pass, before post-processing."""
+        ended_passes = SyncRun.objects.filter(connection=self.connection, checkpoint__phase=Phase.POST_PROCESS)
+        ended_passes = ended_passes.filter(state__in=ACTIVE).exclude(pk__in=self.passes_checked)
+        for run in ended_passes.select_related("checkpoint"):
+            self.passes_checked.add(run.pk)
             self._check_end(run, State(run.checkpoint.cursor["state"]))
 
     def _check_end(self, run: SyncRun, state: State) -> None:
@@ -317,13 +322,13 @@ class World:
 
     def _check_complete(self, run: SyncRun) -> None:
         entity = Entity(run.entity)
-        walk = self.source.walks[entity]
+        read_pass = self.source.passes[entity]
         self._check_watermark(entity)
-        if not walk.disturbed:
+        if not read_pass.disturbed:
             if entity not in self.source.forgotten:
-                assert run.pages == len(walk.pages), "a page was counted twice, or not at all"
-                read, inside = sum(walk.pages.values()), self.source.rows[entity].values()
-                # A full run looks up what it did not see: of history that may be what is older than the border.
+                assert run.pages == len(read_pass.pages), "a page was counted twice, or not at all"
+                read, inside = sum(read_pass.pages.values()), self.source.rows[entity].values()
+                # A full run looks up the records it did not see, which may include history before the history start.
                 more = sum(not self._in_scope(entity, record) for record in inside) if run.mode == Mode.FULL else 0
                 assert read <= run.seen <= read + more, "a record was counted twice, or not at all"
             missing = self._missing(entity, whole=run.mode == Mode.FULL, until=run.until)
@@ -333,18 +338,18 @@ class World:
         self._settle_debts(entity)
 
     def _check_watermark(self, entity: Entity) -> None:
-        """The time up to which everything was read: the WMS's clock as the walk began, at most."""
+        """Check the time up to which the mirror is complete: at most the WMS's time when the pass began."""
         watermark = self._schedules().get(entity=entity).watermark
-        began = self.source.walks[entity].clock
+        began = self.source.passes[entity].clock
         if self.source.has_clock:
             assert watermark == began - SECOND
         else:
-            assert watermark is None or watermark <= began, "what changed during the walk may never be asked for"
+            assert watermark is None or watermark <= began, "changes during the pass may never be requested"
         self.watermarks[entity] = watermark
         self.bounds[entity] = began - SECOND - OVERLAP
 
     def _settle_debts(self, entity: Entity) -> None:
-        """What the next incremental still has to bring: what it will ask for."""
+        """Drop from `owed` what the next incremental run will not request."""
         for key in [key for key in self.owed if key[0] == entity]:
             record = self.source.rows[entity].get(key[1])
             stamp = record.updated_at if record else None
@@ -352,13 +357,13 @@ class World:
                 self.owed.discard(key)
 
     def _forget_stamps(self, entity: Entity) -> None:
-        """After a full run the mirror has the stamps of the source again."""
+        """Reset the expected stamps. After a full run, the mirror has those of the WMS."""
         for external_id, record in self.source.rows[entity].items():
             if isinstance(record.updated_at, datetime):
                 self.newest[entity, external_id] = record.updated_at
 
     def _missing(self, entity: Entity, *, whole: bool, until: datetime | None = None) -> dict[str, Any]:
-        """Where mirror and source differ: as a whole, or in what an incremental owes that asked up to `until`."""
+        """Return where mirror and WMS differ: anywhere, or in what an incremental run up to `until` must find."""
         rows = self._rows(entity)
         expected = {
             external_id: record
@@ -386,7 +391,7 @@ class World:
         return not (entity.is_history and old)
 
     def _is_kept(self, entity: Entity, row: dict[str, Any]) -> bool:
-        """Whether a full run removes the row when it is gone: of history only what is younger than the border."""
+        """Return whether a full run keeps the row if the WMS drops it, and removes it otherwise."""
         return not entity.is_history or row["created_at"] > self.connection.border
 
     def _is_owed(self, entity: Entity, record: Record) -> bool:
@@ -405,13 +410,13 @@ class World:
     # --- The end of a history ----------------------------------------------------------------------------------------
 
     def settle(self) -> None:
-        """All is calm again: after a complete full run, mirror = source."""
+        """End all disturbances, run complete full runs, and check that the mirror equals the WMS."""
         self.source.faults.clear()
         self.source.between.clear()
         self.source.looking_up.clear()
         settings.SLICE_SECONDS = 60
         for entity in ENTITIES:
-            self.mend(entity)
+            self.restore(entity)
         Connection.objects.filter(pk=self.connection.pk).update(status=Status.CONNECTED, status_message="")
         self.drain()
         for entity in ENTITIES:
@@ -425,7 +430,7 @@ class World:
         assert not Lane.objects.exclude(leased_until=None).exists()
 
     def _decided(self, entity: Entity) -> SyncRun:
-        """The run that a person's word, or a quarter of an hour, makes of one that doubts what it read."""
+        """Return the final run after the reviews or further runs that an uncertain one needs."""
         run = self._last(entity)
         for _ in range(2):
             if run.state == State.NEEDS_REVIEW:
@@ -442,7 +447,7 @@ class World:
 
 
 def is_older(record: Record, than: Record | None) -> bool:
-    """Whether both have a stamp, and the record's is the earlier one."""
+    """Return whether both records have a stamp and the first one's is earlier."""
     mine, other = record.updated_at, than.updated_at if than else None
     return isinstance(mine, datetime) and isinstance(other, datetime) and mine < other
 
@@ -452,18 +457,18 @@ def _after(record: Record, until: datetime | None) -> bool:
 
 
 def plain(record: Record) -> dict[str, Any]:
-    """A record as the mirror keeps it."""
+    """Return a record as the mirror stores it."""
     return json.loads(digests.encode_body(record))
 
 
 def same(record: Record, row: dict[str, Any]) -> bool:
-    """Whether the row is present and says what the record says; a stamp that was not sent is not compared."""
+    """Return whether the row is present and equals the record. A stamp that was not sent is not compared."""
     stamps = record.updated_at == row["updated_at"] or not isinstance(record.updated_at, datetime | None)
     return row["removed_at"] is None and stamps and row["record"] == plain(record)
 
 
 def fingerprint(connection: Connection) -> list[Any]:
-    """All there is of a connection in the mirror, and how far its syncs have come."""
+    """Return everything the mirror has of a connection, and its watermarks."""
     fields = ("id", "digest", "updated_at", "removed_at", "change_no")
     rows = [
         (entity, *row)
@@ -479,7 +484,7 @@ def fingerprint(connection: Connection) -> list[Any]:
 
 
 def wipe(connection: Connection) -> None:
-    """Leave of a connection what it was when it was made; much faster than a flush."""
+    """Delete everything of a connection except itself. Much faster than a flush."""
     OrderLine.objects.filter(connection=connection).delete()
     InventoryLevel.objects.filter(connection=connection).delete()
     for entity in (*ENTITIES, Entity.ORDER_SHIPMENTS):
@@ -488,5 +493,5 @@ def wipe(connection: Connection) -> None:
     RejectedRecord.objects.filter(connection=connection).delete()
     Lane.objects.all().delete()
     schedules = EntitySchedule.objects.filter(connection=connection)
-    schedules.update(watermark=None, as_of=None, brake_rows=BRAKE_ROWS)
+    schedules.update(watermark=None, as_of=None, brake_rows=REMOVAL_LIMIT_ROWS)
     Connection.objects.filter(pk=connection.pk).update(status=Status.CONNECTED, status_message="", learned={})
