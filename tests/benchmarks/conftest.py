@@ -1,4 +1,4 @@
-"""The benchmarks' WMS, and connections to it that nothing but the test runs."""
+"""The benchmarks' WMS, and connections to it that only the tests run."""
 
 from collections.abc import Callable, Iterator
 from datetime import timedelta
@@ -21,7 +21,7 @@ ON_POSTGRES = django_settings.DATABASES["default"]["ENGINE"].endswith("postgresq
 
 @pytest.fixture
 def serve(monkeypatch: pytest.MonkeyPatch, settings: Any) -> Iterator[Callable[..., WmsProcess]]:
-    """Starts a WMS of given sizes; slices never end by the clock here, since what is counted must not depend on it."""
+    """Return a function that starts a WMS of given sizes. Slices never end by time here, so that counts are exact."""
     settings.SLICE_SECONDS = 3600
     monkeypatch.setattr(Trackstar, "reads_per_second", None)
     monkeypatch.setattr(client_pool, "_idle_clients", type(client_pool._idle_clients)())
@@ -41,14 +41,14 @@ def serve(monkeypatch: pytest.MonkeyPatch, settings: Any) -> Iterator[Callable[.
 
 @pytest.fixture
 def connected(home: Workspace) -> Callable[..., Connection]:
-    """Connects an account of a WMS; its schedules are off until the test says which one is due."""
+    """Return a function that connects an account of a WMS, with all schedules off."""
 
     def make(wms: WmsProcess, account: int = 1) -> Connection:
         name = f"{wms.host} {account}"
         made = connect(
             home, Account("trackstar", name, WmsProcess.credentials(account), base_url=wms.url), first_sync=False
         )
-        far = now() + timedelta(days=1)  # a run whose next one is near plans it, which costs a statement more
+        far = now() + timedelta(days=1)  # planning the next run in advance takes one more statement
         EntitySchedule.objects.filter(connection=made).update(enabled=False, next_due_at=far)
         return made
 

@@ -1,4 +1,4 @@
-"""The benchmark of actions runs; what it measures is not asserted here."""
+"""The benchmark of actions runs. Its measurements are not asserted."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ from benchmarks import actions
 from packr.demo.sandbox.server import Sandbox
 
 
-def test_every_kind_is_measured(db: None, settings: Any) -> None:
+def test_every_kind_of_action_is_measured(db: None, settings: Any) -> None:
     with Sandbox(port=0, orders=20, still=True, limit=False) as sandbox:
         settings.PRIVATE_WMS_HOSTS = frozenset({sandbox.url.removeprefix("http://")})
         samples = actions.measure(*actions.connected(sandbox.url), times=1)

@@ -1,4 +1,4 @@
-"""The fleet simulator at a small scale, and what planning a fleet costs in statements."""
+"""The fleet simulator at a small scale, and the statements that planning a fleet takes."""
 
 from datetime import timedelta
 from itertools import groupby
@@ -25,9 +25,9 @@ URL = "http://127.0.0.1:1"
 
 
 def plan_all() -> list[str]:
-    """Let everything fall due; the beginnings of the statements of the tick that plans it.
+    """Let every schedule fall due and plan it. Return the start of each statement of that tick.
 
-    SQLite takes so many values at a time, so the runs go there in packets: those count once.
+    SQLite limits the values of a statement, so it inserts the runs in batches; they count as one.
     """
     SyncRun.objects.all().delete()
     EntitySchedule.objects.exclude(next_due_at=None).update(next_due_at=now() - timedelta(seconds=1))
@@ -39,8 +39,8 @@ def plan_all() -> list[str]:
 
 
 @pytest.mark.django_db
-def test_a_tick_takes_as_many_statements_for_a_hundred_connections_as_for_two(home: Workspace) -> None:
-    tasks.tick()  # the first one also looks whether there is something to prune
+def test_statements_of_a_tick_do_not_grow_with_connections(home: Workspace) -> None:
+    tasks.tick()  # the first tick also prunes
     fleet_world.add(home, URL, range(1, 3), now())
     few = plan_all()
     fleet_world.add(home, URL, range(3, 101), now())
@@ -49,8 +49,8 @@ def test_a_tick_takes_as_many_statements_for_a_hundred_connections_as_for_two(ho
 
 
 @pytest.mark.django_db
-def test_after_a_pause_all_is_planned_in_portions(home: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Who asks for a run waits for the transaction that plans it: for no more than a portion of what is due."""
+def test_runs_are_planned_in_batches_after_a_pause(home: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A request for a run waits for the transaction that plans it, so each transaction plans a limited number."""
     fleet_world.add(home, URL, range(1, 4), now())
     monkeypatch.setattr(planner, "MAX_RUNS_PER_TRANSACTION", 5)
     inserts = sum('INTO "syncs_syncrun"' in one for one in plan_all())
@@ -58,7 +58,7 @@ def test_after_a_pause_all_is_planned_in_portions(home: Workspace, monkeypatch: 
 
 
 @pytest.mark.django_db
-def test_a_fleet_has_the_usual_schedules_and_nothing_to_read_first(home: Workspace) -> None:
+def test_fleet_has_default_schedules_and_no_first_syncs(home: Workspace) -> None:
     moment = now()
     fleet_world.add(home, URL, range(1, 4), moment)
     for schedule in EntitySchedule.objects.select_related("connection__workspace"):
@@ -83,14 +83,14 @@ def test_disabled_schedules_do_not_fall_due(home: Workspace) -> None:
 
 
 @pytest.mark.parametrize(("share", "value"), [(0.5, 3.0), (0.99, 4.0), (1, 4.0)])
-def test_percentiles(share: float, value: float) -> None:
+def test_percentiles_are_computed(share: float, value: float) -> None:
     assert percentile([1.0, 2.0, 3.0, 4.0], share) == value
     assert percentile([], share) == 0
 
 
 @pytest.mark.real
 @pytest.mark.parametrize("broker", ["redis", "orm"])
-def test_every_due_run_is_done_and_the_figures_add_up(tmp_path: Path, broker: str) -> None:
+def test_every_due_run_is_done_and_figures_add_up(tmp_path: Path, broker: str) -> None:
     size = ("--connections", "20", "--minutes", "0.2", "--warm-up", "5", "--latency-ms", "20", "--person-every", "1")
     asked = ("--broker", broker, "--first-syncs", "1", "--due-at-once", "60")
     steady, first, at_once = phases = fleet(tmp_path, *size, *asked)
@@ -100,7 +100,7 @@ def test_every_due_run_is_done_and_the_figures_add_up(tmp_path: Path, broker: st
     assert steady["cpu"]["Packr's workers"] > 0
     assert first["first syncs ended"] > 0
     assert (at_once["left of them"], at_once["doubled"]) == (0, 0)
-    assert at_once["due"] > 30  # one that is under way at that moment, or that a person asks for, counts elsewhere
+    assert at_once["due"] > 30  # runs that are active at that moment or requested are counted elsewhere
     for phase in phases:
         assert phase["lateness"] == sorted(phase["lateness"])
         assert sum(phase["cpu per run"].values()) > 0

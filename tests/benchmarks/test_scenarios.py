@@ -1,4 +1,4 @@
-"""The benchmarks themselves run: every scenario, Packr and the floor, at a two-hundredth."""
+"""Every benchmark scenario runs, with Packr and with the floor, at a two-hundredth of its size."""
 
 import contextlib
 import os
@@ -23,7 +23,7 @@ NAMES = ("packr", "floor", "floor-digests")
 
 @pytest.fixture(scope="module")
 def template(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Packr's tables on the database of these tests' run, made once and copied for each contestant; its name."""
+    """Return the name of a database with Packr's tables, created once and copied for each contestant."""
     name = database.vendor.replace("postgresql", "postgres")
     folder = tmp_path_factory.mktemp("template")
     with pytest.MonkeyPatch.context() as patch:
@@ -39,13 +39,13 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture
 def ground(template: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
-    """The database of these tests' run, for the contestants' own databases; its name."""
+    """Return the name of the database from which the contestants' databases are created."""
     monkeypatch.setattr(databases, "VAR", tmp_path)
     monkeypatch.setattr(peers, "VAR", tmp_path)
     return template
 
 
-def test_every_scenario_runs(ground: str) -> None:
+def test_scenario_runs(ground: str) -> None:
     contestants = tuple(peers.PEERS[name] for name in NAMES)
     results = list(run(BenchmarkPlan(SCENARIOS, contestants, ground, SCALE), lambda what: None))
     assert {one.failed for one in results} == {""}
@@ -73,8 +73,8 @@ COMPARED = {
 
 
 @pytest.mark.parametrize("kind", ["inventory", "orders"])
-def test_all_who_fill_packrs_tables_fill_them_alike(ground: str, kind: str) -> None:
-    """Or the floor would be no measure."""
+def test_all_contestants_write_the_same_rows(ground: str, kind: str) -> None:
+    """The floor is a valid measure only if it writes the same rows."""
     filled = {}
     for name in (*NAMES, "bulk_create", "update_or_create"):
         peer = peers.PEERS[name]
@@ -98,7 +98,7 @@ def _rows(url: str, query: str) -> list[Any]:
         return sorted(tuple(map(str, row)) for row in read.execute(query))
 
 
-def test_a_sample_is_scaled_and_a_failure_told() -> None:
+def test_sample_is_scaled_and_failure_is_reported() -> None:
     shown = table.tables(
         [
             Result("first-orders", "postgres", "packr", {"wall": 2.0, "rows": 1000, "share": 1.0}),

@@ -1,4 +1,4 @@
-"""What a run and a page cost in statements: few, and not more with more rows, entities or connections."""
+"""The number of statements of a run and of a page, which does not grow with rows, entities or connections."""
 
 from collections.abc import Callable, Iterable
 from datetime import timedelta
@@ -20,7 +20,7 @@ from syncs.runs.enqueue import request_runs
 from syncs.runs.planner import queue_due
 from tests.kit.running import counts, sync
 
-MOST_OF_AN_IDLE_RUN = 12
+MAX_IDLE_RUN_STATEMENTS = 12
 AN_HOUR_OR_TWO = 7200
 Connect = Callable[..., Connection]
 Serve = Callable[..., WmsProcess]
@@ -29,7 +29,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def due(connections: Iterable[Connection], entities: Iterable[Entity] = (Entity.INVENTORY,)) -> list[str]:
-    """The statements by which the clock queues a run for each of these."""
+    """Queue a run for each of these. Return the planner's statements."""
     schedules = EntitySchedule.objects.filter(connection__in=list(connections), entity__in=list(entities))
     schedules.update(enabled=True, next_due_at=now() - timedelta(seconds=1), next_reread_at=None, next_wide_at=None)
     with counted() as statements:
@@ -38,7 +38,7 @@ def due(connections: Iterable[Connection], entities: Iterable[Entity] = (Entity.
 
 
 def worked() -> list[list[str]]:
-    """The statements of each run that is ready, from its claim to its end."""
+    """Run everything that is ready. Return the statements of each run, from its claim to its end."""
     runs = []
     while True:
         with counted() as statements:
@@ -51,21 +51,21 @@ def worked() -> list[list[str]]:
 
 
 def whole(connection: Connection, entity: Entity) -> list[str]:
-    """The statements of one full run."""
+    """Return the statements of one full run."""
     request_runs(connection, [entity], mode=Mode.FULL, trigger=Trigger.MANUAL)
     (statements,) = worked()
     return statements
 
 
 def first_synced(wms: WmsProcess, connections: Iterable[Connection], entities: Iterable[Entity]) -> None:
-    """So far that an incremental finds nothing: an hour or two after the first load."""
+    """Run the first sync, and go on so far that an incremental run finds nothing."""
     for connection in connections:
         for entity in entities:
             assert sync(connection, entity, Mode.FULL).state == State.SUCCEEDED
     wms.control("clock", ahead=AN_HOUR_OR_TWO)
 
 
-def test_an_idle_run_costs_few_statements(serve: Serve, connected: Connect) -> None:
+def test_idle_run_needs_few_statements(serve: Serve, connected: Connect) -> None:
     wms = serve(inventory=300)
     connection = connected(wms)
     first_synced(wms, [connection], [Entity.INVENTORY])
@@ -76,10 +76,10 @@ def test_an_idle_run_costs_few_statements(serve: Serve, connected: Connect) -> N
         seen.append(len(statements))
         assert counts(SyncRun.objects.latest("pk")) == {}
     assert len(set(seen)) == 1, seen
-    assert seen[0] <= MOST_OF_AN_IDLE_RUN, "\n".join(statements)
+    assert seen[0] <= MAX_IDLE_RUN_STATEMENTS, "\n".join(statements)
 
 
-def test_an_idle_run_costs_the_same_beside_fifty_others(serve: Serve, connected: Connect) -> None:
+def test_idle_run_costs_the_same_with_fifty_connections(serve: Serve, connected: Connect) -> None:
     wms = serve(inventory=100)
     connections = [connected(wms)]
     first_synced(wms, connections, [Entity.INVENTORY])
@@ -95,12 +95,12 @@ def test_an_idle_run_costs_the_same_beside_fifty_others(serve: Serve, connected:
 
 
 def _splits(runs: int) -> int:
-    """How often Django splits an insert of runs: on SQLite it gives a statement 999 parameters at most."""
+    """Return how often Django splits an insert of runs: on SQLite a statement has at most 999 parameters."""
     fields = [field for field in SyncRun._meta.concrete_fields if not field.primary_key]
     return ceil(runs / database.ops.bulk_batch_size(fields, range(runs))) - 1
 
 
-def test_an_idle_run_costs_the_same_beside_other_entities(serve: Serve, connected: Connect) -> None:
+def test_idle_run_costs_the_same_with_other_entities(serve: Serve, connected: Connect) -> None:
     entities = [Entity.INVENTORY, Entity.ORDERS, Entity.PRODUCTS, Entity.INBOUND_SHIPMENTS]
     wms = serve(inventory=100, orders=100, products=100, inbound_shipments=100)
     connection = connected(wms)
@@ -115,10 +115,10 @@ def test_an_idle_run_costs_the_same_beside_other_entities(serve: Serve, connecte
 
 
 @pytest.mark.parametrize(("entity", "kind"), [(Entity.INVENTORY, "inventory"), (Entity.ORDERS, "orders")])
-def test_a_page_costs_the_same_however_many_rows_it_has(
+def test_statements_of_a_page_do_not_grow_with_its_rows(
     serve: Serve, connected: Connect, entity: Entity, kind: str
 ) -> None:
-    """Once a first sync has brought its thousandth row the database is told of it, which is not counted here."""
+    """A first sync analyzes the tables after its thousandth row, which is not counted here."""
     costs: list[dict[str, int]] = []
     for rows in (100, 999):
         wms = serve(**{kind: rows})
@@ -133,8 +133,8 @@ def test_a_page_costs_the_same_however_many_rows_it_has(
     assert costs[0] == costs[1]
 
 
-def test_a_later_page_costs_what_an_earlier_one_does(serve: Serve, connected: Connect) -> None:
-    """The fourth and the seventh; at each power of two the walk is compared with all pages before, at its own price."""
+def test_later_page_costs_the_same_as_an_earlier_one(serve: Serve, connected: Connect) -> None:
+    """Pages 4 and 7. At each power of two the pass is compared with all earlier pages, which costs extra."""
     first, unchanged = {}, {}
     for pages in (3, 4, 6, 7):
         connection = connected(serve(inventory=1000 * pages))
@@ -144,7 +144,7 @@ def test_a_later_page_costs_what_an_earlier_one_does(serve: Serve, connected: Co
     assert unchanged[4] - unchanged[3] == unchanged[7] - unchanged[6], unchanged
 
 
-def test_nothing_is_written_to_the_mirror_where_nothing_changed(serve: Serve, connected: Connect) -> None:
+def test_unchanged_records_write_nothing_to_the_mirror(serve: Serve, connected: Connect) -> None:
     connection = connected(serve(inventory=1500, orders=1500))
     for entity in (Entity.INVENTORY, Entity.ORDERS):
         assert any(_writes_mirror(statement) for statement in whole(connection, entity))

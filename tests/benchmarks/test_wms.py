@@ -1,4 +1,4 @@
-"""The benchmarks' WMS answers as Trackstar does, as far as Packr's connector asks."""
+"""The benchmarks' WMS answers the requests of Packr's connector as Trackstar does."""
 
 from collections.abc import Iterator
 from datetime import UTC, timedelta
@@ -27,14 +27,14 @@ def get(wms: WmsProcess, path: str, account: int = 1, **params: Any) -> requests
 
 
 def since(wms: WmsProcess, account: int = 1, kind: str = "inventory") -> list[Any]:
-    """What changed in the last quarter of an hour by the WMS's own clock."""
+    """Return the time fifteen minutes ago by the WMS's clock."""
     moment = parsedate_to_datetime(get(wms, "/wms/warehouses").headers["Date"]).astimezone(UTC) - RECENTLY
     asked = {"trackstar_updated_date[gte]": moment.strftime("%Y-%m-%dT%H:%M:%SZ")}
     records: list[Any] = get(wms, f"/wms/{kind}", account, **asked).json()["data"]
     return records
 
 
-def test_a_list_comes_in_pages_to_its_end(wms: WmsProcess) -> None:
+def test_list_is_read_page_by_page(wms: WmsProcess) -> None:
     token, seen = None, []
     while token is not None or not seen:
         page = get(wms, "/wms/inventory", **({"page_token": token} if token else {})).json()
@@ -44,7 +44,7 @@ def test_a_list_comes_in_pages_to_its_end(wms: WmsProcess) -> None:
     assert len({one for page in seen for one in page}) == 2500
 
 
-def test_only_what_changed_recently_is_in_an_incremental(wms: WmsProcess) -> None:
+def test_incremental_list_has_only_recent_changes(wms: WmsProcess) -> None:
     assert since(wms) == []
     assert wms.control("change", kind="inventory", share=0.1) == {"changed": 250}
     changed = since(wms)
@@ -55,7 +55,7 @@ def test_only_what_changed_recently_is_in_an_incremental(wms: WmsProcess) -> Non
     assert since(wms) == []
 
 
-def test_nothing_is_sent_that_is_stamped_later(wms: WmsProcess) -> None:
+def test_no_record_is_stamped_in_the_future(wms: WmsProcess) -> None:
     wms.control("clock", ahead=7200)
     wms.control("change", kind="inventory", share=0.1)
     changed = [one["trackstar_updated_date"] for one in get(wms, "/wms/inventory").json()["data"]]
@@ -67,12 +67,12 @@ def test_nothing_is_sent_that_is_stamped_later(wms: WmsProcess) -> None:
     assert len(latest) == 1000
 
 
-def test_an_account_changes_by_itself(wms: WmsProcess) -> None:
+def test_account_changes_automatically(wms: WmsProcess) -> None:
     wms.control("change", kind="orders", share=0.5, account="bench-2")
     assert (len(since(wms, 1, "orders")), len(since(wms, 2, "orders"))) == (0, 5)
 
 
-def test_records_are_found_by_id(wms: WmsProcess) -> None:
+def test_records_are_found_by_their_ids(wms: WmsProcess) -> None:
     found = get(wms, "/wms/orders", **{"ids[in]": "orders-3,orders-10,inventory-1,x"}).json()
     assert ([one["id"] for one in found["data"]], found["next_token"]) == (["orders-3"], None)
     assert get(wms, "/wms/orders/orders-9").json()["data"]["id"] == "orders-9"
@@ -87,15 +87,15 @@ def test_records_are_found_by_id(wms: WmsProcess) -> None:
         ("/wms/orders", {"limit": "1001"}, 422),
     ],
 )
-def test_what_it_does_not_have_is_refused(wms: WmsProcess, path: str, asked: Ask, status: int) -> None:
+def test_unknown_paths_and_parameters_are_refused(wms: WmsProcess, path: str, asked: Ask, status: int) -> None:
     assert get(wms, path, **asked).status_code == status
 
 
-def test_a_stranger_is_refused(wms: WmsProcess) -> None:
+def test_wrong_credentials_are_refused(wms: WmsProcess) -> None:
     assert requests.get(f"{wms.url}/wms/orders", timeout=10).status_code == 401
 
 
-def test_it_counts_what_it_was_asked(wms: WmsProcess) -> None:
+def test_requests_are_counted(wms: WmsProcess) -> None:
     wms.control("stats")
     get(wms, "/wms/orders")
     get(wms, "/wms/orders/orders-1")

@@ -1,4 +1,4 @@
-"""Databases for real processes, asked directly, without Django."""
+"""Databases for real processes, queried without Django."""
 
 import contextlib
 import sqlite3
@@ -33,7 +33,7 @@ class Sqlite:
             return connection.execute(sql).fetchall()
 
     def is_written(self) -> bool:
-        """Whether somebody is in the middle of a transaction that writes."""
+        """Return whether a transaction is writing."""
         with contextlib.closing(sqlite3.connect(self.path, timeout=0)) as connection:
             try:
                 connection.execute("BEGIN IMMEDIATE")
@@ -42,11 +42,11 @@ class Sqlite:
         return False
 
     def drop(self) -> None:
-        """The file goes with its folder."""
+        """Do nothing: the file is deleted with its folder."""
 
 
 class Postgres:
-    """A database of its own on the tests' PostgreSQL server."""
+    """A separate database on the tests' PostgreSQL server."""
 
     def __init__(self, template: str = "template1") -> None:
         self.name = f"packr_real_{uuid4().hex[:12]}"
@@ -61,11 +61,11 @@ class Postgres:
             return connection.execute(sql).fetchall()
 
     def is_written(self) -> bool:
-        """Whether somebody is in the middle of a transaction that holds a lane."""
+        """Return whether a transaction holds a lane."""
         return self.rows("SELECT id FROM syncs_lane FOR UPDATE SKIP LOCKED") == []
 
     def is_idle_in_transaction(self) -> bool:
-        """Whether a transaction stands between two statements; during a COPY it does not, whoever waits for whom."""
+        """Return whether a transaction waits between two statements. During a COPY it does not."""
         idle = "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND state = 'idle in transaction'"
         return self.rows(idle) != []
 

@@ -1,4 +1,4 @@
-"""Workspaces, connections and mirrored rows for tests, made directly: no WMS is asked."""
+"""Workspaces, connections and mirrored rows for tests, created in the database without a WMS."""
 
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -42,7 +42,7 @@ def workspace(slug: str = "northbay", **fields: Any) -> Workspace:
 
 
 def person(username: str, *, in_: Workspace | None = None, role: Role = Role.MEMBER, **fields: Any) -> User:
-    """A person with the password PASSWORD, in a workspace if one is given."""
+    """Create a person with the password PASSWORD, in a workspace if one is given."""
     user = User.objects.create_user(username, password=PASSWORD, **fields)
     if in_:
         set_role(in_, user, role)
@@ -50,7 +50,7 @@ def person(username: str, *, in_: Workspace | None = None, role: Role = Role.MEM
 
 
 def connection(in_: Workspace, name: str = "Sandbox", **fields: Any) -> Connection:
-    """A Trackstar connection made now, with the default schedules and nothing synced yet."""
+    """Create a Trackstar connection, made now, with the default schedules and without synced data."""
     moment = fields.pop("connected_at", now())
     made = Connection.objects.create(
         workspace=in_,
@@ -67,7 +67,7 @@ def connection(in_: Workspace, name: str = "Sandbox", **fields: Any) -> Connecti
 
 
 def run(connection: Connection, entity: Entity = Entity.ORDERS, **fields: Any) -> SyncRun:
-    """A run, by default one that began and succeeded a minute ago."""
+    """Create a run, by default one that started and succeeded a minute ago."""
     began = fields.pop("started_at", now() - timedelta(minutes=1))
     state = fields.setdefault("state", State.SUCCEEDED)
     ended = None if state in (State.QUEUED, State.RUNNING, State.WAITING) else began + timedelta(seconds=4)
@@ -87,14 +87,14 @@ def run(connection: Connection, entity: Entity = Entity.ORDERS, **fields: Any) -
 def synced(
     connection: Connection, entity: Entity = Entity.ORDERS, at: datetime | None = None, **fields: Any
 ) -> SyncRun:
-    """A run that succeeded at the moment, and the schedule that says so."""
+    """Create a run that has just succeeded, and update the schedule accordingly."""
     moment = at or now() - timedelta(minutes=1)
     EntitySchedule.objects.filter(connection=connection, entity=entity).update(as_of=moment, watermark=moment)
     return run(connection, entity, started_at=moment, **fields)
 
 
 def brand(in_: Workspace, name: str, *mappings: tuple[Connection, str]) -> Brand:
-    """A brand, mapped to customers (or, with an empty one, to whole connections)."""
+    """Create a brand that is linked to these customers, or with an empty customer to the whole connection."""
     made = Brand.objects.create(workspace=in_, name=name, slug=name.lower())
     for connection, customer in mappings:
         BrandMapping.objects.create(brand=made, connection=connection, customer_id=customer)
@@ -102,7 +102,7 @@ def brand(in_: Workspace, name: str, *mappings: tuple[Connection, str]) -> Brand
 
 
 def order(connection: Connection, *, lines: tuple[tuple[str, int, str], ...] = (), **fields: Any) -> Order:
-    """An order; `lines` are (SKU, quantity, unit price)."""
+    """Create an order. `lines` are (SKU, quantity, unit price)."""
     made = mirrored(Order, connection, **{"created_at": now(), "status": "open", **fields})
     for position, (sku, quantity, price) in enumerate(lines):
         OrderLine.objects.create(
@@ -124,7 +124,7 @@ def order_shipment(order: Order, **fields: Any) -> OrderShipment:
 def inventory(
     connection: Connection, sku: str, *, levels: dict[str, int] | None = None, **fields: Any
 ) -> InventoryItem:
-    """An item; `levels` are units on hand per warehouse id, all of them available."""
+    """Create an item. `levels` are the units on hand by warehouse id, all of them available."""
     levels = levels or {}
     total = Decimal(sum(levels.values()))
     made = mirrored(
@@ -138,7 +138,7 @@ def inventory(
 
 
 def override(item: InventoryItem, field: str = "awaiting", value: str = "12", **fields: Any) -> Override:
-    """A value put over an item's own, for a day."""
+    """Create an override of an item's value that lasts a day."""
     return Override.objects.create(
         connection=item.connection,
         entity=Entity.INVENTORY,
@@ -159,7 +159,7 @@ def product(connection: Connection, sku: str, **fields: Any) -> Product:
 def inbound_shipment(
     connection: Connection, *, lines: tuple[tuple[str, int, int], ...] = (), **fields: Any
 ) -> InboundShipment:
-    """An inbound shipment; `lines` are (SKU, expected, received)."""
+    """Create an inbound shipment. `lines` are (SKU, expected, received)."""
     made = mirrored(
         InboundShipment, connection, **{"created_at": now(), "status": "open", "kind": "purchase", **fields}
     )
@@ -188,7 +188,7 @@ def shipping_method(connection: Connection, external_id: str, name: str) -> Ship
 
 
 def returned(connection: Connection, *, lines: tuple[tuple[str, int], ...] = (), **fields: Any) -> Return:
-    """A return; `lines` are (SKU, expected)."""
+    """Create a return. `lines` are (SKU, expected)."""
     made: Return = mirrored(Return, connection, **{"created_at": now(), "status": "open", **fields})
     for position, (sku, expected) in enumerate(lines, 1):
         ReturnLine.objects.create(
@@ -198,7 +198,7 @@ def returned(connection: Connection, *, lines: tuple[tuple[str, int], ...] = (),
 
 
 def action(connection: Connection, kind: str = "cancel-order", **fields: Any) -> Action:
-    """An action that the WMS accepted a minute ago, with its trace."""
+    """Create an action that the WMS accepted a minute ago, with its trace."""
     moment = fields.pop("asked_at", now() - timedelta(minutes=1))
     number = next(_numbers)
     exchange = {"method": "PUT", "path": "/x", "body": "", "status": 200, "answer": '{"a": "<b>"}', "ms": 40}
@@ -222,7 +222,7 @@ def action(connection: Connection, kind: str = "cancel-order", **fields: Any) ->
 
 
 def mirrored(model: Any, connection: Connection, **fields: Any) -> Any:
-    """A row of any mirrored table."""
+    """Create a row of any mirrored table."""
     number = next(_numbers)
     return model.objects.create(
         connection=connection,

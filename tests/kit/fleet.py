@@ -1,4 +1,4 @@
-"""The fleet simulator as a process, for tests of what it shows."""
+"""The fleet simulator as a process, for tests of its output."""
 
 import json
 import os
@@ -12,9 +12,9 @@ from tests.servers import postgres_url
 
 
 def fleet(folder: Path, *options: str, lease: int = 60) -> list[dict[str, Any]]:
-    """Run it on the tests' PostgreSQL; the figures of each phase. `folder` is where it keeps what it needs."""
+    """Run it on the tests' PostgreSQL and return the figures of each phase. It keeps its files in `folder`."""
     told = {"PACKR_BENCH_POSTGRES": postgres_url(), "PACKR_DATA_DIR": str(folder), "PACKR_LEASE_SECONDS": str(lease)}
-    # The settings of this process are a test's.
+    # The environment of this process has test settings.
     outside = {name: value for name, value in os.environ.items() if not name.startswith(("PACKR_", "DJANGO_"))}
     done = subprocess.run(
         [sys.executable, "-m", "benchmarks.fleet", "--json", *options],

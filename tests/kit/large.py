@@ -1,6 +1,6 @@
-"""A large mirror, made by PostgreSQL itself in seconds: one workspace with most of it, and many small ones.
+"""A large mirror that PostgreSQL generates in seconds: one workspace with most rows, and many small ones.
 
-Values repeat, are missing and lie in no order, as they do. The same for the same numbers.
+Values repeat, are missing and are stored in random order, as in production. The same arguments give the same data.
 """
 
 from dataclasses import dataclass
@@ -17,12 +17,12 @@ from . import factories as make
 
 SMALL_WORKSPACES = 20
 LINES = 5
-RUNS = 2_000  # a connection's history of runs
+RUNS = 2_000  # runs in the history of a connection
 CUSTOMERS = 12  # of each connection; the first has a third of its rows, each further one fewer
 BASE = "connection_id, external_id, created_at, updated_at, digest, record, change_no, changed_at, removed_at"
 RECORD = """jsonb_build_object('type', 'd2c', 'tags', jsonb_build_array('a', 'b'), 'raw_status', 'Shipped',
     'ship_to_address', jsonb_build_object('full_name', 'Somebody ' || n, 'address1', n || ' Way'))"""
-# The columns of BASE of row n. A hundredth is removed, another hundredth has no created_at.
+# The columns of BASE of row n. One in a hundred is removed, and one in a hundred has no created_at.
 ROW = f"""n::text, CASE WHEN n % 101 <> 7 THEN now() - make_interval(secs => (n * 7919) % 31536000) END,
     now() - make_interval(secs => (n * 104729) % 8640000), decode(md5(n::text), 'hex'), {RECORD}, n, now(),
     CASE WHEN n % 103 = 13 THEN now() END"""
@@ -61,7 +61,7 @@ TABLES = {
 
 @dataclass(frozen=True)
 class Large:
-    """What was made: the workspace with six tenths of the rows at two connections, with its brand of one customer."""
+    """The generated data: a workspace with six tenths of the rows in two connections, and its brand of one customer."""
 
     workspace: Workspace
     connections: list[Connection]
@@ -93,7 +93,7 @@ def fill(*, orders: int, inventory: int, products: int = 0, inbound: int = 0) ->
 
 
 def _history(connection: Connection) -> None:
-    """Runs of every entity, the last of which succeeded a minute ago."""
+    """Create runs of every entity; the last one succeeded a minute ago."""
     for entity in connection.connector.entities():
         make.synced(connection, entity)
     moment, lane = now(), Lane.objects.get(account_key=connection.account_key)
@@ -116,7 +116,7 @@ def _history(connection: Connection) -> None:
 
 
 def _rows(name: str, count: int, large: list[Connection], others: list[Connection]) -> None:
-    """Four tenths at the first connection, two at the second, the rest at the others in turn."""
+    """Create rows: four tenths in the first connection, two in the second, the rest spread over the others."""
     columns, values = TABLES[name]
     keys = ", ".join(str(one.pk) for one in others)
     connection = (
@@ -131,7 +131,7 @@ def _rows(name: str, count: int, large: list[Connection], others: list[Connectio
 
 
 def _lines() -> None:
-    """Lines of orders and inbound shipments, and levels of inventory. All connections have the same few SKUs."""
+    """Create lines of orders and inbound shipments, and inventory levels. All connections use the same few SKUs."""
     statements = (
         "INSERT INTO warehouse_orderline (connection_id, order_id, position, sku, product_id, quantity, unit_price) "
         f"SELECT o.connection_id, o.id, n, {SKU}, n::text, n, 2.5 "

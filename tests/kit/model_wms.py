@@ -1,6 +1,6 @@
-"""A model WMS: lists in memory, read through a connector without a network, with faults on demand.
+"""A model WMS: lists in memory, read by a connector without a network, with faults on request.
 
-It has its own clock (`skew`), pages by offset as many real WMSs do, and filters by stamp, with the bound included.
+It has its own clock (`skew`), pages by offset as many real WMSs do, and includes the bound when it filters by stamp.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -37,7 +37,7 @@ ENTITIES = (
 
 @dataclass(frozen=True)
 class Call:
-    """One call of the connector. `what` is fetch, lookup, check or crawled."""
+    """One call by the connector. `what` is fetch, lookup, check or crawled."""
 
     what: str
     entity: Entity | None
@@ -48,10 +48,10 @@ class Call:
 
 @dataclass
 class ModelWms:
-    """What the WMS holds and how it answers.
+    """The records of the WMS and how it responds.
 
-    `faults` are taken in turn, one a call: None lets the call pass, an exception is raised, a function gets the call
-    and may return a Page of its own. `bad` are ids per entity that can't be understood, with the reason.
+    `faults` apply to the next calls in turn: None does nothing, an exception is raised, and a function receives the
+    call and may return a Page instead. `bad` maps the ids of unreadable records to a reason, by entity.
     """
 
     page_size: int = 3
@@ -126,7 +126,7 @@ def _between(record: Record, since: datetime | None, until: datetime | None) -> 
 def connector_for(wms: ModelWms, *, whole: Sequence[Entity] = (), **attributes: Any) -> type[Connector]:
     """Return a connector class for this model. Entities in `whole` can't be limited to changes."""
 
-    # Records what a client records when it uses a network.
+    # Record the time and the number of requests, as a client with a network does.
     def fetch(entity: Entity, client: Client, ask: FetchRequest, cursor: Cursor | None) -> Page:
         client.requests_made += 1
         page = wms.fetch(entity, ask, cursor)

@@ -1,4 +1,4 @@
-"""A workspace with an admin and a member, another workspace, support; and what the WMS answers to a check."""
+"""A workspace with an admin and a member, another workspace, support, and a WMS that passes each check."""
 
 from collections.abc import Callable
 from typing import Any
@@ -17,7 +17,7 @@ from tests.kit.model_wms import ModelWms, connector_for
 
 @pytest.fixture(autouse=True)
 def _plain_settings(settings: Any) -> None:
-    """A cache of its own for each test, and no static files."""
+    """Use a separate cache for each test, and no static files."""
     name = str(uuid4())
     settings.CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "LOCATION": name}}
     settings.MIDDLEWARE = [one for one in settings.MIDDLEWARE if not one.startswith("whitenoise")]
@@ -61,7 +61,7 @@ def member(member_user: Any) -> Client:
 
 @pytest.fixture
 def elsewhere(db: None) -> Client:
-    """An admin of another workspace."""
+    """Return an admin of another workspace."""
     return signed_in(make.person("kim", in_=make.workspace("fernhill"), role=Role.ADMIN))
 
 
@@ -72,7 +72,7 @@ def support(db: None) -> Client:
 
 @pytest.fixture
 def wms(monkeypatch: pytest.MonkeyPatch) -> Callable[[Any], list[str]]:
-    """Say what the WMS answers to a check (a Health or an error); gives the list of checks made."""
+    """Return a function that sets the result of the next checks (a health or an error) and returns their list."""
 
     def answers(answer: Any) -> list[str]:
         asked: list[str] = []
@@ -92,7 +92,7 @@ def wms(monkeypatch: pytest.MonkeyPatch) -> Callable[[Any], list[str]]:
 
 @pytest.fixture
 def model(monkeypatch: pytest.MonkeyPatch) -> ModelWms:
-    """A model WMS that can be connected as `model`; it asks for a key, and for a shop if one likes."""
+    """Return a model WMS that can be connected as `model`, with a required key and an optional shop."""
     made = ModelWms()
     monkeypatch.setitem(CONNECTORS, "model", connector_for(made))  # type: ignore[arg-type]
     return made

@@ -1,7 +1,7 @@
-"""Packr and what it talks to as real processes, for tests that kill them.
+"""Packr and its servers as real processes, for tests that kill them.
 
-Each `Packr` has a data folder, keys and a database of its own. All its processes carry the folder's path in their
-environment, so none can hide: `Packr.pids()` finds them, whoever their parent is by now.
+Each `Packr` has a data folder, keys and a database of its own. The environment of all its processes contains the
+folder's path, so `Packr.pids()` finds all of them, whatever their parent is by then.
 """
 
 import base64
@@ -22,9 +22,9 @@ from .databases import Database, Postgres, Sqlite
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 DATABASES = ("sqlite", "postgres")
-# Orders in a sandbox: for the long first syncs, and for those that only have to have some pages.
+# Orders of a sandbox: for a long first sync, and for one of several pages.
 BIG, SMALL, PAGE = 30_000, 6_000, 1_000
-# Of the environment the tests run in only this reaches the processes.
+# The processes get only this of the tests' environment.
 PASSED_ON = ("PATH", "HOME", "LANG", "TMPDIR", "SSL_CERT_FILE")
 SECRETS = {
     "PACKR_SECRET_KEY": "real-processes-only-0123456789-abcdefghijklmnopq",
@@ -154,7 +154,7 @@ def _marked(mark: str) -> list[int]:
 
 
 class Packr:
-    """A Packr of its own. Leaving it kills what is left of it. `env` is what its next processes are told.
+    """A separate Packr; leaving the context kills its processes. `env` is the environment of its next processes.
 
     `broker` is the URL of a Redis; without one the database carries the wake-ups.
     """
@@ -233,14 +233,14 @@ class Packr:
         )
 
     def state(self, connection: str) -> dict[str, dict[str, Any]]:
-        """The sync state by entity."""
+        """Return the sync state by entity."""
         return {row["entity"]: row for row in json.loads(self.manage("sync_state", connection, "--json"))}
 
     def export(self, connection: str, entity: str) -> list[dict[str, Any]]:
         return [json.loads(line) for line in self.manage("export", connection, entity).splitlines()]
 
     def exports(self, connection: str, *entities: str) -> list[list[dict[str, Any]]]:
-        """The exports of several entities, made by one process."""
+        """Return the exports of several entities, made by one process."""
         mark = "next"
         said = self.shell(
             "from django.core.management import call_command\n"
@@ -250,17 +250,17 @@ class Packr:
         return [[json.loads(line) for line in part.splitlines()] for part in parts]
 
     def cluster(self) -> dict[str, Any]:
-        """The pids of the running qcluster's sentinel, workers, monitor and pusher, as it tells them itself."""
+        """Return the pids of the qcluster's sentinel, workers, monitor and pusher, as the cluster reports them."""
         ask = (
             "import json; from django_q.status import Stat\n"
             "print(json.dumps([{name: getattr(stat, name) for name in ('sentinel', 'workers', 'monitor', 'pusher')}"
             " for stat in Stat.get_all()]))"
         )
 
-        def told() -> dict[str, Any] | None:
+        def reported_cluster() -> dict[str, Any] | None:
             return next((one for one in json.loads(self.shell(ask)) if alive(one["sentinel"])), None)
 
-        return until(told, "the cluster tells its processes", 20)
+        return until(reported_cluster, "the cluster reports its processes", 20)
 
     def serve(self) -> str:
         """Start gunicorn on a free port. Return its address."""
@@ -269,21 +269,21 @@ class Packr:
         return web.waits_for("Listening at: ").partition("Listening at: ")[2].split()[0]
 
     def holder(self) -> int | None:
-        """The pid of the worker that holds the lane now."""
+        """Return the pid of the worker that holds the lane."""
         held = self.rows("SELECT worker, leased_until FROM syncs_lane WHERE leased_until IS NOT NULL")
         pids = [int(worker.rpartition(":")[2]) for worker, _ in held]
         return next((pid for pid in pids if alive(pid)), None)
 
 
 class Templates:
-    """Migrated databases with a workspace `real`, admin anna and member max: made once and copied for each Packr."""
+    """Migrated databases with a workspace `real`, admin anna and member max, created once and copied for each Packr."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._made: dict[str, Database] = {}
 
     def packr(self, kind: str, folder: Path, broker: str = "") -> Packr:
-        """A fresh Packr on a database of the kind, its wake-ups carried by it or by a Redis."""
+        """Return a new Packr on a database of this kind. The database or a Redis carries its wake-ups."""
         if kind not in self._made:
             self._made[kind] = self._make(kind)
         folder.mkdir(parents=True, exist_ok=True)
@@ -307,13 +307,13 @@ class Templates:
 
 
 class Sandbox:
-    """`manage.py sandbox_wms` and its control."""
+    """`manage.py sandbox_wms` and its control API."""
 
     def __init__(self, url: str) -> None:
         self.url = url
 
     def ask(self, path: str, body: Any = None) -> Any:
-        """The JSON at a path; with a body it is a POST."""
+        """Return the JSON at a path. Sends a POST if there is a body."""
         headers = {"Content-Type": "application/json"}
         data = None if body is None else json.dumps(body).encode()
         asked = urllib.request.Request(self.url + path, data, headers if path.startswith("/_") else WMS_HEADERS)
@@ -321,16 +321,16 @@ class Sandbox:
             return json.load(answer)
 
     def requests(self, path: str = "/", after: int = 0) -> list[dict[str, Any]]:
-        """Its request log: those whose path begins so, later than number `after`."""
+        """Return the request log after number `after`, of paths that begin with `path`."""
         found: list[dict[str, Any]] = self.ask(f"/_control/requests?path={path}&after={after}")
         return found
 
     def asked(self, path: str, after: int = 0) -> list[dict[str, Any]]:
-        """Those for this list itself, and for nothing below it."""
+        """Return the requests for exactly this path."""
         return [request for request in self.requests(path, after) if request["path"] == path]
 
     def last(self) -> int:
-        """The number of the latest request."""
+        """Return the number of the latest request."""
         return max((request["number"] for request in self.requests()), default=0)
 
     def change(self, **change: Any) -> Any:
@@ -340,12 +340,12 @@ class Sandbox:
         self.ask("/_control/fault", fault)
 
     def reset(self) -> None:
-        """No fault, no log."""
+        """Clear faults and request log."""
         self.fault(clear=True)
         self.ask("/_control/requests", {"clear": True})
 
     def listing(self, path: str) -> list[dict[str, Any]]:
-        """Everything the sandbox lists at a path, as it says it."""
+        """Return all records that the sandbox lists at a path."""
         found: list[dict[str, Any]] = []
         token = ""
         while True:
@@ -358,7 +358,7 @@ class Sandbox:
 
 @contextlib.contextmanager
 def sandbox(folder: Path, *options: str, seconds: float = 180) -> Iterator[Sandbox]:
-    """A running sandbox WMS on a free port."""
+    """Run a sandbox WMS on a free port."""
     folder.mkdir(parents=True, exist_ok=True)
     env = environment(PACKR_DATA_DIR=str(folder), **SECRETS)
     command = [sys.executable, "manage.py", "sandbox_wms", "--port", "0", *options]

@@ -1,4 +1,4 @@
-"""How many mirrored rows the database itself says were written."""
+"""The number of mirrored rows that the database reports as written."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,9 +14,9 @@ TABLES = [model._meta.db_table for model in MODELS]
 
 @contextmanager
 def rows_written() -> Iterator[Callable[[], dict[str, int]]]:
-    """Counts inserts, updates and deletes per table: PostgreSQL's own statistics, on SQLite triggers.
+    """Count inserts, updates and deletes per table, by PostgreSQL's statistics or by triggers on SQLite.
 
-    Outside of a transaction only: PostgreSQL counts what was committed.
+    Only outside a transaction, since PostgreSQL counts committed rows.
     """
     count = _postgres if connection.vendor == "postgresql" else _sqlite
     with count() as read:

@@ -1,4 +1,4 @@
-"""Databases to start from, shared by the tests of one process."""
+"""Template databases, shared by the tests of one process."""
 
 from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
@@ -26,7 +26,7 @@ def redis() -> Iterator[Redis]:
 
 @pytest.fixture(params=DATABASES)
 def packr(request: pytest.FixtureRequest, templates: Templates, tmp_path: Path) -> Iterator[Packr]:
-    """A fresh Packr, on each database; where a test asks for `redis`, on PostgreSQL and that test's Redis."""
+    """Return a new Packr on each database, or on PostgreSQL with the test's Redis if the test uses `redis`."""
     kind, broker = request.param, ""
     if kind == "redis":
         kind, broker = "postgres", request.getfixturevalue("redis").url
@@ -43,7 +43,7 @@ def big_world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
 
 @pytest.fixture
 def big(big_world: Sandbox) -> Sandbox:
-    """A sandbox with an order list that takes a while; nothing is wrong with it yet, and nobody asked it anything."""
+    """Return a sandbox with a long order list, without faults and with an empty request log."""
     big_world.reset()
     return big_world
 
@@ -57,14 +57,14 @@ def small_world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
 
 @pytest.fixture
 def small(small_world: Sandbox) -> Sandbox:
-    """The same with some pages only."""
+    """Return a sandbox with a short order list."""
     small_world.reset()
     return small_world
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: Any, call: Any) -> Generator[None, Any, Any]:
-    """A test that failed shows what the processes said."""
+    """Add the output of the processes to the report of a failed test."""
     report = yield
     packr = item.funcargs.get("packr")
     if packr and report.when == "call" and report.failed:
@@ -74,7 +74,7 @@ def pytest_runtest_makereport(item: Any, call: Any) -> Generator[None, Any, Any]
 
 @pytest.fixture
 def tell(record_property: Callable[[str, object], None]) -> Callable[[str], None]:
-    """Says something in the summary at the end, whether the test passes or not."""
+    """Return a function that adds a line to the summary of the test session, whether the test passes or fails."""
     return lambda text: record_property("told", text)
 
 

@@ -1,4 +1,4 @@
-"""What the tests of real processes do alike: a first sync of the sandbox's orders, and what has to come of it."""
+"""Steps shared by the tests with real processes: a first sync of the sandbox's orders and the check of its result."""
 
 import signal
 from decimal import Decimal
@@ -11,7 +11,7 @@ FIRST_RUN = """SELECT state, pages, seen, created, rejected FROM syncs_syncrun
 
 
 def connect(packr: Packr, wms: Sandbox, *options: str, name: str = "WMS", token: str = "sandbox-1") -> str:
-    """Connect to the sandbox; its whole order list lies within the lookback."""
+    """Connect to the sandbox with a lookback that covers its whole order list."""
     credentials = SANDBOX_CREDENTIALS | {"access_token": token}
     return packr.connect("trackstar", wms.url, credentials, "--lookback-days", "90", *options, name=name)
 
@@ -22,7 +22,7 @@ def pages(packr: Packr) -> int:
 
 
 def further(packr: Packr, than: int, seconds: float) -> int:
-    """Wait until more pages are written; how many they are."""
+    """Wait until more pages are written, and return their number."""
     until(lambda: pages(packr) > than, f"the sync got further than page {than}", seconds)
     return pages(packr)
 
@@ -33,17 +33,17 @@ def orders_are_being_read(packr: Packr) -> bool:
 
 
 def stop(packr: Packr, cluster: Process, *, seconds: float = 10) -> None:
-    """Ask the cluster to stop: it does, within some seconds, all well, and nothing of it is left."""
+    """Stop the cluster. It must end without an error within `seconds` and leave no process behind."""
     cluster.signal(signal.SIGTERM)
     assert cluster.ends(seconds) == 0
     assert packr.pids() == []
 
 
-# --- What the sandbox lists, as Packr has to export it ---------------------------------------------------------------
+# --- The sandbox's records in the form of Packr's export -------------------------------------------------------------
 
 
 def as_listed(packr: Packr, wms: Sandbox, connection: str) -> str:
-    """Every order and shipment of the sandbox is exported once, and says the same; how much was compared."""
+    """Check that every order and shipment is exported once and equals the listing. Return what was compared."""
     listed = wms.listing("/wms/orders")
     orders, sent = packr.exports(connection, "orders", "order-shipments")
     compared = same(orders, {order["id"]: as_exported(order) for order in listed})
@@ -59,7 +59,7 @@ AMOUNTS = ("total_price", "total_tax", "total_discount", "total_shipping")
 
 
 def amount(value: Any) -> str | None:
-    """A number as exact text."""
+    """Return a number as exact text."""
     if value is None:
         return None
     return format(Decimal(str(value)).normalize(), "f")
@@ -91,7 +91,7 @@ def as_shipment(order: dict[str, Any], shipment: dict[str, Any]) -> dict[str, An
 
 
 def same(exported: list[dict[str, Any]], expected: dict[str, dict[str, Any]]) -> int:
-    """Every record is exported once and says what it has to; how many values were compared."""
+    """Check that every record is exported once with the expected values. Return how many values were compared."""
     assert len(exported) == len(expected)
     assert {record["external_id"] for record in exported} == expected.keys()
     for record in exported:

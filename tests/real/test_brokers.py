@@ -1,4 +1,4 @@
-"""Wake-ups that are lost, doubled or late, whoever carries them: one run for each entity, and no loss."""
+"""Lost, duplicate and late wake-ups with each broker: every entity has one run, and nothing is lost."""
 
 import contextlib
 import json
@@ -33,28 +33,28 @@ LISTS = {
 
 
 def runs(packr: Packr, where: str = "true") -> list[tuple[str, str]]:
-    """Entity and state of each run."""
+    """Return entity and state of each run."""
     return packr.rows(f"SELECT entity, state FROM syncs_syncrun WHERE {where} ORDER BY id")
 
 
 def entities(packr: Packr) -> set[str]:
-    """Those that have runs of their own."""
+    """Return the entities that have their own runs."""
     return {entity for entity, _ in runs(packr, "\"trigger\" = 'first'")}
 
 
 def done(packr: Packr, seconds: float = 60) -> None:
-    """Wait until no run is left that is due."""
+    """Wait until no due run is left."""
     due = "state IN ('queued', 'running', 'waiting') AND (\"trigger\" <> 'schedule' OR due_at <= CURRENT_TIMESTAMP)"
     until(lambda: not runs(packr, due), "all that is due was done", seconds)
 
 
 def once(packr: Packr, where: str) -> None:
-    """Of these runs each entity has one, and that one succeeded."""
+    """Check that each entity has exactly one of these runs, and that it succeeded."""
     assert sorted(runs(packr, where)) == sorted((entity, "succeeded") for entity in entities(packr))
 
 
 def complete(packr: Packr, wms: Sandbox, connection: str) -> None:
-    """The mirror has what the WMS lists, once; and at no time two runs of one entity were worked on."""
+    """Check that the mirror equals the WMS's list, and that no two runs of one entity overlapped."""
     for exported, path in zip(packr.exports(connection, *LISTS), LISTS.values(), strict=True):
         mirrored = [record["external_id"] for record in exported]
         assert sorted(mirrored) == sorted(record["id"] for record in wms.listing(path))
@@ -66,21 +66,21 @@ def complete(packr: Packr, wms: Sandbox, connection: str) -> None:
     assert packr.rows(side_by_side) == []
 
 
-# --- Messages lost and doubled -------------------------------------------------------------------------------------
+# --- Lost and duplicate messages -----------------------------------------------------------------------------------
 
 
-class Thieves:
-    """So many stand in the queue with the cluster's pusher, and what they get nobody sees again.
+class MessageThieves:
+    """Threads that take messages from the cluster's queue and drop them.
 
-    Each rests for so many seconds when it got something.
+    Each of the `count` threads pauses for `rests` seconds after a message.
     """
 
     def __init__(self, url: str, count: int, rests: float = 0) -> None:
         self.url, self.rests, self.lost, self._ended = url, rests, 0, threading.Event()
-        # Each waits longer than the pusher, and no two give up together: some always stand in front of it.
+        # Each waits longer than the pusher, and their timeouts differ, so that some always wait ahead of it.
         self._threads = [threading.Thread(target=self._steal, args=(2 + 2 * one / count,)) for one in range(count)]
 
-    def __enter__(self) -> "Thieves":
+    def __enter__(self) -> "MessageThieves":
         for thread in self._threads:
             thread.start()
         return self
@@ -100,16 +100,16 @@ class Thieves:
 
 @on_redis
 def test_lost_messages_lose_no_run(packr: Packr, small: Sandbox, redis: Redis, tell: Tell) -> None:
-    with Thieves(redis.url, 30) as all_of_them:
+    with MessageThieves(redis.url, 30) as all_of_them:
         connection = connect(packr, small)
         packr.hasten(5)
         cluster = packr.start("qcluster")
-        until(lambda: all_of_them.lost >= 6, "every message was lost", 60)
+        until(lambda: all_of_them.lost >= 6, "all messages were lost", 60)
         with Client.from_url(redis.url) as client:
             client.flushall()
         assert runs(packr, "started_at IS NOT NULL") == []
     scheduled = "\"trigger\" = 'schedule' AND state = 'succeeded'"
-    with Thieves(redis.url, 1, rests=1.5) as every_other:
+    with MessageThieves(redis.url, 1, rests=1.5) as every_other:
         until(lambda: {one for one, _ in runs(packr, scheduled)} == entities(packr), "every schedule ran", 90)
         until(lambda: every_other.lost >= 3, "messages were lost", 60)
     stop(packr, cluster)
@@ -121,8 +121,8 @@ def test_lost_messages_lose_no_run(packr: Packr, small: Sandbox, redis: Redis, t
 
 
 @contextlib.contextmanager
-def doubled(client: "Client[Any]") -> Iterator[list[str]]:
-    """Every message is put into the queue once more; those that were."""
+def duplicated_messages(client: "Client[Any]") -> Iterator[list[str]]:
+    """Repeat every message in the queue. Yield the repeated ones."""
     again: list[str] = []
 
     def listen() -> None:
@@ -146,7 +146,7 @@ def doubled(client: "Client[Any]") -> Iterator[list[str]]:
 
 @on_redis
 def test_duplicate_messages_duplicate_no_run(packr: Packr, small: Sandbox, redis: Redis, tell: Tell) -> None:
-    with Client.from_url(redis.url) as client, doubled(client) as again:
+    with Client.from_url(redis.url) as client, duplicated_messages(client) as again:
         connection = connect(packr, small)
         cluster = packr.start("qcluster")
         done(packr)
@@ -167,11 +167,11 @@ def test_duplicate_messages_duplicate_no_run(packr: Packr, small: Sandbox, redis
     complete(packr, small, connection)
 
 
-# --- Redis away ----------------------------------------------------------------------------------------------------
+# --- Redis outages -------------------------------------------------------------------------------------------------
 
 
-def is_met(packr: Packr, cluster: Process, *wanted: str) -> None:
-    """What was asked for while Redis was away gets done, by the cluster that was there."""
+def check_runs_after_outage(packr: Packr, cluster: Process, *wanted: str) -> None:
+    """Check that the running cluster carries out the runs requested during the outage."""
     # django-q2's pusher takes up to ten seconds to try again.
     done(packr)
     assert {(entity, "succeeded") for entity in wanted} <= set(runs(packr))
@@ -192,13 +192,13 @@ def test_requests_without_redis_are_run_later(packr: Packr, small: Sandbox, redi
     assert {("orders", "queued"), ("products", "queued")} <= set(runs(packr))
     cluster.waits_for("the broker can't be reached")
     redis.start() if how == "dead" else redis.thaw()
-    is_met(packr, cluster, "orders", "products")
+    check_runs_after_outage(packr, cluster, "orders", "products")
 
 
 AWAY, BACK = "The message broker can't be reached", "The message broker is back; the cluster starts."
 
 
-def tells(cluster: Process, words: str, times: int = 1) -> None:
+def wait_for_log(cluster: Process, words: str, times: int = 1) -> None:
     until(lambda: cluster.log.read_text().count(words) == times, f"the cluster tells {times} times: {words}", 30)
 
 
@@ -208,24 +208,24 @@ def test_cluster_started_without_redis_waits_for_it(packr: Packr, small: Sandbox
     connect(packr, small)
     redis.kill()
     cluster = packr.start("qcluster")
-    tells(cluster, AWAY)
+    wait_for_log(cluster, AWAY)
     cluster.signal(signal.SIGTERM)
     assert cluster.ends() == 0
 
     cluster = packr.start("qcluster")
-    tells(cluster, AWAY)
+    wait_for_log(cluster, AWAY)
     redis.start()
-    tells(cluster, BACK)
+    wait_for_log(cluster, BACK)
     further(packr, 0, 60)
     redis.kill()
     kill(*children(cluster.pid))
-    tells(cluster, AWAY, 2)
+    wait_for_log(cluster, AWAY, 2)
     redis.start()
-    tells(cluster, BACK, 2)
-    is_met(packr, cluster, *LISTS)
+    wait_for_log(cluster, BACK, 2)
+    check_runs_after_outage(packr, cluster, *LISTS)
 
 
-# --- A day's pause -------------------------------------------------------------------------------------------------
+# --- A day without workers -------------------------------------------------------------------------------------------
 
 A_DAY_LATER = (
     "from datetime import timedelta; from django.db.models import F; from django_q.models import Schedule\n"
@@ -234,7 +234,7 @@ A_DAY_LATER = (
     "SyncRun.objects.update(due_at=F('due_at') - day, ready_at=F('ready_at') - day, urgency=F('urgency') - day)\n"
     "Schedule.objects.update(next_run=F('next_run') - day)\n"
 )
-# What django-q2 does each half minute, without waiting for it.
+# What django-q2 does every half minute, without waiting for it.
 PLAN = (
     "import json; from django.utils.timezone import now; from django_q.models import Schedule\n"
     "from django_q.scheduler import scheduler; from django_q.signals import pre_enqueue; from syncs import tasks\n"
@@ -258,7 +258,7 @@ def test_each_entity_runs_once_after_a_day_without_cluster(packr: Packr, small: 
     until(lambda: {one for one, _ in runs(packr, missed)} == entities(packr), "every entity was planned", 30)
     done(packr)
     sent, is_ahead = json.loads(packr.shell(PLAN).splitlines()[-1])
-    # The cluster's own look may have been there first. Never 1,440 of them.
+    # The cluster's own scheduler may have been faster. There are never 1,440 of them.
     assert sent in ([], ["syncs.tasks.tick"])
     assert is_ahead
     done(packr)
@@ -282,6 +282,6 @@ def test_requested_run_goes_before_all_queued_runs(packr: Packr, small: Sandbox)
     until(lambda: runs(packr, f"{mine} AND started_at IS NOT NULL"), "the person's run started", 60)
     asked = f"(SELECT urgency + interval '5 minutes' FROM syncs_syncrun WHERE {mine})"
     earlier = runs(packr, f"started_at > {asked} AND started_at < (SELECT started_at FROM syncs_syncrun WHERE {mine})")
-    # One may have been taken just while the person asked.
+    # One may have started at the moment of the request.
     assert len(earlier) <= 1
     assert runs(packr, "started_at IS NULL")

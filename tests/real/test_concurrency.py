@@ -1,4 +1,4 @@
-"""Many people at once, over HTTP, against gunicorn."""
+"""Many people at the same time, over HTTP, against gunicorn."""
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -22,12 +22,12 @@ def connection(packr: Packr, small: Sandbox) -> str:
 
 
 class Browser:
-    """A person's browser: cookies, and the token of the form that is sent."""
+    """A person's browser, with its cookies and the form token."""
 
     def __init__(self, url: str, person: str | None = None) -> None:
         self.url = url
         self._session = requests.Session()
-        # A kept-alive connection may be closed by the server just when the next form is sent.
+        # The server may close a kept-alive connection just before the next form is sent.
         self._session.headers["Connection"] = "close"
         if person:
             self._session.get(f"{url}/accounts/login/", timeout=30).raise_for_status()
@@ -50,7 +50,7 @@ def trigger(browser: Browser, connection: str) -> requests.Response:
 
 
 def burst(browsers: list[Browser], connection: str) -> list[dict[str, Any]]:
-    """All of them trigger the orders in the same moment; the run each was answered with."""
+    """Trigger the orders in all browsers at the same moment. Return the run of each response."""
     together = threading.Barrier(len(browsers))
 
     def one(browser: Browser) -> requests.Response:
@@ -91,7 +91,7 @@ def test_only_an_admin_starts_a_sync(packr: Packr, connection: str) -> None:
     with Browser(url, "max") as member:
         assert trigger(member, connection).status_code == 403
     with Browser(url) as stranger:
-        # Without a session there is no token to send either: take the one of the sign-in page.
+        # There is no token without a session, so use that of the sign-in page.
         stranger._session.get(f"{url}/accounts/login/", timeout=30)
         answer = trigger(stranger, connection)
     assert answer.status_code == 302

@@ -1,4 +1,4 @@
-"""The README's first command: Packr with data, people who can sign in, a clean end, and a start that goes on."""
+"""The README's first command: a demo with data and people who can sign in, which stops cleanly and can be resumed."""
 
 import signal
 import socket
@@ -55,10 +55,7 @@ class Demo:
 
 
 def test_demo_shows_data_stops_cleanly_and_resumes(demo: Demo, tmp_path: Path) -> None:
-    """Orders and inventory are on their pages, by runs with trigger first, without anybody syncing.
-
-    A second start finds the same connection, its history and the warehouse as it was.
-    """
+    """First runs load orders and inventory automatically. A restart keeps connection, history and data."""
     said = demo.process.waits_for(f"Packr is ready at {demo.url}", 120)
     assert PASSWORD in demo.process.said()
     assert said

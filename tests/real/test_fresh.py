@@ -1,4 +1,4 @@
-"""Connect, and do nothing: the data comes by itself, and so does every change."""
+"""Automatic syncs: the data of a new connection and every later change arrive without any action."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -10,7 +10,7 @@ from tests.kit.processes import SANDBOX_CREDENTIALS, Packr, Sandbox, sandbox, un
 
 pytestmark = pytest.mark.real
 
-CADENCE, GRACE = 5, 6  # seconds; the grace is for the run itself and for two looks at the export
+CADENCE, GRACE = 5, 6  # seconds for the run itself and for two exports
 LISTS = {
     "orders": "/wms/orders",
     "inventory": "/wms/inventory",
@@ -38,7 +38,7 @@ def first(records: list[dict[str, Any]], **like: Any) -> dict[str, Any]:
 
 
 def test_data_and_changes_arrive_automatically(packr: Packr, wms: Sandbox, tell: Callable[[str], None]) -> None:
-    """Nobody acts, and a change shows."""
+    """Nobody starts a sync, and a change appears."""
     connection = packr.connect("trackstar", wms.url, SANDBOX_CREDENTIALS, "--lookback-days", "90")
     packr.hasten(CADENCE)
     last = wms.last()
@@ -67,12 +67,12 @@ def test_data_and_changes_arrive_automatically(packr: Packr, wms: Sandbox, tell:
 
 
 def complete(packr: Packr) -> set[str]:
-    """The entities whose first run succeeded."""
+    """Return the entities whose first run succeeded."""
     return {row[0] for row in packr.rows("SELECT entity FROM syncs_syncrun WHERE state = 'succeeded'")}
 
 
 def appears(packr: Packr, connection: str, entity: str, external_id: str, **values: Any) -> float:
-    """How many seconds it took until the export says so; a failure when it takes longer than its cadence allows."""
+    """Return the seconds until the export shows the value. Fails if that takes longer than its cadence allows."""
     began = time.monotonic()
 
     def look() -> bool:

@@ -1,4 +1,4 @@
-"""A worker that is stopped past its lease and comes back: by then the account is another's, and it writes nothing."""
+"""A worker that is stopped past its lease and continues: another worker has the account, so it writes nothing."""
 
 import os
 import random
@@ -18,9 +18,9 @@ ASKING, ANSWERED, WRITING, COPYING = "asking", "answered", "writing", "copying"
 
 
 def moment(packr: Packr, wms: Sandbox) -> str:
-    """Where the worker that reads the orders is: it waits for an answer, has one in hand, or writes it."""
+    """Return what the worker that reads the orders is doing: waiting for a response, parsing one, or writing it."""
     if packr.database.is_written():
-        # Stopped within a COPY only its supervisor notices: it kills the cluster, and nothing is left to go on.
+        # If it is stopped within a COPY, its supervisor kills the whole cluster, so no worker would continue.
         is_between = isinstance(packr.database, Postgres) and packr.database.is_idle_in_transaction()
         return WRITING if is_between else COPYING
     asks = any(request["status"] is None for request in wms.requests("/wms/orders"))
@@ -28,13 +28,13 @@ def moment(packr: Packr, wms: Sandbox) -> str:
 
 
 def freeze(packr: Packr, wms: Sandbox, wanted: str) -> int:
-    """Stop the worker that reads the orders at such a moment; its pid."""
+    """Stop the worker that reads the orders at the given moment. Return its pid."""
     give_up = time.monotonic() + 60
     while time.monotonic() < give_up:
         holder = until(packr.holder, "a worker holds the lane", 20, every=0.01)
         time.sleep(random.uniform(0, 0.1))
         os.kill(holder, signal.SIGSTOP)
-        time.sleep(0.05)  # what it sent just before arrives
+        time.sleep(0.05)  # let a request that it has just sent arrive
         if moment(packr, wms) == wanted and packr.holder() == holder and orders_are_being_read(packr):
             return holder
         os.kill(holder, signal.SIGCONT)
@@ -42,11 +42,11 @@ def freeze(packr: Packr, wms: Sandbox, wanted: str) -> int:
 
 
 def threads(pid: int) -> set[str]:
-    """The threads of a process; a worker has one for each lane it works on."""
+    """Return the threads of a process. A worker has one for each lane it works on."""
     return {task.name for task in Path(f"/proc/{pid}/task").iterdir()}
 
 
-# On SQLite a process that is stopped while it writes holds up all others until it goes on: there is nothing to see.
+# On SQLite a process that is stopped while writing blocks all others, so there is nothing to test.
 @pytest.mark.parametrize(
     ("packr", "wanted"),
     [("sqlite", ASKING), ("redis", ASKING), ("postgres", ANSWERED), ("postgres", WRITING)],
@@ -63,7 +63,7 @@ def test_worker_frozen_past_its_lease_writes_nothing(packr: Packr, small: Sandbo
     until(lambda: pages(packr) > before, "the other one got further", 30, every=0.02)
     assert orders_are_being_read(packr)
     os.kill(stale, signal.SIGCONT)
-    # Between two slices of the other one it may take the lane again as anybody may.
+    # Between two slices of the other worker it may take the lane as usual.
     until(lambda: not working <= threads(stale) or packr.holder() == stale, "it let go", 20, every=0.01)
     until(lambda: not orders_are_being_read(packr), "the orders were read", 60)
     stop(packr, cluster)

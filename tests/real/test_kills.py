@@ -1,4 +1,4 @@
-"""Kill -9, of whatever, whenever: nothing is lost, nothing doubled, nothing left behind."""
+"""`kill -9` of any process at any time: nothing is lost, duplicated or left behind."""
 
 import os
 import random
@@ -17,21 +17,21 @@ pytestmark = pytest.mark.real
 Tell = Callable[[str], None]
 
 KILLS = 10
-# As often as that, each time with a Packr of its own.
-TURNS = range(max(1, int(float(os.environ.get("PACKR_TEST_SCALE", "1")))))
-# Who carries the wake-ups: the database, the one and the other in turn, or Redis.
-CARRIERS = [(carrier, turn) for turn in TURNS for carrier in (DATABASES[turn % 2], "redis")]
-TREES, ALL_WORKERS = (3, 7), 5  # which of the kills take the whole tree, and which one the idle workers too
-# How a first sync asks; later ones ask by Trackstar's own stamp.
+# The number of repetitions, each with its own Packr.
+REPETITIONS = range(max(1, int(float(os.environ.get("PACKR_TEST_SCALE", "1")))))
+# The carrier of the wake-ups: each database in turn, and Redis.
+CARRIERS = [(carrier, turn) for turn in REPETITIONS for carrier in (DATABASES[turn % 2], "redis")]
+TREES, ALL_WORKERS = (3, 7), 5  # the kills that hit the whole process tree, and the one that also hits the idle workers
+# The filter of a first sync. Later syncs use Trackstar's own stamp.
 FIRST_SYNC = "&updated_date"
 
-# Whose process dies how is the same on each database: one of them each.
+# These deaths do not depend on the database, so each is tested on one.
 on_sqlite = pytest.mark.parametrize("packr", ["sqlite"], indirect=True)
 on_postgres = pytest.mark.parametrize("packr", ["postgres"], indirect=True)
 
 
 def on_each(name: str, *values: object) -> pytest.MarkDecorator:
-    """One of the values on SQLite, the other on PostgreSQL."""
+    """Parametrize with one value on SQLite and the other on PostgreSQL."""
     return pytest.mark.parametrize(("packr", name), [*zip(DATABASES, values, strict=True)], indirect=["packr"])
 
 
@@ -39,15 +39,15 @@ def on_each(name: str, *values: object) -> pytest.MarkDecorator:
 
 
 @dataclass
-class Walk:
-    """What the sandbox saw of the orders' pages, kill by kill."""
+class PageRequests:
+    """The requests for pages of orders that the sandbox has received."""
 
     wms: Sandbox
     seen: set[str] = field(default_factory=set)
     last: int = 0
 
     def repeated(self) -> list[str]:
-        """The pages asked for again since the last look."""
+        """Return the pages that were requested again since the last call."""
         found = []
         for request in self.wms.asked("/wms/orders", after=self.last):
             self.last = request["number"]
@@ -61,7 +61,7 @@ class Walk:
 
 
 def strike(packr: Packr, cluster: Process, *, workers_too: bool) -> None:
-    """Kill the worker that holds the lane, at a moment nobody chose; with `workers_too` the idle ones as well."""
+    """Kill the worker that holds the lane at a random moment, and the idle ones too if `workers_too`."""
     workers = packr.cluster()["workers"] if workers_too else []
     time.sleep(random.uniform(0, 0.7))
     holder = until(packr.holder, "a worker holds the lane", 20, every=0.01)
@@ -72,7 +72,7 @@ def strike(packr: Packr, cluster: Process, *, workers_too: bool) -> None:
 
 
 def strike_all(packr: Packr) -> Process:
-    """Kill everything Packr runs, and start it again."""
+    """Kill all processes of Packr and start it again."""
     time.sleep(random.uniform(0, 0.7))
     assert orders_are_being_read(packr)
     kill(*packr.pids())
@@ -85,32 +85,32 @@ def test_first_sync_resumes_after_every_kill(packr: Packr, big: Sandbox, tell: T
     big.fault(fault="latency", ms=200, path="/wms/orders")
     connection = connect(packr, big)
     cluster = packr.start("qcluster")
-    walk, repeats, before = Walk(big), [], 0
+    page_requests, repeats, before = PageRequests(big), [], 0
     for number in range(KILLS):
         before = further(packr, before, 60)
         if number in TREES:
             cluster = strike_all(packr)
         else:
             strike(packr, cluster, workers_too=number == ALL_WORKERS)
-        repeats.append(len(walk.repeated()))
+        repeats.append(len(page_requests.repeated()))
     big.fault(clear=True)
     until(lambda: not orders_are_being_read(packr), "the orders were read", 120, every=0.5)
-    repeats.append(len(walk.repeated()))
+    repeats.append(len(page_requests.repeated()))
     tell(f"{KILLS} kills, {len(TREES)} of whole trees; pages asked for again: {sum(repeats)}, by kill {repeats}")
     assert repeats[0] == 0
     assert max(repeats) <= 1
-    assert len(walk.seen) == BIG / PAGE
+    assert len(page_requests.seen) == BIG / PAGE
     assert packr.rows(FIRST_RUN) == [("succeeded", BIG / PAGE, BIG, BIG, 0)]
     stop(packr, cluster)
     tell(as_listed(packr, big, connection))
 
 
-# --- Other deaths --------------------------------------------------------------------------------------------------
+# --- Other ended processes --------------------------------------------------------------------------------------------
 
 
 @pytest.fixture
 def busy(packr: Packr, big: Sandbox) -> Process:
-    """A qcluster in the middle of a long first sync, slow enough for a test to see a page and act before the next."""
+    """Return a qcluster in a long first sync, slow enough for a test to act between two pages."""
     big.fault(fault="latency", ms=400, path="/wms/orders")
     connect(packr, big)
     cluster = packr.start("qcluster")
@@ -153,12 +153,12 @@ def test_no_process_survives_the_main_process(packr: Packr, busy: Process) -> No
 @on_each("role", "monitor", "pusher")
 def test_syncs_continue_after_helper_died(packr: Packr, busy: Process, role: str) -> None:
     kill(packr.cluster()[role])
-    goes_on(packr)
+    sync_advances(packr)
     stop(packr, busy)
 
 
-def goes_on(packr: Packr) -> None:
-    """Twice, some seconds apart, the sync gets further within 15 s."""
+def sync_advances(packr: Packr) -> None:
+    """Check twice, some seconds apart, that the sync advances within 15 s."""
     for _ in range(2):
         further(packr, pages(packr), 15)
         time.sleep(3)

@@ -1,4 +1,4 @@
-"""Several clusters on one PostgreSQL and one Redis: when one is killed, the others do its work."""
+"""Several clusters on one PostgreSQL and one Redis: if one is killed, the others continue its runs."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -9,7 +9,7 @@ from tests.kit.fleet import fleet
 
 pytestmark = pytest.mark.real
 
-# Each one works on eight accounts at a time, a second for each, so that there are some in its hands when it is killed.
+# Each works on eight accounts at a time, for a second each, so that it holds some when it is killed.
 CLUSTERS = ("--clusters", "2", "--workers", "1", "--lanes", "8", "--latency-ms", "1000")
 DUE = 120
 

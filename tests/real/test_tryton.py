@@ -1,7 +1,7 @@
-"""Packr next to a real Tryton server, from the first sync to the last change, on each database.
+"""Packr with a real Tryton server, from the first sync to the last change, on each database.
 
-Tryton is seeded once and copied, so both databases mirror the same warehouse. Nothing is synced manually, except
-for the full sync that a deletion needs.
+Tryton is seeded once and copied, so both databases mirror the same warehouse. Only the deletion needs a manual full
+sync.
 """
 
 import json
@@ -31,7 +31,7 @@ for entity in {entities}:
 
 @pytest.fixture(scope="module")
 def seeded(tmp_path_factory: pytest.TempPathFactory) -> Peer:
-    """A Tryton with 200 products and 120 orders, at rest."""
+    """Return a stopped Tryton with 200 products and 120 orders."""
     peer = Peer(tmp_path_factory.mktemp("tryton"))
     peer.make()
     return peer
@@ -46,7 +46,7 @@ def tryton(seeded: Peer, tmp_path: Path) -> Iterator[Peer]:
 
 
 class Mirror:
-    """What Packr has of a Tryton."""
+    """Packr's mirror of a Tryton."""
 
     def __init__(self, packr: Packr, tryton: Peer) -> None:
         self.packr, self.tryton = packr, tryton
@@ -58,7 +58,7 @@ class Mirror:
         self.scheduled = {entity for (entity,) in own}
 
     def succeeded(self, trigger: str, since: datetime | None = None) -> set[str]:
-        """The entities with a run of that trigger that succeeded, and began after `since`."""
+        """Return the entities with a succeeded run of this trigger that started after `since`."""
         later = f"AND started_at > '{since:%Y-%m-%d %H:%M:%S.%f+00:00}'" if since else ""
         rows = self.packr.rows(
             f"SELECT entity FROM syncs_syncrun WHERE \"trigger\" = '{trigger}' AND state = 'succeeded' {later}"
@@ -66,19 +66,19 @@ class Mirror:
         return {entity for (entity,) in rows}
 
     def first_runs(self) -> float:
-        """Wait until every entity's first run has succeeded; how many seconds that took."""
+        """Wait until every entity's first run has succeeded. Return the seconds."""
         began = time.monotonic()
         until(lambda: self.succeeded("first") == self.scheduled, "every entity's first run succeeded", 120)
         assert self.packr.rows("SELECT id FROM syncs_syncrun WHERE \"trigger\" NOT IN ('first', 'schedule')") == []
         return time.monotonic() - began
 
-    def clock(self) -> None:
-        """Wait until the clock has brought every entity once more."""
+    def wait_for_schedules(self) -> None:
+        """Wait until a scheduled run of every entity has succeeded."""
         since = datetime.now(UTC)
         until(lambda: self.succeeded("schedule", since) >= self.scheduled, "every entity was read on schedule", 60)
 
     def export(self) -> Path:
-        """A folder with the export of every entity."""
+        """Return a folder with the export of every entity."""
         folder = self.packr.folder / "exports"
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir()
@@ -87,7 +87,7 @@ class Mirror:
         return folder
 
     def compare(self, after: str, *, self_test: bool = False) -> str:
-        """The comparer's table; AssertionError with the differences and what had been done before."""
+        """Return the comparer's table. Raises AssertionError with the differences and the changes made before."""
         try:
             return self.tryton.compare(self.export(), self_test=self_test)
         except Different as different:
@@ -95,7 +95,7 @@ class Mirror:
 
 
 def test_mirror_equals_tryton_after_every_change(packr: Packr, tryton: Peer, tell: Callable[[str], None]) -> None:
-    """From the first sync through every kind of change, including a deletion, which only a full sync finds."""
+    """After the first sync and after every type of change. Only a full sync finds the deletion."""
     packr.env["PACKR_LEASE_SECONDS"] = "60"
     mirror = Mirror(packr, tryton)
     packr.hasten(CADENCE)
@@ -109,17 +109,17 @@ def test_mirror_equals_tryton_after_every_change(packr: Packr, tryton: Peer, tel
     for place in range(0, len(changes), BATCH):
         batch = changes[place : place + BATCH]
         tryton.change(*batch)
-        mirror.clock()
+        mirror.wait_for_schedules()
         mirror.compare(", ".join(batch))
     tell(f"{len(changes)} changes came by themselves in {time.monotonic() - began:.0f} s: {', '.join(changes)}")
 
     tryton.change(deletion)
-    mirror.clock()
+    mirror.wait_for_schedules()
     with pytest.raises(AssertionError, match="orders"):
         mirror.compare(deletion)
     assert mirror.succeeded("manual") == set()
     packr.manage("sync", mirror.connection, "orders", "--mode", "full", "--wait")
-    # A run of its own or, when orders were being synced at that moment, the one that followed.
+    # The requested run or, if orders were being synced at that moment, the one that followed.
     full = "entity = 'orders' AND mode = 'full' AND \"trigger\" <> 'first'"
     assert packr.rows(f"SELECT removed FROM syncs_syncrun WHERE {full}") == [(1,)]
     tell(f"“{deletion}” came with a full read; then:\n{mirror.compare(deletion)}")

@@ -619,7 +619,7 @@ def compare(truth, export):
 
 
 class Nothing:
-    """Stands for a field that the export lacks, which differs from null."""
+    """Stands for a field that the export lacks. It differs from null."""
 
     def __repr__(self):
         return "nothing"

@@ -63,7 +63,7 @@ def prepare(home: Path | None = None) -> Path:
         _once(home / "venv", wanted, lambda: _make_environment(home))
         wanted = hashlib.sha256(f"{wanted} {MODULES}".encode()).hexdigest()
         _once(home / "template", wanted, lambda: _activate(home))
-        # Its orders are dated before the day on which it is made, so it is made once a day.
+        # Its orders are dated before the day of seeding, so it is seeded once a day.
         wanted = hashlib.sha256(f"{wanted} {(HERE / 'seed.py').read_text()} {date.today()}".encode()).hexdigest()
         _once(home / "seeded", wanted, lambda: _fill(home))
     return home

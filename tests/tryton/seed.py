@@ -287,7 +287,7 @@ class Seed:
                 }
             ],
         )
-        self.homes = {  # warehouse: (where goods come in, where they lie)
+        self.homes = {  # warehouse: (the receiving location, the storage location)
             first.id: (first.input_location.id, first.storage_location.id),
             east: (into, shelf),
         }

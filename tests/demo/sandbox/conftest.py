@@ -1,4 +1,4 @@
-"""A sandbox in this process and a plain client for it."""
+"""A sandbox in this process and a simple client for it."""
 
 import http.client
 import json
@@ -12,7 +12,7 @@ HEADERS = {"x-trackstar-api-key": "sandbox", "x-trackstar-access-token": "sandbo
 
 
 class Reply:
-    """What came back."""
+    """The response to a request."""
 
     def __init__(self, response):
         self.status = response.status
@@ -25,7 +25,7 @@ class Reply:
 
 
 class Client:
-    """Speaks to one sandbox over one kept-alive connection."""
+    """Sends requests to one sandbox over one kept-alive connection."""
 
     def __init__(self, sandbox):
         self.sandbox = sandbox
@@ -51,7 +51,7 @@ class Client:
         return self.call(method, path, body, HEADERS | {"Content-Type": "application/json"} | extra)
 
     def pages(self, path, **query):
-        """All pages of a listing."""
+        """Return all pages of a listing."""
         token, pages = None, []
         while len(pages) < 500:
             page = self.get(path, **query, **({"page_token": token} if token else {}))
@@ -82,7 +82,7 @@ class Client:
 
 @pytest.fixture(scope="session")
 def shared():
-    """A still sandbox of 300 orders, without rate limit, for tests that only read."""
+    """Return a paused sandbox with 300 orders and no rate limit, for tests that only read."""
     with Sandbox(orders=300, still=True, limit=False) as sandbox:
         client = Client(sandbox)
         yield client
@@ -97,7 +97,7 @@ def reading(shared):
 
 @pytest.fixture
 def wms():
-    """A still sandbox of its own with 60 orders."""
+    """Return a separate paused sandbox with 60 orders."""
     with Sandbox(orders=60, still=True, limit=False) as sandbox:
         client = Client(sandbox)
         yield client
@@ -106,7 +106,7 @@ def wms():
 
 @pytest.fixture
 def limited():
-    """A still sandbox that keeps Trackstar's rate limits."""
+    """Return a paused sandbox with Trackstar's rate limits."""
     with Sandbox(orders=5, still=True) as sandbox:
         client = Client(sandbox)
         yield client

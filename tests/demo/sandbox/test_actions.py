@@ -1,4 +1,4 @@
-"""Writes, their rules, and the idempotency table."""
+"""Writes, their rules, and the idempotency keys."""
 
 import pytest
 
@@ -14,7 +14,7 @@ ADDRESS = {
 
 @pytest.fixture
 def item(wms):
-    """An item with plenty of stock at wh_east."""
+    """Return an item with plenty of stock at wh_east."""
     return next(
         i
         for i in wms.rows("/wms/inventory")
@@ -35,7 +35,7 @@ def path_of(order):
     return "/wms/orders/" + order["id"].replace("=", "%3D")
 
 
-def test_an_order_is_created_changed_and_cancelled_with_its_stock(wms, item):
+def test_order_and_its_stock_are_created_changed_and_cancelled(wms, item):
     before = counters(wms, item)
     reply = wms.write("POST", "/wms/orders", order_body(item) | {"gift_message": "hi", "tags": ["vip"]})
     order = reply.json["data"]
@@ -55,7 +55,7 @@ def test_an_order_is_created_changed_and_cancelled_with_its_stock(wms, item):
     assert (refused.status, refused.json["origin"]) == (400, "integration")
 
 
-def test_shipping_takes_stock_and_then_cancelling_is_refused_by_the_wms(wms, item):
+def test_shipped_order_reduces_stock_and_cannot_be_cancelled(wms, item):
     before = counters(wms, item)
     order = wms.write("POST", "/wms/orders", order_body(item)).json["data"]
     shipped = wms.write("POST", path_of(order) + "/shipments", {"tracking_number": "1Z9"}).json["data"]
@@ -67,7 +67,7 @@ def test_shipping_takes_stock_and_then_cancelling_is_refused_by_the_wms(wms, ite
     assert (refused.status, refused.json["origin"]) == (400, "integration")
 
 
-def test_an_order_beyond_the_stock_is_backordered_and_a_second_number_refused(wms, item):
+def test_order_beyond_stock_is_backordered_and_repeated_number_refused(wms, item):
     assert wms.write("POST", "/wms/orders", order_body(item, quantity=100_000)).json["data"]["status"] == "backordered"
     again = wms.write("POST", "/wms/orders", order_body(item))
     assert again.json == {"error": "Order number T-1 already exists", "origin": "integration"}
@@ -91,7 +91,7 @@ def test_an_order_beyond_the_stock_is_backordered_and_a_second_number_refused(wm
         ({"ship_to_address": {}}, None),
     ],
 )
-def test_bodies_are_checked_with_detail_by_field(reading, change, detail):
+def test_invalid_bodies_are_reported_by_field(reading, change, detail):
     body = order_body({"sku": "A"}) | change
     reply = reading.write("POST", "/wms/orders", body)
     assert reply.status == 422
@@ -130,7 +130,7 @@ def test_inbound_shipments_are_created_changed_received_and_cancelled(wms, item)
     assert counters(wms, item)["awaiting"] == before["awaiting"]
 
 
-def test_adjusting_and_products(wms, item):
+def test_stock_is_adjusted_and_products_are_changed(wms, item):
     before = counters(wms, item)
     path = f"/wms/inventory/{item['id']}/adjust"
     body = {"quantity": 3, "adjustment_type": "increase", "warehouse_id": "wh_east"}
@@ -151,7 +151,7 @@ def test_adjusting_and_products(wms, item):
     assert wms.write("POST", "/wms/kits", {}).status == 501
 
 
-def test_idempotency_keys(wms, item):
+def test_repeated_idempotency_key_runs_once(wms, item):
     first = wms.write("POST", "/wms/orders", order_body(item), key="k1")
     again = wms.write("POST", "/wms/orders", dict(reversed(order_body(item).items())), key="k1")
     assert again.json == first.json
@@ -167,7 +167,7 @@ def test_idempotency_keys(wms, item):
     assert wms.write("POST", "/wms/orders", order_body(item), key="k" * 256).status == 400
 
 
-def test_a_key_still_running_is_409_and_after_15_minutes_executes_anew(wms, item):
+def test_running_key_is_409_and_expires_after_15_minutes(wms, item):
     wms.write("POST", "/wms/orders", order_body(item), key="k")
     attempt = wms.sandbox.world.account(1).answers["k"]
     attempt.answer = None
@@ -182,7 +182,7 @@ def passthrough(wms, query, variables=None):
     return wms.write("POST", "/wms/passthrough", body)
 
 
-def test_holds_by_passthrough(wms, item):
+def test_orders_are_held_by_passthrough(wms, item):
     order = wms.write("POST", "/wms/orders", order_body(item)).json["data"]
     mutation = "mutation H($d: UpdateOrderHoldsInput!) { order_update_holds(data: $d) { order { id } } }"
     reply = passthrough(wms, mutation, {"d": {"order_id": order["id"], "operator_hold": True}}).json

@@ -1,4 +1,4 @@
-"""What Trackstar documents: headers, envelope, paging, filters, errors, limits, connections."""
+"""Trackstar's documented behaviour: headers, envelope, paging, filters, errors, limits and connections."""
 
 import re
 import time
@@ -40,7 +40,7 @@ def test_every_listing_has_the_envelope_and_dated_records(reading, path):
 
 
 @pytest.mark.parametrize("path", [p for p in LISTS if p not in ("inbound-shipments/suppliers", "orders/channels")])
-def test_single_records_are_those_of_the_listing_and_404_names_the_id(reading, path):
+def test_single_record_equals_the_listed_one_and_404_names_the_id(reading, path):
     first = reading.get(f"/wms/{path}", limit=1).json["data"][0]
     assert reading.get(f"/wms/{path}/{quote(first['id'], safe='')}").json == {"data": first}
     missing = reading.get(f"/wms/{path}/nowhere")
@@ -56,13 +56,13 @@ def test_single_records_are_those_of_the_listing_and_404_names_the_id(reading, p
         {"x-trackstar-api-key": "sandbox", "x-trackstar-access-token": "sandbox-x"},
     ],
 )
-def test_without_both_credentials_401(reading, headers):
+def test_request_without_both_credentials_is_401(reading, headers):
     reply = reading.call("GET", "/wms/orders", headers=headers)
     assert (reply.status, reply.json["origin"]) == (401, "trackstar")
     assert "data" not in reply.json
 
 
-def test_every_answer_has_request_id_date_and_rate_headers(reading):
+def test_every_response_has_request_id_date_and_rate_headers(reading):
     replies = [reading.get("/wms/orders", limit=1), reading.get("/wms/orders/none"), reading.get("/wms/orders", x="1")]
     assert [reply.status for reply in replies] == [200, 404, 422]
     assert len({reply.headers["X-Request-Id"] for reply in replies}) == 3
@@ -73,7 +73,7 @@ def test_every_answer_has_request_id_date_and_rate_headers(reading):
     assert abs(int(replies[0].headers["x-ratelimit-reset"]) - time.time()) < 5
 
 
-def test_paging_is_complete_without_doubles(reading):
+def test_paging_returns_every_record_once(reading):
     everything = reading.rows("/wms/orders")
     for size in (7, 100, 299, 300):
         pages = reading.pages("/wms/orders", limit=size)
@@ -82,7 +82,7 @@ def test_paging_is_complete_without_doubles(reading):
     assert len(everything) == 300
 
 
-def test_filters_are_not_remembered_by_the_token(reading):
+def test_page_token_does_not_include_the_filters(reading):
     query = {"status": "fulfilled", "limit": 5}
     first = reading.get("/wms/orders", **query).json
     same = reading.get("/wms/orders", **query, page_token=first["next_token"]).json["data"]
@@ -144,14 +144,14 @@ def test_date_bounds_are_inclusive_and_combine(reading):
         ({"required_ship_date[gte]": "2000-01-01T00:00:00Z"}, lambda row: row["required_ship_date"]),
     ],
 )
-def test_operators_choose_exactly_the_matching_orders(reading, query, keep):
+def test_operators_select_exactly_the_matching_orders(reading, query, keep):
     everything = reading.rows("/wms/orders")
     expected = [row["id"] for row in everything if keep(row)]
     assert 0 < len(expected) < len(everything)
     assert [row["id"] for row in reading.rows("/wms/orders", **query, limit=11)] == expected
 
 
-def test_other_filters(reading):
+def test_other_filters_select_matching_records(reading):
     items = reading.rows("/wms/inventory")
     assert [i for i in items if not i["active"]] == reading.rows("/wms/inventory", active="false")
     assert reading.rows("/wms/products", sku=items[3]["sku"])[0]["inventory_items"][0]["inventory_item_id"] == "inv_4"
@@ -169,19 +169,19 @@ def test_ids_override_everything_else(reading):
     assert [row["id"] for row in found] == some
 
 
-def test_501_names_function_and_integration_without_origin(reading):
+def test_501_names_the_function_and_the_integration(reading):
     reply = reading.get("/wms/inventory/ledger")
     assert reply.status == 501
     assert reply.json == {"error": "Endpoint get_inventory_ledger is not implemented for ShipHero"}
 
 
-def test_ten_reads_a_second_then_429(limited):
+def test_more_than_ten_reads_a_second_are_429(limited):
     time.sleep(1.02 - time.time() % 1)
     replies = [limited.get("/wms/warehouses") for _ in range(12)]
     assert [reply.status for reply in replies] == [200] * 10 + [429] * 2
     assert replies[-1].headers["retry-after"] == "1"
     assert replies[-1].headers["x-ratelimit-remaining"] == "0"
-    # Writes and other accounts have limits of their own.
+    # Writes and other accounts have their own limits.
     assert limited.write("POST", "/connections/sync").status == 200
     other = {"x-trackstar-api-key": "sandbox", "x-trackstar-access-token": "sandbox-2"}
     assert limited.call("GET", "/wms/warehouses", headers=other).status == 200
@@ -189,7 +189,7 @@ def test_ten_reads_a_second_then_429(limited):
     assert limited.get("/wms/warehouses").status == 200
 
 
-def test_connections(reading):
+def test_connections_are_listed(reading):
     reading.get("/wms/warehouses")
     key_only = {"x-trackstar-api-key": "sandbox"}
     listed = reading.call("GET", "/connections", headers=key_only).json

@@ -1,4 +1,4 @@
-"""Exact changes, the request log, and the command itself."""
+"""Exact changes, the request log, and the command."""
 
 import os
 import signal
@@ -12,7 +12,7 @@ import pytest
 from packr.demo.sandbox.server import Sandbox
 
 
-def test_set_merges_and_stamps_now_unless_told_otherwise(wms):
+def test_set_merges_fields_and_stamps_now_by_default(wms):
     before = wms.rows("/wms/orders")[3]
     now = time.strftime("%Y-%m-%dT%H:%M", time.gmtime())
     changed = wms.change("orders", id=before["id"], set={"status": "exception", "tags": ["a"]})
@@ -31,7 +31,7 @@ def test_set_merges_and_stamps_now_unless_told_otherwise(wms):
     assert wms.rows("/wms/orders", **{"updated_date[lte]": "2020-01-01T00:00:00Z"}) == [old]
 
 
-def test_clear_add_and_remove_give_exactly_the_data_asked_for(wms):
+def test_clear_add_and_remove_give_exactly_the_requested_data(wms):
     wms.control("change", account="sandbox-1", clear="inventory")
     assert wms.rows("/wms/inventory") == []
     for sku, onhand in (("A", 5), ("B", 0), ("C", 12)):
@@ -53,7 +53,7 @@ def test_clear_add_and_remove_give_exactly_the_data_asked_for(wms):
     assert "error" in wms.control("change", 422, account="sandbox-0", clear="orders")
 
 
-def test_ticks_move_a_still_world_but_not_what_was_set_by_hand(wms):
+def test_ticks_change_a_paused_world_except_manual_changes(wms):
     wms.control("change", account="sandbox-1", clear="orders")
     pinned = wms.change("orders", add={"id": "mine", "status": "open", "line_items": "odd"})
     wms.control("change", account="sandbox-1", tick=150)
@@ -65,7 +65,7 @@ def test_ticks_move_a_still_world_but_not_what_was_set_by_hand(wms):
     assert wms.get("/wms/inventory/inv_1").json["data"]["onhand"] == 999
 
 
-def test_paging_stays_whole_while_rows_go_and_come(wms):
+def test_paging_is_complete_while_rows_change(wms):
     before = [row["id"] for row in wms.rows("/wms/orders")]
     first = wms.get("/wms/orders", limit=30).json
     wms.change("orders", id=before[5], remove=True)
@@ -75,7 +75,7 @@ def test_paging_stays_whole_while_rows_go_and_come(wms):
     assert [row["id"] for row in rest] == [*before[30:], "new"]
 
 
-def test_the_log_proves_what_was_fetched(wms):
+def test_request_log_shows_what_was_fetched(wms):
     wms.control("requests", clear=True)
     token = wms.get("/wms/orders", limit=40).json["next_token"]
     wms.get("/wms/orders", limit=40, page_token=token)
@@ -93,7 +93,7 @@ def test_the_log_proves_what_was_fetched(wms):
     assert wms.log() == []
 
 
-def test_accounts_are_apart(wms):
+def test_accounts_are_separate(wms):
     wms.change("orders", account="sandbox-2", add={"id": "theirs"})
     assert wms.get("/wms/orders/theirs").status == 404
     other = {"x-trackstar-api-key": "sandbox", "x-trackstar-access-token": "sandbox-2"}
@@ -103,7 +103,7 @@ def test_accounts_are_apart(wms):
 
 
 @pytest.mark.parametrize("ending", [signal.SIGTERM, signal.SIGINT])
-def test_the_command_says_when_it_is_ready_and_ends_cleanly(ending):
+def test_command_reports_when_it_is_ready_and_ends_cleanly(ending):
     command = [sys.executable, "-m", "packr.demo.sandbox", "--port", "0", "--orders", "20"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         line = process.stdout.readline()
@@ -115,7 +115,7 @@ def test_the_command_says_when_it_is_ready_and_ends_cleanly(ending):
         assert process.stderr.read() == ""
 
 
-def test_a_taken_port_is_one_sentence_and_exit_1():
+def test_taken_port_ends_the_command_with_one_sentence():
     with Sandbox(orders=0, still=True) as sandbox:
         port = sandbox.url.rsplit(":", 1)[1]
         command = [sys.executable, "-m", "packr.demo.sandbox", "--port", port, "--orders", "0"]

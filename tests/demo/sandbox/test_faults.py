@@ -1,4 +1,4 @@
-"""Each switch does what its name says, where it is told to and as often, and nothing once cleared."""
+"""Each fault switch does what its name says, at its path, for its number of times, and nothing once cleared."""
 
 import gzip
 import http.client
@@ -32,7 +32,7 @@ def _clean(shared):
         ("redirect", {"location": "http://10.0.0.1/x"}, 302),
     ],
 )
-def test_refusals_answer_instead_of_the_api_as_often_as_told(reading, name, params, status):
+def test_refusals_replace_the_set_number_of_responses(reading, name, params, status):
     reading.fault(name, path=ORDERS, times=2, after=1, **params)
     replies = [reading.get(ORDERS, limit=1) for _ in range(4)]
     assert [reply.status for reply in replies] == [200, status, status, 200]
@@ -41,7 +41,7 @@ def test_refusals_answer_instead_of_the_api_as_often_as_told(reading, name, para
     assert [entry["faults"] for entry in reading.log()[-5:-1]] == [[], [name], [name], []]
 
 
-def test_refusals_say_what_trackstar_says(reading):
+def test_refusals_have_trackstars_texts(reading):
     reading.fault("forbidden", path=ORDERS)
     reading.fault("not_implemented", path="/wms/returns")
     assert reading.get(ORDERS).json["error"] == "get_orders is disabled for this connection"
@@ -49,12 +49,12 @@ def test_refusals_say_what_trackstar_says(reading):
 
 
 @pytest.mark.parametrize("wait", [7, "Wed, 21 Oct 2026 07:28:00 GMT", None])
-def test_rate_limited_says_when_to_come_back(reading, wait):
+def test_rate_limit_sends_the_set_retry_after(reading, wait):
     reading.fault("rate_limited", retry_after=wait)
     assert reading.get(ORDERS).headers["Retry-After"] == (None if wait is None else str(wait))
 
 
-def test_html_and_redirect_look_like_a_sign_in_page_and_another_host(reading):
+def test_html_and_redirect_have_their_content_and_headers(reading):
     reading.fault("html", times=1)
     reply = reading.get(ORDERS)
     assert reply.raw.startswith(b"<!doctype html")
@@ -64,7 +64,7 @@ def test_html_and_redirect_look_like_a_sign_in_page_and_another_host(reading):
     assert (reply.status, reply.headers["Location"]) == (307, "http://10.0.0.1/x")
 
 
-def test_truncate_ends_before_the_length_and_reset_breaks(reading):
+def test_truncate_ends_early_and_reset_breaks_the_connection(reading):
     reading.fault("truncate", times=1)
     with pytest.raises(http.client.IncompleteRead) as cut:
         reading.get(ORDERS)
@@ -84,7 +84,7 @@ def test_bad_json_has_the_right_length(reading):
         reply.json  # noqa: B018 - reading it is the test
 
 
-def test_slow_hang_and_latency_take_their_time(reading):
+def test_slow_hang_and_latency_delay_the_response(reading):
     for fault, params in (("latency", {"ms": 200}), ("hang", {"seconds": 0.2}), ("slow", {"seconds": 0.2})):
         reading.fault(fault, times=1, **params)
         begun = time.monotonic()
@@ -92,7 +92,7 @@ def test_slow_hang_and_latency_take_their_time(reading):
         assert 0.18 < time.monotonic() - begun < 2
 
 
-def test_wrong_encoding_and_no_date(reading):
+def test_wrong_encoding_and_missing_date_header(reading):
     reading.fault("wrong_encoding", times=1)
     reply = reading.get(ORDERS, limit=1)
     assert reply.headers["Content-Encoding"] == "gzip"
@@ -102,7 +102,7 @@ def test_wrong_encoding_and_no_date(reading):
 
 
 @pytest.mark.parametrize("framing", ["chunked", "no_length"])
-def test_a_body_without_its_length_can_be_whole_or_cut(reading, framing):
+def test_body_without_length_can_be_complete_or_truncated(reading, framing):
     whole = reading.get(ORDERS, limit=1).raw
     reading.fault(framing)
     reply = reading.get(ORDERS, limit=1)
@@ -116,7 +116,7 @@ def test_a_body_without_its_length_can_be_whole_or_cut(reading, framing):
 
 
 @pytest.mark.parametrize("framing", ["chunked", "no_length", None])
-def test_big_goes_on_with_blanks(reading, framing):
+def test_big_appends_blanks(reading, framing):
     whole = reading.get(ORDERS, limit=1).raw
     reading.fault("big", times=1, megabytes=0.25)
     if framing:
@@ -126,7 +126,7 @@ def test_big_goes_on_with_blanks(reading, framing):
     assert reading.get(ORDERS, limit=1).raw == whole
 
 
-def test_bomb_unpacks_to_far_more_than_it_is(reading):
+def test_bomb_is_small_until_decompressed(reading):
     whole = reading.get(ORDERS, limit=1).raw
     reading.fault("bomb", times=1, megabytes=2)
     reply = reading.get(ORDERS, limit=1)
@@ -135,12 +135,12 @@ def test_bomb_unpacks_to_far_more_than_it_is(reading):
     assert len(gzip.decompress(reply.raw)) == len(whole) + 2 * 1024 * 1024
 
 
-def test_wrong_encoding_can_be_any(reading):
+def test_wrong_encoding_can_be_chosen(reading):
     reading.fault("wrong_encoding", times=1, encoding="br")
     assert reading.get(ORDERS, limit=1).headers["Content-Encoding"] == "br"
 
 
-def test_repeat_token_and_endless(reading):
+def test_repeated_token_and_endless_list(reading):
     first = reading.get(ORDERS, limit=10).json["next_token"]
     reading.fault("repeat_token")
     assert reading.get(ORDERS, limit=10).json["next_token"] == first
@@ -158,7 +158,7 @@ def test_repeat_token_and_endless(reading):
     assert len(ids) > 2 * len(set(ids))
 
 
-def test_empty_page_loses_nothing(reading):
+def test_empty_page_loses_no_record(reading):
     expected = reading.rows(ORDERS)
     reading.fault("empty_page", times=1, after=1)
     pages = reading.pages(ORDERS, limit=100)
@@ -166,7 +166,7 @@ def test_empty_page_loses_nothing(reading):
     assert [row for page in pages for row in page["data"]] == expected
 
 
-def test_duplicate_missing_and_shuffled_rows(reading):
+def test_rows_can_be_duplicated_missing_or_shuffled(reading):
     expected = [row["id"] for row in reading.rows(ORDERS)]
     reading.fault("duplicate_rows", times=1, count=3)
     found = [row["id"] for row in reading.rows(ORDERS, limit=100)]
@@ -179,7 +179,7 @@ def test_duplicate_missing_and_shuffled_rows(reading):
     assert sorted(found) == sorted(expected)
 
 
-def test_record_changes_one_record_of_a_page_in_ways_json_allows_and_forbids(reading):
+def test_record_fault_changes_one_record_to_valid_or_invalid_json(reading):
     normal = reading.rows(ORDERS, limit=3)[:3]
     deep = "[" * 100_000 + "]" * 100_000
     raw = {"total_price": "NaN", "tags": deep, "type": '"\\ud800"', "total_tax": "1" * 40, "channel": '"a\\u0000b"'}
@@ -200,7 +200,7 @@ def test_record_changes_one_record_of_a_page_in_ways_json_allows_and_forbids(rea
     assert {row["channel"] for row in reading.rows(ORDERS)} == {None}
 
 
-def test_lie_total_first_sync_and_connection_errors(reading):
+def test_wrong_total_first_sync_and_connection_errors(reading):
     reading.fault("lie_total", times=1, total=5)
     assert reading.get(ORDERS).json["total_count"] == 5
     reading.fault("first_sync")
@@ -211,7 +211,7 @@ def test_lie_total_first_sync_and_connection_errors(reading):
     assert one["errors"] == [{"error_type": "invalid_credentials"}]
 
 
-def test_no_trackstar_dates_in_records_and_filters(reading):
+def test_records_and_filters_can_lack_trackstar_dates(reading):
     reading.fault("no_trackstar_dates")
     row = reading.get(ORDERS, limit=1).json["data"][0]
     assert "updated_date" in row
@@ -233,7 +233,7 @@ def test_clock_shifts_date_header_and_stamps(wms):
     assert abs(time.mktime(time.strptime(changed["updated_date"], "%Y-%m-%dT%H:%M:%SZ")) - time.timezone - shown) < 5
 
 
-def test_late_and_change_while_paging(wms):
+def test_late_commits_and_changes_while_paging(wms):
     rows = wms.rows(ORDERS)
     wms.fault("late", entity="orders", id=rows[0]["id"], set={"tags": ["late"]}, age=7200)
     late = wms.rows(ORDERS)[0]
@@ -246,7 +246,7 @@ def test_late_and_change_while_paging(wms):
     assert [entry["faults"] for entry in wms.log()[-3:]] == [[], ["change"], []]
 
 
-def test_lost_answer_is_lost_after_the_write(wms):
+def test_lost_answer_is_dropped_after_the_write(wms):
     before = wms.rows("/wms/products")[0]
     wms.fault("lost_answer", method="PUT", times=1)
     with pytest.raises(ConnectionError):
@@ -254,7 +254,7 @@ def test_lost_answer_is_lost_after_the_write(wms):
     assert wms.rows("/wms/products")[0]["name"] == "Renamed"
 
 
-def test_rotate_answer_account_and_clear(reading):
+def test_rotated_key_fixed_answer_and_clearing(reading):
     reading.fault("rotate", api_key="new")
     assert reading.get(ORDERS).status == 401
     headers = {"x-trackstar-api-key": "new", "x-trackstar-access-token": "sandbox-1"}

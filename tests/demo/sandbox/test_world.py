@@ -1,4 +1,4 @@
-"""The data: reproducible, believable, and its sums right however long it lives."""
+"""The sandbox's data: reproducible, plausible, and with consistent stock over time."""
 
 import json
 import time
@@ -52,7 +52,7 @@ def check_sums(account):
         assert not item["lots"] or sum(lot["onhand"] for lot in item["lots"]) == item["onhand"]
 
 
-def test_same_seed_and_time_same_world_also_after_living():
+def test_same_seed_and_time_give_the_same_world():
     one, two = make(), make()
     for account in (one, two):
         for _ in range(100):
@@ -67,7 +67,7 @@ def test_other_seeds_and_other_accounts_differ():
     assert make().connection_id == make(seed=2).connection_id != make(number=2).connection_id
 
 
-def test_history_is_believable():
+def test_history_is_plausible():
     account = make(orders=3000)
     orders = account.tables["orders"].all()
     statuses = Counter(order["status"] for order in orders)
@@ -89,7 +89,7 @@ def test_history_is_believable():
         assert max(order["updated_date"], order["trackstar_updated_date"]) <= "2026-03-01T12:00:00Z"
 
 
-def test_sums_of_stock_hold_at_the_start_and_after_500_ticks():
+def test_stock_adds_up_at_the_start_and_after_500_ticks():
     account = make()
     check_sums(account)
     before = bodies(account)
@@ -105,7 +105,7 @@ def test_sums_of_stock_hold_at_the_start_and_after_500_ticks():
     assert {order["trackstar_updated_date"] for order in changed} == {"2026-03-01T12:00:00Z"}
 
 
-def test_it_lives_by_itself_and_still_means_still(monkeypatch):
+def test_world_changes_automatically_unless_paused(monkeypatch):
     monkeypatch.setattr("packr.demo.sandbox.server.BEAT", 0.01)
     for still in (False, True):
         with Sandbox(orders=50, still=still) as sandbox:
@@ -119,7 +119,7 @@ def test_it_lives_by_itself_and_still_means_still(monkeypatch):
 
 
 @pytest.mark.parametrize("orders", [0, 1])
-def test_tiny_worlds_live_too(orders):
+def test_tiny_worlds_change_too(orders):
     account = make(orders=orders)
     for _ in range(200):
         tick(account)
@@ -127,8 +127,8 @@ def test_tiny_worlds_live_too(orders):
     assert len(account.tables["orders"]) > orders
 
 
-def test_a_kept_world_goes_on_where_it_was(tmp_path: Path) -> None:
-    """What happened before the end is there after the next start, to the letter."""
+def test_saved_world_continues_where_it_stopped(tmp_path: Path) -> None:
+    """Changes before the end are unaltered after the next start."""
     kept = tmp_path / "world"
     with Sandbox(orders=50, still=True, keep=kept) as sandbox:
         account = sandbox.world.account(1)
