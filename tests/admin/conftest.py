@@ -1,4 +1,4 @@
-"""A support person at the admin, and workspaces with a row in every table."""
+"""Fixtures for the admin: a signed-in support person, and workspaces with a row in every table."""
 
 from collections.abc import Iterator
 from datetime import timedelta
@@ -21,7 +21,7 @@ from tests.kit import factories
 
 
 @pytest.fixture(autouse=True)
-def _as_tests_need_it(settings: Any) -> Iterator[None]:
+def _own_cache(settings: Any) -> Iterator[None]:
     """Give each test a cache of its own."""
     settings.CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
     yield
@@ -30,7 +30,7 @@ def _as_tests_need_it(settings: Any) -> Iterator[None]:
 
 @pytest.fixture
 def support(support_group: Group) -> User:
-    """A member of the Support group."""
+    """Return a member of the Support group."""
     person = factories.person("sam", is_staff=True)
     person.groups.add(support_group)
     return person
@@ -38,14 +38,14 @@ def support(support_group: Group) -> User:
 
 @pytest.fixture
 def desk(client: Client, support: User) -> Client:
-    """A browser in which support is signed in."""
+    """Return a client signed in as support."""
     client.force_login(support)
     return client
 
 
 @pytest.fixture
 def root(db: None) -> Client:
-    """A browser in which a superuser is signed in."""
+    """Return a client signed in as a superuser."""
     browser = Client()
     browser.force_login(User.objects.create_superuser("root", password=factories.PASSWORD))
     return browser
@@ -58,7 +58,7 @@ def connection(db: None) -> Connection:
 
 @pytest.fixture
 def orders(connection: Connection) -> EntitySchedule:
-    """The schedule of the orders, synced two minutes ago and due again in three."""
+    """Return the orders' schedule: synced 2 minutes ago, due in 3 minutes."""
     factories.synced(connection, at=now() - timedelta(minutes=2))
     schedule = connection.schedules.get(entity=Entity.ORDERS)
     schedule.next_due_at = now() + timedelta(minutes=3)
@@ -67,7 +67,7 @@ def orders(connection: Connection) -> EntitySchedule:
 
 
 def fill(slug: str) -> Connection:
-    """A workspace with at least one row in every table that the admin shows."""
+    """Create a workspace with at least one row in every table of the admin. Return its connection."""
     home = factories.workspace(slug)
     factories.person(f"admin-{slug}", in_=home, role=Role.ADMIN)
     made = factories.connection(home)

@@ -1,4 +1,4 @@
-"""Who gets into the admin, and what the Support group may do there."""
+"""Access to the admin, and the permissions of the Support group."""
 
 import pytest
 from django.apps import apps
@@ -14,7 +14,7 @@ from tests.kit import factories
 
 
 @pytest.mark.parametrize("role", list(Role))
-def test_people_of_a_workspace_are_turned_away(client: Client, orders: EntitySchedule, role: Role) -> None:
+def test_workspace_members_cannot_open_the_admin(client: Client, orders: EntitySchedule, role: Role) -> None:
     workspace = orders.connection.workspace
     client.force_login(factories.person("dana", in_=workspace, role=role))
     before = orders.every_seconds
@@ -27,7 +27,7 @@ def test_people_of_a_workspace_are_turned_away(client: Client, orders: EntitySch
     assert orders.every_seconds == before
 
 
-def test_strangers_sign_in_at_the_one_door_that_limits_attempts(client: Client, db: None) -> None:
+def test_admin_login_redirects_to_the_rate_limited_login(client: Client, db: None) -> None:
     assert client.get("/admin/")["Location"] == "/admin/login/?next=/admin/"
     for answer in (
         client.get("/admin/login/?next=/admin/"),
@@ -37,13 +37,13 @@ def test_strangers_sign_in_at_the_one_door_that_limits_attempts(client: Client, 
         assert answer["Location"] == "/accounts/login/?next=/admin/"
 
 
-def test_signing_in_brings_support_to_the_page_they_asked_for(client: Client, support: User) -> None:
+def test_sign_in_returns_support_to_the_requested_page(client: Client, support: User) -> None:
     signed_in = {"username": "sam", "password": factories.PASSWORD}
     assert client.post("/accounts/login/?next=/admin/syncs/", signed_in)["Location"] == "/admin/syncs/"
     assert client.get("/admin/login/")["Location"] == "/admin/"
 
 
-def test_a_staff_account_without_the_group_sees_nothing(client: Client, connection: Connection) -> None:
+def test_staff_outside_the_support_group_sees_nothing(client: Client, connection: Connection) -> None:
     client.force_login(factories.person("temp", is_staff=True))
     page = client.get("/admin/")
     assert page.status_code == 200
@@ -53,7 +53,7 @@ def test_a_staff_account_without_the_group_sees_nothing(client: Client, connecti
 
 
 def test_support_group_is_restored_after_tables_were_flushed(db: None, request: pytest.FixtureRequest) -> None:
-    """A test with real transactions deletes what migrations have created."""
+    """A test with real transactions deletes the rows that migrations created."""
     original = set(Group.objects.filter(name="Support").values_list("permissions__codename", flat=True))
     Group.objects.filter(name="Support").delete()
     restored = request.getfixturevalue("support_group")
@@ -62,10 +62,10 @@ def test_support_group_is_restored_after_tables_were_flushed(db: None, request: 
     assert codenames == original or not original
 
 
-def test_the_group_sees_every_model_and_edits_only_its_own(support_group: Group) -> None:
-    held = {f"{p.content_type.app_label}.{p.codename}" for p in support_group.permissions.all()}
-    rest = {name for name in held if ".view_" not in name}
-    assert rest == {
+def test_support_group_views_every_model_and_edits_only_some(support_group: Group) -> None:
+    granted = {f"{p.content_type.app_label}.{p.codename}" for p in support_group.permissions.all()}
+    editing = {name for name in granted if ".view_" not in name}
+    assert editing == {
         "workspaces.add_workspace",
         "workspaces.change_workspace",
         "workspaces.add_brand",
@@ -84,10 +84,10 @@ def test_the_group_sees_every_model_and_edits_only_its_own(support_group: Group)
         "help.change_supportrequest",
     }
     shown = {f"{m._meta.app_label}.view_{m._meta.model_name}" for m in admin.site._registry if m is not Group}
-    assert shown <= held
+    assert shown <= granted
 
 
-def test_the_groups_rights_over_all_workspaces_open_no_workspaces_pages(
+def test_support_group_permissions_give_no_rights_in_a_workspace(
     support: User, connection: Connection, client: Client
 ) -> None:
     assert support.has_perm("workspaces.trigger_sync")
@@ -96,7 +96,7 @@ def test_the_groups_rights_over_all_workspaces_open_no_workspaces_pages(
     assert not access.allows(support, TRIGGER_SYNC, connection.workspace)
 
 
-def test_django_q2s_tables_are_not_in_the_admin(root: Client) -> None:
+def test_django_q_models_are_not_in_the_admin(root: Client) -> None:
     models = list(apps.get_app_config("django_q").get_models())
     assert models
     for model in models:
@@ -104,7 +104,7 @@ def test_django_q2s_tables_are_not_in_the_admin(root: Client) -> None:
     assert root.get("/admin/django_q/schedule/add/").status_code == 404
 
 
-def test_accounts_are_the_superusers_business(desk: Client, root: Client, db: None) -> None:
+def test_only_superusers_edit_accounts(desk: Client, root: Client, db: None) -> None:
     dana = factories.person("dana", email="dana@example.com")
     address = f"/admin/auth/user/{dana.pk}/"
     page = desk.get(f"{address}change/")

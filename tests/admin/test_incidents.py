@@ -72,13 +72,13 @@ def test_migration_adds_and_removes_group_permissions(support_group: Group) -> N
     editor = SimpleNamespace(connection=database)
     new = {"view_incident", "view_beat", "view_dailytally"}
 
-    def held() -> set[str]:
+    def granted() -> set[str]:
         return set(support_group.permissions.values_list("codename", flat=True))
 
-    before = held()
+    before = granted()
     assert before > new
     migration.reduce_group(apps, editor)
-    assert held() == before - new
+    assert granted() == before - new
     Permission.objects.filter(codename__in=new).delete()  # as in a new database
     migration.extend_group(apps, editor)
-    assert held() == before
+    assert granted() == before

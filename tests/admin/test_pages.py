@@ -1,4 +1,4 @@
-"""Every page of the admin: it opens, stays cheap however many rows there are, and gives nothing away."""
+"""Every admin page opens, runs a constant number of queries and shows no secrets."""
 
 import re
 from typing import Any
@@ -49,7 +49,7 @@ def queries(browser: Client, url: str) -> int:
 
 
 @pytest.mark.parametrize("model", SHOWN, ids=NAMES)
-def test_every_list_and_every_object_opens_for_support(desk: Client, filled: Connection, model: type[Model]) -> None:
+def test_support_opens_every_list_and_object(desk: Client, filled: Connection, model: type[Model]) -> None:
     rows = list(model._default_manager.all()[:20])
     assert rows, f"fill() makes no {model.__name__}"
     page = desk.get(address(model))
@@ -64,7 +64,7 @@ def test_every_list_and_every_object_opens_for_support(desk: Client, filled: Con
 
 
 @pytest.mark.parametrize("model", SHOWN, ids=NAMES)
-def test_a_search_finds_or_finds_nothing(desk: Client, filled: Connection, model: type[Model]) -> None:
+def test_search_accepts_any_text(desk: Client, filled: Connection, model: type[Model]) -> None:
     assert admin.site.get_model_admin(model).search_fields
     found = desk.get(address(model), {"q": "no such thing"}).context["cl"].result_count
     assert found == 0
@@ -73,7 +73,7 @@ def test_a_search_finds_or_finds_nothing(desk: Client, filled: Connection, model
 
 
 @pytest.mark.parametrize("model", SHOWN, ids=NAMES)
-def test_a_list_asks_no_more_when_there_is_more(desk: Client, filled: Connection, model: type[Model]) -> None:
+def test_list_uses_a_constant_number_of_queries(desk: Client, filled: Connection, model: type[Model]) -> None:
     desk.get(address(model))
     few = queries(desk, address(model))
     before = model._default_manager.count()
@@ -85,7 +85,7 @@ def test_a_list_asks_no_more_when_there_is_more(desk: Client, filled: Connection
     assert queries(desk, address(model)) == few
 
 
-def test_the_front_page_asks_no_more_when_there_is_more(desk: Client, filled: Connection) -> None:
+def test_front_page_uses_a_constant_number_of_queries(desk: Client, filled: Connection) -> None:
     desk.get("/admin/")
     few = queries(desk, "/admin/")
     for number in range(4):
@@ -95,7 +95,7 @@ def test_the_front_page_asks_no_more_when_there_is_more(desk: Client, filled: Co
 
 @pytest.mark.parametrize("model", READ_ONLY, ids=[model.__name__ for model in READ_ONLY])
 @pytest.mark.parametrize("who", ["desk", "root"])
-def test_history_and_mirror_refuse_every_change(
+def test_history_and_mirror_are_read_only(
     request: pytest.FixtureRequest, filled: Connection, model: type[Model], who: str
 ) -> None:
     browser: Client = request.getfixturevalue(who)
@@ -112,17 +112,17 @@ def test_history_and_mirror_refuse_every_change(
 
 
 @pytest.mark.parametrize("model", [Workspace, EntitySchedule], ids=["Workspace", "EntitySchedule"])
-def test_what_holds_data_is_not_deleted_by_a_click(root: Client, filled: Connection, model: type[Model]) -> None:
+def test_workspaces_and_schedules_cannot_be_deleted(root: Client, filled: Connection, model: type[Model]) -> None:
     row = model._default_manager.all()[0]
     assert root.post(address(model, "delete", row.pk), {"post": "yes"}).status_code == 403
     assert model._default_manager.filter(pk=row.pk).exists()
 
 
-def test_schedules_come_with_their_connection_only(root: Client, filled: Connection) -> None:
+def test_schedules_cannot_be_added(root: Client, filled: Connection) -> None:
     assert root.post(address(EntitySchedule, "add"), {"entity": "orders"}).status_code == 403
 
 
-def test_credentials_are_on_no_page(root: Client, desk: Client, filled: Connection) -> None:
+def test_credentials_are_never_shown(root: Client, desk: Client, filled: Connection) -> None:
     filled.sealed_credentials = encrypt({"api_key": "open-sesame", "access_token": "tell-no-one"})
     filled.learned = {"session": "session-of-theirs"}
     filled.save()
@@ -140,34 +140,34 @@ def test_credentials_are_on_no_page(root: Client, desk: Client, filled: Connecti
     assert "never shown" in desk.get(address(Connection, "change", filled.pk)).content.decode()
 
 
-def test_credentials_cannot_be_fished_for_by_a_filter(desk: Client, filled: Connection) -> None:
+def test_filter_by_credentials_is_rejected(desk: Client, filled: Connection) -> None:
     answer = desk.get(address(EntitySchedule), {"connection__sealed_credentials__startswith": "g"})
     assert answer.status_code == 400
 
 
-def test_what_a_wms_said_is_shown_as_text(desk: Client, filled: Connection) -> None:
+def test_wms_values_are_escaped(desk: Client, filled: Connection) -> None:
     words = desk.get(address(Order, "change", Order.objects.get().pk)).content.decode()
     assert "&lt;b&gt;fragile&lt;/b&gt;" in words
     assert "SKU-1" in words
 
 
-def test_the_mirror_filters_what_was_removed(desk: Client, filled: Connection) -> None:
-    def found(which: str) -> int:
-        return int(desk.get(address(Product), {"removed": which}).context["cl"].result_count)
+def test_mirror_lists_filter_removed_rows(desk: Client, filled: Connection) -> None:
+    def count(removed: str) -> int:
+        return int(desk.get(address(Product), {"removed": removed}).context["cl"].result_count)
 
-    assert (found("no"), found("yes")) == (1, 0)
+    assert (count("no"), count("yes")) == (1, 0)
     Product.objects.update(removed_at=filled.connected_at)
-    assert (found("no"), found("yes")) == (0, 1)
+    assert (count("no"), count("yes")) == (0, 1)
 
 
-def test_a_run_is_found_by_its_number(desk: Client, filled: Connection) -> None:
+def test_run_is_found_by_its_number(desk: Client, filled: Connection) -> None:
     run = SyncRun.objects.earliest("pk")
     assert [row.pk for row in desk.get(address(SyncRun), {"q": str(run.pk)}).context["cl"].result_list] == [run.pk]
     assert desk.get(address(SyncRun), {"q": "northbay"}).context["cl"].result_count == SyncRun.objects.count()
 
 
-def test_the_trace_of_an_action_can_be_taken_away(desk: Client, filled: Connection) -> None:
-    """T23: support takes the exchange as a file; a person of no right does not."""
+def test_support_exports_an_actions_exchanges(desk: Client, filled: Connection) -> None:
+    """The export is a JSON file of requests and responses; the page escapes them."""
     action = Action.objects.get()
     chosen = {"action": "export", "_selected_action": [action.pk]}
     answer = desk.post(address(Action), chosen)

@@ -20,7 +20,7 @@ from tests.kit import factories
 from .test_actions import RUNS, act
 
 
-def held_back(connection: Connection, entity: Entity = Entity.PRODUCTS, **fields: Any) -> SyncRun:
+def pending_removals_run(connection: Connection, entity: Entity = Entity.PRODUCTS, **fields: Any) -> SyncRun:
     """Return a full run that saw none of the records in Packr."""
     run = factories.run(connection, entity, state=State.NEEDS_REVIEW, mode=Mode.FULL, **fields)
     SeenPage.objects.create(run=run, number=1, keys=array("q").tobytes(), cursor_digest="")
@@ -37,10 +37,10 @@ def products(connection: Connection) -> list[Product]:
 
 @pytest.fixture
 def run(connection: Connection, products: list[Product]) -> SyncRun:
-    return held_back(connection, held=3)
+    return pending_removals_run(connection, held=3)
 
 
-def ask(desk: Client, action: str, *runs: SyncRun) -> str:
+def post_action(desk: Client, action: str, *runs: SyncRun) -> str:
     answer = desk.post(RUNS, {"action": action, "_selected_action": [run.pk for run in runs]})
     assert answer.status_code == 200
     return " ".join(answer.content.decode().split())
@@ -50,10 +50,10 @@ def ask(desk: Client, action: str, *runs: SyncRun) -> str:
 def test_pending_removals_are_listed_before_a_decision(
     desk: Client, run: SyncRun, products: list[Product], action: str
 ) -> None:
-    words = ask(desk, action, run)
-    assert "3 pending removals of 1 run." in words
+    text = post_action(desk, action, run)
+    assert "3 pending removals of 1 run." in text
     for product in products:
-        assert f"<td>{product.pk}</td> <td>{product.external_id}</td> <td>{product}</td>" in words
+        assert f"<td>{product.pk}</td> <td>{product.external_id}</td> <td>{product}</td>" in text
     run.refresh_from_db()
     assert run.review == ""
     assert SyncRun.objects.count() == 1
@@ -62,9 +62,9 @@ def test_pending_removals_are_listed_before_a_decision(
 
 def test_long_list_shows_how_many_more_there_are(desk: Client, run: SyncRun, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(removal_reviews, "MAX_LISTED", 2)
-    words = ask(desk, "release", run)
-    assert words.count("<td>p-SKU-") == 2
-    assert "And 1 more." in words
+    text = post_action(desk, "release", run)
+    assert text.count("<td>p-SKU-") == 2
+    assert "And 1 more." in text
 
 
 def test_release_starts_a_full_run_that_may_remove_them(desk: Client, support: User, run: SyncRun) -> None:
@@ -93,7 +93,7 @@ def test_rejecting_keeps_the_records(desk: Client, support: User, run: SyncRun) 
 def test_decisions_report_the_outcome_per_run(desk: Client, run: SyncRun, connection: Connection) -> None:
     plain = factories.run(connection, Entity.CUSTOMERS)
     gone = factories.connection(factories.workspace("southbay"), status=Status.DISCONNECTED)
-    cut_off = held_back(gone, held=9)
+    cut_off = pending_removals_run(gone, held=9)
     said = act(desk, RUNS, "release", run, plain, cut_off, confirmed="yes")
     assert len(said) == 3
     assert any(one.startswith(f"{run}: released.") for one in said)
@@ -116,24 +116,24 @@ def test_runs_without_open_decision_are_not_changed(
 ) -> None:
     act(desk, RUNS, "reject", run, confirmed="yes")
     plain = factories.run(connection, Entity.CUSTOMERS)
-    words = ask(desk, "release", run, plain)
-    assert "None of the chosen runs has pending removals." in words
-    assert f"{run}: rejected. It is not changed." in words
-    assert f"{plain}: no pending removals. It is not changed." in words
-    assert 'name="confirmed"' not in words
+    text = post_action(desk, "release", run, plain)
+    assert "None of the chosen runs has pending removals." in text
+    assert f"{run}: rejected. It is not changed." in text
+    assert f"{plain}: no pending removals. It is not changed." in text
+    assert 'name="confirmed"' not in text
     # The seen keys are deleted, so every record would seem to be missing.
-    assert products[0].external_id not in words
+    assert products[0].external_id not in text
 
 
 def test_number_of_runs_per_decision_is_limited(desk: Client, connection: Connection) -> None:
-    many = [held_back(connection, held=1) for _ in range(removal_reviews.MAX_RUNS + 1)]
+    many = [pending_removals_run(connection, held=1) for _ in range(removal_reviews.MAX_RUNS + 1)]
     assert act(desk, RUNS, "release", *many) == ["Choose at most 5 runs."]
 
 
 def test_runs_are_filtered_by_decision(desk: Client, connection: Connection) -> None:
-    old = held_back(connection, held=30)
-    waiting = held_back(connection, held=40)
-    released = held_back(connection, Entity.CUSTOMERS, held=50, review=Review.RELEASED)
+    old = pending_removals_run(connection, held=30)
+    waiting = pending_removals_run(connection, held=40)
+    released = pending_removals_run(connection, Entity.CUSTOMERS, held=50, review=Review.RELEASED)
     factories.run(connection)
 
     def found(decision: str) -> list[SyncRun]:
@@ -142,8 +142,8 @@ def test_runs_are_filtered_by_decision(desk: Client, connection: Connection) -> 
     assert found("undecided") == [waiting]
     assert found("released") == [released]
     assert found("rejected") == []
-    words = desk.get(RUNS).content.decode()
+    text = desk.get(RUNS).content.decode()
     for expected in ("30, superseded by a newer full run", "40, undecided", "50, released"):
-        assert expected in words
+        assert expected in text
     assert f"?q={waiting.pk}" in desk.get(f"{RUNS}{waiting.pk}/change/").content.decode()
     assert "Superseded by a newer full run" in desk.get(f"{RUNS}{old.pk}/change/").content.decode()

@@ -99,7 +99,7 @@ def test_change_is_logged_with_person_and_reason(desk: Client, support: User, or
     assert "300 → 600" in desk.get("/admin/admin/logentry/").content.decode()
 
 
-def test_a_change_needs_a_reason(desk: Client, orders: EntitySchedule) -> None:
+def test_change_needs_a_reason(desk: Client, orders: EntitySchedule) -> None:
     answer = desk.post(page_of(orders), form(orders, every_seconds=600, reason="  "))
     assert "This field is required" in errors(answer)
     orders.refresh_from_db()
@@ -228,19 +228,19 @@ def test_switched_off_entity_leaves_the_queue(desk: Client, orders: EntitySchedu
 
 
 def test_manual_run_is_left_alone(desk: Client, orders: EntitySchedule) -> None:
-    asked = factories.run(orders.connection, state=State.QUEUED, trigger=Trigger.MANUAL)
+    manual = factories.run(orders.connection, state=State.QUEUED, trigger=Trigger.MANUAL)
     desk.post(page_of(orders), form(orders, every_seconds=3600))
-    asked.refresh_from_db()
-    assert asked.state == State.QUEUED
+    manual.refresh_from_db()
+    assert manual.state == State.QUEUED
 
 
 def test_saving_keeps_concurrent_engine_updates(desk: Client, orders: EntitySchedule, monkeypatch: Any) -> None:
     newer = now() + timedelta(seconds=1)
 
-    def meanwhile(*args: Any, **kwargs: Any) -> None:
+    def engine_update(*args: Any, **kwargs: Any) -> None:
         EntitySchedule.objects.filter(pk=orders.pk).update(watermark=newer, as_of=newer)
 
-    monkeypatch.setattr("syncs.admin.schedules.ScheduleForm.clean_every_seconds", lambda form: meanwhile() or 600)
+    monkeypatch.setattr("syncs.admin.schedules.ScheduleForm.clean_every_seconds", lambda form: engine_update() or 600)
     desk.post(page_of(orders), form(orders, every_seconds=600))
     orders.refresh_from_db()
     assert (orders.every_seconds, orders.watermark, orders.as_of) == (600, newer, newer)

@@ -1,4 +1,4 @@
-"""Workspaces, people, brands and mappings as support edits them."""
+"""Workspaces, people, brands and mappings in the admin."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ from tests.kit import factories
 
 
 def form(workspace: Workspace | None = None, people: tuple[Any, ...] = (), **fields: Any) -> dict[str, Any]:
-    """The workspace form as a browser sends it; `people` are (membership or None, user, role, delete)."""
+    """Return the workspace form's data; `people` are (membership or None, user, role, delete)."""
     sent: dict[str, Any] = {
         "name": workspace.name if workspace else "Northbay",
         "timezone": workspace.timezone if workspace else "Europe/Berlin",
@@ -31,7 +31,7 @@ def form(workspace: Workspace | None = None, people: tuple[Any, ...] = (), **fie
     return sent
 
 
-def test_a_new_workspace_comes_with_its_groups_and_people(desk: Client) -> None:
+def test_new_workspace_gets_groups_people_and_brands(desk: Client) -> None:
     dana, lee = factories.person("dana"), factories.person("lee")
     people = ((None, dana, Role.ADMIN, False), (None, lee, Role.MEMBER, False))
     brand = {"brands-TOTAL_FORMS": 1, "brands-0-name": "Acme", "brands-0-slug": "acme", "brands-0-id": ""}
@@ -49,20 +49,20 @@ def change(desk: Client, workspace: Workspace, *people: Any, **fields: Any) -> A
     return desk.post(f"/admin/workspaces/workspace/{workspace.pk}/change/", form(workspace, people, **fields))
 
 
-def test_rights_follow_the_role_and_go_with_the_person(desk: Client, connection: Connection) -> None:
+def test_rights_follow_the_role_and_end_with_the_membership(desk: Client, connection: Connection) -> None:
     workspace = connection.workspace
     dana = factories.person("dana", in_=workspace)
     membership = Membership.objects.get()
     assert change(desk, workspace, (membership, dana, Role.ADMIN, False)).status_code == 302
-    assert access.allows(_again(dana), TRIGGER_SYNC, workspace)
+    assert access.allows(_reload(dana), TRIGGER_SYNC, workspace)
     assert change(desk, workspace, (membership, dana, Role.MEMBER, False)).status_code == 302
-    assert not access.allows(_again(dana), TRIGGER_SYNC, workspace)
+    assert not access.allows(_reload(dana), TRIGGER_SYNC, workspace)
     assert change(desk, workspace, (membership, dana, Role.MEMBER, True)).status_code == 302
     assert not Membership.objects.exists()
     assert not dana.groups.exists()
 
 
-def test_a_membership_keeps_its_person(desk: Client, connection: Connection) -> None:
+def test_membership_keeps_its_person(desk: Client, connection: Connection) -> None:
     dana, lee = factories.person("dana", in_=connection.workspace), factories.person("lee")
     membership = Membership.objects.get()
     assert change(desk, connection.workspace, (membership, lee, Role.ADMIN, False)).status_code == 302
@@ -70,11 +70,11 @@ def test_a_membership_keeps_its_person(desk: Client, connection: Connection) -> 
     assert not lee.groups.exists()
 
 
-def _again(person: User) -> User:
+def _reload(person: User) -> User:
     return User.objects.get(pk=person.pk)
 
 
-def test_a_time_zone_must_exist_and_a_slug_stays(desk: Client, connection: Connection) -> None:
+def test_time_zone_is_validated_and_slug_is_fixed(desk: Client, connection: Connection) -> None:
     workspace = connection.workspace
     answer = change(desk, workspace, timezone="Mars/Olympus")
     assert "is not a time zone" in " ".join(str(error) for error in answer.context["errors"])
@@ -83,14 +83,14 @@ def test_a_time_zone_must_exist_and_a_slug_stays(desk: Client, connection: Conne
     assert (workspace.timezone, workspace.name, workspace.slug) == ("America/New_York", "North", "northbay")
 
 
-def test_a_slug_that_is_taken_amends_nothing(desk: Client, connection: Connection) -> None:
+def test_duplicate_slug_changes_nothing(desk: Client, connection: Connection) -> None:
     answer = desk.post("/admin/workspaces/workspace/add/", form(slug="northbay", name="Mine"))
     assert answer.status_code == 200
     connection.workspace.refresh_from_db()
     assert connection.workspace.name == "Northbay"
 
 
-def test_a_mapping_across_workspaces_is_refused(desk: Client, connection: Connection) -> None:
+def test_mapping_across_workspaces_is_refused(desk: Client, connection: Connection) -> None:
     ours = factories.brand(connection.workspace, "Acme")
     theirs = factories.brand(factories.workspace("southbay"), "Bolt")
     add = "/admin/integrations/brandmapping/add/"
@@ -103,7 +103,7 @@ def test_a_mapping_across_workspaces_is_refused(desk: Client, connection: Connec
     assert "already exists" in desk.post(add, sent).content.decode()
 
 
-def test_a_brand_cannot_move_away_from_its_mappings(desk: Client, connection: Connection) -> None:
+def test_mapped_brand_keeps_its_workspace(desk: Client, connection: Connection) -> None:
     brand = factories.brand(connection.workspace, "Acme", (connection, ""))
     other = factories.workspace("southbay")
     sent = {"workspace": other.pk, "name": "Acme Ltd", "slug": "acme"}
@@ -112,7 +112,7 @@ def test_a_brand_cannot_move_away_from_its_mappings(desk: Client, connection: Co
     assert (brand.name, brand.workspace) == ("Acme Ltd", connection.workspace)
 
 
-def test_forms_find_workspaces_brands_connections_and_people_by_typing(desk: Client, connection: Connection) -> None:
+def test_forms_autocomplete_related_objects(desk: Client, connection: Connection) -> None:
     factories.brand(connection.workspace, "Acme")
     for model, field, app, term in (
         ("brand", "workspace", "workspaces", "north"),
@@ -120,7 +120,7 @@ def test_forms_find_workspaces_brands_connections_and_people_by_typing(desk: Cli
         ("brandmapping", "connection", "integrations", "sand"),
         ("membership", "user", "workspaces", "sam"),
     ):
-        asked = {"app_label": app, "model_name": model, "field_name": field, "term": term}
-        found = desk.get("/admin/autocomplete/", asked).json()["results"]
+        query = {"app_label": app, "model_name": model, "field_name": field, "term": term}
+        found = desk.get("/admin/autocomplete/", query).json()["results"]
         assert len(found) == 1, (model, field)
     assert Brand.objects.count() == 1

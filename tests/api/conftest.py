@@ -1,4 +1,4 @@
-"""A workspace with a connection, and programs that act for its people."""
+"""Fixtures for the API: a workspace with a connection, and clients with its people's tokens."""
 
 from collections.abc import Callable
 from typing import Any
@@ -14,7 +14,7 @@ from tests.kit import factories as make
 
 @pytest.fixture(autouse=True)
 def _plain_settings(settings: Any) -> None:
-    """A cache of its own for each test, and no static files."""
+    """Give each test its own cache, and serve no static files."""
     name = str(uuid4())
     settings.CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "LOCATION": name}}
     settings.MIDDLEWARE = [one for one in settings.MIDDLEWARE if not one.startswith("whitenoise")]
@@ -43,7 +43,7 @@ def connection(workspace: Any) -> Any:
 
 @pytest.fixture
 def program(people: dict[str, Any]) -> Callable[..., Client]:
-    """A program with a token of one of the people, with these scopes or all."""
+    """Return a function that makes a client with a person's token, with these scopes or all."""
 
     def made(who: str = "admin", *scopes: Any) -> Client:
         return Client(headers={"Authorization": f"Bearer {tokens.create(people[who], scopes)}"})
@@ -52,12 +52,12 @@ def program(people: dict[str, Any]) -> Callable[..., Client]:
 
 
 def send(client: Client, method: str, address: str, data: Any = None) -> Any:
-    """A request with a JSON body, to the API's root."""
+    """Send a request with a JSON body. `address` is relative to the API's root."""
     return getattr(client, method)(f"/api/v1/{address}", data=data, content_type="application/json")
 
 
 def error(response: Any) -> dict[str, Any]:
-    """The error of an answer, which must have the one form."""
+    """Return the error of a response. Fail unless it has the documented format."""
     assert response.headers["Content-Type"] == "application/json"
     whole = response.json()
     assert set(whole) == {"error"}

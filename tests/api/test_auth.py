@@ -1,4 +1,4 @@
-"""Who gets in by token or session, for what, how often; and how refusals are told."""
+"""API authentication, scopes, throttling and error responses."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -22,28 +22,28 @@ from .conftest import error, send
 Program = Callable[..., Client]
 
 
-def test_the_command_prints_a_token_once(people: Any, connection: Any) -> None:
-    told = StringIO()
-    call_command("token", "dana", stdout=told)
-    secret = told.getvalue().strip()
-    assert told.getvalue() == f"{secret}\n"
+def test_command_prints_a_token_once(people: Any, connection: Any) -> None:
+    output = StringIO()
+    call_command("token", "dana", stdout=output)
+    secret = output.getvalue().strip()
+    assert output.getvalue() == f"{secret}\n"
     client = Client(headers={"Authorization": f"Bearer {secret}"})
     assert [row["name"] for row in send(client, "get", "connections/").json()["results"]] == ["Sandbox"]
-    kept = Token.objects.get()
-    assert secret not in str(vars(kept))
-    assert kept.scopes == ["read", "sync", "manage", "act"]
-    assert kept.last_used_at is not None
+    stored = Token.objects.get()
+    assert secret not in str(vars(stored))
+    assert stored.scopes == ["read", "sync", "manage", "act"]
+    assert stored.last_used_at is not None
 
 
 @pytest.mark.parametrize("arguments", [["nobody"], ["gone"], ["dana", "--scope", "everything"]])
-def test_the_command_refuses_in_a_sentence(people: Any, arguments: list[str]) -> None:
+def test_command_rejects_invalid_arguments(people: Any, arguments: list[str]) -> None:
     make.person("gone", is_active=False)
     with pytest.raises(CommandError):
         call_command("token", *arguments)
     assert not Token.objects.exists()
 
 
-def test_a_connection_is_listed_without_its_secrets(program: Program, connection: Any) -> None:
+def test_connection_is_listed_without_secrets(program: Program, connection: Any) -> None:
     answer = send(program("member"), "get", "connections/")
     row = answer.json()["results"][0]
     assert (row["id"], row["workspace"], row["wms"], row["status"]) == (
@@ -58,7 +58,7 @@ def test_a_connection_is_listed_without_its_secrets(program: Program, connection
 
 
 @pytest.mark.parametrize("header", ["", "Bearer", "Bearer wrong", "Bearer packr_wrong", "Basic ZGFuYTp4", "Bearer ü"])
-def test_a_stranger_is_told_to_sign_in(people: Any, connection: Any, header: str) -> None:
+def test_missing_or_invalid_credentials_return_401(people: Any, connection: Any, header: str) -> None:
     client = Client(headers={"Authorization": header} if header else None)
     for method, address in (
         ("get", "connections/"),
@@ -73,7 +73,7 @@ def test_a_stranger_is_told_to_sign_in(people: Any, connection: Any, header: str
     assert not SyncRun.objects.exists()
 
 
-def test_a_revoked_token_and_one_of_a_person_switched_off_open_nothing(people: Any) -> None:
+def test_tokens_that_are_revoked_or_of_inactive_people_are_rejected(people: Any) -> None:
     secret = tokens.create(people["admin"])
     client = Client(headers={"Authorization": f"Bearer {secret}"})
     assert send(client, "get", "runs/").status_code == 200
@@ -86,7 +86,7 @@ def test_a_revoked_token_and_one_of_a_person_switched_off_open_nothing(people: A
     assert send(other, "get", "runs/").status_code == 401
 
 
-def test_the_last_use_is_noted_at_most_once_a_minute(people: Any) -> None:
+def test_last_use_is_stored_at_most_once_a_minute(people: Any) -> None:
     secret = tokens.create(people["admin"])
     recent = now() - timedelta(seconds=20)
     Token.objects.update(last_used_at=recent)
@@ -99,7 +99,7 @@ def test_the_last_use_is_noted_at_most_once_a_minute(people: Any) -> None:
     assert used > recent
 
 
-def test_a_token_does_what_its_scopes_say(program: Program, connection: Any) -> None:
+def test_scopes_limit_a_token(program: Program, connection: Any) -> None:
     reader, starter, manager, actor = (program("admin", scope) for scope in Scope)
     started = f"connections/{connection.pk}/sync/"
     switched = f"connections/{connection.pk}/schedules/orders/"
@@ -119,8 +119,8 @@ def test_a_token_does_what_its_scopes_say(program: Program, connection: Any) -> 
     assert "lacks the scope “sync”" in error(send(reader, "post", started, {"entity": "orders"}))["message"]
 
 
-def test_a_session_needs_a_csrf_token(people: Any, connection: Any) -> None:
-    """A page of somebody else's can't start a sync through a browser that is signed in."""
+def test_session_needs_a_csrf_token(people: Any, connection: Any) -> None:
+    """Another site can't start a sync through a signed-in browser."""
     client = Client(enforce_csrf_checks=True)
     client.force_login(people["admin"])
     address = f"connections/{connection.pk}/sync/"
@@ -139,7 +139,7 @@ def test_a_session_needs_a_csrf_token(people: Any, connection: Any) -> None:
     assert sent.status_code == 202
 
 
-def test_every_refusal_has_the_one_form(program: Program, connection: Any) -> None:
+def test_every_error_has_the_documented_format(program: Program, connection: Any) -> None:
     admin = program()
     address = f"/api/v1/connections/{connection.pk}/sync/"
     for answer, status, code in (
@@ -164,34 +164,33 @@ def test_every_refusal_has_the_one_form(program: Program, connection: Any) -> No
     assert (html.status_code, html.headers["Content-Type"]) == (200, "application/json")
 
 
-def test_a_fault_of_ours_has_it_too(program: Program, connection: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_internal_error_has_the_documented_format_and_no_detail(
+    program: Program, connection: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     admin = program()
     admin.raise_request_exception = False
 
-    def broken(*args: Any, **kwargs: Any) -> Any:
-        raise RuntimeError("a secret of ours")
+    def fail(*args: Any, **kwargs: Any) -> Any:
+        raise RuntimeError("a secret detail")
 
-    monkeypatch.setattr("syncs.api.sync_state", broken)
+    monkeypatch.setattr("syncs.api.sync_state", fail)
     answer = send(admin, "get", f"connections/{connection.pk}/sync-state/")
     assert answer.status_code == 500
     assert "on our side" in error(answer)["message"]
     assert "secret" not in answer.content.decode()
 
 
-def test_a_token_is_slowed_down_and_others_are_not(
-    program: Program, connection: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_throttling_applies_to_each_token(program: Program, connection: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(SimpleRateThrottle, "THROTTLE_RATES", {"api": "3/min"})
     busy, other = program(), program()
     assert [send(busy, "get", "runs/").status_code for _ in range(4)] == [200, 200, 200, 429]
-    slowed = send(busy, "get", "runs/")
-    assert error(slowed)["code"] == "throttled"
-    assert 0 < int(slowed.headers["Retry-After"]) <= 60
+    throttled = send(busy, "get", "runs/")
+    assert error(throttled)["code"] == "throttled"
+    assert 0 < int(throttled.headers["Retry-After"]) <= 60
     assert send(other, "get", "runs/").status_code == 200
 
 
-def test_the_schema_is_published_and_names_every_door(client: Client, db: None) -> None:
-    """T19: schema published."""
+def test_schema_lists_every_endpoint(client: Client, db: None) -> None:
     answer = client.get("/api/v1/schema/", {"format": "json"})
     assert answer.status_code == 200
     paths = answer.json()["paths"]
@@ -220,10 +219,10 @@ def test_the_schema_is_published_and_names_every_door(client: Client, db: None) 
     assert docs.status_code == 200
     assert "'unsafe-inline'" in docs.headers["Content-Security-Policy"]
     assert "script-src" not in docs.headers["Content-Security-Policy"]
-    assert "https://" not in docs.content.decode(), "everything it needs is ours"
+    assert "https://" not in docs.content.decode(), "the page loads nothing from other hosts"
 
 
-def test_answers_are_what_the_schema_says(program: Program, connection: Any) -> None:
+def test_responses_match_the_schema(program: Program, connection: Any) -> None:
     run = make.synced(connection)
     for table in TABLES.values():
         make.mirrored(table.model, connection)
@@ -249,7 +248,7 @@ def test_answers_are_what_the_schema_says(program: Program, connection: Any) -> 
     assert set(started["schedule"]) == set(schemas["ScheduleNote"]["properties"])
 
 
-def test_lists_ask_no_more_when_there_is_more(
+def test_lists_use_a_constant_number_of_queries(
     program: Program, connection: Any, django_assert_max_num_queries: Any
 ) -> None:
     client = program()
@@ -258,11 +257,11 @@ def test_lists_ask_no_more_when_there_is_more(
         make.run(more)
         make.synced(connection)
     send(client, "get", "runs/")
-    for address, most in (
+    for address, max_queries in (
         ("runs/", 4),
         ("connections/", 4),
         (f"connections/{connection.pk}/sync-state/", 8),
         (f"connections/{connection.pk}/schedules/orders/", 6),
     ):
-        with django_assert_max_num_queries(most):
+        with django_assert_max_num_queries(max_queries):
             assert send(client, "get", address).status_code == 200

@@ -1,4 +1,4 @@
-"""API of records: lists, feeds of changes, single records, and who sees which."""
+"""API of records: lists, change feeds, single records and their visibility."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -33,7 +33,7 @@ def write(connection: Connection, *ids: str, at: datetime = THEN, **fields: Any)
     writer.apply(connection.pk, Entity.ORDERS, made, now=now())
 
 
-def walk(client: Client, address: str) -> Iterator[list[dict[str, Any]]]:
+def read_pages(client: Client, address: str) -> Iterator[list[dict[str, Any]]]:
     """Return the pages from an address to the last or an empty one."""
     following: str | None = f"/api/v1/{address}"
     while following:
@@ -42,7 +42,7 @@ def walk(client: Client, address: str) -> Iterator[list[dict[str, Any]]]:
         following = page["next"] if page["results"] else None
 
 
-def walk_addresses(client: Client, address: str) -> Iterator[str]:
+def read_addresses(client: Client, address: str) -> Iterator[str]:
     """Return the addresses of a feed up to the one without new changes."""
     following = f"/api/v1/{address}"
     while True:
@@ -77,13 +77,13 @@ def test_list_returns_each_record_of_all_connections_once(program: Program, conn
     write(second, *(f"b{number}" for number in range(4)))
     writer.remove(second.pk, Entity.ORDERS, [Order.objects.get(external_id="b1").pk], now=now())
     client = program("member")
-    assert ids(walk(client, "orders/?limit=3")) == ["a0", "a1", "a2", "a3", "a4", "b0", "b2", "b3"]
-    assert ids(walk(client, f"orders/?limit=3&connection={second.pk}")) == ["b0", "b2", "b3"]
+    assert ids(read_pages(client, "orders/?limit=3")) == ["a0", "a1", "a2", "a3", "a4", "b0", "b2", "b3"]
+    assert ids(read_pages(client, f"orders/?limit=3&connection={second.pk}")) == ["b0", "b2", "b3"]
     assert send(client, "get", "orders/").json()["next"] is None
 
 
 def test_feed_misses_no_change_and_includes_removals(program: Program, connection: Any) -> None:
-    """A record that changes while the feed is read appears again, at once or when the reader returns."""
+    """A record that changes while the feed is read appears again, in this pass or the next."""
     write(connection, "o-1", "o-2", "o-3", "o-4")
     client = program("member")
     page = send(
@@ -106,14 +106,14 @@ def test_feed_misses_no_change_and_includes_removals(program: Program, connectio
 def test_feed_starts_at_the_requested_time(program: Program, connection: Any) -> None:
     write(connection, "old")
     Order.objects.update(changed_at=now() - timedelta(days=2))
-    write(connection, "new", at=THEN - timedelta(days=300))  # an old stamp that came late: it is new here all the same
+    write(connection, "new", at=THEN - timedelta(days=300))  # a late record with an old stamp is new in Packr
     since = f"{now() - timedelta(hours=1):%Y-%m-%dT%H:%M:%SZ}"
-    assert ids(walk(program("member"), f"orders/?updated_since={since}")) == ["new"]
-    assert ids(walk(program("member"), "orders/?updated_since=2020-01-01T00:00:00Z")) == ["old", "new"]
+    assert ids(read_pages(program("member"), f"orders/?updated_since={since}")) == ["new"]
+    assert ids(read_pages(program("member"), "orders/?updated_since=2020-01-01T00:00:00Z")) == ["old", "new"]
 
 
 def test_brand_filter_returns_its_customers_records(program: Program, connection: Any) -> None:
-    """In list and feed; rows without a customer belong to whole connections."""
+    """This holds for list and feed. Rows without a customer need a whole-connection mapping."""
     make.brand(connection.workspace, "Acme", (connection, "c-1"))
     make.brand(connection.workspace, "Whole", (connection, ""))
     for customer in ("c-1", "c-2", None):
@@ -122,11 +122,11 @@ def test_brand_filter_returns_its_customers_records(program: Program, connection
     client = program("member")
     since = "updated_since=2020-01-01T00:00:00Z"
     for address in ("orders/?brand=acme", f"orders/?brand=acme&{since}"):
-        assert ids(walk(client, address)) == ["of c-1"]
-    assert len(ids(walk(client, f"orders/?brand=whole&{since}"))) == 3
+        assert ids(read_pages(client, address)) == ["of c-1"]
+    assert len(ids(read_pages(client, f"orders/?brand=whole&{since}"))) == 3
     other = make.connection(connection.workspace, "Unmapped")
     make.order(other)
-    assert ids(walk(client, f"orders/?brand=acme&connection={other.pk}")) == []
+    assert ids(read_pages(client, f"orders/?brand=acme&connection={other.pk}")) == []
 
 
 @pytest.mark.parametrize(
@@ -172,18 +172,18 @@ def test_page_uses_a_constant_number_of_queries(program: Program, connection: An
     client = program("member")
     write(connection, "o-0")
 
-    def asked(address: str) -> int:
+    def count_queries(address: str) -> int:
         with CaptureQueriesContext(database) as queries:
             assert send(client, "get", address).status_code == 200
         return len(queries)
 
-    caught_up = list(walk_addresses(client, "orders/?updated_since=2020-01-01T00:00:00Z"))[-1]
+    caught_up = list(read_addresses(client, "orders/?updated_since=2020-01-01T00:00:00Z"))[-1]
     with CaptureQueriesContext(database) as queries:
         client.get(caught_up)
-    assert not any("warehouse_order" in query["sql"] for query in queries), "nothing changed, so nobody looks"
+    assert not any("warehouse_order" in query["sql"] for query in queries), "without changes, the orders are not read"
     addresses = ("orders/", "orders/?updated_since=2020-01-01T00:00:00Z")
-    asked("orders/")
-    before = [asked(address) for address in addresses]
+    count_queries("orders/")
+    before = [count_queries(address) for address in addresses]
     write(connection, *(f"o-{number}" for number in range(1, 60)))
-    assert [asked(address) for address in addresses] == before
+    assert [count_queries(address) for address in addresses] == before
     assert max(before) <= 6

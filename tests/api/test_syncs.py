@@ -21,12 +21,12 @@ from .conftest import error, send
 Program = Callable[..., Client]
 
 
-def start(client: Client, connection: Any, **asked: Any) -> Any:
-    return send(client, "post", f"connections/{connection.pk}/sync/", asked)
+def start(client: Client, connection: Any, **body: Any) -> Any:
+    return send(client, "post", f"connections/{connection.pk}/sync/", body)
 
 
 def test_repeated_request_returns_the_active_run(program: Program, connection: Any) -> None:
-    """202 with the run; while it is under way the same run again."""
+    """The first request returns 202 with the run, and so does a repeat while the run is active."""
     admin = program()
     first = start(admin, connection, entity="orders")
     assert first.status_code == 202
@@ -67,7 +67,7 @@ def test_response_confirms_an_unchanged_schedule(program: Program, connection: A
 
 
 def test_response_reports_a_planned_run_started_early(program: Program, connection: Any) -> None:
-    """Re-based, and stated."""
+    """The schedule moves, and the response says so."""
     soon, later = now() + timedelta(seconds=50), now() + timedelta(seconds=350)
     EntitySchedule.objects.filter(connection=connection, entity="orders").update(next_due_at=later)
     planned = make.run(connection, state=State.QUEUED, started_at=None)
@@ -80,7 +80,7 @@ def test_response_reports_a_planned_run_started_early(program: Program, connecti
 
 
 @pytest.mark.parametrize(
-    ("asked", "field"),
+    ("body", "field"),
     [
         ({}, "entity"),
         ({"entity": "orders", "group": "variants"}, "entity"),
@@ -93,9 +93,9 @@ def test_response_reports_a_planned_run_started_early(program: Program, connecti
     ],
 )
 def test_invalid_request_is_reported_by_field(
-    program: Program, connection: Any, asked: Any, field: str, no_suppliers: None
+    program: Program, connection: Any, body: Any, field: str, no_suppliers: None
 ) -> None:
-    answer = start(program(), connection, **asked)
+    answer = start(program(), connection, **body)
     assert answer.status_code == 400
     found = error(answer)
     assert (found["code"], list(found["fields"])) == ("invalid", [field])
@@ -142,7 +142,7 @@ def test_invalid_date_window_is_reported_by_field(
     assert SyncRun.objects.count() == before
 
 
-def test_members_and_strangers_start_no_date_window(program: Program, connection: Any) -> None:
+def test_date_window_needs_an_admin(program: Program, connection: Any) -> None:
     make.synced(connection, Entity.ORDERS)
     for who, expected in (("member", 403), ("elsewhere", 404), ("support", 404)):
         assert start(program(who), connection, entity="orders", **BERLIN_MARCH).status_code == expected, who
@@ -155,7 +155,7 @@ def test_schema_documents_the_date_window(client: Client, db: None) -> None:
     assert fields["from"]["format"] == fields["to"]["format"] == "date"
 
 
-def test_request_body_that_is_no_object_is_refused(program: Program, connection: Any) -> None:
+def test_request_body_must_be_an_object(program: Program, connection: Any) -> None:
     answer = send(program(), "post", f"connections/{connection.pk}/sync/", ["orders"])
     assert (answer.status_code, error(answer)["message"]) == (400, "Send a JSON object.")
 
@@ -174,7 +174,7 @@ def test_disconnected_wms_cannot_sync(program: Program, connection: Any) -> None
 
 
 def test_only_admins_may_start_and_cancel(program: Program, connection: Any) -> None:
-    """403 for who may not, 404 for who may not know."""
+    """Members get 403. People outside the workspace get 404."""
     run = make.run(connection, state=State.RUNNING)
     for who, expected in (("member", 403), ("elsewhere", 404), ("support", 404)):
         client = program(who)
@@ -201,11 +201,11 @@ def test_second_cancel_is_a_conflict(program: Program, connection: Any) -> None:
 def test_sync_state_matches_the_command(program: Program, connection: Any) -> None:
     """The same fields and values as `sync_state --json`."""
     make.synced(connection, seen=1240, created=3)
-    told = StringIO()
-    call_command("sync_state", str(connection.pk), "--json", stdout=told)
+    output = StringIO()
+    call_command("sync_state", str(connection.pk), "--json", stdout=output)
     answer = send(program(), "get", f"connections/{connection.pk}/sync-state/")
     assert answer.status_code == 200
-    assert answer.json() == json.loads(told.getvalue())
+    assert answer.json() == json.loads(output.getvalue())
     theirs = send(program("member"), "get", f"connections/{connection.pk}/sync-state/").json()
     assert theirs == [row for row in answer.json() if row["entity"] != "bills"]
     assert answer.json()[0]["run"]["seen"] == 1240
@@ -247,8 +247,8 @@ def test_runs_of_another_workspace_are_hidden(program: Program, connection: Any)
         assert send(client, "get", f"runs/{run.pk}/").status_code == 404
 
 
-def test_an_admin_switches_an_entity_off_and_on(program: Program, connection: Any) -> None:
-    """Users switch; the reason is shown to who misses the data."""
+def test_admin_switches_an_entity_off_and_on(program: Program, connection: Any) -> None:
+    """The schedule shows who switched the entity off."""
     admin, address = program(), f"connections/{connection.pk}/schedules/products/"
     off = send(admin, "patch", address, {"enabled": False})
     assert (off.status_code, off.json()["enabled"], off.json()["off_reason"]) == (200, False, "dana switched it off.")

@@ -1,1 +1,1 @@
-from tests.kit.page_fixtures import *  # noqa: F403  # the same people, in the same workspace
+from tests.kit.page_fixtures import *  # noqa: F403

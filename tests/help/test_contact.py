@@ -1,4 +1,4 @@
-"""Contact support: prefilled with the diagnosis, kept whatever the mail does."""
+"""Contact support: the form's diagnosis, and requests that are stored even if the mail fails."""
 
 import tomllib
 from pathlib import Path
@@ -34,8 +34,8 @@ def diagnosis(client: Client, query: str = "") -> str:
     return str(page.context["diagnosis"])
 
 
-def test_the_form_holds_the_diagnosis(member: Client, connection: Any) -> None:
-    """P56, L23: connection states, freshness of each entity, last runs, versions."""
+def test_form_shows_the_diagnosis(member: Client, connection: Any) -> None:
+    """The diagnosis lists connection states, each entity's freshness, last runs, incidents and versions."""
     make.synced(connection)
     failed = make.run(connection, Entity.PRODUCTS, state=State.FAILED, message="The WMS did not answer.")
     connection.status, connection.status_message = Status.UNREACHABLE, "It does not answer."
@@ -68,7 +68,7 @@ def test_the_form_holds_the_diagnosis(member: Client, connection: Any) -> None:
     assert "About" not in diagnosis(member, "?entity=nonsense")
 
 
-def test_no_secret_and_nobody_elses_facts_are_in_it(member: Client, connection: Any) -> None:
+def test_diagnosis_has_no_secrets_or_data_of_other_workspaces(member: Client, connection: Any) -> None:
     connection.learned = {"session": "session-of-theirs"}
     connection.base_url = "https://someone:password@wms.example"
     connection.save()
@@ -93,44 +93,44 @@ def test_no_secret_and_nobody_elses_facts_are_in_it(member: Client, connection: 
         assert secret not in shown, secret
 
 
-def test_bills_are_in_it_for_those_who_see_them(admin: Client, member: Client, connection: Any) -> None:
-    """L15"""
+def test_diagnosis_includes_bills_only_with_the_permission(admin: Client, member: Client, connection: Any) -> None:
     make.run(connection, Entity.BILLS, state=State.FAILED)
     assert "Bills, incremental" in diagnosis(admin)
     assert "Bills" not in diagnosis(member)
 
 
-def test_a_request_is_kept_and_mailed(member: Client, connection: Any, desk: None) -> None:
-    """P56, L23"""
+def test_request_is_stored_and_mailed(member: Client, connection: Any, desk: None) -> None:
     make.synced(connection)
     sent = {"message": "SKU-1 says 4.", "reply_to": "lee@example.com", "diagnosis": "mine"}
     answer = member.post("/help/contact/", sent, follow=True)
     assert answer.redirect_chain == [("/help/contact/", 303)]
-    asked = SupportRequest.objects.get()
-    assert f"Your request number is {asked.pk}. Support will reply to lee@example.com." in answer.content.decode()
-    assert (asked.message, asked.person.username, asked.workspace.slug) == ("SKU-1 says 4.", "lee", "northbay")
-    assert "Connection" in asked.diagnosis
-    assert asked.diagnosis != "mine", "what a browser sends is not what is kept"
-    assert asked.mailed_at
-    letter = mail.outbox[0]
-    assert (letter.to, letter.reply_to) == (["desk@packr.example"], ["lee@example.com"])
-    assert letter.subject == f"Packr request {asked.pk}: northbay"
-    assert letter.body.startswith("SKU-1 says 4.")
-    assert asked.diagnosis in letter.body
+    support_request = SupportRequest.objects.get()
+    html = answer.content.decode()
+    assert f"Your request number is {support_request.pk}. Support will reply to lee@example.com." in html
+    assert (support_request.message, support_request.workspace.slug) == ("SKU-1 says 4.", "northbay")
+    assert support_request.person.username == "lee"
+    assert "Connection" in support_request.diagnosis
+    assert support_request.diagnosis != "mine", "the diagnosis is computed on the server"
+    assert support_request.mailed_at
+    message = mail.outbox[0]
+    assert (message.to, message.reply_to) == (["desk@packr.example"], ["lee@example.com"])
+    assert message.subject == f"Packr request {support_request.pk}: northbay"
+    assert message.body.startswith("SKU-1 says 4.")
+    assert support_request.diagnosis in message.body
 
 
-def test_a_mail_that_fails_loses_nothing(
+def test_failed_mail_keeps_the_request(
     member: Client, connection: Any, desk: None, settings: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     settings.EMAIL_BACKEND = f"{__name__}.Unreachable"
     answer = member.post("/help/contact/", {"message": "Help."})
     assert answer.status_code == 303
-    asked = SupportRequest.objects.get()
-    assert asked.mailed_at is None
-    assert f"Could not mail request {asked.pk}" in caplog.text
+    support_request = SupportRequest.objects.get()
+    assert support_request.mailed_at is None
+    assert f"Could not mail request {support_request.pk}" in caplog.text
 
 
-def test_without_an_address_of_supports_nothing_is_mailed(member: Client, connection: Any) -> None:
+def test_nothing_is_mailed_without_a_support_address(member: Client, connection: Any) -> None:
     member.post("/help/contact/", {"message": "Help."})
     assert SupportRequest.objects.get().mailed_at is None
     assert mail.outbox == []
@@ -145,7 +145,7 @@ def test_without_an_address_of_supports_nothing_is_mailed(member: Client, connec
         ({"message": "Help.", "reply_to": "a@example.com\nBcc: b@example.com"}, "valid email"),
     ],
 )
-def test_what_is_missing_is_said_beside_the_field(
+def test_invalid_form_shows_field_errors_and_keeps_the_input(
     member: Client, connection: Any, sent: dict[str, str], words: str
 ) -> None:
     answer = member.post("/help/contact/", sent)
@@ -153,23 +153,23 @@ def test_what_is_missing_is_said_beside_the_field(
     html = answer.content.decode()
     assert words in html
     assert 'aria-invalid="true"' in html
-    assert sent["message"].strip() in html, "nothing that was typed is lost"
+    assert sent["message"].strip() in html, "the form keeps the input"
     assert not SupportRequest.objects.exists()
 
 
-def test_the_address_is_filled_in_for_those_who_have_one(member_user: Any, member: Client, connection: Any) -> None:
+def test_reply_address_defaults_to_the_persons_email(member_user: Any, member: Client, connection: Any) -> None:
     member_user.email = "lee@northbay.example"
     member_user.save()
     assert 'value="lee@northbay.example"' in member.get("/help/contact/").content.decode()
 
 
-def test_nobody_floods_support(member: Client, connection: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_requests_per_hour_are_limited(member: Client, connection: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(services, "MAX_PER_HOUR", 2)
     codes = [member.post("/help/contact/", {"message": "Help."}).status_code for _ in range(3)]
     assert codes == [303, 303, 400]
     assert SupportRequest.objects.count() == 2
 
 
-def test_the_version_is_the_projects() -> None:
+def test_version_setting_matches_pyproject() -> None:
     project = tomllib.loads(Path("pyproject.toml").read_text())
     assert project["project"]["version"] == django_settings.VERSION

@@ -1,4 +1,4 @@
-"""The pages of the help: true to the product, with no dead link, for everybody."""
+"""Help pages: links, labels, cadences and permissions match the product."""
 
 import re
 from datetime import timedelta
@@ -23,7 +23,7 @@ ADDRESSES = ["/help/", "/help/contact/", *(f"/help/{page.path}/" for page in PAG
 
 
 def main(response: Any) -> str:
-    """What a page says beside its frame."""
+    """Return the main part of a page, with HTML entities decoded."""
     assert response.status_code == 200
     return unescape(response.content.decode().split("<main")[1])
 
@@ -39,8 +39,7 @@ def cadences(client: Client) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("address", ADDRESSES)
-def test_every_link_leads_somewhere(admin: Client, member: Client, connection: Any, address: str) -> None:
-    """P59: links to connecting, brand mapping, troubleshooting and getting help, none dead."""
+def test_every_link_and_picture_exists(admin: Client, member: Client, connection: Any, address: str) -> None:
     for client in (admin, member):
         html = main(client.get(address))
         for link in re.findall(r'href="([^"]+)"', html):
@@ -52,21 +51,22 @@ def test_every_link_leads_somewhere(admin: Client, member: Client, connection: A
             assert finders.find(picture), picture
 
 
-def test_the_syncing_page_links_to_the_others(member: Client, connection: Any) -> None:
-    """P59"""
+def test_syncing_page_links_to_the_related_pages(member: Client, connection: Any) -> None:
     html = main(member.get("/help/syncing/"))
     for name in ("connecting", "mapping", "troubleshooting", "getting-help"):
         assert f'href="/help/{name}/"' in html
 
 
-def test_help_is_in_reach_from_every_page(member: Client, connection: Any) -> None:
+def test_every_page_links_to_the_help(member: Client, connection: Any) -> None:
     for address in ("/orders/", "/settings/integrations/", "/help/"):
         assert 'href="/help/"' in member.get(address).content.decode()
 
 
 @pytest.mark.parametrize("address", ADDRESSES)
-def test_every_label_it_names_is_on_the_pages(admin: Client, member: Client, connection: Any, address: str) -> None:
-    """P61: what the help calls a control is what stands on it, letter for letter."""
+def test_every_label_named_in_the_help_is_on_the_pages(
+    admin: Client, member: Client, connection: Any, address: str
+) -> None:
+    """The help names each control exactly as the control's label reads."""
     make.synced(connection)
     shown = plain(
         "".join(
@@ -84,8 +84,7 @@ def test_every_label_it_names_is_on_the_pages(admin: Client, member: Client, con
         assert [label for label in labels if label not in shown] == []
 
 
-def test_the_seeds_labels_are_named(admin: Client, connection: Any) -> None:
-    """P61"""
+def test_syncing_page_names_the_sync_labels(admin: Client, connection: Any) -> None:
     html = main(admin.get("/help/syncing/"))
     for label in (
         "WMS Connected",
@@ -101,8 +100,7 @@ def test_the_seeds_labels_are_named(admin: Client, connection: Any) -> None:
     assert "“Connected: 2 days ago”" in html
 
 
-def test_the_cadence_table_shows_the_defaults(member: Client, workspace: Any) -> None:
-    """P4 to P11, P61: before anything is connected, what a connection will get."""
+def test_cadence_table_shows_defaults_without_a_connection(member: Client, workspace: Any) -> None:
     assert cadences(member) == {
         "Orders": "5 minutes",
         "Inventory": "5 minutes",
@@ -117,8 +115,8 @@ def test_the_cadence_table_shows_the_defaults(member: Client, workspace: Any) ->
     )
 
 
-def test_the_cadence_table_is_the_workspaces_own(member: Client, connection: Any) -> None:
-    """P12, P61: live rows, so that it cannot go out of date; another workspace's don't show."""
+def test_cadence_table_shows_the_workspaces_schedules(member: Client, connection: Any) -> None:
+    """The table reads the current schedules, of this workspace only."""
     other = make.connection(make.workspace("fernhill"), "Theirs")
     EntitySchedule.objects.filter(connection=other).update(every_seconds=77, daily_at=None)
     assert cadences(member)["Orders"] == "5 minutes"
@@ -134,28 +132,26 @@ def test_the_cadence_table_is_the_workspaces_own(member: Client, connection: Any
     assert cadences(member)["Orders"] == "5 minutes"
 
 
-def test_configuration_data_is_called_so(member: Client, connection: Any) -> None:
-    """P14"""
+def test_cadence_table_marks_configuration_data(member: Client, connection: Any) -> None:
     html = main(member.get("/help/syncing/"))
     marked = [plain(row) for row in html.split("<tr>") if "Configuration data" in row and "scope" in row]
-    assert [one.split(" ")[0] for one in marked] == ["Products", "Customers", "Shipping", "Warehouses"]
+    assert [row.split(" ")[0] for row in marked] == ["Products", "Customers", "Shipping", "Warehouses"]
 
 
-def test_bills_are_named_to_those_who_may_see_them(admin: Client, member: Client, connection: Any) -> None:
-    """L15"""
+def test_cadence_table_shows_bills_only_with_the_permission(admin: Client, member: Client, connection: Any) -> None:
     assert "Bills" in cadences(admin)
     assert "Bills" not in cadences(member)
 
 
-def test_each_person_reads_what_they_can_do(admin: Client, member: Client, connection: Any) -> None:
-    """D2: nobody is told to do what they may not."""
+def test_troubleshooting_steps_depend_on_the_role(admin: Client, member: Client, connection: Any) -> None:
+    """Members are told to ask an admin for a manual sync."""
     step = plain(main(admin.get("/help/syncing/")))
     assert "Trigger a manual sync for the data type that looks behind (see above )" in step
     assert "Ask an admin of your workspace" in plain(main(member.get("/help/syncing/")))
 
 
 @pytest.mark.parametrize("address", ADDRESSES)
-def test_pages_ask_no_more_when_there_is_more(
+def test_help_pages_use_a_constant_number_of_queries(
     member: Client, connection: Any, workspace: Any, address: str, django_assert_num_queries: Any
 ) -> None:
     from django.db import connection as database
@@ -172,21 +168,19 @@ def test_pages_ask_no_more_when_there_is_more(
         member.get(address)
 
 
-def test_a_stranger_signs_in_first_and_who_is_in_no_workspace_finds_nothing(
-    client: Client, support: Client, connection: Any
-) -> None:
+def test_help_needs_a_workspace(client: Client, support: Client, connection: Any) -> None:
     for address in ADDRESSES:
         assert client.get(address).headers["Location"].startswith("/accounts/login/?next=/help/")
         assert client.post(address, {"message": "x"}).headers["Location"].startswith("/accounts/login/")
         assert support.get(address).status_code == 404
 
 
-def test_words_for_cadences() -> None:
+def test_cadences_are_written_in_the_largest_whole_unit() -> None:
     for seconds, expected in ((60, "1 minute"), (10, "10 seconds"), (90, "90 seconds"), (43_200, "12 hours")):
         assert words(timedelta(seconds=seconds)) == expected
 
 
-def test_a_brand_may_be_called_anything(connection: Any, workspace: Any) -> None:
+def test_workspace_name_is_escaped(connection: Any, workspace: Any) -> None:
     from .conftest import signed_in
 
     workspace.name = "<script>alert(1)</script>"

@@ -46,7 +46,7 @@ def test_deletes_everything_of_the_connection_and_nothing_else(other: Connection
     for connection in (here, other):
         fill(connection, 3)
     before = rows(other)
-    assert len(before) == 11  # what has lines with its lines, and the warehouse
+    assert len(before) == 11  # the models with lines, their lines, and the warehouse
     key = here.pk
     disconnect(here, delete_data=True)
     here.pk = key

@@ -21,11 +21,11 @@ CREATED = datetime(2026, 2, 6, 12, tzinfo=UTC)
 ARRIVED = datetime(2026, 2, 9, 16, tzinfo=UTC)
 
 
-def kept(connection: Any, entity: Entity, *found: records.Record) -> None:
+def write(connection: Any, entity: Entity, *found: records.Record) -> None:
     writer.apply(connection.pk, entity, found, now=now())
 
 
-def back(**fields: Any) -> records.Return:
+def sample_return(**fields: Any) -> records.Return:
     """Return a return of two lines in two parcels, one of which has arrived."""
     lines = [
         records.ReturnLine(sku="MUG", expected_quantity="2", received_quantity="1", return_reason="Damaged"),
@@ -42,14 +42,16 @@ def connection() -> Any:
 
 
 def test_return_has_lines_and_arrives_with_its_last_parcel(connection: Any) -> None:
-    kept(connection, Entity.RETURNS, back())
+    write(connection, Entity.RETURNS, sample_return())
     row = models.Return.objects.get()
     assert (row.order_id, row.status, row.arrived_at) == ("T3JkZXI6NQ==", "receiving", None)
     lines = row.lines.values_list("position", "sku", "expected_quantity", "received_quantity", "reason")
     assert list(lines) == [(1, "MUG", 2, 1, "Damaged"), (2, "JAR", 1, None, None)]
 
-    whole = back(line_items=[records.ReturnLine(sku="MUG")], shipments=[records.ReturnShipment(arrived_date=ARRIVED)])
-    kept(connection, Entity.RETURNS, whole)
+    whole = sample_return(
+        line_items=[records.ReturnLine(sku="MUG")], shipments=[records.ReturnShipment(arrived_date=ARRIVED)]
+    )
+    write(connection, Entity.RETURNS, whole)
     row.refresh_from_db()
     assert (row.arrived_at, list(row.lines.values_list("sku", flat=True))) == (ARRIVED, ["MUG"])
     (line,) = export.export_lines(connection, Entity.RETURNS)
@@ -84,7 +86,7 @@ def test_return_has_lines_and_arrives_with_its_last_parcel(connection: Any) -> N
 def test_record_fills_its_columns_and_is_exported_whole(
     connection: Any, entity: Entity, record: records.Record, columns: dict[str, Any]
 ) -> None:
-    kept(connection, entity, record)
+    write(connection, entity, record)
     row = TABLES[entity].model.objects.get()
     assert {name: getattr(row, name) for name in columns} == columns
     (line,) = export.export_lines(connection, entity)
@@ -107,10 +109,10 @@ def test_brand_visibility_of_each_entity(connection: Any) -> None:
             (Entity.ORDER_CHANNELS, records.OrderChannel),
             (Entity.BILLS, records.Bill),
         ):
-            kept(connection, entity, record(external_id=f"of {customer}", **own))
+            write(connection, entity, record(external_id=f"of {customer}", **own))
     for one in ("c-1", "c-2"):
-        kept(connection, Entity.CUSTOMERS, records.Customer(external_id=one))
-        kept(connection, Entity.WAREHOUSE_LOCATIONS, records.WarehouseLocation(external_id=one))
+        write(connection, Entity.CUSTOMERS, records.Customer(external_id=one))
+        write(connection, Entity.WAREHOUSE_LOCATIONS, records.WarehouseLocation(external_id=one))
         order = make.order(connection, external_id=f"order of {one}", warehouse_customer_id=one)
         make.order_shipment(order, external_id=f"parcel of {one}")
     alone, whole = (
@@ -119,22 +121,22 @@ def test_brand_visibility_of_each_entity(connection: Any) -> None:
         )
         for name, customer in (("alone", "c-1"), ("whole", ""))
     )
-    for place, customers in ((alone, {"of c-1"}), (whole, {"of c-1", "of c-2", "of None"})):
+    for context, customers in ((alone, {"of c-1"}), (whole, {"of c-1", "of c-2", "of None"})):
         for model in (models.Return, models.Supplier, models.OrderChannel, models.Bill):
-            assert seen(place, model) == customers
-        assert seen(place, models.WarehouseLocation) == {"c-1", "c-2"}
+            assert seen(context, model) == customers
+        assert seen(context, models.WarehouseLocation) == {"c-1", "c-2"}
     assert seen(alone, models.Customer) == {"c-1"}
     assert seen(alone, models.OrderShipment) == {"parcel of c-1"}
     assert seen(whole, models.OrderShipment) == {"parcel of c-1", "parcel of c-2"}
 
 
-def seen(place: RequestContext, model: type[models.Mirrored]) -> set[str]:
-    """Return the visible ids of a table, by the scopes of lists and, equally, by the condition of pages."""
+def seen(context: RequestContext, model: type[models.Mirrored]) -> set[str]:
+    """Return the visible ids of a table. Fail unless list scopes and the page condition agree."""
     rows: Any = model._default_manager
     listed = [
         row.external_id
-        for scope in visibility.split_scopes(place, model)
+        for scope in visibility.split_scopes(context, model)
         for row in rows.filter(scope.condition(model), removed_at=None)
     ]
-    assert sorted(listed) == sorted(visibility.seen_by(rows.all(), place).values_list("external_id", flat=True))
+    assert sorted(listed) == sorted(visibility.seen_by(rows.all(), context).values_list("external_id", flat=True))
     return set(listed)

@@ -1,4 +1,4 @@
-"""The export format, letter for letter."""
+"""The export format, byte for byte."""
 
 from datetime import UTC, datetime
 
@@ -49,7 +49,7 @@ def write(connection, entity, record):
         writer.apply(connection.pk, entity, [record], now=THEN)
 
 
-def test_an_order(connection):
+def test_order_is_exported_with_all_fields(connection):
     """Sorted keys, all fields, nulls, decimals as text, times, extra."""
     write(
         connection,
@@ -87,7 +87,7 @@ def test_an_order(connection):
     assert mirrored(connection) == [ORDER]
 
 
-def test_an_inventory_item(connection):
+def test_inventory_item_is_exported_with_all_fields(connection):
     counters = records.Counters(onhand="5", fulfillable="5", committed="0")
     write(
         connection,
@@ -139,5 +139,5 @@ def test_every_entity_exports_all_its_fields(connection, entity):
         (None, None),
     ],
 )
-def test_times(moment, text):
+def test_timestamps_omit_zero_microseconds(moment, text):
     assert export.format_stamp(moment) == text

@@ -1,4 +1,4 @@
-"""The history of records: which values changed, from what to what, when and why."""
+"""The history of records: old and new values, times and causes."""
 
 import random
 from collections import defaultdict
@@ -41,17 +41,17 @@ def apply(connection: Any, entity: Entity, *found: Any, cause: Cause = LATER, no
         writer.apply(connection.pk, entity, found, now=now, cause=cause)
 
 
-def told() -> list[tuple[str, list[list[Any]]]]:
+def entries() -> list[tuple[str, list[list[Any]]]]:
     """Return each entry's content, oldest first."""
     return [(one.what, one.fields) for one in RecordChange.objects.order_by("pk")]
 
 
-# --- A value that is shown is the value that its history ends with ----------------------------------------------------
+# --- Replayed histories equal the stored values -----------------------------------------------------------------------
 
 
-def some_order(dice: random.Random, external_id: str, moment: datetime) -> records.Order:
+def random_order(dice: random.Random, external_id: str, moment: datetime) -> records.Order:
     skus = dice.sample(["MUG", "TEA", "CUP", "POT"], dice.randint(0, 3))
-    skus += skus[:1] * dice.randint(0, 1)  # a SKU may stand in two lines
+    skus += skus[:1] * dice.randint(0, 1)  # two lines may have the same SKU
     sent = [shipment(f"{external_id}-{n}", external_id, status=dice.choice(["open", "shipped"])) for n in (1, 2)]
     return order(
         external_id,
@@ -65,7 +65,7 @@ def some_order(dice: random.Random, external_id: str, moment: datetime) -> recor
     )
 
 
-def some_item(dice: random.Random, external_id: str, moment: datetime) -> records.InventoryItem:
+def random_item(dice: random.Random, external_id: str, moment: datetime) -> records.InventoryItem:
     levels = {
         f"w{n}": records.Counters(onhand=str(dice.randint(0, 4)), committed=dice.choice([None, "1"]))
         for n in range(dice.randint(0, 2))
@@ -74,12 +74,12 @@ def some_item(dice: random.Random, external_id: str, moment: datetime) -> record
     return item(external_id, onhand, moment, active=dice.choice([True, False]), inventory_by_warehouse_id=levels)
 
 
-def some_product(dice: random.Random, external_id: str, moment: datetime) -> records.Product:
+def random_product(dice: random.Random, external_id: str, moment: datetime) -> records.Product:
     name, price = dice.choice(["Mug", "Big mug"]), dice.choice([None, "1", "2.5"])
     return records.Product(external_id=external_id, updated_at=moment, name=name, sku=external_id, unit_price=price)
 
 
-def some_inbound(dice: random.Random, external_id: str, moment: datetime) -> records.InboundShipment:
+def random_inbound(dice: random.Random, external_id: str, moment: datetime) -> records.InboundShipment:
     line = records.InboundLine(sku="MUG", expected_quantity="9", received_quantity=str(dice.randint(0, 9)))
     status = dice.choice(["open", "receiving", "received"])
     return records.InboundShipment(
@@ -87,7 +87,7 @@ def some_inbound(dice: random.Random, external_id: str, moment: datetime) -> rec
     )
 
 
-MAKERS = {ORDERS: some_order, INVENTORY: some_item, PRODUCTS: some_product, INBOUND: some_inbound}
+MAKERS = {ORDERS: random_order, INVENTORY: random_item, PRODUCTS: random_product, INBOUND: random_inbound}
 WITH_ALL = (*MAKERS, Entity.ORDER_SHIPMENTS)
 
 
@@ -109,7 +109,7 @@ def histories() -> dict[tuple[Entity, int], list[RecordChange]]:
     return found
 
 
-def check(connection: Any, dice: random.Random, most: int = 1_000) -> int:
+def check_replay(connection: Any, dice: random.Random, max_values: int = 1_000) -> int:
     """Compare the stored values that have a history with the replayed ones. Return how many."""
     found = histories()
     replayed = {row: replay(changes) for row, changes in found.items()}
@@ -119,7 +119,7 @@ def check(connection: Any, dice: random.Random, most: int = 1_000) -> int:
         for name, value in all_.items()
         if name in replayed.get(row, {})
     ]
-    sample = dice.sample(values, min(most, len(values)))
+    sample = dice.sample(values, min(max_values, len(values)))
     for row, name, value in sample:
         assert replayed[row][name] == value, (row, name)
     runs = set(SyncRun.objects.values_list("pk", flat=True))
@@ -143,12 +143,12 @@ def test_replayed_history_equals_stored_values(wms: Any, connection: Any, seed: 
             if number % 4 == 2:
                 wms.drop(entity, *dice.sample(sorted(wms.rows[entity]), 3))
             sync(connection, entity, Mode.FULL if number % 4 == 2 else Mode.INCREMENTAL)
-    assert check(connection, dice) == 1_000
-    whats = set(RecordChange.objects.values_list("what", flat=True))
-    assert whats == {"appeared", "changed", "removed", "returned"}
+    assert check_replay(connection, dice) == 1_000
+    change_kinds = set(RecordChange.objects.values_list("what", flat=True))
+    assert change_kinds == {"appeared", "changed", "removed", "returned"}
     runs = set(SyncRun.objects.values_list("pk", flat=True))
     assert {one.cause_id for one in RecordChange.objects.all()} <= runs
-    # The oldest entries are past their time, and no record keeps more than three.
+    # Prune entries older than the retention period, and all but three entries of each record.
     keys = list(RecordChange.objects.order_by("pk").values_list("pk", flat=True))
     RecordChange.objects.filter(pk__lt=keys[len(keys) // 4]).update(seen_at=NOW - timedelta(days=91))
     monkeypatch.setattr(retention, "MAX_ENTRIES_PER_RECORD", 3)
@@ -156,18 +156,18 @@ def test_replayed_history_equals_stored_values(wms: Any, connection: Any, seed: 
     prune()
     assert not RecordChange.objects.filter(pk__lt=keys[len(keys) // 4]).exists()
     assert max(len(one) for one in histories().values()) == 3
-    assert check(connection, dice) > 300
+    assert check_replay(connection, dice) > 300
 
 
-# --- What is written, and what is not ---------------------------------------------------------------------------------
+# --- Which entries are written ----------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("others", [0, 60], ids=["handful", "page"])
+@pytest.mark.parametrize("others", [0, 60], ids=["few", "page"])
 def test_entry_has_old_and_new_values_times_and_cause(connection: Any, others: int) -> None:
     """The times are the WMS's and Packr's. A shipment inside an order has a history of its own."""
     rest = [order(f"r{n}", NOW) for n in range(others)]
     apply(connection, ORDERS, order("o", NOW), *rest, cause=Cause(CauseKind.RUN, 1, first=True))
-    assert told() == []  # a first load writes no history
+    assert entries() == []  # a first load writes no history
     stamp, seen = NOW + timedelta(minutes=1), NOW + timedelta(minutes=5)
     line = records.OrderLine(sku="MUG", quantity="2", unit_price="9.5")
     changed = order("o", stamp, status="picked", line_items=[line], shipments=[shipment("s", "o")], created_at=NOW)
@@ -180,7 +180,7 @@ def test_entry_has_old_and_new_values_times_and_cause(connection: Any, others: i
     assert (change.cause, change.cause_id, change.cause_text) == ("run", 7, "Incremental sync of orders")
     sent = RecordChange.objects.get(entity=Entity.ORDER_SHIPMENTS)
     assert (sent.row_id, sent.what) == (OrderShipment.objects.get().pk, "appeared")
-    # The shipment goes with the next version of its order, and everything with the order.
+    # The order's next version has no shipment, so its shipment is removed.
     apply(connection, ORDERS, order("o", stamp + timedelta(minutes=1), status="picked", line_items=[line]))
     assert list(
         RecordChange.objects.filter(entity=Entity.ORDER_SHIPMENTS).order_by("pk").values_list("what", flat=True)
@@ -195,7 +195,7 @@ def test_untracked_changes_write_no_entry(connection: Any) -> None:
     apply(connection, Entity.CUSTOMERS, records.Customer(external_id="c", name="Acme"))
     apply(connection, Entity.CUSTOMERS, records.Customer(external_id="c", name="Acme Ltd"))
     assert Order.objects.get().record["tags"] == ["gift"]
-    assert told() == []
+    assert entries() == []
 
 
 def test_removal_and_return_are_entries(connection: Any) -> None:
@@ -208,7 +208,7 @@ def test_removal_and_return_are_entries(connection: Any) -> None:
             writer.remove(connection.pk, INVENTORY, keys[:1], now=NOW, cause=LATER)
     assert [(one.row_id, one.what, one.cause_id) for one in RecordChange.objects.all()] == [(keys[0], "removed", 7)]
     apply(connection, INVENTORY, item("a", "4", NOW + timedelta(minutes=1)))
-    assert told()[1:] == [("returned", [["onhand", "", "5", "4"], ["onhand", "w1", "5", "4"]])]
+    assert entries()[1:] == [("returned", [["onhand", "", "5", "4"], ["onhand", "w1", "5", "4"]])]
 
 
 def test_removed_order_records_its_shipments_as_removed(connection: Any) -> None:
@@ -248,5 +248,5 @@ def test_kit_quantities_are_tracked(connection: Any) -> None:
         PRODUCTS,
         records.Product(external_id="p", updated_at=NOW + timedelta(minutes=1), inventory_items=parts),
     )
-    assert told()[-1] == ("changed", [["unit_quantity", "CUP", "2", "3"]])
+    assert entries()[-1] == ("changed", [["unit_quantity", "CUP", "2", "3"]])
     assert RecordChange.objects.latest("pk").row_id == Product.objects.get().pk

@@ -34,7 +34,7 @@ pytestmark = pytest.mark.django_db
 
 
 def sale(external_id: str, *lines: tuple[str, str], age: float = 0, **fields: Any) -> records.Order:
-    """Return an order of (SKU, quantity) lines, `days` old."""
+    """Return an order of (SKU, quantity) lines, `age` days old."""
     moment = now()
     created = moment - timedelta(days=age)
     found = [records.OrderLine(sku=sku, quantity=count) for sku, count in lines]
@@ -71,7 +71,7 @@ def table() -> dict[tuple[str, str], tuple[Any, ...]]:
     return {(one[2], one[1]): one[3:] for one in SkuMetrics.objects.values_list(*COLUMNS[:-1])}
 
 
-# --- What the figures mean --------------------------------------------------------------------------------------------
+# --- Meaning of the figures -------------------------------------------------------------------------------------------
 
 
 def test_units_sold_and_days_of_cover(clock: Any, wms: Any, connection: Any) -> None:
@@ -82,7 +82,7 @@ def test_units_sold_and_days_of_cover(clock: Any, wms: Any, connection: Any) -> 
     wms.put(
         ORDERS,
         sale("a", ("CUP", "1"), ("MUG", "3"), age=6),
-        sale("b", ("SET", "2"), age=6.4),  # before midnight of the seventh day: it is nine o'clock now
+        sale("b", ("SET", "2"), age=6.4),  # before midnight of the seventh day, since the clock shows 9:00
         sale("c", ("CUP", "4"), age=40),
         sale("d", ("CUP", "100"), age=1, status="cancelled"),
         sale("e", ("CUP", "100"), age=91),
@@ -116,10 +116,10 @@ def test_next_arrival_and_outstanding_units(clock: Any, wms: Any, connection: An
     assert not SkuMetrics.objects.filter(sku="MUG").exists()
 
 
-# --- Worked out piece by piece or all at once -------------------------------------------------------------------------
+# --- Incremental and full computation ---------------------------------------------------------------------------------
 
 
-def some(dice: random.Random, entity: Entity, number: int) -> Any:
+def random_record(dice: random.Random, entity: Entity, number: int) -> Any:
     """Return a random record of one of a few ids, with random SKUs."""
     customer = dice.choice([None, "acme"])
     skus = dice.sample(SKUS, dice.randint(0, 3))
@@ -149,7 +149,7 @@ def some(dice: random.Random, entity: Entity, number: int) -> Any:
 def test_metrics_of_affected_skus_equal_a_full_computation(
     seed: int, clock: Any, wms: Any, connection: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The metrics computed run by run equal those computed at once."""
+    """Metrics computed run by run equal those computed from the whole mirror."""
     dice = random.Random(seed)
     monkeypatch.setattr(pipeline, "PORTION_SIZE", dice.choice([1, 2, 500]))
     wms.page_size = 20
@@ -157,21 +157,21 @@ def test_metrics_of_affected_skus_equal_a_full_computation(
     for number in range(25):
         clock.shift(timedelta(minutes=7) if number % 6 else timedelta(hours=13))
         entity = dice.choice([ORDERS, ORDERS, INVENTORY, PRODUCTS, INBOUND])
-        wms.put(entity, *(some(dice, entity, dice.randint(1, 6)) for _ in range(dice.randint(1, 4))))
+        wms.put(entity, *(random_record(dice, entity, dice.randint(1, 6)) for _ in range(dice.randint(1, 4))))
         full = number % 5 == 4
         if full and wms.rows[entity]:
             wms.drop(entity, dice.choice(sorted(wms.rows[entity])))
         assert sync(connection, entity, Mode.FULL if full else Mode.INCREMENTAL).state == State.SUCCEEDED
     clock.shift(timedelta(minutes=1))
-    sync(connection, ORDERS)  # so that a day that began is known to all
+    sync(connection, ORDERS)  # moves all sales windows to the current day
     piecemeal, parts = table(), set(KitPart.objects.values_list("product", "sku", "units"))
     SkuMetrics.objects.all().delete()
     KitPart.objects.all().delete()
     ProcessingMark.objects.all().delete()
     for entity in (PRODUCTS, INVENTORY, INBOUND, ORDERS):
-        place: Any = pipeline.begin(connection, entity, now())
-        while place:
-            _, place = pipeline.run_portion(connection, entity, place, now())
+        progress: Any = pipeline.begin(connection, entity, now())
+        while progress:
+            _, progress = pipeline.run_portion(connection, entity, progress, now())
     assert set(KitPart.objects.values_list("product", "sku", "units")) == parts
     assert table() == piecemeal
     assert piecemeal
@@ -207,13 +207,13 @@ def test_equal_metrics_are_not_written(clock: Any, wms: Any, connection: Any) ->
     assert table() == before
 
 
-# --- Never slower when idle, and never lost ---------------------------------------------------------------------------
+# --- Cost when idle, and recovery -------------------------------------------------------------------------------------
 
 
 def test_idle_run_needs_no_further_statement(
     clock: Any, wms: Any, connection: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A run that affects no SKU takes no statement more than one without steps."""
+    """A run that affects no SKU runs as many statements as one without post-processing steps."""
 
     def idle() -> int:
         clock.shift(timedelta(minutes=5))
@@ -228,7 +228,7 @@ def test_idle_run_needs_no_further_statement(
     wms.put(INVENTORY, stock("CUP", "4"))
     sync(connection, INVENTORY, Mode.FULL)
     clock.shift(timedelta(hours=1))
-    idle()  # the first one after a full plans its wide read
+    idle()  # the first run after a full one plans its late-commit overlap
     with_steps = idle()
     monkeypatch.setattr(pipeline, "STEPS", {})
     without = idle()
@@ -257,16 +257,16 @@ def test_killed_run_continues_after_its_last_portion(
     settings.SLICE_SECONDS = 0
     wms.page_size = 50
     wms.put(INVENTORY, *(stock(sku, "5") for sku in SKUS))
-    (asked,) = request_runs(connection, [INVENTORY], mode=Mode.FULL, trigger="manual")  # type: ignore[arg-type]
-    worked: list[str] = []
+    (request,) = request_runs(connection, [INVENTORY], mode=Mode.FULL, trigger="manual")  # type: ignore[arg-type]
+    calls: list[str] = []
 
-    def dies(*args: Any, **kwargs: Any) -> int:
-        worked.append("")
-        if len(worked) % 3 == 2:
+    def killed_compute(*args: Any, **kwargs: Any) -> int:
+        calls.append("")
+        if len(calls) % 3 == 2:
             raise KeyboardInterrupt
         return compute(*args, **kwargs)
 
-    monkeypatch.setattr(pipeline, "compute", dies)
+    monkeypatch.setattr(pipeline, "compute", killed_compute)
     for _ in range(100):
         claimed = claim()
         if claimed is None:
@@ -277,13 +277,13 @@ def test_killed_run_continues_after_its_last_portion(
             assert Checkpoint.objects.get().phase == Phase.POST_PROCESS
             lapse()
             clock.shift(timedelta(minutes=2))
-    asked.run.refresh_from_db()
-    assert (asked.run.state, asked.run.processed) == (State.SUCCEEDED, len(SKUS))
+    request.run.refresh_from_db()
+    assert (request.run.state, request.run.processed) == (State.SUCCEEDED, len(SKUS))
     assert set(SkuMetrics.objects.values_list("sku", flat=True)) == set(SKUS)
 
 
 def test_changes_of_a_failed_run_are_processed_by_the_next(wms: Any, connection: Any) -> None:
-    """So are those of an action, even if the next run itself finds nothing."""
+    """The next run processes them even if it finds no change itself."""
     wms.put(INVENTORY, stock("CUP", "4"))
     sync(connection, INVENTORY, Mode.FULL)
     SkuMetrics.objects.all().delete()
@@ -292,7 +292,7 @@ def test_changes_of_a_failed_run_are_processed_by_the_next(wms: Any, connection:
     assert of("CUP").fulfillable == 4
 
 
-# --- A new day --------------------------------------------------------------------------------------------------------
+# --- Change of day ----------------------------------------------------------------------------------------------------
 
 
 def test_sales_windows_move_without_changes(clock: Any, wms: Any, connection: Any) -> None:

@@ -1,4 +1,4 @@
-"""What a database has keeps its meaning when the tables change."""
+"""Data migrations of the warehouse's tables."""
 
 from collections.abc import Iterator
 
@@ -16,14 +16,14 @@ APP = "warehouse"
 
 @pytest.fixture
 def earlier(transactional_db: None) -> Iterator[Apps]:
-    """The models as they were before lines named their connection, in a database of that time."""
+    """Return the models of the migration before lines had a connection, with the database migrated back to it."""
     executor = MigrationExecutor(database)
     executor.migrate([(APP, "0012_records_as_they_are_written")])
     yield executor.loader.project_state([(APP, "0012_records_as_they_are_written")]).apps
-    _now()
+    _migrate_to_latest()
 
 
-def _now() -> None:
+def _migrate_to_latest() -> None:
     executor = MigrationExecutor(database)
     executor.migrate(executor.loader.graph.leaf_nodes())
 
@@ -41,8 +41,8 @@ def test_lines_get_the_connection_of_their_parent(earlier: Apps) -> None:
         ):
             row = earlier.get_model(APP, parent).objects.create(connection_id=connection.pk, **fields)
             earlier.get_model(APP, line).objects.create(**{f"{name}_id": row.pk}, **own)
-    earlier.get_model(APP, "OrderLine").objects.create(order_id=10**9, position=1, sku="NOBODY'S")
-    _now()
+    earlier.get_model(APP, "OrderLine").objects.create(order_id=10**9, position=1, sku="WITHOUT-ORDER")
+    _migrate_to_latest()
     for model, parent in (
         (OrderLine, "order"),
         (InboundLine, "inbound_shipment"),

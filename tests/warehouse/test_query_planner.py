@@ -1,4 +1,4 @@
-"""The rows that PostgreSQL reads for the writer and the metrics: no more than the statements need."""
+"""PostgreSQL reads only the rows that the writer and the metrics need."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -19,14 +19,16 @@ from tests.kit.model_wms import order
 
 pytestmark = [
     pytest.mark.django_db,
-    pytest.mark.skipif(database.vendor != "postgresql", reason="SQLite plans each statement anew"),
+    pytest.mark.skipif(database.vendor != "postgresql", reason="SQLite plans every execution"),
 ]
 
 NOW = datetime(2026, 2, 5, tzinfo=UTC)
 COUNT = 600
 TABLE = Product._meta.db_table
 SKUS = [f"SKU-{number:04}" for number in range(COUNT)]
-OFTEN = 15  # the driver prepares what it is asked for the sixth time, the server keeps a plan from the sixth of those
+# psycopg prepares a statement at its sixth execution. From the sixth execution of that statement on, PostgreSQL may
+# choose a generic plan.
+EXECUTIONS_FOR_A_GENERIC_PLAN = 15
 
 
 @pytest.fixture
@@ -35,8 +37,8 @@ def other(connection: Connection, home: Any) -> Connection:
 
 
 @pytest.fixture(autouse=True)
-def _as_new(connection: Connection) -> None:
-    """Reset the tables' statistics, whatever earlier tests left."""
+def _without_statistics(connection: Connection) -> None:
+    """Remove the tables' rows and statistics of earlier tests."""
     with database.cursor() as cursor:
         cursor.execute("TRUNCATE warehouse_product, warehouse_order, warehouse_orderline, warehouse_kitpart")
 
@@ -54,11 +56,11 @@ def fill(connection: Connection, *, per_order: int = 3) -> None:
         writer.apply(connection.pk, Entity.ORDERS, orders, now=NOW)
 
 
-def work_out(connection: Connection, entity: Entity = Entity.ORDERS) -> None:
+def process_changes(connection: Connection, entity: Entity = Entity.ORDERS) -> None:
     """Process all changes of an entity."""
-    place: pipeline.Progress | None = pipeline.begin(connection, entity, NOW)
-    while place is not None:
-        _, place = pipeline.run_portion(connection, entity, place, NOW)
+    progress: pipeline.Progress | None = pipeline.begin(connection, entity, NOW)
+    while progress is not None:
+        _, progress = pipeline.run_portion(connection, entity, progress, NOW)
 
 
 def rows_read() -> dict[str, int]:
@@ -69,8 +71,8 @@ def rows_read() -> dict[str, int]:
 
 
 def test_ids_are_looked_up_by_index(connection: Connection, other: Connection) -> None:
-    """Even in a session whose first plans were made while the table was empty."""
-    for _ in range(OFTEN):
+    """This holds in a session that planned its first statements while the table was empty."""
+    for _ in range(EXECUTIONS_FOR_A_GENERIC_PLAN):
         sql.stored(Product, other.pk, SKUS)
     fill(connection)
     before = rows_read()["warehouse_product"]
@@ -79,13 +81,13 @@ def test_ids_are_looked_up_by_index(connection: Connection, other: Connection) -
 
 
 def test_metrics_are_computed_by_index(connection: Connection, other: Connection) -> None:
-    for number in range(OFTEN):
+    for number in range(EXECUTIONS_FOR_A_GENERIC_PLAN):
         product = records.Product(external_id="x", sku="X", name=str(number), inventory_items=[])
         writer.apply(other.pk, Entity.PRODUCTS, [product], now=NOW)
-        work_out(other, Entity.PRODUCTS)
+        process_changes(other, Entity.PRODUCTS)
     fill(connection)
     before = rows_read()
-    work_out(connection)
+    process_changes(connection)
     read = {name: count - before.get(name, 0) for name, count in rows_read().items()}
     assert SkuMetrics.objects.filter(connection=connection, sold_90=1).count() == COUNT
     assert read["warehouse_product"] <= 2 * COUNT, read
@@ -93,7 +95,7 @@ def test_metrics_are_computed_by_index(connection: Connection, other: Connection
 
 
 def test_new_connection_is_analysed(connection: Connection, other: Connection) -> None:
-    """The table's statistics are of another connection's rows, so PostgreSQL expects at most one of this connection."""
+    """With statistics of another connection's rows only, PostgreSQL expects at most one row of this one."""
     fill(other)
     with database.cursor() as cursor:
         cursor.execute("ANALYZE warehouse_product")
@@ -101,17 +103,17 @@ def test_new_connection_is_analysed(connection: Connection, other: Connection) -
     assert query_planner._estimated_rows(TABLE, connection.pk) <= 1
     query_planner.analyze_if_outdated(connection.pk, Entity.PRODUCTS, COUNT)
     assert COUNT / 2 < query_planner._estimated_rows(TABLE, connection.pk) < COUNT * 2
-    with CaptureQueriesContext(database) as asked:
+    with CaptureQueriesContext(database) as queries:
         query_planner.analyze_if_outdated(connection.pk, Entity.PRODUCTS, COUNT)
-    assert len(asked) == 1  # what is known is not looked at again
+    assert len(queries) == 1  # current statistics are not computed again
 
 
 def test_lines_of_other_connections_are_not_read(connection: Connection, other: Connection) -> None:
-    """Even if many connections have the same SKUs."""
+    """This holds even if other connections have the same SKUs."""
     fill(other)
     fill(connection)
     before = rows_read()
-    work_out(connection)
+    process_changes(connection)
     read = {name: count - before.get(name, 0) for name, count in rows_read().items()}
     assert read["warehouse_orderline"] <= 3 * COUNT, read
     assert read["warehouse_order"] <= 4 * COUNT, read

@@ -1,4 +1,4 @@
-"""Stock checks: what is short, which warehouse can fill the order, and how old the numbers are."""
+"""Stock checks: short lines, warehouses that can fill the order, and the age of the numbers."""
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -83,8 +83,8 @@ def test_order_is_split_if_no_warehouse_has_all(depot: Connection) -> None:
         ("Allentown", (("MUG", 3),)),
         ("Reno", (("MUG", 2), ("TRAY", 1))),
     ]
-    asked_of_one = check(depot, want(("MUG", 3), ("TRAY", 1)), warehouse="w1")
-    assert [line.verdict for line in asked_of_one.lines] == [Verdict.ENOUGH, Verdict.SHORT]
+    at_one_warehouse = check(depot, want(("MUG", 3), ("TRAY", 1)), warehouse="w1")
+    assert [line.verdict for line in at_one_warehouse.lines] == [Verdict.ENOUGH, Verdict.SHORT]
 
 
 def test_kit_is_counted_by_its_parts(depot: Connection) -> None:
@@ -97,8 +97,8 @@ def test_kit_is_counted_by_its_parts(depot: Connection) -> None:
     make.product(depot, "GIFT", is_kit=True, record={"inventory_items": parts})
     found = check(depot, want(("GIFT", 2)))
     assert (found.lines[0].available, found.warehouses, found.lines[0].is_kit) == (2, ("Allentown",), True)
-    beside = check(depot, want(("CUP", 2), ("GIFT", 2)))  # 2 and 2 times 4 cups are more than 9
-    assert [line.verdict for line in beside.lines] == [Verdict.ENOUGH, Verdict.SHORT]
+    together = check(depot, want(("CUP", 2), ("GIFT", 2)))  # 2 + 2 x 4 cups are more than 9
+    assert [line.verdict for line in together.lines] == [Verdict.ENOUGH, Verdict.SHORT]
 
 
 def test_placed_order_may_own_allocated_units(depot: Connection) -> None:
@@ -121,7 +121,7 @@ def test_customers_have_separate_skus(depot: Connection) -> None:
     assert not check(depot, want(("MUG", 5)), customer="c1").is_enough
 
 
-# --- How old the numbers are ----------------------------------------------------------------------
+# --- Age of the numbers ---------------------------------------------------------------------------
 def stale(connection: Connection) -> None:
     old = now() - timedelta(minutes=20)
     EntitySchedule.objects.filter(connection=connection, entity=Entity.INVENTORY).update(as_of=old, watermark=old)

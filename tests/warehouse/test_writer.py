@@ -1,4 +1,4 @@
-"""Writing a page of records: only what changed, with the same result on both databases, with or without COPY."""
+"""Writing a page of records: only changed rows, with the same result on both databases, with and without COPY."""
 
 import json
 from datetime import UTC, datetime, timedelta
@@ -68,7 +68,7 @@ def test_unchanged_records_cause_no_writes(wms, connection):
             "warehouse_ordershipment": 80,
             "warehouse_inventoryitem": 80,
             "warehouse_inventorylevel": 80,
-            "warehouse_skumetrics": 81,  # of the items, and of the one SKU that was sold
+            "warehouse_skumetrics": 81,  # of the items and the one sold SKU
             "warehouse_processingmark": 2,
         }
     with rows_written() as written:
@@ -111,7 +111,7 @@ ODD_IDS = [
 ]
 
 
-@pytest.mark.parametrize("others", [0, 60], ids=["handful", "page"])
+@pytest.mark.parametrize("others", [0, 60], ids=["few", "page"])
 def test_ids_are_compared_by_bytes(connection, others):
     """Ids that differ in case, leading zeros or composition are different rows, ordered by their UTF-8 bytes."""
     found = [customer(one, f"name of {one}") for one in ODD_IDS] + [customer(f"zz{n:03}") for n in range(others)]
@@ -123,7 +123,7 @@ def test_ids_are_compared_by_bytes(connection, others):
     assert all(one["name"] == f"name of {one['external_id']}" for one in exported if one["external_id"] in ODD_IDS)
 
 
-@pytest.mark.parametrize("others", [0, 60], ids=["handful", "page"])
+@pytest.mark.parametrize("others", [0, 60], ids=["few", "page"])
 def test_unusual_values_are_stored_exactly(connection, others):
     """Quotes, tabs, backslashes, line ends, emoji, COPY's own marks, many digits and distant times."""
     texts = [
@@ -193,8 +193,8 @@ def test_statements_do_not_grow_with_rows(connection, number):
             with CaptureQueriesContext(database) as queries:
                 apply(connection, ORDERS, *version)
             counted.append(len(queries))
-    assert counted[1] == counted[3] == 3  # nothing new: the digests between the two ends of a savepoint
-    assert counted[2] <= counted[0] + 6  # by COPY: make, merge and drop a table, for orders and for shipments
+    assert counted[1] == counted[3] == 3  # unchanged: a savepoint, the digests, and its release
+    assert counted[2] <= counted[0] + 6  # COPY creates, merges and drops a table, for orders and for shipments
     assert max(counted) < 24
 
 
@@ -366,28 +366,28 @@ def test_newer_version_committed_after_reading_wins(connection, monkeypatch):
     real, newer = sql.next_change_no, THEN + timedelta(hours=2)
     lines = [records.OrderLine(sku="NEW", quantity="9")]
 
-    def meanwhile(connection_id):
+    def write_newer(connection_id):
         monkeypatch.setattr(sql, "next_change_no", real)
         apply(connection, ORDERS, order("o1", newer, status="shipped", line_items=lines))
         return real(connection_id)
 
-    monkeypatch.setattr(sql, "next_change_no", meanwhile)
+    monkeypatch.setattr(sql, "next_change_no", write_newer)
     assert apply(connection, ORDERS, order("o1", THEN + timedelta(hours=1), status="packed")) == (0, 0, 0, 1)
     assert (Order.objects.get().status, OrderLine.objects.get().sku) == ("shipped", "NEW")
 
 
-@pytest.mark.parametrize("handful", [50, 1])
-def test_row_changed_since_comparison_rolls_the_page_back(connection, monkeypatch, handful):
+@pytest.mark.parametrize("threshold", [50, 1])
+def test_row_changed_since_comparison_rolls_the_page_back(connection, monkeypatch, threshold):
     """The statement itself compares the digest, and the page is read again instead of being written in part."""
-    monkeypatch.setattr(sql, "COPY_THRESHOLD", handful)
+    monkeypatch.setattr(sql, "COPY_THRESHOLD", threshold)
     apply(connection, ORDERS, order("o1", THEN), order("o2", THEN))
     real = sql.update
 
-    def beside(table, rows, digests):
-        Order.objects.filter(external_id="o2").update(digest=b"another door's")
+    def change_first(table, rows, digests):
+        Order.objects.filter(external_id="o2").update(digest=b"another process")
         real(table, rows, digests)
 
-    monkeypatch.setattr(sql, "update", beside)
+    monkeypatch.setattr(sql, "update", change_first)
     later = THEN + timedelta(hours=1)
     with pytest.raises(OperationalError):
         apply(connection, ORDERS, *(order(one, later, status="shipped") for one in ("o1", "o2", "o3")))
@@ -398,11 +398,11 @@ def test_stamp_of_a_changed_row_rolls_the_page_back(connection, monkeypatch):
     apply(connection, ORDERS, order("o1", THEN, created_at=THEN))
     real = sql.restamp
 
-    def beside(model, rows):
-        Order.objects.update(digest=b"another door's")
+    def change_first(model, rows):
+        Order.objects.update(digest=b"another process")
         real(model, rows)
 
-    monkeypatch.setattr(sql, "restamp", beside)
+    monkeypatch.setattr(sql, "restamp", change_first)
     with pytest.raises(OperationalError):
         apply(connection, ORDERS, order("o1", THEN + timedelta(hours=1), created_at=THEN))
     assert Order.objects.get().updated_at == THEN
@@ -424,20 +424,20 @@ def test_plan_reads_everything_before_writing(connection, count):
     def write():
         with CaptureQueriesContext(database) as queries, transaction.atomic():
             plan = writer.plan(connection.pk, INVENTORY, make_drafts(found), now=NOW)
-            asked = len(queries)
+            planned = len(queries)
             writer.write(plan)
         statements = [one["sql"] for one in queries]
-        return [is_write(one) for one in statements[:asked]], [is_write(one) for one in statements[asked:]]
+        return [is_write(one) for one in statements[:planned]], [is_write(one) for one in statements[planned:]]
 
     def is_write(statement):
         return "INSERT INTO warehouse_inventory" in statement or "COPY warehouse_inventory" in statement
 
-    asking, writing = write()
-    assert asking
-    assert not any(asking)
+    planning, writing = write()
+    assert planning
+    assert not any(planning)
     assert any(writing)
-    asking, writing = write()  # the same once more
-    assert asking
+    planning, writing = write()  # the same records again
+    assert planning
     assert not any(writing)
 
 
@@ -467,7 +467,7 @@ def test_connection_deleted_during_a_write_leaves_no_row(connection):
 
     def delete():
         try:
-            services._delete(connection.pk)  # what `disconnect` does last: a page may have begun since it began
+            services._delete(connection.pk)  # the last step of `disconnect`; a page may have begun after the first
         finally:
             database.close()
 
@@ -475,7 +475,7 @@ def test_connection_deleted_during_a_write_leaves_no_row(connection):
     with transaction.atomic():
         writer.apply(connection.pk, INVENTORY, [item(f"i{n}", "1", THEN) for n in range(80)], now=NOW)
         deleting.start()
-        deleting.join(0.5)  # long enough to come as far as it can
+        deleting.join(0.5)  # long enough to reach the point where it waits
     deleting.join()
     assert not Connection.objects.exists()
     assert not InventoryItem.objects.exists()
@@ -500,7 +500,8 @@ def test_deletion_that_deadlocks_with_a_worker_is_retried(connection):
     deleting = Thread(target=delete)
     with transaction.atomic():
         with database.cursor() as cursor:
-            cursor.execute("SET LOCAL deadlock_timeout = '1min'")  # the other one notices, and is ended
+            # With a long timeout here, the other session detects the deadlock and is cancelled.
+            cursor.execute("SET LOCAL deadlock_timeout = '1min'")
         SyncRun.objects.select_for_update().get(pk=run.pk)
         deleting.start()
         deleting.join(0.3)  # long enough for it to take the connection

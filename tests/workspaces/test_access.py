@@ -1,4 +1,4 @@
-"""The one gate to objects: who sees what, and who may do what there."""
+"""Access to a workspace's objects: visibility and permissions."""
 
 import pytest
 from django.contrib.auth.models import AnonymousUser, User
@@ -14,7 +14,11 @@ from syncs.models import EntitySchedule
 
 @pytest.fixture
 def people(connection, home):
-    """One of each: admin, member, admin elsewhere, nobody, support, one who left, a switched-off one."""
+    """Return people by name, one of each kind.
+
+    The kinds are admin, member, admin of another workspace, user without workspace, support, former member, inactive
+    admin, superuser and anonymous user.
+    """
     save_workspace("other", admins=["other_admin"])
     save_workspace("northbay", admins=["inactive"], members=["left"])
     remove_member(Membership.objects.get(user__username="left"))
@@ -25,21 +29,21 @@ def people(connection, home):
     return {user.username: user for user in User.objects.all()} | {"stranger": AnonymousUser()}
 
 
-SEES = {"ada", "mel"}
+MEMBERS = {"ada", "mel"}
 
 
 @pytest.mark.parametrize(
     "who", ["ada", "mel", "other_admin", "nobody", "support", "left", "inactive", "root", "stranger"]
 )
-def test_who_sees_and_who_may(people, connection, home, who):
-    """P39, DESIGN, people and doors: a member sees, an admin acts, for everybody else it does not exist."""
+def test_members_see_and_only_admins_act(people, connection, home, who):
+    """Everyone else gets 404."""
     user = people[who]
-    assert access.visible(user, Connection.objects.all()).exists() == (who in SEES)
-    assert access.visible(user, EntitySchedule.objects.all()).exists() == (who in SEES)
-    assert (home in access.workspaces(user)) == (who in SEES)
+    assert access.visible(user, Connection.objects.all()).exists() == (who in MEMBERS)
+    assert access.visible(user, EntitySchedule.objects.all()).exists() == (who in MEMBERS)
+    assert (home in access.workspaces(user)) == (who in MEMBERS)
     for permission in ADMIN_PERMISSIONS:
         assert access.allows(user, permission, home) == (who == "ada")
-    if who not in SEES:
+    if who not in MEMBERS:
         with pytest.raises(Http404):
             access.get(user, Connection, connection.pk, "trigger_sync")
         return
@@ -52,13 +56,13 @@ def test_who_sees_and_who_may(people, connection, home, who):
             access.get(user, Connection, connection.pk, "trigger_sync")
 
 
-def test_what_is_not_there(people, connection):
+def test_unknown_object_returns_404(people, connection):
     with pytest.raises(Http404, match="no such connection"):
         access.get(people["ada"], Connection, connection.pk + 1)
 
 
-def test_roles_change_with_their_groups(home):
-    """A demoted admin has no right left; a promoted member has them all; a person may be both in two places."""
+def test_role_change_replaces_the_rights(home):
+    """Rights follow the new role, and a person may have another role in another workspace."""
     ada, mel = (User.objects.get(username=name) for name in ("ada", "mel"))
     set_role(home, ada, Role.MEMBER)
     set_role(home, mel, Role.ADMIN)
@@ -69,7 +73,7 @@ def test_roles_change_with_their_groups(home):
     assert Membership.objects.filter(workspace=home).count() == 2
 
 
-def test_amending_keeps_what_is_not_named(home):
+def test_saving_a_workspace_keeps_omitted_fields(home):
     save_workspace("northbay", timezone="Europe/Berlin")
     again = save_workspace("northbay", members=["zoe"])
     assert (again.name, again.timezone, again.memberships.count()) == ("Northbay", "Europe/Berlin", 3)
@@ -86,8 +90,8 @@ def test_amending_keeps_what_is_not_named(home):
         {"members": ["a b"]},
     ],
 )
-def test_bad_input_makes_nothing(db, fields):
-    """Nothing half made: no workspace, no group, no person."""
+def test_invalid_input_creates_nothing(db, fields):
+    """No workspace, group or person is left behind."""
     from django.contrib.auth.models import Group
 
     with pytest.raises(ValidationError):
@@ -98,6 +102,6 @@ def test_bad_input_makes_nothing(db, fields):
 
 
 @pytest.mark.parametrize("slug", ["", "has space", "x" * 51, "a/b"])
-def test_a_bad_slug(db, slug):
+def test_invalid_slug_is_rejected(db, slug):
     with pytest.raises(ValidationError):
         save_workspace(slug)

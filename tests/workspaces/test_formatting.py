@@ -1,4 +1,4 @@
-"""How moments, durations and numbers are written."""
+"""Formatting of times, durations, numbers and lists of names."""
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal

@@ -1,4 +1,4 @@
-"""The context of a request: what its parts share."""
+"""The context of a request loads shared objects once."""
 
 from packr.workspaces.models import Workspace
 from packr.workspaces.request_context import RequestContext

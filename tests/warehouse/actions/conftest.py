@@ -1,4 +1,4 @@
-"""A workspace whose connection speaks to a still sandbox of its own, its data read once."""
+"""Fixtures for actions: a workspace synced once from its own sandbox WMS, whose data does not change."""
 
 import http.client
 import json
@@ -31,7 +31,7 @@ _keys = count(1)
 
 
 class Wms:
-    """The sandbox and its switches."""
+    """The sandbox and its controls."""
 
     def __init__(self, sandbox):
         self.sandbox = sandbox
@@ -57,19 +57,19 @@ class Wms:
         return self.call("POST", "/_control/change", {"account": "sandbox-1", "entity": entity, **body})["record"]
 
     def put_order(self, number):
-        """A new order from elsewhere."""
-        plenty = (one for one in self.rows("/wms/inventory") if one["active"])
-        item = next(one for one in plenty if one["inventory_by_warehouse_id"]["wh_east"]["fulfillable"] > 20)
+        """Create an order that does not come from Packr. Return it."""
+        active = (one for one in self.rows("/wms/inventory") if one["active"])
+        item = next(one for one in active if one["inventory_by_warehouse_id"]["wh_east"]["fulfillable"] > 20)
         line = {"sku": item["sku"], "quantity": 1, "unit_price": 9, "warehouse_id": "wh_east"}
         body = {"order_number": number, "ship_to_address": ADDRESS, "line_items": [line]}
         return self.call("POST", "/wms/orders", body)["data"]
 
-    def asked(self, method=None):
-        """The requests so far, as (method, path)."""
+    def requests(self, method=None):
+        """Return the requests so far as (method, path)."""
         found = self.call("GET", "/_control/requests")
         return [(one["method"], one["path"]) for one in found if method in (None, one["method"])]
 
-    def forget(self):
+    def clear_requests(self):
         self.call("POST", "/_control/requests", {"clear": True})
 
     def rows(self, path, **query):
@@ -106,7 +106,7 @@ def synced(connection, wms):
         wms.put_order(number)
     for entity in ENTITIES:
         assert sync(connection, entity).state == "succeeded"
-    wms.forget()
+    wms.clear_requests()
     return connection
 
 
@@ -117,24 +117,24 @@ def ada(home):
 
 @pytest.fixture
 def act(synced, ada):
-    """Ask for an action as the workspace's admin, each time by a new key."""
+    """Return a function that requests an action as the workspace's admin, with a new key by default."""
 
-    def ask(kind, row=None, *, key=None, **values):
+    def request_action(kind, row=None, *, key=None, **values):
         key = key or f"key-{next(_keys)}"
         return actions.act(synced, ActionKind(kind), values=values, person=ada, key=key, row=row)
 
-    return ask
+    return request_action
 
 
 @pytest.fixture
 def order(synced):
-    """An order that has not left the house."""
+    """Return an order that has not been shipped."""
     return Order.objects.get(connection=synced, order_number="S-1")
 
 
 @pytest.fixture
 def item(synced):
-    """An item of which there is plenty at wh_east."""
+    """Return an item with more than 20 units at wh_east."""
     return InventoryItem.objects.filter(
         connection=synced, active=True, levels__warehouse_id="wh_east", levels__fulfillable__gt=20
     ).order_by("pk")[0]

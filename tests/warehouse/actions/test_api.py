@@ -48,13 +48,14 @@ def test_same_key_creates_one_order(synced, wms, program, item):
     body = new_order(item, "A-1") | {"connection": synced.pk}
     first = send(client, "post", "orders/", body, key="k-1")
     assert first.status_code == 201
-    told = first.json()
-    assert (told["state"], told["kind"], told["person"], told["through"]) == ("accepted", "create-order", "ada", "api")
-    assert first.headers["Location"] == told["url"]
-    assert client.get(told["url"]).json() == told
-    assert client.get(told["record"]).json()["order_number"] == "A-1"
+    created = first.json()
+    assert (created["state"], created["kind"]) == ("accepted", "create-order")
+    assert (created["person"], created["through"]) == ("ada", "api")
+    assert first.headers["Location"] == created["url"]
+    assert client.get(created["url"]).json() == created
+    assert client.get(created["record"]).json()["order_number"] == "A-1"
     again = send(client, "post", "orders/", body, key="k-1")
-    assert (again.status_code, again.json()["id"]) == (201, told["id"])
+    assert (again.status_code, again.json()["id"]) == (201, created["id"])
     other = send(client, "post", "orders/", body | {"order_number": "A-2"}, key="k-1")
     assert (other.status_code, error(other)["code"]) == (409, "conflict")
     assert [row["order_number"] for row in wms.orders() if row["order_number"].startswith("A-")] == ["A-1"]
@@ -86,7 +87,7 @@ def test_check_stock_refuses_a_short_order(synced, wms, program, item):
     assert (short.status_code, error(short)["code"]) == (409, "out_of_stock")
     assert "99999 asked" in error(short)["fields"]["line_items.0.sku"][0]
     assert not Action.objects.exists()
-    assert wms.asked("POST") == []
+    assert wms.requests("POST") == []
     assert send(client, "post", "orders/", new_order(item, "A-4") | {"check_stock": True}).status_code == 201
 
 

@@ -33,13 +33,13 @@ from tests.kit import factories
 from tests.kit.model_wms import order
 
 START = datetime(2026, 2, 4, 9, 0, tzinfo=UTC)
-SHIELD = timedelta(minutes=15)
+PROTECTION = timedelta(minutes=15)
 STATES = ("open", "picked", "packed")
 
 
 @dataclass(frozen=True)
 class Version:
-    """What the WMS had from some moment on: a number that grows with every change, its stamp in whole seconds."""
+    """A state of the WMS's order: a number that grows with each change, and a stamp in whole seconds."""
 
     number: int
     status: str
@@ -50,7 +50,7 @@ class Version:
         return order("o", self.stamp, created_at=START, status=self.status, order_number=str(self.number))
 
 
-class Histories(RuleBasedStateMachine):
+class InterleavingMachine(RuleBasedStateMachine):
     def __init__(self):
         super().__init__()
         self.traveller = time_machine.travel(START, tick=False)
@@ -58,8 +58,8 @@ class Histories(RuleBasedStateMachine):
         self.savepoint = transaction.atomic()
         self.savepoint.__enter__()
         self.connection = factories.connection(factories.workspace(f"w{Connection.objects.count()}"))
-        self.truth = Version(1, "open", START)
-        self.under_way = []
+        self.current = Version(1, "open", START)
+        self.pending_answers = []
         self.cancelled = None
         self.action = None
         self.newest_read = 0
@@ -71,57 +71,53 @@ class Histories(RuleBasedStateMachine):
 
     @property
     def shown(self):
-        """The version that the mirror shows."""
+        """Return the number of the version that the mirror shows."""
         return int(Order.objects.get(connection=self.connection).order_number)
-
-    @property
-    def is_shielded(self):
-        return self.action is not None and datetime.now(UTC) < self.action.shielded_until
 
     def apply(self, version, **how):
         writer.apply(self.connection.pk, Entity.ORDERS, [version.record], now=datetime.now(UTC), **how)
 
     @initialize()
     def first_sync(self):
-        self.apply(self.truth)
+        self.apply(self.current)
 
     @rule(seconds=st.sampled_from([0, 1, 5, 200]))
-    def time_passes(self, seconds):
+    def pass_time(self, seconds):
         self.clock.shift(timedelta(seconds=seconds))
 
     @rule(status=st.sampled_from(STATES))
     @precondition(lambda self: self.cancelled is None)
-    def the_wms_changes(self, status):
+    def change_in_the_wms(self, status):
         self.change(status)
 
     @rule(status=st.sampled_from(STATES))
     @precondition(lambda self: self.cancelled is not None)
-    def the_wms_says_otherwise(self, status):
-        """After the change, and a second later, so that the stamps tell."""
+    def change_in_the_wms_after_the_action(self, status):
+        """Change the order a second after the action, so that the stamps differ."""
         self.clock.shift(timedelta(seconds=1))
         self.change(status)
 
     def change(self, status):
-        self.truth = Version(self.truth.number + 1, status, datetime.now(UTC).replace(microsecond=0))
+        self.current = Version(self.current.number + 1, status, datetime.now(UTC).replace(microsecond=0))
 
     @rule()
-    def an_answer_is_read(self):
-        """A poll's page, a webhook, a point refresh: it arrives some time later."""
-        self.under_way.append(self.truth)
+    def read_answer(self):
+        """Read the WMS by a page, webhook or lookup whose answer arrives later."""
+        self.pending_answers.append(self.current)
 
     @rule(data=st.data(), full=st.booleans())
-    @precondition(lambda self: self.under_way)
-    def an_answer_arrives(self, data, full):
-        place = data.draw(st.integers(0, len(self.under_way) - 1))
-        version = self.under_way.pop(place)
+    @precondition(lambda self: self.pending_answers)
+    def receive_answer(self, data, full):
+        position = data.draw(st.integers(0, len(self.pending_answers) - 1))
+        version = self.pending_answers.pop(position)
         self.apply(version, policy=WritePolicy.lookup() if full else SYNC)
         self.newest_read = max(self.newest_read, version.number)
 
     @rule()
     @precondition(lambda self: self.action is None)
-    def a_person_cancels(self):
+    def cancel_in_packr(self):
         self.change("cancelled")
-        self.cancelled = self.truth
+        self.cancelled = self.current
         now = datetime.now(UTC)
         self.action = Action.objects.create(
             connection=self.connection,
@@ -132,45 +128,45 @@ class Histories(RuleBasedStateMachine):
             key="k",
             state=ActionState.ACCEPTED,
             answered_at=now,
-            version_updated_at=self.truth.stamp,
+            version_updated_at=self.current.stamp,
         )
-        write_protection.protect(self.action, now + SHIELD)
+        write_protection.protect(self.action, now + PROTECTION)
         self.action.save()
-        self.until = self.action.shielded_until
-        self.apply(self.truth, policy=WritePolicy.action())
+        self.protected_until = self.action.shielded_until
+        self.apply(self.current, policy=WritePolicy.action())
 
     @invariant()
-    def what_a_person_changed_stands(self):
-        """Nothing from before the change is shown, not even by what comes late, until something newer was."""
+    def protected_change_is_kept(self):
+        """During write protection, late answers never show a state before the change."""
         if self.action is None or self.newest_read > self.cancelled.number:
             return
-        if datetime.now(UTC) < self.until:
+        if datetime.now(UTC) < self.protected_until:
             assert self.shown == self.cancelled.number
 
     @invariant()
-    def marks_tell_the_truth(self):
-        """Confirmed is what an answer has shown that was read after the change; before that it is not."""
+    def mark_matches_the_answers(self):
+        """The action's mark is not confirmed until an answer arrives that was read after the change."""
         if self.action is None:
             return
         action = Action.objects.get(pk=self.action.pk)
         mark = mark_of(action, datetime.now(UTC))
         if self.newest_read < self.cancelled.number:
-            expected = ActionStatus.ACCEPTED if datetime.now(UTC) < self.until else ActionStatus.UNCONFIRMED
+            expected = ActionStatus.ACCEPTED if datetime.now(UTC) < self.protected_until else ActionStatus.UNCONFIRMED
             assert mark is not None
             assert mark.status == expected
 
     @rule()
-    def the_newest_answer_wins(self):
-        """Whatever came before, an answer that is the truth of this moment is shown."""
-        self.apply(self.truth)
-        self.newest_read = self.truth.number
-        assert self.shown == self.truth.number
+    def newest_answer_wins(self):
+        """An answer with the WMS's current state is always shown."""
+        self.apply(self.current)
+        self.newest_read = self.current.number
+        assert self.shown == self.current.number
 
 
 class TestInterleavings(TestCase):
     def test_change_is_kept_until_the_wms_overrides_it(self):
         run_state_machine_as_test(
-            Histories,
+            InterleavingMachine,
             settings=settings(
                 max_examples=120,
                 stateful_step_count=25,

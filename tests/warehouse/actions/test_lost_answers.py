@@ -14,13 +14,13 @@ from packr.warehouse.models import InboundShipment, Order
 from tests.kit.running import sync
 from tests.warehouse.actions.conftest import new_inbound, new_order
 
-LOST = [
+LOST_AFTER_SUCCESS = [
     ("lost_answer", {}),  # carried out, then the connection is reset
     ("truncate", {}),
     ("bad_json", {}),
     ("wrong_encoding", {}),
 ]
-NEVER_DONE = [
+NOT_CARRIED_OUT = [
     ("server_error", {"status": 500}),
     ("server_error", {"status": 502, "html": True}),
     ("html", {}),
@@ -29,13 +29,13 @@ NEVER_DONE = [
 
 
 @pytest.fixture
-def unlooked(monkeypatch):
-    """Leave no time for the immediate look that follows a lost answer."""
+def without_immediate_lookup(monkeypatch):
+    """Disable the immediate lookup after a lost answer."""
     monkeypatch.setattr(action_sender, "MIN_TIME_TO_LOOK", action_sender.ANSWER_TIMEOUT)
 
 
 def later(action, **delta):
-    """Settle the action as if this much time had passed."""
+    """Reconcile the action as if this much time had passed. Return it."""
     earlier = timedelta(**delta)
     Action.objects.filter(pk=action.pk).update(asked_at=action.asked_at - earlier, settle_at=now())
     actions.settle()
@@ -43,19 +43,19 @@ def later(action, **delta):
     return action
 
 
-@pytest.mark.parametrize(("fault", "params"), LOST)
+@pytest.mark.parametrize(("fault", "params"), LOST_AFTER_SUCCESS)
 def test_lost_answer_is_found_immediately(wms, act, item, fault, params):
-    """The look by reference happens while the person waits."""
+    """The lookup by reference happens while the person waits."""
     wms.fault(fault, path="/wms/orders", method="POST", times=1, **params)
     action = act("create-order", **new_order(item))
     assert (action.state, action.message) == ("accepted", "")
     (there,) = wms.orders(order_number="T-1")
     assert Order.objects.get(order_number="T-1").external_id == there["id"] == action.external_id
-    assert len(wms.asked("POST")) == 1
+    assert len(wms.requests("POST")) == 1
 
 
-@pytest.mark.parametrize(("fault", "params"), LOST)
-def test_lost_answer_is_found_later(wms, act, item, unlooked, fault, params):
+@pytest.mark.parametrize(("fault", "params"), LOST_AFTER_SUCCESS)
+def test_lost_answer_is_found_later(wms, act, item, without_immediate_lookup, fault, params):
     wms.fault(fault, path="/wms/orders", method="POST", times=1, **params)
     action = act("create-order", **new_order(item))
     assert action.state == "unknown"
@@ -64,7 +64,7 @@ def test_lost_answer_is_found_later(wms, act, item, unlooked, fault, params):
     assert len(wms.orders(order_number="T-1")) == Order.objects.filter(order_number="T-1").count() == 1
 
 
-@pytest.mark.parametrize(("fault", "params"), NEVER_DONE)
+@pytest.mark.parametrize(("fault", "params"), NOT_CARRIED_OUT)
 def test_missing_order_is_refused_only_after_the_visibility_delay(wms, act, item, fault, params):
     """A 500 may follow a commit, so nothing is concluded or sent before the WMS must show the order."""
     wms.fault(fault, path="/wms/orders", method="POST", times=1, **params)
@@ -73,8 +73,8 @@ def test_missing_order_is_refused_only_after_the_visibility_delay(wms, act, item
     assert later(action, minutes=10).state == "unknown"
     gone = later(action, minutes=20)
     assert (gone.state, gone.message) == ("refused", reconciliation.NOT_MADE)
-    assert [path for method, path in wms.asked("POST")].count("/wms/orders") == 1
-    # Then the person may send it again, and there is one.
+    assert [path for method, path in wms.requests("POST")].count("/wms/orders") == 1
+    # The person may send it again, which creates one order.
     assert act("create-order", **new_order(item)).state == "accepted"
     assert len(wms.orders(order_number="T-1")) == 1
 
@@ -87,10 +87,10 @@ def test_unknown_action_blocks_the_same_change_under_another_key(wms, act, item)
         act("create-order", **new_order(item))
     assert act("create-order", key="k", **new_order(item)).state == "unknown"
     assert act("create-order", **new_order(item, number="T-2")).state == "accepted"
-    assert [path for method, path in wms.asked("POST")].count("/wms/orders") == 2
+    assert [path for method, path in wms.requests("POST")].count("/wms/orders") == 2
 
 
-def test_inbound_shipment_is_found_by_its_number(wms, act, item, unlooked):
+def test_inbound_shipment_is_found_by_its_number(wms, act, item, without_immediate_lookup):
     wms.fault("lost_answer", path="/wms/inbound-shipments", method="POST", times=1)
     action = act("create-inbound-shipment", **new_inbound(item))
     assert action.state == "unknown"
@@ -100,7 +100,7 @@ def test_inbound_shipment_is_found_by_its_number(wms, act, item, unlooked):
 
 
 @pytest.mark.parametrize("fault", ["lost_answer", "server_error"])
-def test_cancellation_is_settled_by_the_order_status(wms, act, order, unlooked, fault):
+def test_cancellation_is_reconciled_by_the_order_status(wms, act, order, without_immediate_lookup, fault):
     """The order ends up cancelled either way, since cancelling can be repeated."""
     wms.fault(fault, path="/wms/orders/", method="PUT", times=1)
     action = act("cancel-order", order)
@@ -124,7 +124,7 @@ def test_failed_repeat_leaves_the_outcome_unknown(wms, act, order, fault, params
 
 @pytest.mark.parametrize("kind", ["hold-order", "release-order"])
 @pytest.mark.parametrize("fault", ["lost_answer", "server_error"])
-def test_hold_is_settled(wms, act, order, fault, kind, unlooked):
+def test_hold_is_reconciled(wms, act, order, fault, kind, without_immediate_lookup):
     if kind == "release-order":
         assert act("hold-order", order).state == "accepted"
     wms.fault(fault, path="/wms/passthrough", method="POST", times=1)
@@ -136,7 +136,7 @@ def test_hold_is_settled(wms, act, order, fault, kind, unlooked):
 
 
 @pytest.mark.parametrize("fault", ["lost_answer", "html", "server_error"])
-def test_adjustment_is_made_once(wms, act, item, unlooked, fault):
+def test_adjustment_is_made_once(wms, act, item, without_immediate_lookup, fault):
     """A relative change is never repeated blindly: the count shows it, or the key while the WMS keeps it."""
     before = item.onhand
     wms.fault(fault, path="/wms/inventory", method="PUT", times=1)
@@ -146,13 +146,14 @@ def test_adjustment_is_made_once(wms, act, item, unlooked, fault):
     item.refresh_from_db()
     there = wms.call("GET", f"/wms/inventory/{item.external_id}")["data"]["onhand"]
     if fault == "server_error":
-        assert (action.state, there) == ("unknown", before)  # an error forgets the key: it is not sent again
+        # After an error the WMS forgets the key, so Packr does not send the adjustment again.
+        assert (action.state, there) == ("unknown", before)
         assert later(action, minutes=20).message == reconciliation.NOT_MADE
     else:
         assert (action.state, there, item.onhand) == ("accepted", before - 3, before - 3)
 
 
-def test_adjustment_among_other_movements_is_settled_by_key(wms, act, item, unlooked):
+def test_adjustment_among_other_movements_is_reconciled_by_key(wms, act, item, without_immediate_lookup):
     """If the count also changed otherwise, only the key shows the outcome, unless an error made the WMS forget it."""
     wms.fault("lost_answer", path="/wms/inventory", method="PUT", times=1)
     action = act("adjust-inventory", item, adjustment_type="decrease", quantity=3, warehouse_id="wh_east")
@@ -198,30 +199,30 @@ class Killed(BaseException):
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
-def test_action_of_a_killed_process_is_settled(monkeypatch, wms, act, item, when):
+def test_action_of_a_killed_process_is_reconciled(monkeypatch, wms, act, item, when):
     """The row was committed before the request left, so its outcome is found after kill -9."""
     real = action_sender.send
 
-    def die(action):
+    def killed_send(action):
         if when == "after":
             real(action)
         raise Killed
 
-    monkeypatch.setattr(action_sender, "send", die)
+    monkeypatch.setattr(action_sender, "send", killed_send)
     with pytest.raises(Killed):
         act("create-order", **new_order(item))
     monkeypatch.setattr(action_sender, "send", real)
     action = Action.objects.get()
     assert action.state == "sending"
-    assert actions.settle() == 0  # not while its process may still be at it
+    assert actions.settle() == 0  # its process may still be running
     assert later(action, minutes=1).state == ("accepted" if when == "after" else "unknown")
     if when == "before":
         assert later(action, minutes=20).state == "refused"
     assert len(wms.orders(order_number="T-1")) == Order.objects.filter(order_number="T-1").count()
 
 
-def test_sync_may_write_the_order_before_it_is_settled(wms, act, item, synced, unlooked):
-    """The order arrives with a sync before it is settled, in the same row."""
+def test_sync_may_write_the_order_before_reconciliation(wms, act, item, synced, without_immediate_lookup):
+    """The sync and the reconciliation write the same row."""
     wms.fault("lost_answer", path="/wms/orders", method="POST", times=1)
     action = act("create-order", **new_order(item))
     assert sync(synced).created == 1
@@ -229,8 +230,8 @@ def test_sync_may_write_the_order_before_it_is_settled(wms, act, item, synced, u
     assert Order.objects.filter(order_number="T-1").count() == 1
 
 
-def test_only_one_process_settles_an_action(monkeypatch, wms, act, order, unlooked):
-    """A conditional update lets only the first process settle it."""
+def test_only_one_process_reconciles_an_action(monkeypatch, wms, act, order, without_immediate_lookup):
+    """A conditional update lets only the first process reconcile it."""
     wms.fault("lost_answer", path="/wms/orders/", method="PUT", times=1)
     action = act("cancel-order", order)
     Action.objects.update(settle_at=now())
@@ -238,7 +239,7 @@ def test_only_one_process_settles_an_action(monkeypatch, wms, act, order, unlook
 
     def look(one):
         looks.append(one.pk)
-        assert actions.settle() == 0  # another process, this moment
+        assert actions.settle() == 0  # as another process at this moment would
         return real(one)
 
     monkeypatch.setattr(action_sender, "find_outcome", look)
@@ -247,7 +248,7 @@ def test_only_one_process_settles_an_action(monkeypatch, wms, act, order, unlook
     assert not actions.is_any_due()
 
 
-def test_look_intervals_grow_and_end_with_a_message(wms, act, order):
+def test_lookup_intervals_grow_and_end_with_a_message(wms, act, order):
     wms.fault("html", path="/wms/orders/", method="PUT")
     action = act("cancel-order", order)
     waits = []
@@ -257,11 +258,11 @@ def test_look_intervals_grow_and_end_with_a_message(wms, act, order):
     assert waits == sorted(set(waits))
     assert later(action, hours=25).state == "unknown"
     assert (action.settle_at, action.message) == (None, reconciliation.STILL_UNKNOWN)
-    # A person has looked, and sends it again.
+    # A person has checked the WMS and sends it again.
     assert act("cancel-order", order).state == "unknown"
 
 
-def test_open_action_of_a_disconnected_connection_gets_a_message(wms, act, order, synced, unlooked):
+def test_open_action_of_a_disconnected_connection_gets_a_message(wms, act, order, synced, without_immediate_lookup):
     wms.fault("lost_answer", path="/wms/orders/", method="PUT", times=1)
     action = act("cancel-order", order)
     services.disconnect(synced)

@@ -116,7 +116,7 @@ class TestCreating:
         for name in ("ship_to_address_full_name", "line_items_0_sku"):
             assert f'href="#id_{name}"' in empty
         assert not Action.objects.exists()
-        assert wms.asked("POST") == []
+        assert wms.requests("POST") == []
 
     def test_short_stock_needs_confirmation(self, synced, wms, admin, item):
         """A short order is sent only after confirmation, and the check is stored with it."""
@@ -124,7 +124,7 @@ class TestCreating:
         shown = words(admin.post("/orders/new/", sent).content.decode())
         assert "Not sent yet" in shown
         assert "99,999" in shown
-        assert wms.asked("POST") == []
+        assert wms.requests("POST") == []
         assert admin.post("/orders/new/", sent | {"anyway": "1"}).status_code == 303
         assert wms.orders(order_number="P-1")
         assert "ada sent it anyway" in main(admin, f"/actions/{Action.objects.get().pk}/")
@@ -226,7 +226,7 @@ class TestChanging:
 
 
 @pytest.mark.django_db(transaction=True)
-class TestWhoMay:
+class TestPermissions:
     def test_member_sees_no_buttons_and_is_refused(self, synced, wms, admin, member, order):
         """The server refuses members; everyone can see what was sent."""
         assert "Cancel order" in main(admin, f"/orders/{order.pk}/")
@@ -258,7 +258,7 @@ class TestWhoMay:
 
 
 @pytest.mark.django_db(transaction=True)
-class TestTraces:
+class TestActionLog:
     def test_record_links_to_request_and_answer(self, synced, wms, admin, member, order):
         """The page shows person, time, request, answer and latency, and no secrets."""
         admin.post(f"/orders/{order.pk}/cancel/", {"key": "k"})
@@ -295,15 +295,15 @@ class TestTraces:
                 for number in range(count)
             )
 
-        def asked(address):
+        def count_queries(address):
             with CaptureQueriesContext(database) as queries:
                 page(admin, address)
             return len(queries)
 
         add(1)
-        before = asked("/actions/"), asked("/orders/"), asked(f"/orders/{order.pk}/")
+        before = count_queries("/actions/"), count_queries("/orders/"), count_queries(f"/orders/{order.pk}/")
         add(60)
-        assert (asked("/actions/"), asked("/orders/"), asked(f"/orders/{order.pk}/")) == before
+        assert (count_queries("/actions/"), count_queries("/orders/"), count_queries(f"/orders/{order.pk}/")) == before
         assert max(before[:2]) <= 14
         first = page(admin, "/actions/")
         older = re.search(r'rel="next"\s+href="([^"]+)"', first)[1]

@@ -17,7 +17,7 @@ from tests.warehouse.actions.conftest import ADDRESS, new_inbound, new_order
 
 
 def writes(wms):
-    return [(method, path) for method, path in wms.asked() if method != "GET"]
+    return [(method, path) for method, path in wms.requests() if method != "GET"]
 
 
 def test_new_order_is_sent_and_shown_immediately(wms, act, item):
@@ -79,7 +79,7 @@ def test_inventory_is_adjusted_by_a_difference(wms, act, item):
     assert item.onhand == before - 3
 
 
-def test_a_product_is_renamed(wms, act, synced):
+def test_product_is_renamed(wms, act, synced):
     product = Product.objects.filter(connection=synced).order_by("pk")[0]
     assert act("update-product", product, name="  New name ").state == "accepted"
     product.refresh_from_db()
@@ -148,7 +148,7 @@ def test_rejected_login_sets_the_connection_status(wms, act, order):
 
 
 def test_acting_needs_the_permission(wms, synced, order, home):
-    """The server enforces it, whatever a page shows."""
+    """The server enforces it, not only the page."""
     mel = User.objects.get(username="mel")
     with pytest.raises(PermissionDenied):
         actions.act(synced, ActionKind.CANCEL_ORDER, values={}, person=mel, key="k", row=order)
@@ -264,9 +264,9 @@ def test_one_read_decides_when_write_protection_ends(wms, act, order, is_shown):
     if is_shown:
         wms.heal()
     later = now() + timedelta(hours=2, minutes=1)
-    wms.forget()
+    wms.clear_requests()
     assert actions.settle(later) == 1
-    assert len(wms.asked("GET")) == 1
+    assert len(wms.requests("GET")) == 1
     mark = actions.marks([order], later)[order.pk]
     assert mark.status == ("confirmed" if is_shown else "unconfirmed")
     order.refresh_from_db()

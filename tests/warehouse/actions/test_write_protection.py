@@ -174,7 +174,7 @@ def statements(connection, *found):
 
 
 def test_connections_without_actions_run_no_query(connection, cancelled, clock):
-    """Connections with actions run one query a page, however many records it has."""
+    """Connections with actions run one query a page for any number of records."""
     calm = Connection.objects.create(
         **{
             field.name: getattr(connection, field.name)

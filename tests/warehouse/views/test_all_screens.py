@@ -1,4 +1,4 @@
-"""The screens of all thirteen entities: what they show, filter, link and cost, and who sees the bills."""
+"""The screens of all thirteen entities: contents, filters, links, query counts and the bills permission."""
 
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -24,7 +24,7 @@ from ...kit.html import main, page, words
 
 
 def fill(connection: Any, numbers: range) -> None:
-    """Some of everything at a connection."""
+    """Create rows of every entity for each number."""
     for n in numbers:
         order = make.order(connection, order_number=f"#A-{n}", warehouse_id="wh", warehouse_customer_id="c")
         make.order_shipment(order, shipment_id=f"shp-{n}", warehouse_id="wh")
@@ -48,7 +48,7 @@ def fill(connection: Any, numbers: range) -> None:
 
 @pytest.mark.parametrize("query", ["", "?q=s", "?brand=acme", "?brand=acme&q=n"])
 @pytest.mark.parametrize("screen", SCREENS, ids=lambda screen: screen.name)
-def test_each_costs_the_same_for_one_row_as_for_a_page_of_them(
+def test_screen_uses_a_constant_number_of_queries(
     admin: Client, workspace: Any, connection: Any, screen: Screen, query: str
 ) -> None:
     """The number of statements does not depend on rows, connections or choices of filters."""
@@ -63,12 +63,12 @@ def test_each_costs_the_same_for_one_row_as_for_a_page_of_them(
     fill(connection, range(1, 12))
     with CaptureQueriesContext(database) as many:
         admin.get(address)
-    assert len(one) == len(many) <= 14  # with a statement for the choices of each filter
+    assert len(one) == len(many) <= 14  # each filter's choices take one statement
 
 
 @pytest.mark.parametrize("screen", SCREENS, ids=lambda screen: screen.name)
-def test_each_lists_sorts_and_exports_what_is_there(admin: Client, connection: Any, screen: Screen) -> None:
-    """P19, P20, P21, L8 to L17: a page, every sort both ways, the CSV file with the same rows."""
+def test_screen_lists_sorts_and_exports_its_rows(admin: Client, connection: Any, screen: Screen) -> None:
+    """Every column sorts both ways, and the CSV file has the same rows."""
     fill(connection, range(3))
     address = reverse(screen.name)
     assert "Showing 1 to 3 of 3" in main(admin, address)
@@ -80,17 +80,16 @@ def test_each_lists_sorts_and_exports_what_is_there(admin: Client, connection: A
 
 
 @pytest.mark.parametrize("screen", SCREENS, ids=lambda screen: screen.name)
-def test_each_says_what_would_be_there(admin: Client, connection: Any, screen: Screen) -> None:
+def test_empty_screen_describes_its_data(admin: Client, connection: Any, screen: Screen) -> None:
     make.synced(connection, connection.connector.read_with.get(screen.entity, screen.entity))
     text = main(admin, reverse(screen.name))
     assert f"No {screen.noun}" in text
     assert screen.about in text.replace("&#x27;", "’")
 
 
-def test_the_rail_leads_everywhere_and_to_bills_only_who_may_see_them(
+def test_navigation_links_to_every_screen_and_to_bills_with_the_permission(
     admin: Client, member: Client, member_user: Any, connection: Any
 ) -> None:
-    """Every screen but bills is in the left rail."""
     for screen in SCREENS:
         if screen.entity == Entity.BILLS:
             assert member.get(reverse(screen.name)).status_code == 403
@@ -108,14 +107,16 @@ def test_the_rail_leads_everywhere_and_to_bills_only_who_may_see_them(
 # --- Filters --------------------------------------------------------------------------------------
 
 
-def numbers(client: Client, **asked: str) -> set[str]:
-    """The orders that a list shows."""
-    text = client.get("/orders/", asked).content.decode()
+def numbers(client: Client, **query: str) -> set[str]:
+    """Return the numbers of the listed orders."""
+    text = client.get("/orders/", query).content.decode()
     return {number for number in ("one", "two", "three", "four") if f">{number}</a>" in text}
 
 
-def test_orders_by_hold_channel_warehouse_and_customer(admin: Client, workspace: Any, connection: Any) -> None:
-    """L10: what is chosen is what the mirror has, and two connections' rows of one id are two."""
+def test_orders_are_filtered_by_hold_channel_warehouse_and_customer(
+    admin: Client, workspace: Any, connection: Any
+) -> None:
+    """The choices come from the mirror. The same id at two connections is two choices."""
     other = make.connection(workspace, "Other")
     for one in (connection, other):
         make.warehouse(one, "wh", f"Depot of {one.name}")
@@ -140,8 +141,7 @@ def test_orders_by_hold_channel_warehouse_and_customer(admin: Client, workspace:
         assert word in shown
 
 
-def test_a_brands_filters_offer_only_what_it_sees(admin: Client, workspace: Any, connection: Any) -> None:
-    """P58."""
+def test_filter_choices_are_limited_to_the_brand(admin: Client, workspace: Any, connection: Any) -> None:
     make.brand(workspace, "Acme", (connection, "c-1"))
     for one in ("c-1", "c-2"):
         make.customer(connection, one, f"Merchant {one}")
@@ -153,8 +153,8 @@ def test_a_brands_filters_offer_only_what_it_sees(admin: Client, workspace: Any,
     assert "Shop of c-2" not in text
 
 
-def test_ship_by_goes_by_the_workspaces_days(admin: Client, workspace: Any, connection: Any) -> None:
-    """By the calendar of the workspace (Berlin); what has been shipped is never overdue."""
+def test_ship_by_filter_uses_days_of_the_workspace(admin: Client, workspace: Any, connection: Any) -> None:
+    """Days begin at midnight in the workspace's zone (Berlin). A shipped order is never overdue."""
     midnight = now().astimezone(ZoneInfo(workspace.timezone)).replace(hour=0, minute=0, second=0, microsecond=0)
     make.order(connection, order_number="one", required_ship_date=midnight - timedelta(seconds=1))
     make.order(connection, order_number="two", required_ship_date=midnight)
@@ -166,7 +166,7 @@ def test_ship_by_goes_by_the_workspaces_days(admin: Client, workspace: Any, conn
     assert numbers(admin, ship_by="tomorrow") == {"one", "two", "three", "four"}
 
 
-def test_orders_are_found_by_their_customer_and_returns_by_their_order(admin: Client, connection: Any) -> None:
+def test_search_finds_orders_by_customer_and_returns_by_order(admin: Client, connection: Any) -> None:
     make.customer(connection, "c", "Northbay Goods")
     order = make.order(connection, order_number="#one", warehouse_customer_id="c")
     make.order(connection, order_number="#two")
@@ -180,7 +180,7 @@ def test_orders_are_found_by_their_customer_and_returns_by_their_order(admin: Cl
         assert "Clear search" in main(admin, f"{address}?q=two")
 
 
-def test_inventory_by_warehouse(admin: Client, connection: Any) -> None:
+def test_inventory_is_filtered_by_warehouse(admin: Client, connection: Any) -> None:
     make.warehouse(connection, "wh", "Allentown")
     make.inventory(connection, "HERE", levels={"wh": 4, "other": 1})
     make.inventory(connection, "THERE", levels={"other": 2})
@@ -189,8 +189,8 @@ def test_inventory_by_warehouse(admin: Client, connection: Any) -> None:
     assert ">THERE<" not in text
 
 
-def test_small_screens_lead_to_what_belongs_to_a_row(admin: Client, connection: Any) -> None:
-    """A customer, a warehouse, a supplier and a channel open as a filtered list."""
+def test_rows_of_small_screens_link_to_filtered_lists(admin: Client, connection: Any) -> None:
+    """A customer links to its orders, and a supplier to its inbound shipments."""
     make.customer(connection, "c 1", "Northbay")
     make.mirrored(models.Supplier, connection, external_id="s", name="Kiln & Co")
     make.order(connection, order_number="one", warehouse_customer_id="c 1")
@@ -205,7 +205,7 @@ def test_small_screens_lead_to_what_belongs_to_a_row(admin: Client, connection: 
 # --- Marks and pages of one record ----------------------------------------------------------------
 
 
-def test_a_held_order_is_marked_and_a_kit_shows_its_parts(admin: Client, connection: Any) -> None:
+def test_lists_mark_held_orders_and_show_kit_parts(admin: Client, connection: Any) -> None:
     make.order(connection, order_number="#1", held=True, status="exception")
     assert "Exception On hold" in main(admin, "/orders/")
     parts = [{"inventory_item_id": "i", "sku": "<MUG>", "unit_quantity": "2"}, {"inventory_item_id": "j", "sku": None}]
@@ -217,7 +217,7 @@ def test_a_held_order_is_marked_and_a_kit_shows_its_parts(admin: Client, connect
     assert "Showing 1 to 1 of 1" in main(admin, "/products/?is_kit=yes")
 
 
-def test_a_return_shows_its_lines_parcels_and_order(admin: Client, connection: Any) -> None:
+def test_return_page_shows_lines_parcels_and_order(admin: Client, connection: Any) -> None:
     order = make.order(connection, order_number="#NB-1")
     detail = {"quantity": "1", "condition": "damaged", "disposition": "discarded"}
     line = {"sku": "MUG", "quantity": "1", "inventory_item_id": "i", "receiving_details": [detail]}
@@ -240,8 +240,8 @@ def test_a_return_shows_its_lines_parcels_and_order(admin: Client, connection: A
     assert f'href="/orders/{order.pk}/"' in page(admin, f"/returns/{made.pk}/")
 
 
-def test_a_product_leads_to_its_stock_and_an_item_tells_where_it_lies(admin: Client, connection: Any) -> None:
-    """L5, B14: per warehouse, lot and location, every figure defined."""
+def test_product_links_to_its_stock_and_item_shows_its_locations(admin: Client, connection: Any) -> None:
+    """The item's page shows its units per warehouse, lot and location, and defines each figure."""
     make.warehouse(connection, "wh", "Allentown")
     make.mirrored(models.WarehouseLocation, connection, external_id="loc-1", name="A-01-03", warehouse_id="wh")
     record = {
@@ -261,7 +261,7 @@ def test_a_product_leads_to_its_stock_and_an_item_tells_where_it_lies(admin: Cli
         assert word in text, word
 
 
-def test_what_another_brand_owns_has_no_page(admin: Client, workspace: Any, connection: Any) -> None:
+def test_record_of_another_brand_returns_404(admin: Client, workspace: Any, connection: Any) -> None:
     make.brand(workspace, "Acme", (connection, "c-1"))
     for address, made in (
         ("returns", make.returned(connection, warehouse_customer_id="c-2")),
@@ -273,7 +273,7 @@ def test_what_another_brand_owns_has_no_page(admin: Client, workspace: Any, conn
         admin.get("/orders/?brand=")
 
 
-def test_bills_have_their_order_their_amount_and_their_currency(admin: Client, connection: Any) -> None:
+def test_bills_show_order_amount_and_currency(admin: Client, connection: Any) -> None:
     order = make.order(connection, order_number="#NB-1")
     charged = datetime.fromisoformat("2026-02-05T00:00:00+00:00")
     make.mirrored(

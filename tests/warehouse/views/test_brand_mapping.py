@@ -183,7 +183,7 @@ def test_pages_use_a_constant_number_of_queries(admin: Client, workspace: Any, s
 
 # --- Suggestions ---------------------------------------------------------------------------------------------------
 
-# What a warehouse calls a customer, for brands whose names differ by little.
+# Customer names at a warehouse for brands with similar names.
 NAMES = {
     "Acme": "ACME Inc.",
     "Acme Home": "Acme Home, LLC",
@@ -238,7 +238,7 @@ def test_dissimilar_account_is_not_suggested(workspace: Any, stocked: Any) -> No
 
 
 def test_same_skus_at_a_new_connection_are_suggested(admin: Client, workspace: Any, stocked: Any) -> None:
-    """The SKUs of a brand that moves to another WMS identify its account, whatever its name."""
+    """The SKUs of a brand that moves to another WMS identify its account under any name."""
     brand = make.brand(workspace, "Acme", (stocked, "c-1"))
     new = make.connection(workspace, "New house")
     for customer, name, skus in (("77", "K-77", ("c-1-SKU-0", "c-1-SKU-1", "c-1-SKU-2", "X")), ("78", "K-78", ("Y",))):
@@ -314,24 +314,24 @@ def _fill(workspace: Any) -> list[Any]:
     return connections
 
 
-def _sees_only(place: RequestContext, allowed: set[tuple[int, str]]) -> None:
+def _sees_only(context: RequestContext, allowed: set[tuple[int, str]]) -> None:
     def is_allowed(connection: int, customer: str | None) -> bool:
         return (connection, "") in allowed or (connection, customer) in allowed
 
     for model in (Order, InventoryItem, InboundShipment, Product):
         every = model.objects.values_list("pk", "connection", "warehouse_customer_id")
         expected = {pk for pk, connection, customer in every if is_allowed(connection, customer)}
-        assert set(seen_by(model.objects.all(), place).values_list("pk", flat=True)) == expected
+        assert set(seen_by(model.objects.all(), context).values_list("pk", flat=True)) == expected
     for screen in SCREENS:
         expected = {
             row.pk
             for row in screen.model._default_manager.all()
             if is_allowed(row.connection_id, row.warehouse_customer_id)
         }
-        page = listing.get_page(place, listing.ListQuery(screen, "", screen.sort(), {}, None))
+        page = listing.get_page(context, listing.ListQuery(screen, "", screen.sort(), {}, None))
         assert {row.pk for row in page.rows} == expected
         assert page.total == len(expected)
-    shipments = {(one.connection_id, one.record["customer"]) for one in seen_by(OrderShipment.objects.all(), place)}
+    shipments = {(one.connection_id, one.record["customer"]) for one in seen_by(OrderShipment.objects.all(), context)}
     assert all(is_allowed(*one) for one in shipments)
     assert len(shipments) == len(
         [1 for one in Order.objects.all() if is_allowed(one.connection_id, one.warehouse_customer_id)]

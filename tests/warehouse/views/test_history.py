@@ -48,12 +48,12 @@ def test_record_page_shows_changes_with_their_causes(member: Client, connection:
     assert f'href="/orders/{order.pk}/history/"' in html
     section = html.split('id="history"')[1]
     assert f'href="/settings/integrations/{connection.pk}/runs/{run.pk}/"' in section
-    told = main(member, f"/orders/{order.pk}/history/")
-    assert "Quantity, MUG: 1 → 2" in told
-    assert "Incremental sync, run 999999, which is no longer kept" in told
-    assert "Shipment s-1" in told
-    assert "Status: Open → In transit" in told
-    assert "Cancel order, by Dana" in told
+    history = main(member, f"/orders/{order.pk}/history/")
+    assert "Quantity, MUG: 1 → 2" in history
+    assert "Incremental sync, run 999999, which is no longer kept" in history
+    assert "Shipment s-1" in history
+    assert "Status: Open → In transit" in history
+    assert "Cancel order, by Dana" in history
 
 
 def test_units_show_their_warehouse_and_can_be_filtered(member: Client, connection: Any) -> None:

@@ -28,7 +28,7 @@ SORTS = [
     if column.sorts
     for way in ("", "-")
 ]
-# Ties, nothing, an empty text, and letters that databases order each in their own way.
+# Ties, missing and empty values, and letters that databases sort differently.
 TEXTS = ("b", "B", None, "a", "", "b", None, "É", "_", "ab", "B", "a b")
 NUMBERS = (2, 2, None, 0, -1, 2, None, Decimal("0.5"), 10, 2, Decimal("0.000001"), 3)
 DAYS = (1, 1, None, 0, 5, 1, None, 2, 1, 3, 4, 1)
@@ -41,7 +41,7 @@ def _small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def place(workspace: Any) -> RequestContext:
+def context(workspace: Any) -> RequestContext:
     return RequestContext(workspace, None, [workspace], [], may_sync=False)
 
 
@@ -67,17 +67,17 @@ def fill(screen: Screen, connections: list[Any], field: str) -> None:
         row(screen, connections[number % len(connections)], field, value)
 
 
-def ask(screen: Screen, **address: str) -> ListQuery:
+def parse_query(screen: Screen, **address: str) -> ListQuery:
     found = QueryDict(mutable=True)
     found.update(address)
     return listing.parse_query(screen, found)
 
 
-def walk(place: RequestContext, screen: Screen, **address: str) -> list[ListPage]:
+def read_pages(context: RequestContext, screen: Screen, **address: str) -> list[ListPage]:
     """Return all pages, forwards."""
-    pages = [listing.get_page(place, ask(screen, **address))]
+    pages = [listing.get_page(context, parse_query(screen, **address))]
     while pages[-1].next:
-        pages.append(listing.get_page(place, ask(screen, **address, after=pages[-1].next)))
+        pages.append(listing.get_page(context, parse_query(screen, **address, after=pages[-1].next)))
     return pages
 
 
@@ -86,13 +86,13 @@ def expected(screen: Screen, sort: str) -> list[int]:
     field, down = sort.removeprefix("-"), sort.startswith("-")
     rows = list(screen.model._default_manager.filter(removed_at=None))
 
-    def key(one: Mirrored) -> tuple[Any, int]:
-        value = getattr(one, field)
+    def sort_key(row: Mirrored) -> tuple[Any, int]:
+        value = getattr(row, field)
         if isinstance(value, str):
             value = "".join(letter.lower() if letter.isascii() else letter for letter in value).encode()
-        return value, one.pk
+        return value, row.pk
 
-    given = sorted((one for one in rows if getattr(one, field) is not None), key=key, reverse=down)
+    given = sorted((one for one in rows if getattr(one, field) is not None), key=sort_key, reverse=down)
     missing = sorted((one for one in rows if getattr(one, field) is None), key=lambda one: one.pk, reverse=down)
     return [one.pk for one in (*given, *missing)]
 
@@ -104,31 +104,31 @@ def keys(pages: list[ListPage]) -> list[int]:
 @pytest.mark.parametrize("connections", [1, 3])
 @pytest.mark.parametrize(("screen", "sort"), SORTS, ids=[f"{screen.name}-{sort}" for screen, sort in SORTS])
 def test_pages_forwards_and_backwards_cover_the_list(
-    workspace: Any, place: RequestContext, screen: Screen, sort: str, connections: int
+    workspace: Any, context: RequestContext, screen: Screen, sort: str, connections: int
 ) -> None:
     fill(screen, [make.connection(workspace, f"c{number}") for number in range(connections)], sort.removeprefix("-"))
-    pages = walk(place, screen, sort=sort)
+    pages = read_pages(context, screen, sort=sort)
     whole = expected(screen, sort)
     assert keys(pages) == whole
     assert [(page.start, page.end, page.total) for page in pages] == [(1, 3, 12), (4, 6, 12), (7, 9, 12), (10, 12, 12)]
     back = [pages[-1]]
     while back[0].previous:
-        back.insert(0, listing.get_page(place, ask(screen, sort=sort, before=back[0].previous)))
+        back.insert(0, listing.get_page(context, parse_query(screen, sort=sort, before=back[0].previous)))
     assert keys(back) == whole
     assert [(page.start, page.end) for page in back] == [(1, 3), (4, 6), (7, 9), (10, 12)]
 
 
 @pytest.mark.parametrize("words", ["", "s"])
-def test_added_and_removed_rows_move_no_other_row(place: RequestContext, connection: Any, words: str) -> None:
+def test_added_and_removed_rows_move_no_other_row(context: RequestContext, connection: Any, words: str) -> None:
     old = [make.product(connection, f"S{number}", external_id=f"p{number}") for number in range(9)]
-    first = listing.get_page(place, ask(PRODUCTS, q=words))
+    first = listing.get_page(context, parse_query(PRODUCTS, q=words))
     make.product(connection, "S0-before")
     make.product(connection, "S5-after")
     old[1].delete()
-    old[2].delete()  # the very row that the cursor names
+    old[2].delete()  # the row that the cursor names
     rest = [first]
     while rest[-1].next:
-        rest.append(listing.get_page(place, ask(PRODUCTS, q=words, after=rest[-1].next)))
+        rest.append(listing.get_page(context, parse_query(PRODUCTS, q=words, after=rest[-1].next)))
     assert [one.sku for page in rest for one in page.rows] == [
         "S0",
         "S1",
@@ -141,16 +141,16 @@ def test_added_and_removed_rows_move_no_other_row(place: RequestContext, connect
         "S7",
         "S8",
     ]
-    back = listing.get_page(place, ask(PRODUCTS, q=words, before=rest[1].previous))
+    back = listing.get_page(context, parse_query(PRODUCTS, q=words, before=rest[1].previous))
     assert [one.sku for one in back.rows] == ["S0", "S0-before"]
     assert (back.start, back.previous) == (1, "")
 
 
-def test_page_without_rows_shows_the_first_page(place: RequestContext, connection: Any) -> None:
+def test_page_without_rows_shows_the_first_page(context: RequestContext, connection: Any) -> None:
     old = [make.product(connection, f"S{number}") for number in range(4)]
-    first = listing.get_page(place, ask(PRODUCTS))
+    first = listing.get_page(context, parse_query(PRODUCTS))
     old[3].delete()
-    found = listing.get_page(place, ask(PRODUCTS, after=first.next))
+    found = listing.get_page(context, parse_query(PRODUCTS, after=first.next))
     assert [one.sku for one in found.rows] == ["S0", "S1", "S2"]
     assert (found.start, found.previous, found.next) == (1, "", "")
 
@@ -163,7 +163,7 @@ def test_brand_pages_through_its_customers(workspace: Any, connection: Any, word
         make.product(other, f"S{number:02}-other", warehouse_customer_id=None)
     brand = make.brand(workspace, "Acme", (connection, "c-0"), (connection, "c-2"), (other, ""))
     at = RequestContext(workspace, brand, [workspace], [brand], may_sync=False)
-    pages = walk(at, PRODUCTS, q=words)
+    pages = read_pages(at, PRODUCTS, q=words)
     ours = [f"S{number:02}" for number in range(12) if number % 3 != 1]
     theirs = [f"S{number:02}-other" for number in range(12)]
     assert [one.sku for page in pages for one in page.rows] == sorted(ours + theirs)
@@ -176,28 +176,28 @@ def test_brand_with_many_customers(workspace: Any, connection: Any) -> None:
         make.product(connection, name, warehouse_customer_id=name)
     brand = make.brand(workspace, "Acme", *((connection, name) for name in names[:20]))
     at = RequestContext(workspace, brand, [workspace], [brand], may_sync=False)
-    assert [one.sku for page in walk(at, PRODUCTS) for one in page.rows] == sorted(names[:20])
+    assert [one.sku for page in read_pages(at, PRODUCTS) for one in page.rows] == sorted(names[:20])
 
 
-def test_filters_apply_to_list_count_and_search(place: RequestContext, connection: Any) -> None:
+def test_filters_apply_to_list_count_and_search(context: RequestContext, connection: Any) -> None:
     for number in range(8):
         make.order(connection, order_number=f"#{number}", status="open" if number % 2 else "fulfilled")
     for words in ("", "#"):
-        pages = walk(place, ORDERS, status="open", q=words, sort="order_number")
+        pages = read_pages(context, ORDERS, status="open", q=words, sort="order_number")
         assert [one.order_number for page in pages for one in page.rows] == ["#1", "#3", "#5", "#7"]
         assert pages[0].total == 4
-    assert listing.get_page(place, ask(ORDERS, status="no such")).total == 8
+    assert listing.get_page(context, parse_query(ORDERS, status="no such")).total == 8
 
 
 def test_total_is_unknown_above_the_limit(
-    place: RequestContext, connection: Any, monkeypatch: pytest.MonkeyPatch
+    context: RequestContext, connection: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for number in range(5):
         make.product(connection, f"S{number}")
     monkeypatch.setattr(listing, "MAX_COUNT", 5)
-    assert listing.get_page(place, ask(PRODUCTS)).total == 5
+    assert listing.get_page(context, parse_query(PRODUCTS)).total == 5
     monkeypatch.setattr(listing, "MAX_COUNT", 4)
-    pages = walk(place, PRODUCTS)
+    pages = read_pages(context, PRODUCTS)
     assert [(page.start, page.end, page.total) for page in pages] == [(1, 3, None), (4, 5, None)]
 
 
@@ -238,7 +238,7 @@ def test_invalid_cursor_shows_the_first_page(admin: Client, connection: Any, tex
     ids=repr,
 )
 def test_any_cursor_text_is_accepted(admin: Client, connection: Any, sort: str, place_in_list: tuple[Any, ...]) -> None:
-    """Whatever the address contains."""
+    """The first page or the page at the cursor opens."""
     make.order(connection, order_number="#1")
     text = json.dumps([sort, *place_in_list])
     for name in ("after", "before"):
@@ -246,9 +246,9 @@ def test_any_cursor_text_is_accepted(admin: Client, connection: Any, sort: str, 
         assert admin.get("/orders/", {"sort": sort, name: cursor}).status_code == 200
 
 
-def test_cursor_of_another_sort_is_ignored(place: RequestContext, connection: Any) -> None:
+def test_cursor_of_another_sort_is_ignored(context: RequestContext, connection: Any) -> None:
     for number in range(5):
         make.product(connection, f"S{number}")
-    cursor = listing.get_page(place, ask(PRODUCTS, sort="name")).next
-    assert ask(PRODUCTS, sort="name", after=cursor).cursor
-    assert ask(PRODUCTS, sort="-name", after=cursor).cursor is None
+    cursor = listing.get_page(context, parse_query(PRODUCTS, sort="name")).next
+    assert parse_query(PRODUCTS, sort="name", after=cursor).cursor
+    assert parse_query(PRODUCTS, sort="-name", after=cursor).cursor is None

@@ -62,7 +62,7 @@ def test_statements_do_not_grow_with_rows(
     fill(connection, range(1, 61))
     with CaptureQueriesContext(database) as many:
         admin.get(address + query)
-    assert len(one) == len(many) <= 14  # with a statement for the choices of each filter
+    assert len(one) == len(many) <= 14  # each filter's choices take one statement
 
 
 def test_orders_are_found_by_number_reference_sku_and_name(admin: Client, connection: Any) -> None:

@@ -59,8 +59,8 @@ def test_metrics_older_than_two_days_open_an_incident(workspace: Any, connection
         return [one.message for one in found if one.problem == Problem.METRICS]
 
     assert open_now(timedelta()) == []
-    (told,) = open_now(timedelta(hours=1, minutes=1))
-    assert "Sandbox" in told
+    (message,) = open_now(timedelta(hours=1, minutes=1))
+    assert "Sandbox" in message
     ProcessingMark.objects.filter(pk=mark.pk).update(rolled_at=moment + timedelta(hours=2))
     assert open_now(timedelta(hours=2)) == []
 
@@ -74,9 +74,9 @@ def test_lists_and_pages_show_metrics(member: Client, workspace: Any, connection
     metrics(connection, "CUP", "14", customer="acme")
     metrics(connection, "CUP", "2", customer="other")
     for address in ("/inventory/", "/products/"):
-        told = main(member, address)
-        assert "1,240" in told
-        assert "Units in orders created in the last 30 days" in told
+        text = main(member, address)
+        assert "1,240" in text
+        assert "Units in orders created in the last 30 days" in text
     low = main(member, "/inventory/?stock=low")
     assert "MUG" in low
     assert "CUP" not in low

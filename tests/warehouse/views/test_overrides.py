@@ -80,7 +80,7 @@ def test_newer_version_replaces_the_override_visibly(
     admin: Client, model: ModelWms, connection: Connection, mug: InventoryItem
 ) -> None:
     admin.post(at(mug), form())
-    sync(connection, Entity.INVENTORY)  # nothing new: it holds
+    sync(connection, Entity.INVENTORY)  # an unchanged record keeps the override
     assert "4 Override WMS: 9" in main(admin, "/inventory/")
     model.put(Entity.INVENTORY, model_wms.item("MUG", "3", WHEN + timedelta(minutes=5), fulfillable="3"))
     sync(connection, Entity.INVENTORY)

@@ -26,7 +26,7 @@ from tests.kit.page_fixtures import signed_in
 
 pytestmark = pytest.mark.skipif(database.vendor != "postgresql", reason="plans are PostgreSQL's")
 Node = dict[str, Any]
-# Sorting more than this is sorting the list. A page of two connections is 2 x 2 stretches of 51 rows.
+# Sorting more rows than this means sorting the whole list. A page of two connections sorts 2 x 2 ranges of 51 rows.
 PAGE = 400
 SEARCHED = 5_001
 
@@ -36,7 +36,7 @@ def _filled(django_db_setup: None, django_db_blocker: Any) -> Iterator[large.Lar
     """Fill the tables once for the module, and roll back at its end."""
     with django_db_blocker.unblock(), transaction.atomic():
         made = large.fill(orders=20_000, inventory=10_000, products=5_000, inbound=5_000)
-        database.check_constraints()  # now, and not at the end of each test
+        database.check_constraints()  # here, instead of at the end of each test
         make.person("dana", in_=made.workspace, role=Role.ADMIN)
         yield made
         transaction.set_rollback(True)
@@ -67,12 +67,12 @@ def plans(full: large.Large) -> Plans:
 
 
 def statements(client: Client, address: str) -> list[str]:
-    with CaptureQueriesContext(database) as asked:
+    with CaptureQueriesContext(database) as queries:
         response = client.get(address)
         assert response.status_code == 200
         if response.streaming:
             assert b"".join(response.streaming_content)
-    found = [query["sql"] for query in asked.captured_queries if '"warehouse_' in query["sql"]]
+    found = [query["sql"] for query in queries.captured_queries if '"warehouse_' in query["sql"]]
     assert found, f"{address} reads nothing of the mirror"  # or the tests below would check no plan
     return found
 
@@ -172,12 +172,14 @@ def deeper(address: str) -> str:
     from packr.warehouse.urls import SCREENS
 
     path, _, query = address.partition("?")
-    asked = listing.parse_query(next(one for one in SCREENS if f"/{one.path}/" == path), QueryDict(query))
-    place = RequestContext(Workspace.objects.get(slug="large"), None, [], [], False)
-    rows = asked.screen.model._default_manager.filter(asked.condition(place), connection__workspace__slug="large")
-    middle = keyset.read_sorted(rows, asked.sort, None, rows.count() // 2).rows
+    list_query = listing.parse_query(next(one for one in SCREENS if f"/{one.path}/" == path), QueryDict(query))
+    context = RequestContext(Workspace.objects.get(slug="large"), None, [], [], False)
+    rows = list_query.screen.model._default_manager.filter(
+        list_query.condition(context), connection__workspace__slug="large"
+    )
+    middle = keyset.read_sorted(rows, list_query.sort, None, rows.count() // 2).rows
     cursor = listing.cursor_after(middle[-1]) if middle else keyset.Cursor(None, 1)
-    return f"{path}?{query}&after={keyset.encode_cursor(asked.sort, cursor)}"
+    return f"{path}?{query}&after={keyset.encode_cursor(list_query.sort, cursor)}"
 
 
 def test_brand_reads_only_its_customers_rows(full: large.Large, plans: Plans) -> None:
@@ -237,21 +239,21 @@ def test_export_reads_a_page_at_a_time(plans: Plans, monkeypatch: pytest.MonkeyP
 
 
 def test_command_export_reads_by_the_id_index(full: large.Large) -> None:
-    with CaptureQueriesContext(database) as asked:
+    with CaptureQueriesContext(database) as queries:
         assert next(export.export_lines(full.connections[0], Entity.ORDERS))
-    (sql,) = [query["sql"] for query in asked.captured_queries if '"warehouse_order"' in query["sql"]]
-    # It is read through a cursor, of which the planner knows that the first rows are wanted soon.
+    (sql,) = [query["sql"] for query in queries.captured_queries if '"warehouse_order"' in query["sql"]]
+    # A cursor makes PostgreSQL's planner prefer plans that return the first rows soon.
     plan = explained(f"DECLARE reading CURSOR FOR {sql}", analyze=False)
     assert "Sort" not in {node["Node Type"] for node in nodes(plan)}
     assert indexes(plan) == {"one_order"}
 
 
 def test_search_is_planned_for_its_own_words(full: large.Large) -> None:
-    """Every line begins with "SKU", few or none with other words, so one plan for all would be slow for some."""
+    """Every line begins with "SKU" and few or none with other words, so one plan for all is slow for some."""
     from django.contrib.auth import get_user_model
 
     client = signed_in(get_user_model().objects.get(username="dana"))
-    for _ in range(7):  # from the sixth time on, statements that come again are kept with their plan
+    for _ in range(7):  # from the sixth execution on, PostgreSQL may reuse a plan
         statements(client, "/orders/?q=SKU")
         statements(client, "/orders/?q=NB-123")
     with database.cursor() as cursor:
@@ -265,9 +267,9 @@ def test_unchanged_records_are_recognised_by_id_index(full: large.Large) -> None
     """A page's thousand ids are looked up by index, without reading all rows of the connection."""
     connection = full.connections[0]
     ids = [str(one) for one in InventoryItem.objects.filter(connection=connection).values_list("external_id")[:1000]]
-    with CaptureQueriesContext(database) as asked:
+    with CaptureQueriesContext(database) as queries:
         writer.recognised_by_source(connection.pk, Entity.INVENTORY, dict.fromkeys(ids, b""))
-    plan = explained(asked.captured_queries[0]["sql"])
+    plan = explained(queries.captured_queries[0]["sql"])
     assert indexes(plan) == {"one_inventoryitem"}
     (scan,) = [node for node in nodes(plan) if node.get("Relation Name") == InventoryItem._meta.db_table]
     assert all("external_id" in node["Index Cond"] for node in nodes(plan) if "Index Name" in node)
@@ -281,10 +283,10 @@ def test_idle_run_reads_one_row(entity: Entity) -> None:
     newest: Any = TABLES[entity].model._default_manager.order_by("-change_no")[0]
     connection = newest.connection
     mark = ProcessingMark.objects.create(connection=connection, entity=entity.value, change_no=newest.change_no)
-    with CaptureQueriesContext(database) as asked:
+    with CaptureQueriesContext(database) as queries:
         state = run_sql.get_schedule_state(connection.pk, entity)
     assert not state.has_unprocessed_changes
-    plan = explained(asked.captured_queries[0]["sql"])
+    plan = explained(queries.captured_queries[0]["sql"])
     here = [node for node in nodes(plan) if node.get("Relation Name") == newest._meta.db_table]
     assert [read(node) for node in here] == [1]
     ProcessingMark.objects.filter(pk=mark.pk).update(change_no=newest.change_no - 1)

@@ -1,4 +1,4 @@
-"""Saved views: private and shared ones, and who may change them."""
+"""Saved views: private and shared ones, and the permission to change them."""
 
 from typing import Any
 

@@ -12,7 +12,7 @@ from tests.kit import factories as make
 
 
 @pytest.fixture
-def place(workspace: Any) -> Any:
+def context_for(workspace: Any) -> Any:
     def at(brand: Any = None) -> RequestContext:
         return RequestContext(workspace, brand, [workspace], [], may_sync=False)
 
@@ -37,26 +37,29 @@ def orders(connection: Any, other: Any) -> None:
     make.order(elsewhere, order_number="theirs", warehouse_customer_id="c-1")
 
 
-def numbers(place: RequestContext) -> set[str]:
-    return set(seen_by(Order.objects.all(), place).values_list("order_number", flat=True))
+def numbers(context: RequestContext) -> set[str]:
+    return set(seen_by(Order.objects.all(), context).values_list("order_number", flat=True))
 
 
 @pytest.mark.usefixtures("orders")
-def test_mappings_decide_which_rows_a_brand_sees(workspace: Any, connection: Any, other: Any, place: Any) -> None:
+def test_mappings_decide_which_rows_a_brand_sees(workspace: Any, connection: Any, other: Any, context_for: Any) -> None:
     ours = {"one", "two", "nobody", "empty", "other-one", "other-nobody"}
-    assert numbers(place()) == ours
-    assert numbers(place(make.brand(workspace, "Acme", (connection, "c-1")))) == {"one"}
-    assert numbers(place(make.brand(workspace, "Both", (connection, "c-1"), (other, "c-1")))) == {"one", "other-one"}
-    assert numbers(place(make.brand(workspace, "Whole", (other, "")))) == {"other-one", "other-nobody"}
+    assert numbers(context_for()) == ours
+    assert numbers(context_for(make.brand(workspace, "Acme", (connection, "c-1")))) == {"one"}
+    assert numbers(context_for(make.brand(workspace, "Both", (connection, "c-1"), (other, "c-1")))) == {
+        "one",
+        "other-one",
+    }
+    assert numbers(context_for(make.brand(workspace, "Whole", (other, "")))) == {"other-one", "other-nobody"}
     mixed = make.brand(workspace, "Mixed", (connection, "c-2"), (other, ""))
-    assert numbers(place(mixed)) == {"two", "other-one", "other-nobody"}
-    assert numbers(place(make.brand(workspace, "Unmapped"))) == set()
+    assert numbers(context_for(mixed)) == {"two", "other-one", "other-nobody"}
+    assert numbers(context_for(make.brand(workspace, "Unmapped"))) == set()
 
 
-def test_a_brand_sees_its_own_products_customers_and_shipments_and_every_warehouse(
-    workspace: Any, connection: Any, other: Any, place: Any
+def test_brand_sees_its_own_rows_and_every_warehouse(
+    workspace: Any, connection: Any, other: Any, context_for: Any
 ) -> None:
-    brand = place(make.brand(workspace, "Acme", (connection, "c-1")))
+    brand = context_for(make.brand(workspace, "Acme", (connection, "c-1")))
     for customer in ("c-1", "c-2"):
         make.customer(connection, customer, customer)
         make.product(connection, f"sku-{customer}", warehouse_customer_id=customer)

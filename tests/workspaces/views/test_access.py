@@ -1,4 +1,4 @@
-"""Every address as every kind of person."""
+"""Access to every page as each kind of person."""
 
 from typing import Any
 
@@ -25,7 +25,7 @@ SCREENS = (
 
 @pytest.fixture
 def addresses(connection: Any) -> dict[str, str]:
-    """The address of every page that belongs to the workspace, and the answer a member gets."""
+    """Return the workspace's pages, each with the status code that a member gets."""
     run = make.run(connection)
     settings = f"/settings/integrations/{connection.pk}"
     return {
@@ -43,20 +43,18 @@ def addresses(connection: Any) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("address", [*SCREENS, "/", "/sync-widget/"])
-def test_a_stranger_is_sent_to_sign_in(client: Client, db: None, address: str) -> None:
+def test_anonymous_user_is_sent_to_sign_in(client: Client, db: None, address: str) -> None:
     response = client.get(address)
     assert response.status_code == 302
     assert response.headers["Location"].startswith("/accounts/login/?next=")
 
 
-def test_a_stranger_is_sent_to_sign_in_from_what_belongs_to_a_workspace(
-    client: Client, addresses: dict[str, str], connection: Any
-) -> None:
+def test_anonymous_user_opens_no_workspace_page(client: Client, addresses: dict[str, str], connection: Any) -> None:
     for address in addresses:
         assert client.get(address).headers["Location"].startswith("/accounts/login/"), address
-    for doing in ("sync", "refresh"):
-        response = client.post(f"/settings/integrations/{connection.pk}/{doing}/", {"entity": "orders"})
-        assert response.headers["Location"].startswith("/accounts/login/"), doing
+    for operation in ("sync", "refresh"):
+        response = client.post(f"/settings/integrations/{connection.pk}/{operation}/", {"entity": "orders"})
+        assert response.headers["Location"].startswith("/accounts/login/"), operation
     assert SyncRun.objects.count() == 1
 
 
@@ -65,10 +63,10 @@ def test_screens_open_for_members_and_admins(admin: Client, member: Client, addr
     assert admin.get(address).status_code == member.get(address).status_code == 200
 
 
-def test_a_member_reads_everything_and_starts_nothing(
+def test_member_may_read_and_refresh_but_not_sync(
     member: Client, addresses: dict[str, str], connection: Any, wms: Any
 ) -> None:
-    """P38, P39: Refresh is for everybody, a trigger for admins; the server says so, not the missing button."""
+    """The server enforces it, not only the missing button."""
     wms(ConnectionHealth(clock=None))
     for address, expected in addresses.items():
         assert str(member.get(address).status_code) == expected, address
@@ -82,32 +80,32 @@ def test_a_member_reads_everything_and_starts_nothing(
     assert SyncRun.objects.count() == 2
 
 
-def test_another_workspace_finds_nothing(
+def test_person_of_another_workspace_gets_404(
     elsewhere: Client, addresses: dict[str, str], connection: Any, wms: Any
 ) -> None:
-    asked = wms(ConnectionHealth(clock=None))
+    calls = wms(ConnectionHealth(clock=None))
     settings = f"/settings/integrations/{connection.pk}"
     run = SyncRun.objects.get()
     for address in addresses:
         assert elsewhere.get(address).status_code == 404, address
     for address in (f"{settings}/refresh/", f"{settings}/sync/", f"{settings}/runs/{run.pk}/cancel/"):
         assert elsewhere.post(address, {"entity": "orders"}).status_code == 404, address
-    assert asked == []
+    assert calls == []
     assert SyncRun.objects.count() == 1
 
 
-def test_support_in_no_workspace_goes_to_the_admin(support: Client) -> None:
+def test_support_without_a_workspace_goes_to_the_admin(support: Client) -> None:
     assert support.get("/").headers["Location"] == "/admin/"
     assert support.get("/orders/").status_code == 404
 
 
-def test_support_who_are_members_too_are_members(connection: Any, workspace: Any) -> None:
+def test_support_with_a_membership_has_member_rights(connection: Any, workspace: Any) -> None:
     client = signed_in(make.person("sam", in_=workspace, is_staff=True))
     assert client.get("/").headers["Location"] == "/orders/"
     assert client.get(f"/settings/integrations/{connection.pk}/sync/").status_code == 403
 
 
-def test_a_person_in_two_workspaces_sees_one_at_a_time(connection: Any, admin_user: Any, workspace: Any) -> None:
+def test_person_in_two_workspaces_sees_one_at_a_time(connection: Any, admin_user: Any, workspace: Any) -> None:
     other = make.workspace("fernhill")
     make.person("kim", in_=other, role=Role.ADMIN)
     from packr.workspaces.services import set_role
@@ -120,12 +118,12 @@ def test_a_person_in_two_workspaces_sees_one_at_a_time(connection: Any, admin_us
     assert "#NB-1" in client.get(f"/orders/?workspace={workspace.slug}").content.decode()
 
 
-def test_a_part_of_a_page_sends_a_stranger_to_sign_in(client: Client, db: None) -> None:
+def test_fragment_redirects_an_anonymous_user_with_htmx(client: Client, db: None) -> None:
     response = client.get("/sync-widget/", headers={"HX-Request": "true"})
     assert (response.status_code, response.headers["HX-Redirect"]) == (204, "/accounts/login/")
 
 
-def test_pages_of_errors_speak_plainly(admin: Client, member: Client, connection: Any) -> None:
+def test_error_pages_have_a_readable_message(admin: Client, member: Client, connection: Any) -> None:
     missing = admin.get("/orders/987654321/").content.decode()
     assert "Page not found" in missing
     assert "WMS" not in missing.split("<main")[1]

@@ -8,7 +8,7 @@ from packr.workspaces.views import MAX_ATTEMPTS
 from tests.kit import factories as make
 
 
-def test_signing_in_leads_to_where_one_wanted_to_go(client: Client, admin_user: Any) -> None:
+def test_sign_in_returns_to_the_requested_page(client: Client, admin_user: Any) -> None:
     address = "/accounts/login/?next=/inventory/"
     assert 'value="/inventory/"' in client.get(address).content.decode()
     response = client.post(
@@ -17,7 +17,7 @@ def test_signing_in_leads_to_where_one_wanted_to_go(client: Client, admin_user: 
     assert response.redirect_chain == [("/inventory/", 302)]
 
 
-def test_another_site_is_no_place_to_go(client: Client, admin_user: Any) -> None:
+def test_sign_in_never_redirects_to_another_site(client: Client, admin_user: Any) -> None:
     form = {"username": "dana", "password": make.PASSWORD, "next": "https://elsewhere.example/"}
     assert client.post("/accounts/login/", form).headers["Location"] == "/"
 
@@ -37,7 +37,7 @@ def test_wrong_passwords_are_limited_per_name_and_address(client: Client, admin_
     assert other.status_code == 302
 
 
-def test_a_success_forgets_the_failures(client: Client, admin_user: Any) -> None:
+def test_successful_sign_in_resets_the_limit(client: Client, admin_user: Any) -> None:
     for _ in range(2):
         for _ in range(MAX_ATTEMPTS - 1):
             client.post("/accounts/login/", {"username": "dana", "password": "no"})
@@ -45,7 +45,7 @@ def test_a_success_forgets_the_failures(client: Client, admin_user: Any) -> None
         client.post("/accounts/logout/")
 
 
-def test_signing_out_is_a_post(admin: Client) -> None:
+def test_signing_out_needs_a_post(admin: Client) -> None:
     assert admin.get("/accounts/logout/").status_code == 405
     assert admin.post("/accounts/logout/").headers["Location"] == "/accounts/login/"
     assert admin.get("/orders/").status_code == 302

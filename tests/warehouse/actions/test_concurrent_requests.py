@@ -13,11 +13,11 @@ from tests.warehouse.actions.conftest import new_order
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-def at_once(act, item, *keys):
+def send_concurrently(act, item, *keys):
     """Return the outcome of each request: an action's key, or the refusal."""
     ready = Barrier(len(keys))
 
-    def one(key):
+    def send(key):
         try:
             ready.wait(30)
             return act("create-order", key=key, **new_order(item)).pk
@@ -27,18 +27,18 @@ def at_once(act, item, *keys):
             database.close()
 
     with ThreadPoolExecutor(len(keys)) as pool:
-        return list(pool.map(one, keys))
+        return list(pool.map(send, keys))
 
 
 def test_double_click_creates_one_order(wms, act, item):
     wms.fault("latency", path="/wms/orders", method="POST", ms=300)
-    assert len(set(at_once(act, item, "k", "k", "k"))) == 1
-    assert len(wms.asked("POST")) == len(wms.orders(order_number="T-1")) == Action.objects.count() == 1
+    assert len(set(send_concurrently(act, item, "k", "k", "k"))) == 1
+    assert len(wms.requests("POST")) == len(wms.orders(order_number="T-1")) == Action.objects.count() == 1
 
 
 def test_two_forms_with_one_number_create_one_order(wms, act, item):
     """The second is refused while the first has no answer; after that the WMS refuses it."""
     wms.fault("latency", path="/wms/orders", method="POST", ms=2000)
-    outcomes = at_once(act, item, "k", "l")
+    outcomes = send_concurrently(act, item, "k", "l")
     assert len([one for one in outcomes if isinstance(one, actions.Invalid)]) == 1
-    assert len(wms.asked("POST")) == len(wms.orders(order_number="T-1")) == 1
+    assert len(wms.requests("POST")) == len(wms.orders(order_number="T-1")) == 1
