@@ -306,7 +306,7 @@ def test_change_inside_a_shipment_is_written(connection, change):
 
 
 def test_older_version_is_dropped_as_stale(connection):
-    """Nothing of it is written, including its lines."""
+    """None of its values or lines are written."""
     apply(connection, ORDERS, order("o1", THEN, status="shipped"))
     number = changes(connection)
     assert apply(connection, ORDERS, order("o1", THEN - timedelta(seconds=1), line_items=[])) == (0, 0, 0, 1)
@@ -345,7 +345,7 @@ def test_new_stamp_alone_is_stored_and_counts_as_unchanged(connection):
 
 
 def test_lookup_policy_applies_an_older_version(connection):
-    """As after the recheck of a full run."""
+    """A restored WMS returns older versions, which a live lookup applies."""
     apply(connection, ORDERS, order("o1", THEN, status="shipped"))
     assert apply(connection, ORDERS, order("o1", THEN - timedelta(days=1)), policy=WritePolicy.lookup()) == (0, 1, 0, 0)
 

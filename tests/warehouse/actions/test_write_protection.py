@@ -68,7 +68,7 @@ STALE = [order("o", seconds(0)), order("o", seconds(9), tags=["vip"]), order("o"
 @pytest.mark.parametrize("policy", [SYNC, WritePolicy.lookup()], ids=["sync", "lookup"])
 @pytest.mark.parametrize("found", STALE, ids=["as before", "changed before", "of the same second"])
 def test_older_record_does_not_undo_a_change(connection, cancelled, found, policy):
-    """Not even in a full run, which counts it as stale."""
+    """Neither does one in a full run, which counts it as stale."""
     applied = poll(connection, found, policy=policy)
     assert (applied.stale, applied.recheck_ids, status()) == (1, [], "cancelled")
     cancelled.refresh_from_db()
