@@ -32,8 +32,8 @@ REDACTED = "(secret)"
 NOT_SENT = "Nothing was sent to the WMS. Try again after fixing this."
 NOT_CARRIED_OUT = "Nothing was changed in the WMS. Try again after fixing this."
 UNKNOWN = (
-    "The WMS's answer was lost, so it isn't known yet whether the change was made. Packr checks automatically and "
-    "sends nothing twice. Don't send it again."
+    "The WMS’s answer was lost, so it isn’t known yet whether the change was made. Packr checks automatically and "
+    "sends nothing twice. Don’t send it again."
 )
 # After an error of these kinds the WMS has not carried out the action, whatever else the response said.
 REFUSALS = (Kind.CREDENTIALS, Kind.FORBIDDEN, Kind.NOT_OFFERED, Kind.RATE_LIMITED)

@@ -89,7 +89,7 @@ def _credential_field(credential: Credential) -> forms.Field:
         required=credential.required,
         max_length=5000,
         widget=widget,
-        error_messages={"required": f"Enter the {credential.label}."},
+        error_messages={"required": f"Enter the {credential.noun}."},
     )
 
 

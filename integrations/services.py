@@ -229,7 +229,7 @@ def _raise_lookback(connection: Connection, days: int, person: Any) -> None:
     connection.border -= timedelta(days=days - before)
     connection.lookback_days = days
     connection.save(update_fields=["lookback_days", "border"])
-    text = f"The lookback was raised from {before} to {days} days."
+    text = f"Days of history were raised from {before} to {days}."
     events.record_event(connection, EventKind.CONFIGURATION, text, person=person)
     if connection.is_live:
         lookback_raised.send(Connection, connection=connection, until=until, person=person)

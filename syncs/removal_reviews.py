@@ -72,7 +72,7 @@ def _decide(run: SyncRun, decision: Review, person: Any) -> SyncRun:
     if current.review:
         raise Refused(f"These removals were already {current.get_review_display().lower()}.")
     if SyncRun.objects.filter(superseded(), pk=current.pk).exists():
-        raise Refused("A newer full sync has checked this data since. Review that one if it has pending removals.")
+        raise Refused("A newer full run has checked this data since. Review that run if it has pending removals.")
     current.review, current.reviewed_by, current.reviewed_at = decision, person, now()
     current.save(update_fields=["review", "reviewed_by", "reviewed_at"])
     return current

@@ -56,7 +56,7 @@ class ConnectionAdmin(ReadOnlyAdmin):
             "History",
             {
                 "fields": ["connected_exactly", "connected_by", "disconnected_exactly", "lookback_days", "border"],
-                "description": "History before the border is not read.",
+                "description": "The border is the history start: nothing older is read.",
             },
         ),
     ]

@@ -162,6 +162,11 @@ class Credential:
     secret: bool = True
     required: bool = True
 
+    @property
+    def noun(self) -> str:
+        """The label inside a sentence: `access token`, `API key`."""
+        return self.label if self.label[:2].isupper() else self.label[:1].lower() + self.label[1:]
+
 
 @dataclass(frozen=True, slots=True)
 class ConnectionHealth:

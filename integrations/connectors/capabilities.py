@@ -19,7 +19,7 @@ class WmsCapabilities:
     def needs(self) -> list[str]:
         """What people need at hand to connect it."""
         address = [] if self.connector.base_url else ["server address"]
-        return address + [credential.label for credential in self.connector.credentials if credential.required]
+        return address + [credential.noun for credential in self.connector.credentials if credential.required]
 
 
 def capabilities() -> dict[str, dict[str, dict[str, bool]]]:

@@ -31,7 +31,8 @@ def incidents_now() -> Fact:
     rows = sorted(kinds, key=lambda row: Problem.values.index(row[0]))
     if not rows:
         return Fact("Incidents", "None open", "positive", url)
-    words = ", ".join(f"{Problem(problem).label.lower()} ({count})" for problem, count, _ in rows)
+    labels = [(Problem(problem).label, count) for problem, count, _ in rows]
+    words = ", ".join(f"{label[:1].lower()}{label[1:]} ({count})" for label, count in labels)
     oldest = min(opened for *_, opened in rows)
     tone: Tone = "warning" if {problem for problem, *_ in rows} <= MINOR_PROBLEMS else "critical"
     total = sum(count for _, count, _ in rows)

@@ -47,9 +47,9 @@ def complete_pass(run_slice: RunSlice, check: RemovalCheck = REMOVAL_ALLOWED) ->
 def _outcome(run: SyncRun) -> tuple[State, str]:
     if run.rejected:
         return State.PARTIAL, (
-            f"Packr read {run.seen - run.rejected} of {run.seen} records and rejected {run.rejected}. Each rejected "
-            "record is kept with the reason, earlier data stays, and Packr reads the record again automatically when "
-            "the WMS sends it again."
+            f"Packr read {run.seen - run.rejected:,} of {run.seen:,} records and rejected {run.rejected:,}. Each "
+            "rejected record is kept with the reason, earlier data stays, and Packr reads the record again "
+            "automatically when the WMS sends it again."
         )
     if run.seen != run.created + run.updated + run.unchanged + run.stale:
         return State.PARTIAL, "The counts of this run do not add up. Contact support."

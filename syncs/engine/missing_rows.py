@@ -47,7 +47,7 @@ def check_removals(run: SyncRun) -> RemovalCheck:
         return REMOVAL_ALLOWED
     return RemovalCheck(
         State.NEEDS_REVIEW,
-        f"{missing} of {present} records were missing from the WMS's list. That exceeds the removal limit, so nothing "
+        f"{missing} of {present} records were missing from the WMS’s list. That exceeds the removal limit, so nothing "
         "was removed. An admin or support needs to review the list, then release the removals or keep the records.",
         held=sum(1 for _ in _missing(run)),
     )
@@ -68,7 +68,7 @@ def unexpected_empty_list(run: SyncRun) -> RemovalCheck:
         return REMOVAL_ALLOWED
     return RemovalCheck(
         State.PARTIAL,
-        f"The WMS's list was empty, but Packr has {present} records. Nothing was removed. If the list is still empty "
+        f"The WMS’s list was empty, but Packr has {present} records. Nothing was removed. If the list is still empty "
         "when Packr reads it again, at least 15 minutes from now, the records are removed.",
     )
 

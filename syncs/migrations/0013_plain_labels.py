@@ -12,6 +12,14 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
+        migrations.AlterModelOptions(
+            name='beat',
+            options={'verbose_name': 'heartbeat'},
+        ),
+        migrations.AlterModelOptions(
+            name='dailytally',
+            options={'ordering': ['-day'], 'verbose_name_plural': 'daily tallies'},
+        ),
         migrations.AlterField(
             model_name='checkpoint',
             name='phase',

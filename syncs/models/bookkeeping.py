@@ -73,6 +73,9 @@ class Beat(models.Model):
     name = models.CharField(max_length=150, primary_key=True)
     at = models.DateTimeField()
 
+    class Meta:
+        verbose_name = "heartbeat"
+
     def __str__(self) -> str:
         return f"{self.name} {self.at}"
 
@@ -94,6 +97,7 @@ class DailyTally(models.Model):
 
     class Meta:
         ordering = ["-day"]
+        verbose_name_plural = "daily tallies"
         constraints = [models.UniqueConstraint(fields=["connection", "entity", "day"], name="one_tally")]
 
     def __str__(self) -> str:

@@ -49,7 +49,7 @@ class StaleData:
         if self.schedule.as_of is None:
             fact = f"{name} was connected {age} ago and has never been read completely"
         else:
-            fact = f"The data of {name} is {age} old, although it should be read every {cadence}"
+            fact = f"{name}: the data is {age} old, although it should be read every {cadence}"
         return f"{fact}. What people see may be out of date. {self._reason}"
 
     @property

@@ -106,7 +106,7 @@ def _check_window(connection: Connection, wanted: Iterable[Entity], window: tupl
         raise Refused("A date window needs a start and a later end.")
     for entity in wanted:
         if not entity.is_history:
-            raise Refused(f"{entity.label} can't be read by date. Run a full sync instead.")
+            raise Refused(f"{entity.label} can’t be read by date. Run a full update instead.")
         if _was_never_synced(connection, entity):
             raise Refused(f"{entity.label} was never synced. The first sync reads everything; wait until it succeeds.")
 

@@ -253,6 +253,12 @@ def triggered_by(run: SyncRun) -> str:
 
 
 @register.filter
+def starter(run: SyncRun) -> str:
+    """Return who or what started a run, as the subject of a sentence."""
+    return "The schedule" if run.trigger == Trigger.SCHEDULE and not run.requested_by else triggered_by(run)
+
+
+@register.filter
 def start_time(run: SyncRun) -> datetime:
     """Return when a run started, or was requested if it is still queued."""
     return run.started_at or run.created_at

@@ -42,7 +42,7 @@ def entity(request: HttpRequest, pk: int, entity: str) -> HttpResponse:
     states = states_of(request, found)
     state = next((one for one in states if one.entity == entity), None)
     if state is None:
-        raise Http404("Packr has no such data type.")
+        raise Http404("There is no such data type.")
     leading = state.read_with or state.entity
     usual = estimates(found, [leading])
     context = {

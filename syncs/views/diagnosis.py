@@ -33,7 +33,7 @@ def why(request: HttpRequest, entity: str) -> HttpResponse:
     here = request_context(request)
     wanted = _entity(entity, bills=here.may_view_bills)
     if wanted is None:
-        raise Http404("There is no such data.")
+        raise Http404("There is no such data type.")
     diagnosis = diagnose(here, wanted, thorough=True)
     return render(
         request,

@@ -51,7 +51,7 @@ def entity_of(request: HttpRequest, connection: Connection, text: str) -> Entity
     """Return the entity. Raises Http404 if the WMS does not offer it or the person may not see it."""
     offered = {state.entity for state in states_of(request, connection)}
     if text not in offered:
-        raise Http404("Packr has no such data type.")
+        raise Http404("There is no such data type.")
     return Entity(text)
 
 

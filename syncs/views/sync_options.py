@@ -15,7 +15,7 @@ from ..forms import GROUP_LABELS, ManualSyncForm
 from ..models import Mode
 from ..status.entity_state import EntityState
 from ..status.recent_runs import Estimate, Estimates, likely_mode, total_of
-from ..templatetags.syncs import triggered_by
+from ..templatetags.syncs import start_time, starter
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +74,8 @@ def _outlook(state: EntityState, estimates: Estimates, watched: Collection[int],
         sentences.append("Never synced, so all records are read.")
     run = state.run
     if run and run.is_active and run.pk not in watched:
-        started = _time(run.started_at or run.created_at, zone)
-        sentences.append(f"Already running: {triggered_by(run)} started it at {started}. Run shows you that sync.")
+        started = _time(start_time(run), zone)
+        sentences.append(f"Already running: {starter(run)} started it at {started}. Run shows that sync.")
     elif run and run.completed_at and run.pk not in watched:
         sentences.append(f"Last run: {_time(run.completed_at, zone)}.")
     if state.expected_run:

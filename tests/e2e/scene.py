@@ -75,7 +75,8 @@ def build() -> SimpleNamespace:
         connected_at=now() - timedelta(days=48),
         checked_at=now() - timedelta(minutes=31),
         status=Status.NEEDS_ATTENTION,
-        status_message="Trackstar refused the login. Reconnect with a new key; nothing is lost.",
+        status_message="Trackstar rejected the login. Syncing is paused; no data is lost. It resumes automatically "
+        "after an admin reconnects.",
     )
     for entity in troubled.connector.entities():
         make.synced(troubled, entity, at=now() - timedelta(minutes=40))
@@ -112,7 +113,9 @@ def _past(connection: Connection, admin: User) -> tuple[SyncRun, SyncRun]:
             started_at=began + timedelta(minutes=5 * number),
             completed_at=began + timedelta(minutes=5 * number, seconds=3 + number % 5),
             state=State.FAILED if number == 6 else State.SUCCEEDED,
-            message="The WMS did not answer in time. Packr tries again by itself." if number == 6 else "",
+            message="Trackstar did not answer in time. Earlier data stays. Packr tries again automatically."
+            if number == 6
+            else "",
             seen=40 + number,
             created=number % 3,
             unchanged=40 + number - number % 3,
@@ -131,7 +134,7 @@ def _past(connection: Connection, admin: User) -> tuple[SyncRun, SyncRun]:
         unchanged=100,
         pages=1,
         requests=2,
-        message="30 of 130 records were missing from the WMS's list. That exceeds the removal limit, so nothing was "
+        message="30 of 130 records were missing from the WMS’s list. That exceeds the removal limit, so nothing was "
         "removed. An admin or support needs to review the list, then release the removals or keep the records.",
     )
     seen = array("q", Product.objects.filter(connection=connection).order_by("pk").values_list("pk", flat=True)[30:])
@@ -152,9 +155,9 @@ def _past(connection: Connection, admin: User) -> tuple[SyncRun, SyncRun]:
         updated=9,
         unchanged=1200,
         rejected=2,
-        message="Packr read 1213 of 1215 records and rejected 2. Each rejected record is kept with the reason.",
+        message="Packr read 1,213 of 1,215 records and rejected 2. Each rejected record is kept with the reason.",
     )
-    for number, reason in enumerate(("onhand: “many” is no number", "sku: is missing")):
+    for number, reason in enumerate(("onhand: many is not a number", "sku: is missing")):
         RejectedRecord.objects.create(
             connection=connection,
             run=partial,
@@ -167,14 +170,12 @@ def _past(connection: Connection, admin: User) -> tuple[SyncRun, SyncRun]:
     made = connection.connected_at
     events.record_event(connection, EventKind.CONNECTION, "Connected to Trackstar.", person=admin)
     Event.objects.update(at=made)
-    events.record_event(
-        connection, EventKind.CONFIGURATION, "The lookback was raised from 30 to 60 days.", person=admin
-    )
+    events.record_event(connection, EventKind.CONFIGURATION, "Days of history were raised from 30 to 60.", person=admin)
     Incident.objects.create(
         problem=Problem.STALE,
         connection=connection,
         entity=Entity.ORDERS,
-        message="Orders of Sandbox are 14 minutes old and are read every 5 minutes.",
+        message="Orders of Sandbox: the data is 14 min old, although it should be read every 5 min.",
         opened_at=now() - timedelta(hours=2),
         closed_at=now() - timedelta(hours=1, minutes=50),
     )
@@ -377,7 +378,7 @@ def _states(connection: Connection) -> None:
         Entity.INBOUND_SHIPMENTS,
         state=State.FAILED,
         started_at=now() - timedelta(minutes=4),
-        message="The WMS sent a web page instead of data. Earlier data stays.",
+        message="Trackstar returned a web page instead of data. Earlier data stays.",
         failure="contract",
         trigger=Trigger.SCHEDULE,
     )

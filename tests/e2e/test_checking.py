@@ -32,7 +32,7 @@ def test_record_is_checked_and_accepted(
     page.goto(f"/orders/{order.pk}/")
     problems = _problems(page, "order")
     page.get_by_role("button", name="Check this record in the WMS now").click()
-    page.get_by_role("heading", name="What the WMS says").wait_for()
+    page.get_by_role("heading", name="The WMS’s answer").wait_for()
     problems += _problems(page, "compared")
     row = page.get_by_role("row").filter(has_text="Status").first
     assert "cancelled" in row.inner_text()

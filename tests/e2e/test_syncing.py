@@ -233,7 +233,7 @@ def test_history_filters_are_kept_in_the_url(visit: Visit, built: SimpleNamespac
     expect(page).to_have_url(re.compile("kind=event"))
     rows = page.locator("table.timeline tbody tr")
     expect(rows).to_have_count(2)
-    expect(rows.first).to_contain_text("The lookback was raised from 30 to 60 days.")
+    expect(rows.first).to_contain_text("Days of history were raised from 30 to 60.")
     rows.last.get_by_role("link").click()
     expect(page.locator("tr:target")).to_contain_text("Connected to Trackstar.")
     page.go_back()

@@ -19,7 +19,7 @@ GOOD_KEYS = ("key", "good-key")
 def check(client: Client, *, connecting: bool = False) -> ConnectionHealth:
     """Accept only the valid keys."""
     if client.credentials["api_key"] not in GOOD_KEYS:
-        raise ConnectorError(Kind.CREDENTIALS, "Trackstar does not know this API key. Copy it from its dashboard.")
+        raise ConnectorError(Kind.CREDENTIALS, "Trackstar doesn’t recognize this API key. Copy it from its dashboard.")
     return ConnectionHealth(clock=None, account="Northbay at ShipHero")
 
 

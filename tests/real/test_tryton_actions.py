@@ -146,7 +146,7 @@ def test_refusals_are_shown_in_trytons_own_words(connection: Connection, tryton:
         ActionKind.CREATE_ORDER,
         **new_order(tryton, line_items=[{"sku": "NO-SUCH", "quantity": "1", "unit_price": "1"}]),
     )
-    assert unknown.errors == {"line_items.0.sku": ["Tryton knows no product of this code."]}
+    assert unknown.errors == {"line_items.0.sku": ["Tryton has no product with this code."]}
     mel = User.objects.get(username="mel")
     with pytest.raises(PermissionDenied):
         actions.act(connection, ActionKind.CANCEL_ORDER, values={}, person=mel, key="m", row=shipped)

@@ -68,7 +68,7 @@ def test_only_the_newest_review_can_be_decided(clock, wms, connection, admin_use
     run = held_run(clock, wms, connection)
     newer = sync(connection, CUSTOMERS, Mode.FULL)
     assert newer.state == State.NEEDS_REVIEW
-    with pytest.raises(Refused, match="newer full sync"):
+    with pytest.raises(Refused, match="newer full run"):
         removal_reviews.release(run, person=admin_user)
     run.refresh_from_db()
     assert run.review == ""

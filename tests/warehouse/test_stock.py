@@ -57,7 +57,7 @@ def test_check_counts_each_line_and_names_complete_warehouses(depot: Connection)
     assert [(line.sku, line.asked, line.available) for line in found.lines] == [("MUG", 4, 6), ("TRAY", 2, 2)]
     short = check(depot, want(("MUG", 7), ("TRAY", 2), ("LAMP", 1)))
     assert [line.verdict for line in short.lines] == [Verdict.SHORT, Verdict.ENOUGH, Verdict.UNKNOWN]
-    assert short.sentence() == "Short: MUG (7 asked, 6 available), LAMP (not in the inventory)."
+    assert short.sentence() == "Short: MUG (7 ordered, 6 available), LAMP (not in the inventory)."
     assert short.lines[0].short == 1
 
 

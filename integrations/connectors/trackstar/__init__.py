@@ -22,12 +22,12 @@ class Trackstar(Connector):
     slug, label = "trackstar", "Trackstar"
     base_url = "https://production.trackstarhq.com"
     credentials = (
-        Credential("api_key", "API key", help="Trackstar's dashboard: Settings > API keys"),
-        Credential("access_token", "Access token", help="Trackstar's dashboard: the connection's access token"),
+        Credential("api_key", "API key", help="Trackstar’s dashboard: Settings > API keys"),
+        Credential("access_token", "Access token", help="Trackstar’s dashboard: the connection’s access token"),
         Credential(
             "connection_id",
-            "Connection id",
-            help="Trackstar's dashboard. Without it Packr can't tell when Trackstar last read the WMS.",
+            "Connection ID",
+            help="Trackstar’s dashboard. Without it Packr can’t tell when Trackstar last read the WMS.",
             secret=False,
             required=False,
         ),

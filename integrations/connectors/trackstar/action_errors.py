@@ -38,11 +38,11 @@ def write_error(client: Client, answer: Answer) -> Exception:
 def _refusal(status: int, words: str, has_fields: bool) -> str:
     match status:
         case 501:
-            return f"The WMS behind Trackstar can't do this. {words}".rstrip()
+            return f"The WMS behind Trackstar can’t do this. {words}".rstrip()
         case 403:
             return f"This change is switched off for the connection at Trackstar. {words}".rstrip()
         case 404:
-            return f"The WMS does not know this any more. {words}".rstrip()
+            return f"The WMS no longer has this record. {words}".rstrip()
         case 422 if has_fields:
             return words or "Some values were not accepted."
     return words or f"The change was refused without a reason ({status})."

@@ -28,7 +28,7 @@ CUSTOMER = Field(
     "warehouse_customer_id",
     "Customer",
     FieldKind.CUSTOMER,
-    help="Needed where the account has several customers.",
+    help="Required if the account has several customers.",
 )
 CREATE_ORDER = (
     Field("order_number", "Order number", required=True),
@@ -67,7 +67,7 @@ CREATE_INBOUND = (
             Field("sku", "SKU", FieldKind.SKU, required=True),
             Field("expected_quantity", "Quantity", FieldKind.INTEGER, required=True, minimum=1),
             Field("unit_cost", "Unit cost", FieldKind.DECIMAL, required=True, minimum=0),
-            Field("expected_weight", "Weight of one", FieldKind.DECIMAL, required=True, minimum=0),
+            Field("expected_weight", "Unit weight", FieldKind.DECIMAL, required=True, minimum=0),
             Field(
                 "expected_weight_unit",
                 "Weight unit",
@@ -90,7 +90,7 @@ UPDATE_INBOUND = (
         "line_items",
         "Lines",
         FieldKind.LINES,
-        help="Only lines that it has already; new ones can't be added.",
+        help="Only lines that it has already; new ones can’t be added.",
         fields=(
             Field("sku", "SKU", FieldKind.SKU, required=True),
             Field("expected_quantity", "Quantity", FieldKind.INTEGER, required=True, minimum=0),

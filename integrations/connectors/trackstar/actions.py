@@ -214,14 +214,14 @@ def orders_unavailable(learned: Mapping[str, Any]) -> str:
     """Only creating an order has a documented action name, so only that one can be known to be missing."""
     actions = learned.get(ACTIONS)
     if actions and "create_order" not in actions:
-        return f"{_wms_name(learned)} takes no orders through Trackstar."
+        return f"{_wms_name(learned)} doesn’t accept orders through Trackstar."
     return ""
 
 
 def adjustments_unavailable(learned: Mapping[str, Any]) -> str:
     name = str(learned.get(INTEGRATION, "")).lower()
     if name and not name.startswith(INTEGRATIONS_WITH_ADJUSTMENTS):
-        return f"{_wms_name(learned)} takes no changes of stock through Trackstar."
+        return f"{_wms_name(learned)} doesn’t accept stock changes through Trackstar."
     return ""
 
 
@@ -229,11 +229,11 @@ def holds_unavailable(learned: Mapping[str, Any]) -> str:
     name = str(learned.get(INTEGRATION, "")).lower()
     if not name:
         return (
-            "Packr does not know yet which WMS is behind Trackstar. Enter the connection id under Settings, "
+            "Packr can’t tell yet which WMS is behind Trackstar. Enter the connection ID under Settings, "
             "Integrations, and refresh the connection."
         )
     if name not in INTEGRATIONS_WITH_HOLDS:
-        return f"{_wms_name(learned)} has no holds that can be reached through Trackstar."
+        return f"{_wms_name(learned)} doesn’t offer holds through Trackstar."
     return ""
 
 

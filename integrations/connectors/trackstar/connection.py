@@ -60,8 +60,8 @@ def fetch_connection(client: Client) -> tuple[dict[str, Any], Answer]:
             return found, answer
     raise ConnectorError(
         Kind.CREDENTIALS,
-        "Trackstar has no connection with this connection id.",
-        "Copy the id from the connection in Trackstar's dashboard.",
+        "Trackstar has no connection with this connection ID.",
+        "Copy the ID from the connection in Trackstar’s dashboard.",
     )
 
 

@@ -15,7 +15,7 @@ from . import actions, inbound, orders, reference_data, rpc, stock
 class Tryton(Connector):
     slug, label = "tryton", "Tryton"
     credentials = (
-        Credential("database", "Database", help="The name to choose in Tryton's own client", secret=False),
+        Credential("database", "Database", help="The name to choose in Tryton’s own client", secret=False),
         Credential("login", "Login", help="A user with the groups for sales, purchases and stock", secret=False),
         Credential("password", "Password"),
     )

@@ -43,6 +43,6 @@ CREATE_INBOUND = (
     Field("line_items", "Lines", FieldKind.LINES, required=True, fields=INBOUND_LINE),
 )
 UPDATE_INBOUND = (EXPECTED_ARRIVAL, Field("reference", "Your reference"))
-COUNT_HELP = "The units counted in the warehouse's storage, without those in its receiving and shipping zones."
+COUNT_HELP = "The units counted in the warehouse’s storage, without those in its receiving and shipping zones."
 ADJUST = (WAREHOUSE, Field("quantity", "Set to", FieldKind.DECIMAL, required=True, minimum=0, help=COUNT_HELP))
 UPDATE_PRODUCT = (Field("name", "Name", required=True, help="Variants of one product share its name."),)

@@ -28,7 +28,7 @@ def target_id(request: ActionRequest) -> int:
     """Return the id of what is to be changed, without its model's name. Raises ActionRejected if it is not Tryton's."""
     text = str(request.target).rpartition(",")[2]
     if not text.isdecimal():
-        raise ActionRejected("Tryton does not know this id.")
+        raise ActionRejected("Tryton has no record with this ID.")
     return int(text)
 
 
@@ -48,9 +48,9 @@ def find_party(client: Client, name: str, field: str, *names: str) -> Values:
     found = search(client, "party.party", domain, "code", "name", *names, limit=3)
     by_code = [row for row in found if row.get("code") == name] or found
     if not by_code:
-        raise field_error(field, "Tryton knows no party of this code or name.")
+        raise field_error(field, "Tryton has no party with this code or name.")
     if len(by_code) > 1:
-        raise field_error(field, "Tryton has several parties of this name: use the code.")
+        raise field_error(field, "Tryton has several parties with this name: use the code.")
     return by_code[0]
 
 
@@ -60,7 +60,7 @@ def find_products(client: Client, lines: Sequence[Mapping[str, Any]]) -> list[Va
     rows = search(client, "product.product", [["active", "=", True], ["code", "in", codes]], "code", "default_uom")
     products = {row["code"]: row for row in rows}
     errors = {
-        f"line_items.{position}.sku": ["Tryton knows no product of this code."]
+        f"line_items.{position}.sku": ["Tryton has no product with this code."]
         for position, line in enumerate(lines)
         if line["sku"] not in products
     }
@@ -74,7 +74,7 @@ def find_warehouse(client: Client, external_id: Any, *names: str) -> Values:
     row_id = int(external_id) if str(external_id).isdecimal() else 0
     found = search(client, "stock.location", [["type", "=", "warehouse"], ["id", "=", row_id]], *names)
     if not found:
-        raise field_error("warehouse_id", "Tryton knows no such warehouse.")
+        raise field_error("warehouse_id", "Tryton has no such warehouse.")
     return found[0]
 
 

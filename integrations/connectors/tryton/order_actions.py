@@ -125,7 +125,7 @@ def _find_or_create_address(client: Client, party_id: int, address: Mapping[str,
             return int(row["id"])
     countries = search(client, "country.country", [["code", "=", str(address.get("country")).upper()]])
     if not countries:
-        raise field_error("ship_to_address.country", "Tryton knows no such country.")
+        raise field_error("ship_to_address.country", "Tryton has no such country.")
     created = {**values, "party": party_id, "country": countries[0]["id"]}
     return int(change(client, "model.party.address.create", [created])[0])
 

@@ -81,7 +81,7 @@ def _model_prefix(request: ActionRequest) -> str:
     for prefix in EXPECTED_DAY_FIELDS:
         if str(request.target).startswith(prefix):
             return prefix
-    raise ActionRejected("Tryton does not know this id.")
+    raise ActionRejected("Tryton has no record with this ID.")
 
 
 def _changed_values(request: ActionRequest, prefix: str) -> Values:

@@ -26,11 +26,11 @@ RESEND_PERIOD = timedelta(minutes=15)
 # One process has this long to settle an action before another may try.
 LEASE = timedelta(minutes=2)
 NOT_MADE = (
-    "The WMS's answer was lost, and the WMS does not show the change: it was not made. Send it again if it is still "
+    "The WMS’s answer was lost, and the WMS does not show the change: it was not made. Send it again if it is still "
     "needed."
 )
 STILL_UNKNOWN = (
-    "The WMS's answer was lost, and Packr could not find out within a day whether the change was made. Check in the "
+    "The WMS’s answer was lost, and Packr could not find out within a day whether the change was made. Check in the "
     "WMS before you send it again."
 )
 CONNECTION_ENDED = (

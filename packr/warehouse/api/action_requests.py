@@ -146,7 +146,7 @@ def _connection(request: Request, kind: ActionKind, given: Any) -> Connection:
 def _out_of_stock(stock: StockCheck) -> Response:
     """Return what is short, by line; nothing was sent."""
     fields = {
-        f"line_items.{index}.sku": [f"{line.sku}: {line.asked:f} asked, {line.available:f} available."]
+        f"line_items.{index}.sku": [f"{line.sku}: {line.asked:f} ordered, {line.available:f} available."]
         for index, line in enumerate(stock.lines)
         if line in stock.missing
     }

@@ -222,7 +222,7 @@ BILLS = Screen(
         Column("amount", "Amount", "money"),
     ),
     searched=("charge_type", "object_id"),
-    searches="charge, or the id of what it is for,",
+    searches="charge or the ID of what it is for",
     first_rows="newest",
     order="-created_at",
     name="bills",

@@ -13,6 +13,6 @@ class Migration(migrations.Migration):
         migrations.AlterField(
             model_name='recordchange',
             name='cause',
-            field=models.CharField(choices=[('run', 'Sync'), ('action', 'Sent from Packr'), ('point-refresh', 'Checked in the WMS'), ('webhook', 'Webhook from the WMS'), ('override', 'Adjusted manually'), ('unknown', 'Unknown')], max_length=20),
+            field=models.CharField(choices=[('run', 'Sync'), ('action', 'Sent from Packr'), ('point-refresh', 'Checked in the WMS'), ('webhook', 'Webhook from the WMS'), ('override', 'Override'), ('unknown', 'Unknown')], max_length=20),
         ),
     ]

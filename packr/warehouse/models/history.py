@@ -18,7 +18,7 @@ CAUSES = [
     (CauseKind.ACTION.value, "Sent from Packr"),
     (CauseKind.POINT_REFRESH.value, "Checked in the WMS"),
     (CauseKind.WEBHOOK.value, "Webhook from the WMS"),
-    (CauseKind.OVERRIDE.value, "Adjusted manually"),
+    (CauseKind.OVERRIDE.value, "Override"),
     (CauseKind.UNKNOWN.value, "Unknown"),
 ]
 

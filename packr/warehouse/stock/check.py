@@ -52,7 +52,7 @@ class StockCheckLine:
     def __str__(self) -> str:
         if self.verdict == Verdict.UNKNOWN:
             return f"{self.sku} (not in the inventory)"
-        return f"{self.sku} ({self.asked.normalize():f} asked, {self.available.normalize():f} available)"
+        return f"{self.sku} ({self.asked.normalize():f} ordered, {self.available.normalize():f} available)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +108,7 @@ class StockCheck:
         return tuple(line for line in self.lines if line.verdict in (Verdict.SHORT, Verdict.UNKNOWN))
 
     def sentence(self) -> str:
-        """Return the result in one sentence, such as `Short: MUG (4 asked, 1 available).`"""
+        """Return the result in one sentence, such as `Short: MUG (4 ordered, 1 available).`"""
         if self.is_enough:
             return f"In stock{f': all of it in {self.warehouses[0]}' if self.warehouses else ''}."
         if not self.missing:

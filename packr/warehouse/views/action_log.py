@@ -42,7 +42,7 @@ CSV_COLUMNS = (
     "Answered",
     "Milliseconds",
     "WMS message",
-    "Our reference",
+    "Packr reference",
 )
 
 

@@ -70,7 +70,7 @@ def _row(request: HttpRequest, entity: str, pk: int) -> tuple[Entity, Mirrored]:
     """Return the record of the address. Raises Http404 if it is not visible, PermissionDenied for bills."""
     context = request_context(request)
     if entity not in TABLES:
-        raise Http404("There is no such type of data.")
+        raise Http404("There is no such data type.")
     kind = Entity(entity)
     rows: Any = TABLES[kind].model._default_manager.select_related("connection__workspace")
     row: Mirrored = get_object_or_404(seen_by(rows, context), pk=pk)

@@ -57,7 +57,7 @@ def new(request: HttpRequest, entity: str, pk: int) -> HttpResponse:
     """Override a value of a record, for people who may act."""
     context = request_context(request)
     if entity not in ROWS:
-        raise Http404("There is no such type of data.")
+        raise Http404("There is no such data type.")
     kind = Entity(entity)
     rows: Any = ROWS[kind]._default_manager.select_related("connection__workspace")
     row: Mirrored = get_object_or_404(seen_by(rows, context), pk=pk)

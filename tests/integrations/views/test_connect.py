@@ -77,8 +77,8 @@ def test_new_connector_appears_automatically(admin: Client, workspace: Any, mode
     """The catalogue is derived from the registry."""
     html = page(admin, f"{HERE}connect/")
     assert f'href="{LOGIN}"' in html
-    assert "You need: Key." in words(html)
-    assert "You need: server address, Database, Login and Password." in words(html)
+    assert "You need: key." in words(html)
+    assert "You need: server address, database, login and password." in words(html)
 
 
 def test_members_see_the_catalogue_without_connect_links(
@@ -128,7 +128,7 @@ def test_proposed_name_is_not_taken(admin: Client, connection: Any) -> None:
 @pytest.mark.parametrize(
     ("fields", "said"),
     [
-        ({"key": ""}, "Enter the Key."),
+        ({"key": ""}, "Enter the key."),
         ({"name": "  "}, "Give the connection a name."),
         ({"name": "Taken"}, "Northbay already has a connection called “Taken”. Choose another name."),
         ({"key": "a\x07b"}, "key must be a line of text."),

@@ -137,7 +137,7 @@ def test_longer_lookback_reads_the_missing_history(
     assert (stored.lookback_days, stored.border) == (90, border - timedelta(days=60))
     run = SyncRun.objects.get(entity="orders")
     assert (run.mode, run.border, run.until) == (Mode.WINDOW, stored.border, border)
-    assert [event.text for event in stored.events.all()] == ["The lookback was raised from 30 to 90 days."]
+    assert [event.text for event in stored.events.all()] == ["Days of history were raised from 30 to 90."]
     assert "Older history is read next" in page(admin, address)
     assert 'min="90"' in page(admin, address)
 

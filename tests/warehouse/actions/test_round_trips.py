@@ -126,7 +126,7 @@ def test_shipped_order_cannot_be_cancelled_or_held(wms, act, synced):
 @pytest.mark.parametrize(
     ("fault", "words", "failure"),
     [
-        ("not_implemented", "can't do this", ""),
+        ("not_implemented", "can’t do this", ""),
         ("forbidden", "switched off for the connection", ""),
         ("rate_limited", "limiting requests", "rate_limited"),
     ],
@@ -158,7 +158,7 @@ def test_acting_needs_the_permission(wms, synced, order, home):
 def test_holds_are_offered_only_where_the_wms_has_them(synced, ada, order, wms):
     """The passthrough is used only if the WMS behind Trackstar has holds."""
     assert set(actions.available_actions(synced).values()) == {""}
-    for learned, words in (({}, "does not know yet"), ({"integration_name": "extensiv"}, "has no holds")):
+    for learned, words in (({}, "can’t tell yet"), ({"integration_name": "extensiv"}, "offer holds")):
         Connection.objects.update(learned=learned)
         synced.refresh_from_db()
         offered = actions.available_actions(synced)

@@ -126,7 +126,7 @@ def test_only_a_lookup_by_id_can_remove_a_record(
     member.post(at(order))
     text = main(member, at(order))
     assert "The WMS no longer has this record." in text
-    assert "The next full sync checks again" in text
+    assert "The next full run checks again" in text
     member.post(at(order, "take/"))
     assert Order.objects.get(pk=order.pk).removed_at is None
 

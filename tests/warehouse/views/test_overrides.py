@@ -166,7 +166,7 @@ def test_stock_check_uses_overrides(admin: Client, connection: Connection, mug: 
     """An overridden count is used until the WMS sends a newer version."""
     admin.post(at(mug), form(field="fulfillable", value="2"))
     found = check(connection, [Wanted("MUG", Decimal(3))], live=False)
-    assert found.sentence() == "Short: MUG (3 asked, 2 available)."
+    assert found.sentence() == "Short: MUG (3 ordered, 2 available)."
 
 
 def test_overrides_list_uses_a_constant_number_of_queries(

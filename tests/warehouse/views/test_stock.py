@@ -25,7 +25,7 @@ def test_order_page_shows_short_stock_without_shipped_units(member: Client, conn
     make.inventory(connection, "MUG", levels={"w1": 2})
     order = make.order(connection, warehouse_id="w1", lines=(("MUG", 5, "2"),))
     text = main(member, f"/orders/{order.pk}/")
-    assert "Short: MUG (5 asked, 2 available)." in text
+    assert "Short: MUG (5 ordered, 2 available)." in text
     assert "Available in Allentown" in text
     assert "Stock as of 1 min ago." in text
     make.order_shipment(order, record={"line_items": [{"inventory_item_id": "i1", "sku": "MUG", "quantity": "3"}]})
@@ -53,7 +53,7 @@ def test_stock_is_read_live_on_request(member: Client, model: ModelWms, order: O
     assert "All of it can be sent from w1." in main(member, f"/orders/{order.pk}/")
     assert model.calls == []
     response = member.post(f"/orders/{order.pk}/stock/", follow=True)
-    assert "Short: MUG (1 asked, 0 available)." in response.content.decode()
+    assert "Short: MUG (1 ordered, 0 available)." in response.content.decode()
     assert [call.ids for call in model.calls] == [("MUG",)]
     model.faults.append(ConnectorError(Kind.UNREACHABLE, "The WMS did not answer in time."))
     response = member.post(f"/orders/{order.pk}/stock/", follow=True)

@@ -213,14 +213,14 @@ def test_field_errors_in_any_shape(server, client, detail, fields):
     ("status", "body", "words", "origin"),
     [
         (400, EXISTS, "Order number NB-1042 already exists", "wms"),
-        (404, {"error": "orders not found", "id": "x"}, "does not know this any more. orders not found", "trackstar"),
+        (404, {"error": "orders not found", "id": "x"}, "no longer has this record. orders not found", "trackstar"),
         (
             403,
             {"error": "create_order is disabled for this connection"},
             "switched off for the connection",
             "trackstar",
         ),
-        (501, {"error": "Endpoint get_returns is not implemented for Cool WMS"}, "can't do this", "trackstar"),
+        (501, {"error": "Endpoint get_returns is not implemented for Cool WMS"}, "can’t do this", "trackstar"),
         (418, {}, "refused without a reason (418)", "trackstar"),
     ],
 )

@@ -93,11 +93,11 @@ def test_order_is_created_quoted_and_confirmed_with_our_reference(peer: Peer) ->
 def test_unknown_values_are_reported_at_their_fields_and_nothing_is_sent(peer: Peer) -> None:
     with pytest.raises(ActionRejected) as rejected:
         create(peer, line_items=[*LINES, {"sku": "LAMP", "quantity": "1", "unit_price": "1"}])
-    assert rejected.value.fields == {"line_items.1.sku": ["Tryton knows no product of this code."]}
+    assert rejected.value.fields == {"line_items.1.sku": ["Tryton has no product with this code."]}
     peer.answers["model.party.party.search_read"] = []
     with pytest.raises(ActionRejected) as rejected:
         create(peer)
-    assert rejected.value.fields == {"party": ["Tryton knows no party of this code or name."]}
+    assert rejected.value.fields == {"party": ["Tryton has no party with this code or name."]}
     assert sent(peer, "sale.sale.create") == []
 
 
@@ -279,6 +279,6 @@ def test_refused_count_is_cancelled(peer: Peer) -> None:
 
 def test_ids_of_other_systems_are_refused(peer: Peer) -> None:
     for kind, target in ((ActionKind.CANCEL_ORDER, "abc"), (ActionKind.UPDATE_INBOUND_SHIPMENT, "stock.lot,4")):
-        with pytest.raises(ActionRejected, match="does not know this id"):
+        with pytest.raises(ActionRejected, match="no record with this ID"):
             Tryton.actions[kind].send(peer.client(), request(kind, target, reference="x"))
     assert [method for method in peer.methods() if method.startswith("model.s")] == []
