@@ -216,7 +216,7 @@ def change_lookback(connection: Connection, days: int, *, person: Any = None) ->
         if not before <= days <= MAX_LOOKBACK_DAYS:
             raise Refused(
                 f"Packr has already read {before} days before the connection was made, and keeps them. Choose "
-                f"{before} to {MAX_LOOKBACK_DAYS} days.",
+                f"{before} to {MAX_LOOKBACK_DAYS:,} days.",
                 "lookback_days",
             )
         if days > before:
@@ -229,7 +229,7 @@ def _raise_lookback(connection: Connection, days: int, person: Any) -> None:
     connection.border -= timedelta(days=days - before)
     connection.lookback_days = days
     connection.save(update_fields=["lookback_days", "border"])
-    text = f"Days of history were raised from {before} to {days}."
+    text = f"Days of history were raised from {before:,} to {days:,}."
     events.record_event(connection, EventKind.CONFIGURATION, text, person=person)
     if connection.is_live:
         lookback_raised.send(Connection, connection=connection, until=until, person=person)

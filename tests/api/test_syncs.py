@@ -125,7 +125,7 @@ def test_date_window_covers_both_dates_in_the_workspace_zone(program: Program, c
         ({"to": "2026-02-28"}, "to", "The end date is before the start date."),
         ({"from": "2900-01-01", "to": "2900-01-02"}, "from", "The start date is in the future."),
         ({"from": "0001-01-01"}, "from", "is out of range"),
-        ({"entity": "inventory"}, "entity", "Inventory can't be read by date."),
+        ({"entity": "inventory"}, "entity", "Inventory can’t be read by date."),
         ({"entity": "returns"}, "entity", "never synced"),
     ],
 )

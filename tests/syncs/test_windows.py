@@ -112,7 +112,7 @@ def test_full_request_replaces_queued_date_window(synced):
 @pytest.mark.parametrize(
     ("start", "end", "entity", "words"),
     [
-        (2, 1, Entity.INVENTORY, "can't be read by date"),
+        (2, 1, Entity.INVENTORY, "can’t be read by date"),
         (1, 2, ORDERS, "a later end"),
         (2, 1, Entity.INBOUND_SHIPMENTS, "never synced"),
     ],
@@ -139,7 +139,7 @@ def test_longer_lookback_reads_only_missing_history(synced, sandbox, django_user
     assert run.seen <= 60 - before + 1  # one may be stamped on the border itself
     (query,) = asked(sandbox)
     assert "updated_date[lte]" in unquote(query)
-    assert "from 30 to 3650 days" in Event.objects.filter(connection=synced, person=person)[0].text
+    assert "from 30 to 3,650" in Event.objects.filter(connection=synced, person=person)[0].text
 
 
 def test_longer_lookback_queues_full_run_after_active_run(synced):
@@ -172,7 +172,7 @@ def test_longer_lookback_starts_no_disabled_or_unsynced_entity(synced):
 
 @pytest.mark.parametrize("days", [29, 0, MAX_LOOKBACK_DAYS + 1])
 def test_lookback_can_only_grow(synced, days):
-    with pytest.raises(Refused, match="from 30 to 3650"):
+    with pytest.raises(Refused, match="Choose 30 to 3,650"):
         change_lookback(synced, days)
     synced.refresh_from_db()
     assert synced.lookback_days == 30

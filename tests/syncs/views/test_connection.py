@@ -131,7 +131,7 @@ def test_run_chart_has_an_equivalent_text(member: Client, connection: Any, here:
     began = now() - timedelta(hours=1)
     for number in range(25):
         make.run(connection, started_at=began, state=State.FAILED if number in (3, 20) else State.SUCCEEDED)
-    table = page(member, here).split('class="rows states"')[1]
+    table = page(member, here).split('class="rows wide states"')[1]
     picture = table.split('<svg class="picture"')[1].split("</svg>")[0]
     assert 'aria-label="Last 20 runs: 19 succeeded, 1 failed. The longest took 4 s."' in picture
     assert picture.count("<rect") == 20

@@ -139,7 +139,7 @@ def test_date_window_offers_history_entities_only(admin: Client, synced: Any, wi
     asked = {"entity": "inventory", "mode": "window", "from": "2026-03-01", "to": "2026-03-02"}
     response = admin.post(window, asked)
     assert response.status_code == 400
-    assert "Inventory can&#x27;t be read by date." in response.content.decode()
+    assert "Inventory can’t be read by date." in response.content.decode()
 
 
 def test_confirmation_and_window_mention_the_active_run(

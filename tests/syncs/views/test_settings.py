@@ -147,7 +147,7 @@ def test_shorter_lookback_is_refused_with_a_reason(admin: Client, connection: An
     response = admin.post(address, {"entities": on(connection, "products"), "lookback_days": 7})
     html = response.content.decode()
     assert response.status_code == 400
-    assert "Choose from 30 to 3650 days." in html
+    assert "Choose 30 to 3,650 days." in html
     assert 'aria-invalid="true"' in html.split('name="lookback_days"')[1].split(">")[0]
     assert schedule("products").enabled
 
