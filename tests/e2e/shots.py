@@ -95,9 +95,9 @@ def signed_in(
     context.close()
 
 
-def loaded(page: Page, *walks: Iterator[str]) -> Iterator[str]:
+def loaded(page: Page, *steps: Iterator[str]) -> Iterator[str]:
     """Yield each step once its page is loaded, since a click returns as soon as the next page begins to load."""
-    for name in chain(*walks):
+    for name in chain(*steps):
         page.wait_for_load_state()
         yield name
 

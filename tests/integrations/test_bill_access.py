@@ -1,4 +1,4 @@
-"""Who may see bills: the permission of the workspace decides, in every form of the question."""
+"""Access to bills: the permission of the workspace decides, in every function that answers the question."""
 
 from typing import Any
 

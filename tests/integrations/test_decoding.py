@@ -1,4 +1,4 @@
-"""Decoding of pages: an invalid record costs only itself, however the page is decoded."""
+"""Decoding of pages: an invalid record rejects only itself, whichever decoder reads the page."""
 
 import json
 from dataclasses import replace
@@ -41,7 +41,7 @@ def test_page_has_records_and_the_rest_of_the_envelope() -> None:
 
 
 def test_lazy_page_parses_to_the_same_records() -> None:
-    """And the same as one that was not left so."""
+    """A page that is not lazy has the same records."""
     items = [
         '{"id": "a", "name": "first"}',
         '{"id": 7, "amount": 1.50}',
@@ -70,7 +70,7 @@ def test_lazy_page_parses_to_the_same_records() -> None:
     assert page.parse(known={"a", "7", "b"}).records == []
 
 
-# The second item's name makes the fast reader give the whole page up; both ways have to find the same.
+# The name of the second item makes the fast decoder give up the page; both decoders must find the same records.
 @pytest.mark.parametrize("name", ['"plain"', r'"\ud800"', r'"\u0000"'])
 def test_fast_and_slow_decoding_agree(name: str) -> None:
     items = [
@@ -115,7 +115,7 @@ def test_invalid_json_breaks_the_contract(body: str) -> None:
 
 @pytest.mark.parametrize("field", ["name", "unread"])
 def test_endlessly_nested_record_rejects_no_other(field: str) -> None:
-    """However deep; only what nobody reads may be so. Brackets inside of texts are none."""
+    """At any depth, as long as nobody reads the value. Brackets inside texts do not count."""
     deep = "[" * 100_000 + "]" * 100_000
     items = ['{"id": "a", "name": "[[{\\"[\\\\"}', f'{{"id": "b", "{field}": [{deep}, 1, {deep}]}}', '{"id": "c"}']
     page, envelope = MAPPING.decode_page(answer(f'{{"items": [{", ".join(items)}], "next": 1}}'), "items")
@@ -134,7 +134,7 @@ def test_pruned_depth_keeps_invalid_json_invalid(text: str) -> None:
 
 @pytest.mark.parametrize("id_", [r'"a\u0000"', r'"a\ud800"', '"a\ufffd"'])
 def test_id_with_invalid_characters_is_rejected(id_: str) -> None:
-    """Replaced, two of them could be one."""
+    """If they were replaced, two different ids could become the same."""
     page, _ = MAPPING.decode_page(answer(f'{{"items": [{{"id": {id_}}}, {{"id": "b"}}]}}'), "items")
     assert [record.external_id for record in page.records] == ["b"]
     assert [one.reason for one in page.rejected] == ["the record's id has invalid characters"]

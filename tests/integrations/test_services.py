@@ -145,7 +145,7 @@ def test_disconnect_keeps_the_data_by_default(clock, wms, connection):
     assert not EntitySchedule.objects.exists()
 
 
-def test_longer_lookback_moves_the_border_back(clock, wms, home):
+def test_longer_lookback_moves_the_history_start_back(clock, wms, home):
     made = connect(home, account(lookback_days=90), first_sync=False)
     assert made.border == now() - timedelta(days=90)
 

@@ -24,7 +24,7 @@ Connect = Callable[..., Client]
 SINCE = datetime(2026, 2, 4, 18, 40, 2, 999_999, tzinfo=UTC)
 
 
-def walk(
+def read_list(
     connector: type[Connector], client: Client, entity: Entity, ask: FetchRequest, cursor: Any = None
 ) -> list[Page]:
     """Return all pages from a cursor on. Each cursor passes through JSON, as it does between two slices."""
@@ -125,30 +125,30 @@ class ConnectorContract(ABC):
 
     def test_every_item_is_read_once(self, server: Server, connect: Connect) -> None:
         self.serve(server, *([self.item(page * 3 + n) for n in range(3)] for page in range(4)), [self.item(12)])
-        pages = walk(self.connector, connect(), self.entity, FetchRequest())
+        pages = read_list(self.connector, connect(), self.entity, FetchRequest())
         assert ids(pages) == [self.external_id(number) for number in range(13)]
         assert [page.cursor is None for page in pages] == [False] * 4 + [True]
         assert all(page.clock and abs(page.clock - datetime.now(UTC)) < timedelta(minutes=1) for page in pages)
 
     def test_empty_page_is_not_the_end(self, server: Server, connect: Connect) -> None:
         self.serve(server, [self.item(0)], [], [], [self.item(1)], [])
-        assert ids(walk(self.connector, connect(), self.entity, FetchRequest())) == [
+        assert ids(read_list(self.connector, connect(), self.entity, FetchRequest())) == [
             self.external_id(0),
             self.external_id(1),
         ]
 
     def test_empty_list_ends_immediately(self, server: Server, connect: Connect) -> None:
         self.serve(server, [])
-        (page,) = walk(self.connector, connect(), self.entity, FetchRequest())
+        (page,) = read_list(self.connector, connect(), self.entity, FetchRequest())
         assert (list(page.records), list(page.rejected), page.cursor) == ([], [], None)
 
     def test_new_client_resumes_from_any_cursor(self, server: Server, connect: Connect) -> None:
         self.serve(server, *([self.item(page * 2), self.item(page * 2 + 1)] for page in range(4)))
         ask = FetchRequest(since=SINCE)
-        pages = walk(self.connector, connect(), self.entity, ask)
+        pages = read_list(self.connector, connect(), self.entity, ask)
         whole = ids(pages)
         for done, page in enumerate(pages[:-1], start=1):
-            rest = walk(self.connector, connect(), self.entity, ask, json.loads(json.dumps(page.cursor)))
+            rest = read_list(self.connector, connect(), self.entity, ask, json.loads(json.dumps(page.cursor)))
             assert ids(pages[:done]) + ids(rest) == whole
 
     # Incremental.
@@ -156,7 +156,7 @@ class ConnectorContract(ABC):
     def test_every_page_is_limited_to_changes(self, server: Server, connect: Connect) -> None:
         assert self.resource().overlap >= timedelta(minutes=15)
         self.serve(server, [self.item(0)], [self.item(1)], [self.item(2)])
-        walk(self.connector, connect(), self.entity, FetchRequest(since=SINCE))
+        read_list(self.connector, connect(), self.entity, FetchRequest(since=SINCE))
         times = [self.requested_since(call) for call in server.calls if self.answer_setup(call) is None]
         assert len(times) >= 3
         for since in times:
@@ -218,7 +218,7 @@ class ConnectorContract(ABC):
     def test_slow_reply_ends_at_the_deadline(self, server: Server, connect: Connect, reply: Reply) -> None:
         client = connect()
         self.serve(server, [])
-        walk(self.connector, client, self.entity, FetchRequest())  # signs in, if that takes a request
+        read_list(self.connector, client, self.entity, FetchRequest())  # signs in, if that takes a request
         client.transport.timeout = timedelta(seconds=0.4)
         self.always_reply(server, reply)
         begun = time.monotonic()
@@ -303,7 +303,7 @@ class ConnectorContract(ABC):
         self, server: Server, connect: Connect, odd: str, *, named: bool = True
     ) -> None:
         self.serve(server, [self.item(0), odd, self.item(2)], [self.item(3)])
-        first, second = walk(self.connector, connect(), self.entity, FetchRequest())
+        first, second = read_list(self.connector, connect(), self.entity, FetchRequest())
         assert ids([first, second]) == [self.external_id(0), self.external_id(2), self.external_id(3)]
         (rejected,) = first.rejected
         assert rejected.reason
@@ -316,7 +316,7 @@ class ConnectorContract(ABC):
     @pytest.mark.parametrize("odd", [r"a\u0000b", r"a\ud800b", r"a\udfffb", r"a\ud800\ud800b"])
     def test_characters_that_are_no_text_are_replaced(self, server: Server, connect: Connect, odd: str) -> None:
         self.serve(server, [self.item(0, **{self.text_field: f'"{odd}"'})])
-        (page,) = walk(self.connector, connect(), self.entity, FetchRequest())
+        (page,) = read_list(self.connector, connect(), self.entity, FetchRequest())
         assert not page.rejected
         stored = msgspec.json.encode(page.records[0]).decode()
         assert "a\ufffd" in stored

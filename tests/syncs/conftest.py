@@ -1,4 +1,4 @@
-"""Every run of every test has to add up; and a connection to a sandbox that really is asked over the network."""
+"""A check that every run's counts add up, and a connection to a sandbox over the network."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -37,7 +37,7 @@ def sandbox() -> Iterator[Sandbox]:
 def connected(
     monkeypatch: pytest.MonkeyPatch, settings, sandbox: Sandbox, home: Workspace
 ) -> Callable[..., Connection]:
-    """Connects the sandbox with so many records a page and, unless told otherwise, its whole history."""
+    """Return a function that connects the sandbox with a page size and, by default, its whole history."""
 
     def make(page_size: int, lookback: int = 3650) -> Connection:
         settings.PRIVATE_WMS_HOSTS = frozenset({sandbox.url.removeprefix("http://")})

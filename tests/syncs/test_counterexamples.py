@@ -1,4 +1,4 @@
-"""What tests/torture found, or its sharpening, as the shortest histories that show it."""
+"""Counterexamples that tests/torture found, as the shortest histories that show them."""
 
 from datetime import timedelta
 
@@ -17,15 +17,15 @@ from tests.kit.running import counts, present, sync
 ORDERS = Entity.ORDERS
 
 
-def by_another_door(connection, clock, record):
-    """A webhook brings a record a second later."""
+def deliver_by_webhook(connection, clock, record):
+    """Deliver the record by a webhook a second later."""
     clock.shift(1)
     with transaction.atomic():
         writer.apply(connection.pk, ORDERS, [record], now=now())
 
 
 def test_change_during_long_pass_is_found_without_wms_clock(clock, wms, connection):
-    """A stamp from the walk's last page is younger than what changed on its first page meanwhile."""
+    """A stamp on the last page is later than a change made to the first page meanwhile."""
     wms.has_clock, wms.page_size = False, 1
     wms.put(ORDERS, order("o1", now()), order("o2", now()))
     began = now()
@@ -36,7 +36,7 @@ def test_change_during_long_pass_is_found_without_wms_clock(clock, wms, connecti
         clock.shift(timedelta(minutes=30))
         wms.put(ORDERS, order("o2", now()))
 
-    # The first page was answered before all that.
+    # The first page was returned before these changes.
     wms.faults = [lambda call: Page([wms.rows[ORDERS]["o1"]], cursor={"start": 1}), slow]
     sync(connection)
     assert EntitySchedule.objects.get(connection=connection, entity=ORDERS).watermark <= began
@@ -46,7 +46,7 @@ def test_change_during_long_pass_is_found_without_wms_clock(clock, wms, connecti
 
 @pytest.mark.parametrize("status", ["open", "held"])
 def test_webhook_during_recheck_wins_over_older_version(clock, wms, connection, status):
-    """In the recheck: what the WMS said a moment ago says nothing against what came since."""
+    """An older response of the WMS does not override a newer webhook."""
     wms.put(ORDERS, order("o1", now()))
     sync(connection)
     clock.shift(3600)
@@ -56,7 +56,7 @@ def test_webhook_during_recheck_wins_over_older_version(clock, wms, connection, 
     def overtaken(call):
         answer = Page([wms.rows[ORDERS]["o1"]], clock=wms.now())
         wms.put(ORDERS, new)
-        by_another_door(connection, clock, new)
+        deliver_by_webhook(connection, clock, new)
         return answer
 
     wms.faults = [None, overtaken]
@@ -66,7 +66,7 @@ def test_webhook_during_recheck_wins_over_older_version(clock, wms, connection, 
 
 
 def test_record_that_returns_during_recheck_is_not_removed(clock, wms, connection):
-    """The look-up did not find it, and a webhook brings it before the removal is written."""
+    """The look-up did not find it, but a webhook delivers it before the removal is written."""
     parcels = [shipment("s1", "o1")]
     wms.put(ORDERS, order("o1", now(), shipments=parcels), order("o2", now()))
     sync(connection)
@@ -76,7 +76,7 @@ def test_record_that_returns_during_recheck_is_not_removed(clock, wms, connectio
 
     def comes_back(call):
         wms.put(ORDERS, again)
-        by_another_door(connection, clock, again)
+        deliver_by_webhook(connection, clock, again)
         return Page([], clock=wms.now())
 
     wms.faults = [None, comes_back]

@@ -1,4 +1,4 @@
-"""Asking for runs: single flight, attaching, hurrying, then full, groups."""
+"""Requests for runs: one active run per entity, attached requests, priorities, following full runs and groups."""
 
 from datetime import timedelta
 
@@ -55,7 +55,7 @@ def test_queued_run_becomes_due_now_with_priority_of_person(clock, wms, connecti
     assert claim().run == run
     state = next(one for one in sync_state(connection) if one.entity == ORDERS)
     assert state.run == run
-    # The schedule goes on as it was.
+    # The schedule stays as it was.
     assert state.next_run == due + timedelta(minutes=5)
 
 

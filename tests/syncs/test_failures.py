@@ -1,4 +1,4 @@
-"""Each kind of failure: the run's state and words, its schedule, the connection, and how it goes on."""
+"""Each kind of failure: the run's state and message, its schedule, the connection, and the recovery."""
 
 from datetime import timedelta
 
@@ -60,7 +60,7 @@ def test_each_error_kind_during_a_run(seven, wms, kind, state, status):
     assert after.watermark == before.watermark
     assert not Lane.objects.exclude(leased_until=None).exists()
     assert (after.enabled, after.off_reason) == ((False, error.message) if kind == Kind.NOT_OFFERED else (True, ""))
-    # Who is asked again, and when.
+    # When the WMS is called again.
     asked = len(wms.calls)
     drain()
     assert len(wms.calls) == asked
@@ -91,7 +91,7 @@ def test_rejected_login_stops_all_syncs_of_connection(clock, wms, seven):
 
 
 def test_run_between_slices_fails_with_its_connection(settings, clock, wms, seven):
-    """A run that yielded before the login was rejected fails; nobody has cancelled it."""
+    """A run that yielded before the login was rejected fails; it was not cancelled."""
     settings.SLICE_SECONDS = 0
     request_runs(seven, [ORDERS], trigger=Trigger.MANUAL)
     runner.work(claim())

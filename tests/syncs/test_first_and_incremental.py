@@ -1,4 +1,4 @@
-"""The first sync, the watermark, incremental runs and what they leave alone."""
+"""The first sync, the watermark, and what incremental runs read."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -58,7 +58,7 @@ def test_history_start_uses_wms_clock(clock, wms, home):
 
 @pytest.mark.parametrize("skew", [timedelta(0), timedelta(minutes=10), timedelta(minutes=-10)])
 def test_watermark_is_wms_clock_of_first_response_minus_a_second(clock, wms, connection, skew):
-    """Never our clock, and not the clock of a later page."""
+    """Never our clock, and not the WMS's clock of a later page."""
     wms.skew = skew
     wms.put(ORDERS, *(order(f"o{number}", now()) for number in range(7)))
     began = now() + skew
@@ -66,12 +66,12 @@ def test_watermark_is_wms_clock_of_first_response_minus_a_second(clock, wms, con
 
     sync(connection)
 
-    # The clock moved on before each of the three answers; the first one counts.
+    # The clock advanced before each of the three responses; the first one counts.
     assert schedule(connection).watermark == began + timedelta(seconds=59)
 
 
 def test_missing_clock_in_first_response_is_not_taken_from_later_one(clock, wms, connection):
-    """When only the second answer has a Date, what changed since the first may be missing before it."""
+    """If only the second response has a Date, changes since the first one may be missing."""
     stamp = now() - timedelta(hours=2)
     wms.put(ORDERS, *(order(f"o{number}", stamp) for number in range(4)))
 
@@ -87,7 +87,7 @@ def test_missing_clock_in_first_response_is_not_taken_from_later_one(clock, wms,
 
 
 def test_watermark_without_clock_is_highest_plausible_stamp(clock, wms, connection):
-    """A stamp in 2999 is stored and moves nothing."""
+    """A stamp in 2999 is stored and does not move the watermark."""
     wms.has_clock = False
     stamp = now() - timedelta(hours=3)
     wms.put(ORDERS, order("o1", stamp), order("o2", datetime(2999, 1, 1, tzinfo=UTC)))
@@ -119,7 +119,7 @@ def test_incremental_run_reads_and_writes_only_changes(clock, wms, connection):
 
 
 def test_late_commit_within_overlap_is_found(clock, wms, connection):
-    """Stamped before the watermark, visible after it."""
+    """It is stamped before the watermark and visible after it."""
     sync(connection)
     stamp = now()
     clock.shift(timedelta(minutes=5))
@@ -130,7 +130,7 @@ def test_late_commit_within_overlap_is_found(clock, wms, connection):
 
 
 def test_records_with_equal_stamps_at_watermark_are_all_read(clock, wms, connection):
-    """Many rows of one second, more than a page of them."""
+    """Many rows have the stamp of one second, more than fit on a page."""
     sync(connection)
     edge = schedule(connection).watermark - timedelta(minutes=15)
     clock.shift(timedelta(minutes=5))
@@ -171,7 +171,7 @@ def test_ended_run_leaves_no_checkpoint_or_seen_keys(clock, wms, connection):
 
 
 def test_learned_facts_reach_connection_and_open_client(clock, wms, connection):
-    """What an answer taught (lists in it too) is stored once and known to the next request already."""
+    """A fact learned from a response is stored once, and the next request already uses it."""
     wms.learned = {"no_dates": True, "paths": ["a", "b"]}
     sync(connection)
     assert Connection.objects.get(pk=connection.pk).learned == wms.learned
@@ -193,7 +193,7 @@ PRINTED = (
 
 @pytest.fixture
 def two_pm(clock, wms, home):
-    """The printed list, synced at 2 PM by a schedule of an hour."""
+    """Return the printed list, synced at 2 PM with an hourly schedule."""
     from integrations.services import Account, connect
 
     clock.move_to(TWO_PM - timedelta(minutes=30))
@@ -228,7 +228,7 @@ def changed(connection, since):
 
 @pytest.mark.parametrize("filters", [True, False], ids=["asks for changes", "gets the whole list"])
 def test_only_changed_item_is_synchronised(clock, wms, two_pm, filters):
-    """Rows and times exactly as printed: A 7 to 5 at 2:30 PM, runs at 2 and 3 PM; only A is synchronised."""
+    """Rows and times as printed: A changes from 7 to 5 at 2:30 PM, runs at 2 and 3 PM. Only A is synchronised."""
     wms.filters = filters
     wms.put(INVENTORY, item("A", "5", datetime(2020, 3, 2, 14, 30, tzinfo=UTC)))
     run = at_three(clock, two_pm)
@@ -246,7 +246,7 @@ def test_only_changed_item_is_synchronised(clock, wms, two_pm, filters):
     ],
 )
 def test_smart_sync_misses_nothing_in_three_special_cases(clock, wms, two_pm, row, written):
-    """What counts is the quantity, not the stamp."""
+    """The quantity counts, not the stamp."""
     wms.filters = False
     wms.put(INVENTORY, item(*row))
     run = at_three(clock, two_pm)
@@ -255,7 +255,7 @@ def test_smart_sync_misses_nothing_in_three_special_cases(clock, wms, two_pm, ro
 
 
 def test_full_refresh_finds_quantity_changed_without_stamp(clock, wms, two_pm):
-    """Where the WMS filters by stamp, no incremental can see it; the regular full run does."""
+    """If the WMS filters by stamp, no incremental run can find it. The regular full run does."""
     wms.put(INVENTORY, item("C", "2", PRINTED[2][2]))
     assert at_three(clock, two_pm).seen == 0
     run = sync(two_pm, INVENTORY, Mode.FULL)
@@ -263,7 +263,7 @@ def test_full_refresh_finds_quantity_changed_without_stamp(clock, wms, two_pm):
 
 
 def test_full_run_reads_every_item_and_writes_none(clock, wms, connection):
-    """1,000 unchanged items: full processes 1,000 and changes none."""
+    """A full run processes 1,000 unchanged items and changes none."""
     wms.page_size = 400
     wms.put(INVENTORY, *(item(f"S{number}", "1", now()) for number in range(1000)))
     sync(connection, INVENTORY)
@@ -272,7 +272,7 @@ def test_full_run_reads_every_item_and_writes_none(clock, wms, connection):
 
 
 def test_list_without_change_filter_is_compared_by_digest(clock, wms, connection, monkeypatch):
-    """An entity that can't be asked for changes is read whole each time."""
+    """A list without a filter for changes is read completely each time."""
     from integrations.connectors.registry import CONNECTORS
 
     monkeypatch.setitem(CONNECTORS, "model", connector_for(wms, whole=[CUSTOMERS]))
@@ -285,7 +285,7 @@ def test_list_without_change_filter_is_compared_by_digest(clock, wms, connection
 
 
 def test_empty_page_with_cursor_is_not_the_end(clock, wms, connection):
-    """The list ends where the WMS says so, not at an empty page."""
+    """The list ends where the WMS says so."""
     wms.put(ORDERS, order("o1", now()))
     wms.faults = [lambda call: Page((), cursor={"start": 0}, clock=wms.now())]
     assert counts(sync(connection)) == {"seen": 1, "created": 1}
@@ -298,7 +298,7 @@ def test_request_for_child_entity_runs_its_parent(clock, wms, connection):
 
 
 def test_incremental_run_reads_fraction_of_full_run(clock, wms, connection):
-    """Of 400 items 20 changed; the incremental asks for those, the full run for every page."""
+    """20 of 400 items changed. The incremental run requests only those, the full run every page."""
     wms.page_size = 20
     wms.put(INVENTORY, *(item(f"i{n:03}", "5", now() - timedelta(days=1)) for n in range(400)))
     sync(connection, INVENTORY)
@@ -312,22 +312,22 @@ def test_incremental_run_reads_fraction_of_full_run(clock, wms, connection):
     assert (full.seen, full.unchanged, len(wms.asked("fetch", INVENTORY))) == (400, 400, 20)
 
 
-# --- The end of what an incremental asks for -------------------------------------------------------------------------
+# --- The end of an incremental window --------------------------------------------------------------------------------
 
 
-def last_ask(wms):
+def last_request(wms):
     return wms.asked(entity=ORDERS)[-1].ask
 
 
 @pytest.mark.parametrize("skew", [timedelta(0), timedelta(minutes=10), timedelta(minutes=-10)])
 def test_incremental_window_ends_a_minute_past_known_clock(clock, wms, connection, skew):
-    """Its window is closed at both ends, by the WMS's clock as an earlier answer told it; a full's never is."""
+    """An incremental window has two ends, by the WMS's clock in an earlier response. A full run has no end."""
     wms.skew = skew
     full = sync(connection)
-    assert (full.until, last_ask(wms).until) == (None, None)
+    assert (full.until, last_request(wms).until) == (None, None)
     clock.shift(timedelta(minutes=5))
     run = sync(connection)
-    assert last_ask(wms).until == run.until == now() + skew + timedelta(minutes=1)
+    assert last_request(wms).until == run.until == now() + skew + timedelta(minutes=1)
     wms.put(ORDERS, order("later", wms.now() + timedelta(minutes=2)))
     assert counts(sync(connection)) == {}
     clock.shift(timedelta(minutes=5))
@@ -335,7 +335,7 @@ def test_incremental_window_ends_a_minute_past_known_clock(clock, wms, connectio
 
 
 def test_incremental_window_has_no_end_without_known_clock(clock, wms, connection):
-    """A worker that has not spoken with the WMS yet does not guess what time it is there."""
+    """A worker that has no response of the WMS yet does not guess its time."""
     from syncs.engine import client_pool
 
     sync(connection)
@@ -344,7 +344,7 @@ def test_incremental_window_has_no_end_without_known_clock(clock, wms, connectio
 
 
 def test_nightly_overlap_run_has_no_window_end(clock, wms, connection):
-    """So that what is stamped far ahead comes at least once a night."""
+    """Records with a future stamp are read at least once a night."""
     sync(connection)
     EntitySchedule.objects.filter(connection=connection, entity=ORDERS).update(next_wide_at=now())
     wms.put(ORDERS, order("far", now() + timedelta(days=365_000)))
@@ -353,7 +353,7 @@ def test_nightly_overlap_run_has_no_window_end(clock, wms, connection):
 
 
 def test_clock_past_window_end_restarts_request_without_end(clock, wms, connection):
-    """A change of this moment is not left to the next run because the WMS's clock was set meanwhile."""
+    """If the WMS's clock was changed, current changes are not left to the next run."""
     wms.skew = timedelta(minutes=-10)
     sync(connection)
     wms.skew = timedelta(0)
@@ -364,7 +364,7 @@ def test_clock_past_window_end_restarts_request_without_end(clock, wms, connecti
 
 
 def test_watermark_never_passes_window_end(clock, wms, connection):
-    """A window that is started again minutes later still ends where it ended: what lies beyond was not asked for."""
+    """A pass that restarts minutes later keeps its end, since later changes were not requested."""
     sync(connection)
     clock.shift(timedelta(minutes=5))
     wms.put(ORDERS, *(order(f"o{number}", wms.now()) for number in range(4)))
@@ -380,11 +380,11 @@ def test_watermark_never_passes_window_end(clock, wms, connection):
     assert schedule(connection).watermark == until
 
 
-# --- Stamps that can't be believed -----------------------------------------------------------------------------------
+# --- Implausible stamps ----------------------------------------------------------------------------------------------
 
 
 def test_future_stamp_does_not_block_corrections(clock, wms, connection):
-    """It is stored, but nothing follows from it; an incremental takes the corrected record at once."""
+    """It is stored but not trusted, so an incremental run applies the corrected record immediately."""
     wms.put(ORDERS, order("o1", now() + timedelta(days=365_000), status="wrong"))
     sync(connection)
     clock.shift(timedelta(minutes=5))

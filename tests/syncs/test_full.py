@@ -1,4 +1,4 @@
-"""Full runs: what was not seen is removed, after a second look and never too much at once; older versions; rejected."""
+"""Full runs: removal of missing records with recheck and removal limit, older versions, and rejected records."""
 
 from datetime import timedelta
 
@@ -88,15 +88,19 @@ def test_removal_limit(clock, wms, connection, rows, gone, held):
     if held:
         assert f"{gone} of {rows} records" in run.message
         assert wms.asked("lookup") == []
-        # What the list left out may have changed too: the mirror is complete up to the last whole list only.
+        # The list may also lack changes, so the mirror is complete only up to the last complete list.
         assert watermark(connection) == before
 
 
 def test_history_before_history_start_is_not_removed(clock, wms, connection):
     """Older records were not requested, so their absence means nothing."""
-    border = connection.border
-    wms.put(ORDERS, order("old", now(), created_at=border - timedelta(days=1)))
-    wms.put(ORDERS, order("on it", now(), created_at=border), order("new", now(), created_at=border + timedelta(1)))
+    history_start = connection.border
+    wms.put(ORDERS, order("old", now(), created_at=history_start - timedelta(days=1)))
+    wms.put(
+        ORDERS,
+        order("on it", now(), created_at=history_start),
+        order("new", now(), created_at=history_start + timedelta(1)),
+    )
     sync(connection)
     clock.shift(60)
     wms.drop(ORDERS, "old", "on it", "new")
@@ -113,7 +117,7 @@ def test_unexpected_empty_list_removes_nothing(clock, wms, connection, monkeypat
     sync(connection, CUSTOMERS, FULL)
     before = watermark(connection)
     wms.drop(CUSTOMERS, *ids)
-    # Every five minutes: the first one that is 15 minutes after the first empty one is believed.
+    # One run every five minutes; the first one at least 15 minutes after the first empty list is accepted.
     states = []
     for _ in range(4):
         clock.shift(300)
@@ -370,7 +374,7 @@ def test_seen_keys_are_compared_in_parts(monkeypatch, clock, wms, connection):
     wms.put(ORDERS, *(order(f"o{number}", now()) for number in range(20)))
     sync(connection, ORDERS)
     clock.shift(timedelta(hours=1))
-    # Listed in another order, so that the keys of a page lie apart.
+    # In a different order, so that the keys of a page are not adjacent.
     wms.rows[ORDERS] = dict(sorted(wms.rows[ORDERS].items(), key=lambda row: row[0][::-1]))
     wms.drop(ORDERS, "o0", "o7", "o19")
     run = sync(connection, ORDERS, Mode.FULL)

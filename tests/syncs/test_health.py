@@ -13,7 +13,7 @@ from syncs.process import heartbeats
 
 
 @pytest.fixture(autouse=True)
-def _asks_anew(monkeypatch):
+def _reset_migration_check(monkeypatch):
     """Make each test check the migrations again."""
     monkeypatch.setattr(health, "_migrated", False)
 

@@ -1,4 +1,4 @@
-"""Threads of a walk take turns with the interpreter: a page is read while the database writes the one before."""
+"""The threads of a pass share the interpreter: a page is parsed while the database writes the previous one."""
 
 import time
 
@@ -20,7 +20,7 @@ PAGES = 6
 
 @pytest.fixture
 def run(connected):
-    """A full run of six pages that waits to be done."""
+    """Return a queued full run of six pages."""
     (requested,) = request_runs(connected(10), [ORDERS], trigger=Trigger.MANUAL)
     return requested.run
 
@@ -32,13 +32,13 @@ def wait_until(condition):
 
 
 def wait_for_page(sandbox, number):
-    """Wait until the page was requested, and long enough for a reader that does not wait to read it."""
+    """Wait until the page was requested, and long enough for a reader that would not wait to parse it."""
     wait_until(lambda: len(sandbox.log.listed(path="/wms/orders")) >= min(number, PAGES))
     time.sleep(0.1)
 
 
 def test_next_page_is_read_after_planning_and_during_writing(monkeypatch, sandbox, run):
-    """A writer that waited for the interpreter between its short queries would keep the database idle."""
+    """If the writer waited for the interpreter between its short queries, the database would be idle."""
     events, plan, write, parse = [], writer.plan, writer.write, Page.parse
 
     def parses(page, known=()):
@@ -66,7 +66,7 @@ def test_next_page_is_read_after_planning_and_during_writing(monkeypatch, sandbo
 
 
 def test_page_that_fails_to_write_does_not_block_prefetcher(monkeypatch, sandbox, run):
-    """The reader waits for its turn then, and the walk ends all the same; the run goes on from the failed page."""
+    """The waiting reader does not block the end of the pass, and the run resumes at the failed page."""
 
     def fails(*args, **more):
         wait_for_page(sandbox, 2)

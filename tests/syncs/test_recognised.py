@@ -1,4 +1,4 @@
-"""A full run reads nothing of what the mirror was made of already: records are recognised by their bytes."""
+"""Full runs do not parse unchanged records: they are recognised by their bytes."""
 
 import pytest
 
@@ -17,7 +17,7 @@ INVENTORY = Entity.INVENTORY
 
 @pytest.fixture
 def stocked(connected):
-    """A connection whose inventory has been read once."""
+    """Return a connection whose inventory was read once."""
     connection = connected(100)
     sync(connection, INVENTORY)
     return connection
@@ -25,7 +25,7 @@ def stocked(connected):
 
 @pytest.fixture
 def parsed(monkeypatch):
-    """The items that are read from now on."""
+    """Return the list of the items parsed from now on."""
     items, real = [], ItemMapping._parse_bytes
 
     def counted(self, raw):
@@ -50,7 +50,7 @@ def test_unchanged_items_are_not_parsed(stocked, parsed):
 
 
 def test_changed_items_are_parsed(stocked, parsed):
-    """A row that says something else than the WMS, whoever changed it, is read and made right."""
+    """A row that differs from the WMS is parsed and corrected, whoever changed it."""
     row = InventoryItem.objects.order_by("pk")[3]
     before = mirrored(stocked, INVENTORY)
     changed = InventoryRecord(external_id=row.external_id, name="Changed", updated_at=row.updated_at)
@@ -71,7 +71,7 @@ def test_removed_row_is_parsed_and_restored(stocked, parsed):
 
 
 def test_new_mapping_version_parses_everything_once(monkeypatch, stocked, parsed):
-    """What another version of Packr made of the same bytes may differ; afterwards it is recognised again."""
+    """Another version may map the same bytes differently. Afterwards they are recognised again."""
     rows = InventoryItem.objects.count()
     monkeypatch.setattr(mapping.INVENTORY, "version", b"zz")
     assert counts(again(stocked)) == {"seen": rows, "unchanged": rows}
@@ -81,7 +81,7 @@ def test_new_mapping_version_parses_everything_once(monkeypatch, stocked, parsed
 
 
 def test_item_with_volatile_source_is_not_written_each_time(monkeypatch, stocked, parsed):
-    """The same record in other bytes (keys in another order, say) costs a reading, not a write."""
+    """The same record in other bytes (for example with another order of keys) is parsed but not written."""
     digests = dict(InventoryItem.objects.values_list("pk", "digest"))
     real = ItemMapping._source
     monkeypatch.setattr(ItemMapping, "_source", lambda self, item: real(self, bytes(item) + b" "))
@@ -92,7 +92,7 @@ def test_item_with_volatile_source_is_not_written_each_time(monkeypatch, stocked
 
 
 def test_unparsable_item_is_rejected(monkeypatch, stocked):
-    """In a page that is read lazily as in any other."""
+    """On a lazily parsed page as on any other."""
     rows = InventoryItem.objects.count()
     row = InventoryItem.objects.order_by("pk")[3]
     InventoryItem.objects.filter(pk=row.pk).update(digest=bytes(40))
@@ -113,7 +113,7 @@ def test_unparsable_item_is_rejected(monkeypatch, stocked):
 
 
 def test_deploy_that_changes_only_comments_writes_no_row(monkeypatch, stocked, parsed):
-    """The mapping's version is set by hand; docstrings and comments are no part of a row's source."""
+    """The mapping's version is set manually; docstrings and comments do not affect a row's source."""
     digests = dict(InventoryItem.objects.values_list("pk", "digest"))
     deployed = copy_with_other_comments(mapping).INVENTORY
     for name in ("version", "parse", "raw_type", "decoder"):

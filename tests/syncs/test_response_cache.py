@@ -1,4 +1,4 @@
-"""Fetching ahead costs one page when a worker is killed: those that were answered and not written lie in the spool."""
+"""The response cache: a killed worker costs one page, since responses that were not written yet are on disk."""
 
 import os
 import time
@@ -25,18 +25,18 @@ TOLD = {b"question": Answer(200, {"Date": "today"}, b'{"data": []}', None)}
 
 
 class Killed(BaseException):
-    """What no handler catches: the process is gone."""
+    """The death of a process, which no handler catches."""
 
 
 @pytest.fixture
 def run(connected):
-    """A full run of six pages that waits to be done."""
+    """Return a queued full run of six pages."""
     (requested,) = request_runs(connected(10), [ORDERS], trigger=Trigger.MANUAL)
     return requested.run
 
 
-def killed_as_it_writes(monkeypatch, sandbox, number, *, ahead=2):
-    """One slice that ends in death as its page of this number is to be written and so many after it are asked for."""
+def kill_while_writing(monkeypatch, sandbox, number, *, ahead=2):
+    """Run a slice that is killed as it writes page `number`, once `ahead` further pages were requested."""
     real, calls = writer.plan, []
 
     def mortal(*args, **kwargs):
@@ -44,9 +44,9 @@ def killed_as_it_writes(monkeypatch, sandbox, number, *, ahead=2):
         if len(calls) < number:
             return real(*args, **kwargs)
         deadline = time.monotonic() + 20
-        while len(asked(sandbox)) < number + ahead and time.monotonic() < deadline:
+        while len(request_counts(sandbox)) < number + ahead and time.monotonic() < deadline:
             time.sleep(0.01)
-        patch.setattr(response_cache, "drop", lambda run, place: None)  # the dead clean nothing up
+        patch.setattr(response_cache, "drop", lambda run, place: None)  # a killed process cleans nothing up
         raise Killed
 
     with monkeypatch.context() as patch:
@@ -57,45 +57,45 @@ def killed_as_it_writes(monkeypatch, sandbox, number, *, ahead=2):
     client_pool._idle_clients.clear()
 
 
-def asked(sandbox):
-    """How often each page of orders was asked for."""
+def request_counts(sandbox):
+    """Return how often each page of orders was requested."""
     return Counter(one["query"] for one in sandbox.log.listed(path="/wms/orders"))
 
 
 def test_kill_costs_one_page_despite_prefetching(monkeypatch, sandbox, run):
-    """Killed while page 3 is written, page 4 is read and page 5 fetched, only page 5 is asked for again."""
-    killed_as_it_writes(monkeypatch, sandbox, 3)
+    """If page 3 is being written, page 4 parsed and page 5 fetched, only page 5 is requested again."""
+    kill_while_writing(monkeypatch, sandbox, 3)
     drain()
     run.refresh_from_db()
     assert (run.state, counts(run), run.pages) == (State.SUCCEEDED, {"seen": 60, "created": 60}, 6)
     assert Order.objects.count() == 60
-    assert sorted(asked(sandbox).values()) == [1, 1, 1, 1, 1, 2]
+    assert sorted(request_counts(sandbox).values()) == [1, 1, 1, 1, 1, 2]
     assert list((response_cache._folder()).glob("*")) == []
 
 
-def test_nothing_is_prefetched_before_first_page_of_incremental_run(monkeypatch, sandbox, run):
-    """The next worker ends its window at another moment, so it can't use what the first one was told."""
+def test_no_page_is_prefetched_before_first_page_of_incremental_run(monkeypatch, sandbox, run):
+    """The next worker's window has another end, so it can't use the cached responses."""
     drain()
     sandbox.log.clear()
     (requested,) = request_runs(run.connection, [ORDERS], trigger=Trigger.MANUAL)
     SyncRun.objects.filter(pk=requested.run.pk).update(mode="incremental")
     EntitySchedule.objects.filter(entity=ORDERS).update(watermark=now() - timedelta(days=3650), next_wide_at=None)
-    warm = client_pool.take(run.connection)  # it has spoken with the WMS, and so knows its clock
+    warm = client_pool.take(run.connection)  # it has a response of the WMS, so it knows the clock
     warm.get("/wms/warehouses", {"limit": "1"})
     client_pool.give_back(run.connection, warm)
-    killed_as_it_writes(monkeypatch, sandbox, 1, ahead=0)
-    assert sum(asked(sandbox).values()) == 1
+    kill_while_writing(monkeypatch, sandbox, 1, ahead=0)
+    assert sum(request_counts(sandbox).values()) == 1
 
 
 def test_prefetched_pages_are_requested_again_on_another_machine(monkeypatch, sandbox, run):
-    """The spool is a saving, not a promise: without it nothing is lost either."""
-    killed_as_it_writes(monkeypatch, sandbox, 3)
+    """The cache only saves requests: nothing is lost without it."""
+    kill_while_writing(monkeypatch, sandbox, 3)
     for file in response_cache._folder().glob("*"):
         file.unlink()
     drain()
     run.refresh_from_db()
     assert (run.state, counts(run)) == (State.SUCCEEDED, {"seen": 60, "created": 60})
-    assert sorted(asked(sandbox).values()) == [1, 1, 1, 2, 2, 2]
+    assert sorted(request_counts(sandbox).values()) == [1, 1, 1, 2, 2, 2]
 
 
 def test_responses_of_another_cursor_are_not_used(run):
@@ -136,7 +136,7 @@ def test_corrupt_file_is_requested_again(caplog, run):
 
 
 def test_full_disk_fails_no_run(settings, tmp_path, sandbox, run, caplog):
-    """Then no page is fetched ahead, and the log says why."""
+    """No page is prefetched then, and the log says why."""
     settings.DATA_DIR = tmp_path / "file"
     settings.DATA_DIR.write_text("in the way")
     drain()
@@ -151,7 +151,7 @@ def test_response_cache_is_private(run):
 
 
 def test_secrets_and_errors_are_not_recorded(sandbox, run):
-    """Only usable answers to questions that are not private lie in the spool."""
+    """Only successful responses to requests that are not private are cached."""
     client = client_pool.take(run.connection)
     recording = ResponseRecording()
     with client.recorded_by(recording):

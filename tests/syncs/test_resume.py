@@ -1,4 +1,4 @@
-"""Killed anywhere, by anything: nothing lost, nothing doubled, at most the page in hand fetched again."""
+"""Resuming after a kill at any point: nothing is lost or written twice, and at most one page is read again."""
 
 import threading
 import time
@@ -251,8 +251,8 @@ def test_slices_alternate_and_requested_runs_go_first(monkeypatch, settings, clo
         order_of_work.append(claimed.run.entity)
         clock.shift(1)
         runner.work(claimed)
-    # Orders first, then its second page's turn is behind the customers; the person's inventory comes next after the
-    # page in hand, and the long run ends last.
+    # Orders first. Their second page comes after the customers, and the requested inventory directly after the
+    # current page. The long run ends last.
     assert order_of_work.index("customers") == 1
     asked_for_at = 3
     first = order_of_work.index("inventory")
@@ -283,7 +283,7 @@ def test_requested_run_goes_before_all_overdue_runs(settings, clock, wms, connec
 
 @pytest.fixture
 def long_run(settings, clock, wms, connection, home):
-    """A run of many pages that has had its first slice, and another account without due runs."""
+    """Return a run of many pages after its first slice, and another account without due runs."""
     settings.SLICE_SECONDS = 0
     wms.page_size = 1
     wms.put(ORDERS, *(order(f"o{number}", now()) for number in range(6)))
@@ -336,7 +336,7 @@ def test_slice_continues_while_no_other_run_waits(clock, wms, ten, home):
     other = connect(home, Account("model", "Other", {"key": "k2"}), first_sync=False)
     request_runs(other, [ORDERS], trigger=Trigger.MANUAL)
     assert should_yield()
-    claim()  # somebody has taken that one
+    claim()  # another worker has taken that run
     assert not should_yield()
     run_slice._deadline = 0
     assert run_slice.deadline_reached
@@ -418,7 +418,7 @@ def test_page_is_parsed_after_next_one_is_requested(monkeypatch, clock, wms, ten
     draft, done = PagePrefetcher._prepare, []
 
     def slowly(call):
-        time.sleep(0.1)  # long enough for whoever does not wait
+        time.sleep(0.1)  # long enough for a prefetcher that would not wait
         done.append("asked")
 
     wms.faults = [slowly] * 4
@@ -437,7 +437,7 @@ def test_error_one_page_ahead_keeps_page_before_it(monkeypatch, clock, wms, ten)
     assert (run.state, counts(run)) == (State.WAITING, {"seen": 3, "created": 3})
 
 
-# --- Walks that can't go on as they were ----------------------------------------------------------------------------
+# --- Passes that can't continue --------------------------------------------------------------------------------------
 
 
 def test_expired_cursor_restarts_the_pass(clock, wms, ten):
@@ -493,7 +493,7 @@ def test_pages_of_rejected_records_are_not_endless(clock, wms, connection):
     assert sync(connection).state == State.PARTIAL
 
 
-# --- Threads, for real ----------------------------------------------------------------------------------------------
+# --- Real threads ----------------------------------------------------------------------------------------------------
 
 
 def _side_by_side(count, function):

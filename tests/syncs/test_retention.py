@@ -245,7 +245,7 @@ def test_old_closed_incidents_and_heartbeats_are_deleted(clock, connection):
     assert Beat.objects.count() == 3
 
 
-def test_the_tick_prunes_once_an_hour(clock, connection):
+def test_tick_prunes_once_an_hour(clock, connection):
     """An interrupted prune continues immediately."""
     create_latest(connection)
     for minutes, pruned in ((0, True), (1, False), (58, False), (1, True)):

@@ -1,4 +1,4 @@
-"""Cadences over days of clock time, first dues, re-reads, and the two odd nights of the year."""
+"""Schedules over days of simulated time: cadences, first due times, full refreshes and changes of the clock."""
 
 import itertools
 from collections import Counter
@@ -28,7 +28,7 @@ ORDERS, INVENTORY, PRODUCTS = Entity.ORDERS, Entity.INVENTORY, Entity.PRODUCTS
 # Simulated days, months and years.
 pytestmark = pytest.mark.one_database
 
-A_DAY = {  # P5, P6, P7, P8, P9
+RUNS_PER_DAY = {  # runs of each entity per day
     ORDERS: 288,
     INVENTORY: 288,
     Entity.INBOUND_SHIPMENTS: 96,
@@ -39,8 +39,8 @@ A_DAY = {  # P5, P6, P7, P8, P9
 }
 
 
-def live(clock, length, step=timedelta(seconds=60)):
-    """Ticks once a minute, and a worker that is there at once."""
+def live_through(clock, length, step=timedelta(seconds=60)):
+    """Run the tick once a minute, each followed by a worker."""
     end = now() + length
     while now() < end:
         clock.shift(step)
@@ -50,7 +50,7 @@ def live(clock, length, step=timedelta(seconds=60)):
 
 @pytest.fixture
 def kept(clock, wms, home):
-    """A connection with the default schedules, its first sync done."""
+    """Return a connection with the default schedules after its first sync."""
     made = connect(home, Account("model", "Kept", {"key": "kept"}))
     drain()
     return made
@@ -58,7 +58,7 @@ def kept(clock, wms, home):
 
 @pytest.mark.parametrize(("seconds", "planned"), [(80, True), (100, False)])
 def test_ended_run_queues_successor_due_soon(clock, wms, kept, seconds, planned):
-    """Nothing waits for the next tick that falls due before it; what is further away is the tick's."""
+    """A run that falls due before the next tick is queued immediately; the tick queues later ones."""
     due = now() + timedelta(seconds=seconds)
     EntitySchedule.objects.filter(connection=kept, entity=ORDERS).update(next_due_at=due)
     SyncRun.objects.filter(entity=ORDERS, state=State.QUEUED).delete()
@@ -67,12 +67,12 @@ def test_ended_run_queues_successor_due_soon(clock, wms, kept, seconds, planned)
     assert list(queued.values_list("due_at", flat=True)) == ([due] if planned else [])
 
 
-def test_a_day_of_the_default_cadences(clock, wms, kept):
-    """Nobody acts; each entity runs on its own cadence, and nothing drifts."""
-    live(clock, timedelta(hours=24))
+def test_default_cadences_for_a_day(clock, wms, kept):
+    """Each entity runs at its own cadence without drifting."""
+    live_through(clock, timedelta(hours=24))
     runs = list(SyncRun.objects.filter(connection=kept, trigger=Trigger.SCHEDULE).exclude(started_at=None))
     counted = Counter(run.entity for run in runs)
-    for entity, expected in A_DAY.items():
+    for entity, expected in RUNS_PER_DAY.items():
         assert abs(counted[entity] - expected) <= 1, entity
     assert {run.state for run in runs} == {State.SUCCEEDED}
     # From one due moment to the next it is exactly the cadence, however late a worker was.
@@ -81,7 +81,7 @@ def test_a_day_of_the_default_cadences(clock, wms, kept):
     starts = sorted(run.started_at for run in runs if run.entity == ORDERS)
     longest = max(later - earlier for earlier, later in itertools.pairwise(starts))
     assert longest <= timedelta(minutes=6)
-    # One re-read of the state entities, in the quiet window; the history entities are re-read weekly.
+    # One full refresh of the state entities, in the quiet hours; history entities have theirs weekly.
     full = Counter(run.entity for run in runs if run.mode == Mode.FULL)
     assert full[INVENTORY] == full[PRODUCTS] == 1
     assert all(
@@ -91,7 +91,7 @@ def test_a_day_of_the_default_cadences(clock, wms, kept):
 
 @pytest.mark.parametrize("zone", ["UTC", "America/Los_Angeles", "Pacific/Auckland"])
 def test_daily_entities_run_once_per_local_day(clock, wms, home, zone):
-    """Shipping methods and warehouses, one run per local day over seven days, in the quiet window."""
+    """Shipping methods and warehouses run once per local day for seven days, in the quiet hours."""
     home.timezone = zone
     home.save()
     made = connect(home, Account("model", "Kept", {"key": "kept"}))
@@ -100,7 +100,7 @@ def test_daily_entities_run_once_per_local_day(clock, wms, home, zone):
     EntitySchedule.objects.filter(connection=made).exclude(entity__in=daily).update(enabled=False)
     SyncRun.objects.filter(state=State.QUEUED).delete()
     start = now()
-    live(clock, timedelta(days=7), timedelta(minutes=20))
+    live_through(clock, timedelta(days=7), timedelta(minutes=20))
     for entity in daily:
         runs = SyncRun.objects.filter(entity=entity, trigger=Trigger.SCHEDULE, due_at__gt=start)
         local = [run.due_at.astimezone(ZoneInfo(zone)) for run in runs]
@@ -126,7 +126,7 @@ def test_history_has_weekly_full_refresh(clock, wms, kept):
 
 
 def test_full_refresh_skipped_by_active_run_stays_due(clock, wms, kept):
-    """The occurrence is skipped, the re-read stays due: the next run is full."""
+    """The occurrence is skipped and the full refresh stays due, so the next run is full."""
     one = EntitySchedule.objects.get(connection=kept, entity=ORDERS)
     SyncRun.objects.filter(state=State.QUEUED).delete()
     clock.move_to(one.next_reread_at - timedelta(seconds=5))
@@ -158,7 +158,7 @@ def test_first_due_times_are_spread(clock, wms, home):
 
 def test_manual_run_does_not_change_schedule(clock, wms, kept):
     """The next scheduled time is unchanged."""
-    live(clock, timedelta(minutes=7))
+    live_through(clock, timedelta(minutes=7))
     one = EntitySchedule.objects.get(connection=kept, entity=PRODUCTS)
     before = one.next_due_at
     run = sync(kept, PRODUCTS, person=User.objects.get(username="ada"))
@@ -206,7 +206,7 @@ def test_planning_needs_few_statements(clock, wms, home, django_assert_max_num_q
 
 
 def test_long_run_does_not_block_other_entities(settings, clock, wms, kept):
-    """Products take 30 min; orders run every five all the same."""
+    """Products take 30 minutes while orders still run every five."""
     settings.SLICE_SECONDS = 0
     from tests.kit.model_wms import records
 
@@ -248,15 +248,15 @@ def test_disabled_schedules_do_not_fall_due(clock, wms, kept, change):
 
 
 def test_run_queued_before_outage_covers_occurrences_during_it(clock, wms, kept):
-    """A worker comes before the tick: each entity runs once, not once for the plan and once more for the pause."""
-    live(clock, timedelta(minutes=9))
+    """If a worker comes before the tick, each entity runs once: the queued run covers the missed occurrences."""
+    live_through(clock, timedelta(minutes=9))
     began = now() + timedelta(days=1)
     clock.shift(timedelta(days=1))
     drain()
     tick()
     drain()
     runs = SyncRun.objects.filter(started_at__gte=began, due_at__lte=began)
-    assert Counter(run.entity for run in runs) == dict.fromkeys(A_DAY, 1)
+    assert Counter(run.entity for run in runs) == dict.fromkeys(RUNS_PER_DAY, 1)
     assert not EntitySchedule.objects.filter(connection=kept, next_due_at__lte=now()).exists()
 
 
@@ -269,12 +269,12 @@ def test_unreachable_wms_is_retried_by_schedule(clock, wms, kept):
     assert Connection.objects.get().status == Status.CONNECTED
 
 
-# --- Daily at, through both odd nights ------------------------------------------------------------------------------
+# --- Daily times on the days of a clock change -----------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("zone", ["America/New_York", "Europe/Berlin", "Australia/Lord_Howe"])
 @pytest.mark.parametrize("at", [time(2, 0), time(1, 30), time(2, 30)])
-def test_daily_at_over_a_year(zone, at):
+def test_daily_time_comes_once_per_local_date_for_a_year(zone, at):
     """Exactly one moment per local date, at the wall time or the first moment after a gap."""
     place = ZoneInfo(zone)
     moment, dates = datetime(2026, 1, 1, tzinfo=UTC), []
@@ -307,7 +307,6 @@ def test_daily_at_over_a_year(zone, at):
     ],
 )
 def test_daily_times_on_clock_changes(zone, day, at, expected):
-    """Golden moments."""
     from datetime import date
 
     assert local_moment(date(*day), at, ZoneInfo(zone)) == expected
@@ -329,7 +328,7 @@ def test_two_accounts_over_a_clock_change(wms, home, around):
             one.update(enabled=True, every_seconds=None, daily_at=time(2, 0), reread=Reread.NONE)
             one.update(next_due_at=next_daily(time(2, 0), ZoneInfo(zone), now()))
             zones[zone] = made
-        live(clock, timedelta(days=10), timedelta(minutes=30))
+        live_through(clock, timedelta(days=10), timedelta(minutes=30))
         for zone, made in zones.items():
             runs = SyncRun.objects.filter(connection=made, due_at__lte=now()).order_by("due_at")
             local = [run.due_at.astimezone(ZoneInfo(zone)) for run in runs]

@@ -1,4 +1,4 @@
-"""What a run cost: the requests it made and how long the WMS kept it waiting, to whatever end it came."""
+"""The cost of a run: its number of requests and its waiting time, whatever its outcome."""
 
 from datetime import timedelta
 
@@ -21,7 +21,7 @@ def seven(wms, connection):
 
 
 def test_run_counts_only_its_own_requests(clock, wms, seven):
-    """Seven orders in pages of three are three requests, whatever the same conversation asked for other runs."""
+    """Seven orders in pages of three are three requests. The client's requests for other runs do not count."""
     assert sync(seven, ORDERS).requests == 3
     clock.shift(3600)
     assert sync(seven, ORDERS).requests == 1
@@ -43,7 +43,7 @@ def test_failed_run_counts_requests(clock, wms, seven):
 
 
 def test_waits_add_up(clock, wms, seven):
-    """Two waits, one before the first page and one before the third; the time between them is not one."""
+    """A wait before the first page and one before the third add up; the time between them does not count."""
     wms.faults = [_limited(20), None, None, _limited(40)]
     run = sync(seven, ORDERS)
     assert (run.state, run.waited_seconds) == (State.WAITING, 0)

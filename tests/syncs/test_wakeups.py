@@ -1,4 +1,4 @@
-"""What waits in the message queue: never more wake-ups than one, and so nothing for long before the tick."""
+"""Wake-ups in the message queue: at most one waits, so none delays the tick."""
 
 import pytest
 from django_q.models import OrmQ

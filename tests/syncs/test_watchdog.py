@@ -189,8 +189,8 @@ def test_changed_tick_schedule_is_repaired_and_reported(clock, synced, tamper):
     """The incident closes with the next tick."""
     tamper()
     assert open_problems() == [(Problem.NO_TICK, None, "")]
-    mended = Schedule.objects.get()
-    assert (mended.func, mended.next_run, mended.repeats, mended.minutes) == ("syncs.tasks.tick", now(), -1, 1)
+    repaired = Schedule.objects.get()
+    assert (repaired.func, repaired.next_run, repaired.repeats, repaired.minutes) == ("syncs.tasks.tick", now(), -1, 1)
     assert open_problems() == [(Problem.NO_TICK, None, "")]
     advance(clock, timedelta(minutes=1))
     assert all_incidents() == [(Problem.NO_TICK, "", True)]
@@ -480,7 +480,7 @@ def test_concurrent_inspections_open_one_incident(clock, synced):
     assert sorted(all_incidents()) == [(Problem.NO_WORKER, "", False), *off]
 
 
-def test_a_check_costs_the_same_for_3_and_for_30_connections(clock, wms, home):
+def test_check_costs_the_same_for_3_and_30_connections(clock, wms, home):
     """Both with and without an incident for each connection."""
     ensure(now())
     costs = []
@@ -577,10 +577,10 @@ def test_web_request_alone_opens_the_incident(client, clock, synced, settings, m
 
 @pytest.mark.one_database
 def test_thirty_days_without_a_fault_open_no_incident(clock, wms, home):
-    """Issue 3: the real engine, every due moment of thirty days; looked at when data is oldest and when it is new.
+    """Run the real engine at every due time of thirty days, and check when data is oldest and when it is new.
 
-    At scale 1 what usually runs many times a day runs twice, all at one moment; the larger the scale the more often, up
-    to the usual cadences.
+    At scale 1, frequent syncs run only twice a day, all at the same moment. Larger scales run them more often, up to
+    the usual cadences.
     """
     ensure(now())
     made = connect(home, Account("model", "Kept", {"key": "kept"}))

@@ -1,4 +1,4 @@
-"""A window of dates, and the history that a longer lookback asks for."""
+"""Date windows, and the history that a longer lookback adds."""
 
 from datetime import timedelta
 from urllib.parse import unquote
@@ -34,7 +34,7 @@ def asked(sandbox):
 
 @pytest.fixture
 def synced(connected, sandbox):
-    """Orders of the last 30 days are in the mirror."""
+    """Return a connection whose orders of the last 30 days are in the mirror."""
     connection = connected(1000, lookback=30)
     sync(connection, ORDERS)
     sandbox.log.clear()
@@ -42,7 +42,7 @@ def synced(connected, sandbox):
 
 
 def test_date_window_reads_only_changes_in_it(synced, sandbox):
-    """The third section of the window."""
+    """Date windows are the third section of the manual sync window."""
     moment = now()
     before = Order.objects.count()
     watermark = EntitySchedule.objects.get(connection=synced, entity=ORDERS).watermark
@@ -66,7 +66,7 @@ def test_empty_date_window_succeeds(synced):
 
 
 def test_empty_date_window_does_not_confirm_empty_list(clock, wms, connection):
-    """Two empty lists are believed; a window of dates is no list."""
+    """Two empty lists in a row are accepted, but a date window is not a list."""
     wms.put(ORDERS, order("O1", now()))
     sync(connection)
     run = window(connection, now() - LONG_AGO, now() - LONG_AGO + timedelta(days=1))
@@ -127,7 +127,7 @@ def test_invalid_date_window_is_refused(synced, start, end, entity, words):
 
 
 def test_longer_lookback_reads_only_missing_history(synced, sandbox, django_user_model):
-    """Raising it later back-fills only the missing part."""
+    """A longer lookback reads only the missing part."""
     person = django_user_model.objects.get(username="ada")
     old, before = synced.border, Order.objects.count()
     change_lookback(synced, 3650, person=person)
@@ -136,14 +136,14 @@ def test_longer_lookback_reads_only_missing_history(synced, sandbox, django_user
     run = last_run(synced)
     assert (run.mode, run.border, run.until, run.state) == (Mode.WINDOW, synced.border, old, State.SUCCEEDED)
     assert Order.objects.count() == 60 > before
-    assert run.seen <= 60 - before + 1  # one may be stamped on the border itself
+    assert run.seen <= 60 - before + 1  # one may be stamped exactly at the history start
     (query,) = asked(sandbox)
     assert "updated_date[lte]" in unquote(query)
     assert "from 30 to 3,650" in Event.objects.filter(connection=synced, person=person)[0].text
 
 
 def test_longer_lookback_queues_full_run_after_active_run(synced):
-    """It began by the old border, and a second run beside it is not allowed."""
+    """It started with the old history start, and a second simultaneous run is not allowed."""
     (requested,) = request_runs(synced, [ORDERS], mode=Mode.FULL, trigger=Trigger.MANUAL)
     taken = claim()
     change_lookback(synced, 3650)
@@ -164,7 +164,7 @@ def test_longer_lookback_makes_requested_run_full(synced, django_user_model):
 
 
 def test_longer_lookback_starts_no_disabled_or_unsynced_entity(synced):
-    """Its first full read will look as far back by itself."""
+    """Its first full run will read that history anyway."""
     EntitySchedule.objects.filter(connection=synced, entity=ORDERS).update(enabled=False)
     change_lookback(synced, 3650)
     assert not SyncRun.objects.filter(mode=Mode.WINDOW).exists()

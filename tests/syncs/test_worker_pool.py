@@ -1,4 +1,4 @@
-"""The threads of a worker: how many look for work, when they rest, and when they end."""
+"""The threads of a worker: how many look for work, when they sleep, and when they end."""
 
 import threading
 import time
@@ -11,11 +11,11 @@ from syncs.engine import worker_pool
 from syncs.engine.worker_pool import WorkerPool
 from syncs.process import shutdown
 
-LONG = 60.0  # seconds; none of these lasts so long unless it hangs
+LONG = 60.0  # seconds; no test takes that long unless it hangs
 
 
 class Work:
-    """Numbered pieces of work instead of the table of runs. `hold` is called with each piece."""
+    """A sequence of numbered jobs that replaces the table of runs. `hold` is called with each job."""
 
     def __init__(self, pieces: int, hold: Callable[[int], None] = lambda piece: None) -> None:
         self.left, self.hold = list(range(pieces)), hold

@@ -1,4 +1,4 @@
-"""Each paging strategy against a server that pages this way, through a tiny connector."""
+"""Each paging strategy against a server that pages this way, through a minimal connector."""
 
 import json
 from collections.abc import Callable, Iterator, Sequence
@@ -43,7 +43,7 @@ def server() -> Iterator[Server]:
 
 
 def pass_through(server: Server, paging: Paging[Any], lazily: bool = False, **options: Any) -> list[Page]:
-    """Read the whole list, each cursor by way of JSON."""
+    """Read the whole list, passing each cursor through JSON."""
     sites = RestList(path="/sites", items_key="sites", mapping=SITES, paging=paging, **options)
     client = Client(server.url, private_hosts=frozenset({server.host}))
     pages: list[Page] = []
@@ -61,8 +61,8 @@ def ids(pages: Sequence[Page]) -> list[Any]:
 
 
 @pytest.mark.parametrize("lazily", [False, True])
-def test_next_token(server: Server, lazily: bool) -> None:
-    """Trackstar's form: a null token is the only end, so an empty page is none."""
+def test_next_token_is_followed_until_null(server: Server, lazily: bool) -> None:
+    """Trackstar's form: only a null token ends the list, so an empty page does not."""
     tokens = {None: (IDS[:3], "b"), "b": ([], "c"), "c": (IDS[3:], None)}
 
     def answer(call: Call) -> Reply:
@@ -75,7 +75,7 @@ def test_next_token(server: Server, lazily: bool) -> None:
 
 
 def test_next_token_with_a_flag(server: Server) -> None:
-    """ShipHero's form: the last page has a cursor too, and a flag says that nothing follows."""
+    """ShipHero's form: the last page has a cursor too, and a flag says that it is the last."""
 
     def answer(call: Call) -> Reply:
         start = int(call.query.get("after", 0))
@@ -87,7 +87,7 @@ def test_next_token_with_a_flag(server: Server) -> None:
 
 
 @pytest.mark.parametrize("envelope", [{}, {"next": ""}, {"next": 5}, {"next": "\x00"}, {"next": ["a"]}])
-def test_a_missing_token_is_no_end(server: Server, envelope: Any) -> None:
+def test_missing_token_does_not_end_the_list(server: Server, envelope: Any) -> None:
     server.answer = lambda call: reply(IDS, **envelope)
     with pytest.raises(ConnectorError) as caught:
         pass_through(server, NextToken("after", "next"))
@@ -97,7 +97,7 @@ def test_a_missing_token_is_no_end(server: Server, envelope: Any) -> None:
 @pytest.mark.parametrize("lazily", [False, True])
 @pytest.mark.parametrize(("size", "requests"), [(3, 3), (7, 2), (8, 1)])
 def test_page_number_ends_at_a_short_page(server: Server, lazily: bool, size: int, requests: int) -> None:
-    """ShipBob's form: without a total, only a page that is not full ends the list."""
+    """ShipBob's form: without a total, only an incomplete page ends the list."""
 
     def answer(call: Call) -> Reply:
         assert call.query["Limit"] == str(size)
@@ -123,7 +123,7 @@ def test_page_number_ends_at_the_total(server: Server, size: int, requests: int)
 
 
 @pytest.mark.parametrize("total", ["", "count"])
-def test_offset(server: Server, total: str) -> None:
+def test_offset_paging_reads_every_record(server: Server, total: str) -> None:
     """Odoo's form."""
 
     def answer(call: Call) -> Reply:
@@ -136,20 +136,20 @@ def test_offset(server: Server, total: str) -> None:
 
 
 @pytest.mark.parametrize("paging", [PageNumber("p", "n", 3, total="count"), Offset("o", "n", 3, total="count")])
-def test_a_missing_total_is_no_end(server: Server, paging: Paging[Any]) -> None:
+def test_missing_total_does_not_end_the_list(server: Server, paging: Paging[Any]) -> None:
     server.answer = lambda call: reply(IDS[:2])
     with pytest.raises(ConnectorError) as caught:
         pass_through(server, paging)
     assert caught.value.kind is Kind.CONTRACT
 
 
-def test_a_cursor_the_wms_has_forgotten_starts_the_pass_again(server: Server) -> None:
+def test_forgotten_cursor_restarts_the_pass(server: Server) -> None:
     server.answer = lambda call: Reply(b"{}", 410) if "after" in call.query else reply(IDS, next="b")
     with pytest.raises(CursorExpired):
         pass_through(server, NextToken("after", "next"), expired=(410,))
 
 
-# Keyset: the connector writes its own filter of the key.
+# Keyset: the connector writes its own filter for the key.
 
 
 def by_id(row: Record | Rejected) -> int | None:
@@ -174,8 +174,8 @@ def keyset_pass(keyset: Keyset[Any], rows: Sequence[Any], key: Callable[[Any], A
     return pages
 
 
-def test_keyset_by_id() -> None:
-    """Tryton's form. A rejected row counts, and its id does where it is readable."""
+def test_keyset_by_id_reads_every_record() -> None:
+    """Tryton's form. A rejected row counts towards the page, and its id is used if it is readable."""
     rows: list[Any] = [Warehouse(external_id=str(number)) for number in (2, 10, 11, 30)]
     rows.insert(1, Rejected("9", "no name", ""))
     pages = keyset_pass(Keyset(2, by_id), rows, by_id)
@@ -186,15 +186,15 @@ def test_keyset_by_id() -> None:
     ]
 
 
-def test_keyset_by_time_and_id() -> None:
-    """Many rows of one time are told apart by their ids."""
+def test_keyset_by_time_and_id_reads_every_record() -> None:
+    """Ids distinguish rows with the same time."""
     times = [datetime(2026, 2, day) for day in (3, 4, 4, 4, 5)]
     rows = [Warehouse(external_id=f"w{number}", updated_at=time) for number, time in enumerate(times)]
     pages = keyset_pass(Keyset(2, by_time_and_id), rows, by_time_and_id)
     assert [ids([page]) for page in pages] == [["w0", "w1"], ["w2", "w3"], ["w4"]]
 
 
-def test_a_full_page_without_keys_is_no_end() -> None:
+def test_full_page_without_keys_does_not_end_the_list() -> None:
     with pytest.raises(ConnectorError) as caught:
         Keyset(1, by_id).next_cursor(Page((), [Rejected(None, "no id", "")]))
     assert caught.value.kind is Kind.CONTRACT

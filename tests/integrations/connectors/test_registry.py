@@ -1,4 +1,4 @@
-"""The list of connectors, and the contracts each of them is tested by."""
+"""The registered connectors and the contracts that test them."""
 
 import ast
 from importlib import import_module

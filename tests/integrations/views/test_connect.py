@@ -290,7 +290,7 @@ def test_confirmation_connects_and_starts_the_first_syncs(
     html = page(admin)
     assert "Main is connected. The first syncs have started" in html
     assert "Connected: just now" in words(html)
-    assert "every 5s" in html, "the progress moves by itself"
+    assert "every 5s" in html, "the progress refreshes automatically"
     assert admin.get(CHECK).headers["Location"] == LOGIN, "the login was used up"
 
 

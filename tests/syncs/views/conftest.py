@@ -1,4 +1,4 @@
-"""The pages of syncs: a workspace's people, and runs that are written as a page needs them."""
+"""Fixtures of the sync pages: people of a workspace, and runs with made-up counts."""
 
 import pytest
 
@@ -8,4 +8,4 @@ from tests.kit.page_fixtures import _plain_settings  # noqa: F401
 
 @pytest.fixture(autouse=True)
 def _adds_up() -> None:
-    """Not here: the counts of these runs are made up."""
+    """Disable the check: the counts of these runs are made up."""

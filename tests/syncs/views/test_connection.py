@@ -36,7 +36,7 @@ def test_admins_see_a_sync_button_per_data_type(admin: Client, member: Client, c
 
 
 def test_connection_page_has_a_tab_per_entity(admin: Client, member: Client, connection: Any, here: str) -> None:
-    """Plain links, the present one marked."""
+    """Plain links; the current one is marked."""
     tabs = page(member, f"{here}data/inventory/").split('class="tabs"')[1].split("</nav>")[0]
     assert "bills" not in tabs
     tabs = page(admin, f"{here}data/inventory/").split('class="tabs"')[1].split("</nav>")[0]
@@ -47,7 +47,7 @@ def test_connection_page_has_a_tab_per_entity(admin: Client, member: Client, con
 
 
 def test_inventory_offers_update_and_confirmed_full_update(admin: Client, member: Client, here: str) -> None:
-    """Full reads everything, behind a confirmation; Update reads what changed, at once."""
+    """The full update reads everything, after a confirmation. Update reads only changes, immediately."""
     html = page(admin, f"{here}data/inventory/")
     panel = html.split('id="control-panel"')[1].split("</section>")[0]
     assert "Actions" in panel
@@ -63,7 +63,7 @@ def test_daily_data_is_always_synced_in_full(admin: Client, here: str) -> None:
     assert "Every update reads all records" not in main(admin, f"{here}data/inventory/")
 
 
-def test_a_disconnected_wms_offers_no_actions(admin: Client, connection: Any, here: str) -> None:
+def test_disconnected_wms_offers_no_actions(admin: Client, connection: Any, here: str) -> None:
     type(connection).objects.update(status=Status.DISCONNECTED, disconnected_at=now())
     assert "Nothing can be updated while Sandbox is disconnected." in main(admin, f"{here}data/inventory/")
     assert "Run products sync" not in main(admin, here)

@@ -1,4 +1,4 @@
-"""Why is this stale? For each cause, alone and with another: the top cause is right, and its button leads on."""
+"""The diagnosis "Why is this stale?": each cause alone and with another, and the button of the top cause."""
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -395,7 +395,7 @@ def banner(client: Client, address: str = "/orders/") -> str:
 
 
 @pytest.mark.parametrize(
-    ("seed", "told"),
+    ("seed", "is_shown"),
     [
         (not_due, False),
         (rejected, False),
@@ -408,13 +408,13 @@ def banner(client: Client, address: str = "/orders/") -> str:
     ],
     ids=lambda one: getattr(one, "__name__", ""),
 )
-def test_banner_shows_only_for_problems(member: Client, world: World, seed: Seed, told: bool) -> None:
+def test_banner_shows_only_for_problems(member: Client, world: World, seed: Seed, is_shown: bool) -> None:
     """Late or stale data, a connection with a problem, or no worker; with the cause and a link to the diagnosis."""
     make.order(world.connection)
     seed(world)
     shown = banner(member)
-    assert ('class="banner' in shown) == told
-    assert ("Why is this stale?" in shown) == told
+    assert ('class="banner' in shown) == is_shown
+    assert ("Why is this stale?" in shown) == is_shown
 
 
 def test_missing_worker_shows_even_while_data_is_fresh(member: Client, world: World) -> None:

@@ -172,7 +172,7 @@ def test_history_queries_do_not_grow_with_data(
 def test_history_of_bills_needs_their_permission(
     admin: Client, member: Client, connection: Any, here: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Neither their runs nor what went wrong with them, nor that there are any."""
+    """Neither their runs nor their problems are shown."""
     offers = {**Trackstar.resources, Entity.BILLS: Trackstar.resources[Entity.PRODUCTS]}
     monkeypatch.setattr(Trackstar, "resources", offers)
     run = make.run(connection, Entity.BILLS, state=State.FAILED, message="No bills today.")

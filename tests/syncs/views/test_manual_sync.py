@@ -30,7 +30,7 @@ def page(client: Client, address: str, **extra: Any) -> str:
 
 
 def test_window_has_its_labels_and_every_entity(admin: Client, connection: Any, window: str) -> None:
-    """The labels of the promise, and every entity the connector offers."""
+    """The documented labels, and every entity that the connector offers."""
     html = page(admin, window)
     assert "<legend>Trigger incremental</legend>" in html
     assert ">Target entity</label>" in html
@@ -79,7 +79,7 @@ def test_run_starts_a_sync_and_shows_it(admin: Client, admin_user: Any, connecti
 
 
 def test_live_row_polls_until_the_run_ends(admin: Client, connection: Any, window: str) -> None:
-    """Queued, running with counts, done; each state from the same address."""
+    """The same URL shows a queued, a running and a finished run."""
     run = make.run(connection, state=State.RUNNING, seen=1240, created=12, started_at=now() - timedelta(seconds=80))
     address = f"/settings/integrations/{connection.pk}/runs/{run.pk}/"
     html = page(admin, address, headers=PART)
@@ -102,7 +102,7 @@ def test_live_row_polls_until_the_run_ends(admin: Client, connection: Any, windo
 
 
 def test_second_trigger_attaches_to_the_run(admin: Client, admin_user: Any, connection: Any, window: str) -> None:
-    """No second run; the answer says who began it and when."""
+    """No second run starts. The response says who started the first one and when."""
     make.run(connection, state=State.RUNNING, requested_by=admin_user, trigger=Trigger.MANUAL)
     SyncRun.objects.update(started_at=now() - timedelta(seconds=20))
     response = admin.post(window, {"entity": "orders"}, follow=True)

@@ -55,7 +55,7 @@ def test_group_syncs_incrementally_and_only_its_members(admin: Client, synced: A
 
 
 def test_full_sync_covers_everything_incrementally_after_confirmation(admin: Client, synced: Any, window: str) -> None:
-    """I's Full is broad, not deep; it tells its cost and asks before it starts."""
+    """It covers every entity but reads only changes. It shows an estimate and asks for confirmation."""
     for entity in synced.connector.resources:
         mode = Mode(synced.schedules.get(entity=entity).mode)
         make.run(synced, entity, mode=mode, requests=3)
@@ -79,7 +79,7 @@ def test_full_sync_covers_everything_incrementally_after_confirmation(admin: Cli
 
 
 def test_full_update_is_estimated_from_full_runs(admin: Client, synced: Any, window: str) -> None:
-    """The estimate is of the same mode, and an unknown one is said to be unknown."""
+    """The estimate comes from runs of the same mode. If there are none, it is shown as unknown."""
     make.run(synced, Entity.INVENTORY, requests=2)
     address = f"{window}confirm/?entity=inventory&mode=full"
     assert "No full run yet, so no estimate." in main(admin, address)
@@ -95,7 +95,7 @@ def test_full_update_is_estimated_from_full_runs(admin: Client, synced: Any, win
 
 
 def test_date_window_uses_days_of_the_workspace_zone(admin: Client, synced: Any, window: str) -> None:
-    """The last day is included, and the days are Berlin's."""
+    """The last day is included, and days are those of Berlin."""
     asked = {"entity": "orders", "mode": "window", "from": "2026-03-01", "to": "2026-03-02"}
     text = main(admin, f"{window}confirm/?entity=orders&mode=window&from=2026-03-01&to=2026-03-02")
     assert (
@@ -149,12 +149,12 @@ def test_confirmation_and_window_mention_the_active_run(
     assert "Dana started a sync 1 min" in main(admin, f"{window}confirm/?entity=inventory&mode=full")
     assert "The full update starts when it ends." in main(admin, f"{window}confirm/?entity=inventory&mode=full")
     assert "Already running: Dana started it at" in page(admin, f"{window}?entity=inventory")
-    # The window that shows the run needs no note about it.
+    # The window that shows the run does not need the note.
     assert "Already running" not in page(admin, f"{window}?entity=inventory&run={run.pk}")
 
 
 def test_target_in_the_address_is_preselected_and_not_started(admin: Client, synced: Any, window: str) -> None:
-    """With `?entity=` the screen one came from; the sentence below is about that one."""
+    """`?entity=` selects the entity of the previous page, and the text below is about it."""
     make.run(synced, Entity.PRODUCTS, requests=9)
     html = page(admin, f"{window}?entity=products")
     part = section(html, "Trigger incremental")

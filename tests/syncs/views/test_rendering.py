@@ -1,4 +1,4 @@
-"""Views and the context processor load what pages show of the syncs: rendering a page runs no query."""
+"""Views and the context processor load the sync data of a page, so rendering it runs no query."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -20,7 +20,7 @@ from tests.kit import factories as make
 
 @pytest.fixture
 def rendering(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Return the list of the statements that run while a template renders."""
+    """Return the list that collects the statements run while a template renders."""
     statements: list[str] = []
     render: Callable[[Template, Context], Any] = Template._render
 
@@ -38,7 +38,7 @@ def rendering(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 @pytest.fixture
 def addresses(workspace: Any, connection: Any, member_user: Any) -> list[str]:
-    """Return pages of a workspace in which everything that a page can report happens at once."""
+    """Return pages of a workspace in which everything that a page can report occurs."""
     make.synced(connection, Entity.ORDERS, at=now() - timedelta(hours=3))
     make.synced(connection, Entity.INVENTORY)
     running = make.run(connection, Entity.INVENTORY, state=State.RUNNING, seen=12)

@@ -112,7 +112,7 @@ def test_date_window_run_shows_its_period(member: Client, connection: Any) -> No
 
 
 def test_rate_and_time_left_only_when_reliable(member: Client, connection: Any) -> None:
-    """No rate of a few seconds, no time left unless earlier runs took about the same, never past the end."""
+    """No rate after only a few seconds, and no time left unless earlier runs took about the same time."""
     began = now() - timedelta(minutes=9)
     for _ in range(3):
         make.run(connection, started_at=began, completed_at=began + timedelta(seconds=40))
@@ -130,7 +130,7 @@ def test_rate_and_time_left_only_when_reliable(member: Client, connection: Any) 
 
 
 def test_run_page_polls_only_while_active(member: Client, connection: Any) -> None:
-    """By scripts every two seconds, without them by a link."""
+    """With JavaScript it polls every two seconds; without it there is a reload link."""
     run = make.run(connection, state=State.RUNNING)
     html = page(member, address(run))
     assert f'hx-get="{address(run)}?in=page"' in html

@@ -1,4 +1,4 @@
-"""Sync Settings: everybody sees what is synced and how often; admins switch it and change the lookback."""
+"""Sync settings: everybody sees what is synced and how often; admins switch entities and change the lookback."""
 
 from datetime import timedelta
 from typing import Any
@@ -38,7 +38,7 @@ def schedule(entity: str) -> EntitySchedule:
 
 
 def test_everybody_sees_every_cadence(admin: Client, member: Client, connection: Any, address: str) -> None:
-    """A member reads what an admin changes."""
+    """A member sees what an admin can change."""
     for client in (admin, member):
         html = words(page(client, address))
         for text in ("every 5 min", "every 15 min", "every hour", "daily at", "With orders"):
@@ -62,7 +62,7 @@ def test_only_workspace_admins_change_settings(
 
 
 def test_switching_off_keeps_the_data_and_names_the_person(admin: Client, connection: Any, address: str) -> None:
-    """No run falls due any more, and the people who miss the data read why."""
+    """No run falls due any more, and people who miss the data see why."""
     make.synced(connection, Entity.PRODUCTS)
     response = admin.post(address, {"entities": on(connection, "products"), "lookback_days": 30})
     assert (response.status_code, response.headers["Location"]) == (303, address)
@@ -84,7 +84,7 @@ def test_never_synced_entity_is_off_when_switched_off(admin: Client, connection:
 
 
 def test_switching_on_syncs_immediately(admin: Client, admin_user: Any, connection: Any, address: str) -> None:
-    """Also what the WMS once said it does not offer, should it offer it by now."""
+    """Also an entity that the WMS once did not offer, in case it does now."""
     EntitySchedule.objects.filter(entity="products").update(enabled=False, off_reason="No such thing.", offered=False)
     admin.post(address, {"entities": on(connection), "lookback_days": 30})
     products = schedule("products")
@@ -127,7 +127,7 @@ def test_invalid_lookback_is_refused(admin: Client, connection: Any, address: st
 def test_longer_lookback_reads_the_missing_history(
     admin: Client, admin_user: Any, connection: Any, address: str
 ) -> None:
-    """Noted for the history; other settings stay."""
+    """The change is recorded in the history; other settings stay."""
     make.synced(connection, Entity.ORDERS)
     SyncRun.objects.all().delete()
     border = connection.border
@@ -143,7 +143,7 @@ def test_longer_lookback_reads_the_missing_history(
 
 
 def test_shorter_lookback_is_refused_with_a_reason(admin: Client, connection: Any, address: str) -> None:
-    """And nothing else of the form is followed."""
+    """The rest of the form is not applied either."""
     response = admin.post(address, {"entities": on(connection, "products"), "lookback_days": 7})
     html = response.content.decode()
     assert response.status_code == 400
@@ -153,7 +153,7 @@ def test_shorter_lookback_is_refused_with_a_reason(admin: Client, connection: An
 
 
 def test_hidden_entities_are_not_switched_off(admin: Client, connection: Any, address: str) -> None:
-    """Bills, for somebody who may not see them, are not switched off by a form that does not have them."""
+    """The form of a person who may not see bills lacks them, which must not switch them off."""
     remove_perm(VIEW_BILLS, connection.workspace.admins, connection.workspace)
     hidden = schedule("bills")
     assert "Bills" not in page(admin, address)

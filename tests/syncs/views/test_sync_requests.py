@@ -39,7 +39,7 @@ def flat(response: Any) -> str:
 
 
 def test_member_asks_where_an_admin_has_a_button(admin: Client, member: Client, stale: Any) -> None:
-    """On the banner and in the diagnosis, which then show the request."""
+    """The banner and the diagnosis then show the request."""
     for address in ("/orders/", "/settings/integrations/why/orders/"):
         assert "Ask an admin" in flat(member.get(address))
         assert "Ask an admin" not in flat(admin.get(address))
@@ -57,7 +57,7 @@ def test_member_asks_where_an_admin_has_a_button(admin: Client, member: Client, 
 def test_admin_sees_the_request_on_every_page_and_approves_with_one_click(
     admin: Client, member: Client, admin_user: Any, stale: Any
 ) -> None:
-    """The widget of every page shows it, and the run names the admin."""
+    """The widget is on every page, and the run names the admin."""
     asking(stale, member, note="The pickers wait.")
     asked = SyncRequest.objects.get()
     widget = flat(admin.get("/products/")).split('id="widget-panel"')[1].split("<main")[0]

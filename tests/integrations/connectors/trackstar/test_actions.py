@@ -1,4 +1,4 @@
-"""Trackstar's writes, by the literal samples of its documentation (fact sheet 8, 10, 11 and 14)."""
+"""Trackstar's writes, with the literal samples of its documentation (fact sheet 8, 10, 11 and 14)."""
 
 import json
 from datetime import UTC, datetime
@@ -202,7 +202,7 @@ def test_field_errors_as_in_the_sample(server, client):
     ],
 )
 def test_field_errors_in_any_shape(server, client, detail, fields):
-    """How nested fields are told is not documented: they are walked, and their paths joined."""
+    """The form of nested errors is not documented, so they are traversed and their paths joined."""
     answers(server, {**INVALID, "detail": detail}, 422)
     with pytest.raises(ActionRejected) as declined:
         send(client, wish("create-order", **values_of_sample()))
@@ -250,7 +250,7 @@ def test_reply_that_does_not_tell_the_outcome_is_an_error(server, client, reply)
 
 
 def test_order_that_is_already_cancelled_counts_as_cancelled(server, client):
-    """RELIABILITY 2: whatever a WMS answers to the second time."""
+    """Whatever a WMS answers to the second cancellation, the order is cancelled."""
     order = {"data": {"id": "o", "status": "cancelled", "updated_date": "2026-02-04T18:40:02Z"}}
     server.answer = lambda call: (
         Reply(json.dumps(order).encode()) if call.method == "GET" else Reply(json.dumps(EXISTS).encode(), 400)

@@ -1,4 +1,4 @@
-"""What only Trackstar has: its stamps, lookups and connections, and the forms its records can have."""
+"""Behaviour that only Trackstar has: its stamps, look-ups, connections and record formats."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -17,7 +17,7 @@ from integrations.entities import Entity
 from integrations.errors import ConnectorError, CursorExpired, Kind
 from integrations.http.client import Client
 from packr.demo.sandbox.server import Sandbox
-from tests.kit.contract import walk
+from tests.kit.contract import read_list
 from tests.kit.server import Call, Reply, Server
 
 from .test_samples import read, sample
@@ -66,9 +66,9 @@ def test_each_list_requests_its_filters(server: Server, connect: Connect, entity
     for ask in (FetchRequest(), FetchRequest(history_start=SINCE), FetchRequest(since=SINCE)):
         fetch(client, ask, entity)
     changes = {"trackstar_updated_date[gte]": "2026-02-04T18:40:02Z"}
-    border = {"updated_date[gte]": "2026-02-04T18:40:02Z"} if entity.is_history else {}
+    history_start = {"updated_date[gte]": "2026-02-04T18:40:02Z"} if entity.is_history else {}
     incremental = Trackstar.resources[entity].incremental
-    assert [filters(call) for call in server.calls] == [{}, border, changes if incremental else {}]
+    assert [filters(call) for call in server.calls] == [{}, history_start, changes if incremental else {}]
     assert {call.query["limit"] for call in server.calls} == {"1000"}
     small = (
         Entity.CUSTOMERS,
@@ -98,14 +98,14 @@ def older_trackstar(call: Call) -> Reply:
 def test_without_trackstars_stamp_two_hours_of_wms_time_overlap(server: Server, connect: Connect) -> None:
     server.answer = older_trackstar
     watermark = SINCE + timedelta(minutes=15)
-    pages = walk(Trackstar, connect(), Entity.INVENTORY, FetchRequest(since=SINCE))
+    pages = read_list(Trackstar, connect(), Entity.INVENTORY, FetchRequest(since=SINCE))
     two_hours = {"updated_date[gte]": (watermark - timedelta(hours=2)).strftime("%Y-%m-%dT%H:%M:%SZ")}
     assert [record.external_id for page in pages for record in page.records] == ["first", "second"]
     assert [filters(call) for call in server.calls[1:]] == [two_hours, two_hours]
     assert pages[0].learned == {"no_trackstar_dates": True}
 
     server.calls.clear()
-    walk(Trackstar, connect(no_trackstar_dates=True), Entity.INVENTORY, FetchRequest(since=SINCE))
+    read_list(Trackstar, connect(no_trackstar_dates=True), Entity.INVENTORY, FetchRequest(since=SINCE))
     assert [filters(call) for call in server.calls] == [two_hours, two_hours]
 
 
@@ -174,7 +174,7 @@ def test_lookup_in_pages_is_rejected(server: Server, connect: Connect) -> None:
 
 
 def two_warehouses(call: Call) -> Reply:
-    """Two pages of warehouses; the locations of one come in pages, another warehouse has gone meanwhile."""
+    """Serve two pages of warehouses. One has several pages of locations; another was deleted meanwhile."""
     token = call.query.get("page_token")
     pages: dict[tuple[str, str | None], tuple[list[str], str | None]] = {
         ("/wms/warehouses", None): (["w/1", "gone"], "more"),
@@ -192,11 +192,11 @@ def two_warehouses(call: Call) -> Reply:
 def test_locations_are_read_warehouse_by_warehouse(server: Server, connect: Connect) -> None:
     """Each warehouse's listing to its end, resumed from any page by another worker."""
     server.answer = two_warehouses
-    pages = walk(Trackstar, connect(), Entity.WAREHOUSE_LOCATIONS, FetchRequest())
+    pages = read_list(Trackstar, connect(), Entity.WAREHOUSE_LOCATIONS, FetchRequest())
     ids = [[record.external_id for record in page.records] for page in pages]
     assert ids == [[], ["a", "b"], ["c"], [], [], ["d"]]
     for done, page in enumerate(pages[:-1], start=1):
-        rest = walk(
+        rest = read_list(
             Trackstar, connect(), Entity.WAREHOUSE_LOCATIONS, FetchRequest(), json.loads(json.dumps(page.cursor))
         )
         assert [[record.external_id for record in one.records] for one in rest] == ids[done:]
@@ -210,7 +210,7 @@ def test_locations_of_a_rejected_warehouse_are_read(server: Server, connect: Con
         return Reply(json.dumps(whole).encode()) if call.path == "/wms/warehouses" else two_warehouses(call)
 
     server.answer = answer
-    pages = walk(Trackstar, connect(), Entity.WAREHOUSE_LOCATIONS, FetchRequest())
+    pages = read_list(Trackstar, connect(), Entity.WAREHOUSE_LOCATIONS, FetchRequest())
     assert [[record.external_id for record in page.records] for page in pages] == [[], ["d"]]
     assert not pages[0].rejected
 
@@ -551,7 +551,7 @@ def test_error_without_text_quotes_nothing(server: Server, connect: Connect, bod
         fetch(connect(), FetchRequest())
 
 
-# Against the sandbox, which speaks the whole of it.
+# Against the sandbox, which implements the whole API.
 
 
 @pytest.fixture(scope="module")
@@ -572,7 +572,7 @@ def account(sandbox: Any) -> Iterator[Client]:
 
 @pytest.mark.parametrize("entity", LISTS)
 def test_sandbox_list_is_read_whole_and_looked_up(account: Client, entity: Entity) -> None:
-    pages = walk(Trackstar, account, entity, FetchRequest())
+    pages = read_list(Trackstar, account, entity, FetchRequest())
     records = [record for page in pages for record in page.records]
     assert not [one for page in pages for one in page.rejected]
     ids = [record.external_id for record in records]
@@ -593,7 +593,7 @@ def test_sandbox_list_is_read_whole_and_looked_up(account: Client, entity: Entit
 def test_sandbox_locations_cover_every_warehouse(account: Client) -> None:
     records = [
         record
-        for page in walk(Trackstar, account, Entity.WAREHOUSE_LOCATIONS, FetchRequest())
+        for page in read_list(Trackstar, account, Entity.WAREHOUSE_LOCATIONS, FetchRequest())
         for record in page.records
     ]
     assert len({record.external_id for record in records}) == len(records) == 180
@@ -601,10 +601,10 @@ def test_sandbox_locations_cover_every_warehouse(account: Client) -> None:
 
 
 def test_sandbox_incremental_returns_only_changes(account: Client) -> None:
-    everything = walk(Trackstar, account, Entity.ORDERS, FetchRequest())
+    everything = read_list(Trackstar, account, Entity.ORDERS, FetchRequest())
     stamps = sorted(record.version_at for page in everything for record in page.records)
     middle = stamps[len(stamps) // 2]
-    found = walk(Trackstar, account, Entity.ORDERS, FetchRequest(since=middle))
+    found = read_list(Trackstar, account, Entity.ORDERS, FetchRequest(since=middle))
     floor = middle.replace(microsecond=0)
     count = sum(len(page.records) for page in found)
     assert count == sum(1 for stamp in stamps if stamp >= floor)
