@@ -13,7 +13,7 @@ import pytest
 from integrations.connectors.base import FetchRequest
 from integrations.connectors.tryton import Tryton, inbound, orders, payloads, reference_data, rpc, stock
 from integrations.connectors.tryton.payloads import Row
-from integrations.connectors.tryton.resources import ROW_FIELDS, Table
+from integrations.connectors.tryton.resources import ROW_FIELDS, TrytonTable
 from integrations.entities import Entity
 from integrations.errors import ConnectorError, Kind
 from integrations.http.client import Client
@@ -629,7 +629,7 @@ PURCHASES, NOTICES, TRANSFERS = inbound.INBOUND_SHIPMENTS.tables
         (reference_data.SHIPPING_METHODS, ["carrier"]),
     ],
 )
-def test_every_field_that_is_read_is_requested(table: Table, names: list[str]) -> None:
+def test_every_field_that_is_read_is_requested(table: TrytonTable, names: list[str]) -> None:
     read: set[str] = set()
     for name in names:
         table.parse(Row(RecordingDict(sample(name).values, "", read)))
