@@ -146,7 +146,9 @@ def _connection(request: Request, kind: ActionKind, given: Any) -> Connection:
 def _out_of_stock(stock: StockCheck) -> Response:
     """Return what is short, by line; nothing was sent."""
     fields = {
-        f"line_items.{index}.sku": [f"{line.sku}: {line.asked:f} ordered, {line.available:f} available."]
+        f"line_items.{index}.sku": [
+            f"{line.sku}: {line.asked.normalize():f} ordered, {line.available.normalize():f} available."
+        ]
         for index, line in enumerate(stock.lines)
         if line in stock.missing
     }

@@ -202,7 +202,7 @@ def test_paused_and_disabled_entities_are_marked(member: Client, connection: Any
     schedules.filter(entity="orders").update(paused_until=now() + timedelta(hours=2, minutes=1))
     schedules.filter(entity="products").update(enabled=False, off_reason="Not needed.", as_of=now())
     found = rows(page(member))
-    assert cell(found["Orders"], "Freshness") == "Paused until in 2 hours"
+    assert cell(found["Orders"], "Freshness") == "Paused ends in 2 hours"
     assert cell(found["Orders"], "Next run") == "after the pause"
     assert cell(found["Products"], "Freshness") == "Off Not needed."
 

@@ -43,7 +43,7 @@ def rejected(run: SyncRun, external_id: str = "o-7", **fields: Any) -> RejectedR
             {"state": State.PARTIAL, "seen": 1215, "rejected": 3, "unchanged": 1212},
             "is incomplete: 1,215 records read, 3 rejected.",
         ),
-        ({"state": State.NEEDS_REVIEW, "held": 30}, "found 30 records missing at the same time. Nothing is removed until"),
+        ({"state": State.NEEDS_REVIEW, "held": 30}, "found 30 records missing at the same time. Nothing is removed"),
         ({"state": State.FAILED}, "failed. Earlier data is unchanged."),
         ({"state": State.CANCELLED, "seen": 1}, "was cancelled after 1 record. Its changes are kept."),
         ({"state": State.WAITING, "seen": 4}, "is waiting for the WMS and continues automatically; 4 records read"),

@@ -85,7 +85,7 @@ def test_check_stock_refuses_a_short_order(synced, wms, program, item):
     much = new_order(item, "A-4", quantity=99_999) | {"check_stock": True}
     short = send(client, "post", "orders/", much)
     assert (short.status_code, error(short)["code"]) == (409, "out_of_stock")
-    assert "99999 asked" in error(short)["fields"]["line_items.0.sku"][0]
+    assert "99999 ordered" in error(short)["fields"]["line_items.0.sku"][0]
     assert not Action.objects.exists()
     assert wms.requests("POST") == []
     assert send(client, "post", "orders/", new_order(item, "A-4") | {"check_stock": True}).status_code == 201

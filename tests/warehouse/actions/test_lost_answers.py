@@ -59,7 +59,7 @@ def test_lost_answer_is_found_later(wms, act, item, without_immediate_lookup, fa
     wms.fault(fault, path="/wms/orders", method="POST", times=1, **params)
     action = act("create-order", **new_order(item))
     assert action.state == "unknown"
-    assert "Don't send it again" in action.message
+    assert "Don’t send it again" in action.message
     assert later(action, seconds=30).state == "accepted"
     assert len(wms.orders(order_number="T-1")) == Order.objects.filter(order_number="T-1").count() == 1
 

@@ -292,7 +292,7 @@ def test_no_row_leaks_after_any_change_of_the_mapping(workspace: Any, changes: l
             brand_mapping.unlink(BrandMapping.objects.get(**wanted), person=None)
         else:
             brand_mapping.link(
-                brands[number], brand_mapping.Account(connections[where], customer, customer), person=None
+                brands[number], brand_mapping.WarehouseAccount(connections[where], customer, customer), person=None
             )
         linked ^= {change}
         for one, brand in enumerate(brands):

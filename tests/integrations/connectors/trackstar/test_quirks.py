@@ -491,7 +491,7 @@ def test_unknown_connection_is_reported(server: Server, connect: Connect, reply:
     with pytest.raises(ConnectorError) as caught:
         Trackstar.check(connect("x"), connecting=True)
     assert caught.value.kind is Kind.CREDENTIALS
-    assert "connection id" in caught.value.message
+    assert "connection ID" in caught.value.message
 
 
 @pytest.mark.parametrize("name", ["api_key", "access_token"])
