@@ -21,6 +21,23 @@ def test_links_and_named_files_exist(document: Path) -> None:
     assert missing == []
 
 
+PROMISE = re.compile(r"^\| ([PITBL]\d+) \|.*\| (`(tests/[\w/.]+)::(\w+)`|not yet: .+) \|$", re.MULTILINE)
+
+
+def test_every_promise_names_a_test_that_exists() -> None:
+    promises = PROMISE.findall((ROOT / "docs/promises.md").read_text(encoding="utf-8"))
+    counts = {"P": 61, "I": 19, "T": 23, "B": 14, "L": 23}
+    assert [name for name, *_ in promises] == [
+        f"{page}{number + 1}" for page, n in counts.items() for number in range(n)
+    ]
+    missing = [
+        f"{path}::{test}"
+        for _, _, path, test in promises
+        if path and f"def {test}(" not in (ROOT / path).read_text(encoding="utf-8")
+    ]
+    assert missing == []
+
+
 def test_documents_are_found() -> None:
     assert len(DOCUMENTS) > 10
 

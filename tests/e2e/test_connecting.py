@@ -155,7 +155,7 @@ def test_switching_entities_on_and_off(visit: Visit, built: SimpleNamespace, scr
     assert not EntitySchedule.objects.get(connection=built.busy, entity="products").enabled
     page.get_by_label("Sync products").check()
     page.get_by_role("button", name="Save").click()
-    expect(page.get_by_text("On, and synced now: products.")).to_be_visible()
+    expect(page.get_by_text("On, syncing now: products.")).to_be_visible()
     assert SyncRun.objects.filter(connection=built.busy, entity="products", state=State.QUEUED).exists()
 
 

@@ -59,7 +59,7 @@ def test_stale_page_leads_to_the_sync_of_its_data(visit: Visit, built: SimpleNam
     page.get_by_role("link", name="Why is this stale?").click()
     expect(page.get_by_role("heading", name="Why is this stale?")).to_be_visible()
     expect(page.locator(".reason")).to_contain_text("Trackstar (Overflow) rejected the login.")
-    expect(page.locator(".reasons")).to_contain_text("The WMS sent a web page instead of data.")
+    expect(page.locator(".reasons")).to_contain_text("returned a web page instead of data.")
     page.get_by_role("listitem").filter(has_text="Trigger a manual sync").get_by_role("link", name="Sync now").click()
     expect(page.get_by_role("heading", name="Manual sync")).to_be_visible()
     expect(page).to_have_url(re.compile(r"entity=inbound-shipments$"))
